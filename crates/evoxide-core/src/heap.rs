@@ -1,0 +1,185 @@
+//! The timer heap: 4-ary, indexed, keyed by deadlines in nanoseconds.
+//!
+//! Each entry is a deadline and the id of its owner. The heap tells the owner its position whenever it changes
+//! ([`Positions`]), so cancelling and re-arming need no search and leave no dead entries. An emptied heap returns its memory.
+
+use std::collections::TryReserveError;
+
+const ARITY: usize = 4;
+/// Capacity that an emptied heap keeps.
+const KEEP: usize = 64;
+
+/// Where the owner of an entry keeps the entry's position.
+pub trait Positions {
+    /// The entry of `id` is now at `position`.
+    fn moved(&mut self, id: u32, position: u32);
+}
+
+/// One entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// When it is due, in nanoseconds.
+    pub deadline: u64,
+    /// Whose it is.
+    pub id: u32,
+}
+
+/// A min-heap of [`Entry`] by deadline.
+#[derive(Debug, Default)]
+pub struct Heap {
+    entries: Vec<Entry>,
+}
+
+impl Heap {
+    /// An empty heap, without an allocation.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new() }
+    }
+
+    /// How many entries it holds.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it holds none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Makes sure that the next [`push`](Self::push) needs no memory.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline]
+    pub fn try_reserve_one(&mut self) -> Result<(), TryReserveError> {
+        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.entries.try_reserve(1) }
+    }
+
+    /// The earliest entry.
+    #[inline]
+    pub fn first(&self) -> Option<Entry> {
+        self.entries.first().copied()
+    }
+
+    /// The entry at a position.
+    #[inline]
+    pub fn get(&self, position: u32) -> Option<Entry> {
+        self.entries.get(position as usize).copied()
+    }
+
+    /// All entries, in heap order.
+    pub fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.entries.iter().copied()
+    }
+
+    /// Adds an entry.
+    #[inline]
+    pub fn push(&mut self, entry: Entry, owners: &mut impl Positions) {
+        self.entries.push(entry);
+        let at = self.entries.len() - 1;
+        self.sift_up(at, entry, owners);
+    }
+
+    /// Changes the deadline of the entry at `position`.
+    ///
+    /// # Panics
+    /// Where there is no such position.
+    #[inline]
+    pub fn set(&mut self, position: u32, deadline: u64, owners: &mut impl Positions) {
+        let at = position as usize;
+        let old = self.entries[at];
+        let entry = Entry { deadline, ..old };
+        if deadline < old.deadline {
+            self.sift_up(at, entry, owners);
+        } else {
+            self.sift_down(at, entry, owners);
+        }
+    }
+
+    /// Takes the entry at `position` out.
+    ///
+    /// # Panics
+    /// Where there is no such position.
+    #[inline]
+    pub fn remove(&mut self, position: u32, owners: &mut impl Positions) -> Entry {
+        let at = position as usize;
+        let gone = self.entries[at];
+        let Some(last) = self.entries.pop() else { return gone };
+        if at < self.entries.len() {
+            if last.deadline < gone.deadline {
+                self.sift_up(at, last, owners);
+            } else {
+                self.sift_down(at, last, owners);
+            }
+        } else if self.entries.is_empty() && self.entries.capacity() > KEEP {
+            self.entries = Vec::new();
+        }
+        gone
+    }
+
+    /// Takes the earliest entry out if it is due at `now`.
+    #[inline]
+    pub fn pop_due(&mut self, now: u64, owners: &mut impl Positions) -> Option<Entry> {
+        let first = self.first()?;
+        if first.deadline > now {
+            return None;
+        }
+        Some(self.remove(0, owners))
+    }
+
+    /// Puts `entry` at `at` or above it.
+    #[inline]
+    fn sift_up(&mut self, mut at: usize, entry: Entry, owners: &mut impl Positions) {
+        let heap = &mut self.entries[..];
+        while at > 0 {
+            let up = (at - 1) / ARITY;
+            let parent = heap[up];
+            if parent.deadline <= entry.deadline {
+                break;
+            }
+            heap[at] = parent;
+            owners.moved(parent.id, at as u32);
+            at = up;
+        }
+        heap[at] = entry;
+        owners.moved(entry.id, at as u32);
+    }
+
+    /// Puts `entry` at `at` or below it.
+    #[inline]
+    fn sift_down(&mut self, mut at: usize, entry: Entry, owners: &mut impl Positions) {
+        let heap = &mut self.entries[..];
+        loop {
+            let from = at * ARITY + 1;
+            let (mut best, mut low);
+            if let Some(&[a, b, c, d]) = heap.get(from..from + ARITY).and_then(|s| s.first_chunk::<ARITY>()) {
+                // Two independent comparisons, then one: shorter than a chain of three.
+                let (i, x) = if b.deadline < a.deadline { (from + 1, b) } else { (from, a) };
+                let (j, y) = if d.deadline < c.deadline { (from + 3, d) } else { (from + 2, c) };
+                (best, low) = if y.deadline < x.deadline { (j, y) } else { (i, x) };
+            } else if let Some(rest) = heap.get(from..).filter(|r| !r.is_empty()) {
+                (best, low) = (from, rest[0]);
+                for (k, e) in rest.iter().enumerate().skip(1) {
+                    if e.deadline < low.deadline {
+                        (best, low) = (from + k, *e);
+                    }
+                }
+            } else {
+                break;
+            }
+            if entry.deadline <= low.deadline {
+                break;
+            }
+            heap[at] = low;
+            owners.moved(low.id, at as u32);
+            at = best;
+        }
+        heap[at] = entry;
+        owners.moved(entry.id, at as u32);
+    }
+}
+
+#[cfg(test)]
+mod tests;

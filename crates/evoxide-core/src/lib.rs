@@ -1,0 +1,11 @@
+//! The machines of evoxide: state in, values out.
+//!
+//! Everything in this crate is a *machine*. A machine never invokes user code, never performs I/O, never reads a clock
+//! and never takes a lock. What must happen outside leaves it as a value ([`interest::Change`], ready events, ...), and
+//! the faces (the Rust library and the C libraries) act on it. Time is an argument, in nanoseconds on a monotonic scale.
+#![forbid(unsafe_code)]
+
+pub mod heap;
+pub mod interest;
+pub mod key;
+pub mod slab;

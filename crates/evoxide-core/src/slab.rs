@@ -1,0 +1,165 @@
+//! A slab with generations: O(1) insert, look-up and removal; an emptied slab returns its memory.
+
+use crate::key::Key;
+use core::num::NonZeroU32;
+use std::collections::TryReserveError;
+
+const NONE: u32 = u32::MAX;
+/// Capacity that an emptied slab keeps.
+const KEEP: usize = 64;
+
+#[derive(Debug)]
+struct Entry<T> {
+    /// Zero while vacant.
+    generation: u32,
+    /// The next vacant entry while vacant.
+    next_free: u32,
+    value: T,
+}
+
+/// Objects by [`Key`].
+///
+/// `T` must have a cheap `Default`: a vacant entry holds one.
+///
+/// # Examples
+/// ```
+/// use evoxide_core::slab::Slab;
+/// let mut slab = Slab::new();
+/// let key = slab.insert("a");
+/// assert_eq!(slab.get(key), Some(&"a"));
+/// assert_eq!(slab.remove(key), Some("a"));
+/// assert_eq!(slab.get(key), None);
+/// ```
+#[derive(Debug)]
+pub struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    free: u32,
+    len: u32,
+    generation: u32,
+}
+
+impl<T: Default> Default for Slab<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Default> Slab<T> {
+    /// An empty slab, without an allocation.
+    pub const fn new() -> Self {
+        Self { entries: Vec::new(), free: NONE, len: 0, generation: 0 }
+    }
+
+    /// How many objects it holds.
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes sure that the next insertion needs no memory.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline]
+    pub fn try_reserve_one(&mut self) -> Result<(), TryReserveError> {
+        if self.free != NONE || self.entries.len() < self.entries.capacity() {
+            return Ok(());
+        }
+        self.entries.try_reserve(1)
+    }
+
+    /// Stores an object.
+    #[inline]
+    pub fn insert(&mut self, value: T) -> Key {
+        self.generation = self.generation.wrapping_add(1).max(1);
+        let generation = NonZeroU32::new(self.generation).unwrap_or(NonZeroU32::MIN);
+        self.len += 1;
+        let index = self.free;
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            self.free = entry.next_free;
+            entry.generation = generation.get();
+            entry.value = value;
+            return Key { index, generation };
+        }
+        let index = self.entries.len() as u32;
+        self.entries.push(Entry { generation: generation.get(), next_free: NONE, value });
+        Key { index, generation }
+    }
+
+    /// The object of a key.
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<&T> {
+        match self.entries.get(key.index as usize) {
+            Some(e) if e.generation == key.generation.get() => Some(&e.value),
+            _ => None,
+        }
+    }
+
+    /// The object of a key, to change it.
+    #[inline]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        match self.entries.get_mut(key.index as usize) {
+            Some(e) if e.generation == key.generation.get() => Some(&mut e.value),
+            _ => None,
+        }
+    }
+
+    /// The object at an index that the caller knows to be occupied (an intrusive list's link).
+    ///
+    /// # Panics
+    /// Where the index was never used.
+    #[inline]
+    pub fn at(&self, index: u32) -> &T {
+        &self.entries[index as usize].value
+    }
+
+    /// As [`at`](Self::at), to change it.
+    ///
+    /// # Panics
+    /// Where the index was never used.
+    #[inline]
+    pub fn at_mut(&mut self, index: u32) -> &mut T {
+        &mut self.entries[index as usize].value
+    }
+
+    /// The key of an occupied index.
+    #[inline]
+    pub fn key_at(&self, index: u32) -> Option<Key> {
+        let generation = NonZeroU32::new(self.entries.get(index as usize)?.generation)?;
+        Some(Key { index, generation })
+    }
+
+    /// Takes an object out.
+    #[inline]
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let entry = self.entries.get_mut(key.index as usize)?;
+        if entry.generation != key.generation.get() {
+            return None;
+        }
+        entry.generation = 0;
+        entry.next_free = self.free;
+        let value = core::mem::take(&mut entry.value);
+        self.free = key.index;
+        self.len -= 1;
+        if self.len == 0 && self.entries.capacity() > KEEP {
+            self.entries = Vec::new();
+            self.free = NONE;
+        }
+        Some(value)
+    }
+
+    /// Every object with its key, in index order.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.entries.iter().enumerate().filter_map(|(index, e)| {
+            let generation = NonZeroU32::new(e.generation)?;
+            Some((Key { index: index as u32, generation }, &e.value))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
