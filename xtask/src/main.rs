@@ -1,2 +1,61 @@
-//! Tasks.
-fn main() {}
+//! The workspace's tasks: `cargo xtask TASK`.
+//!
+//! Every task is a function from arguments to a [`Tally`] or an error; this file only chooses. Nothing here depends on
+//! a crate, so that a fresh machine builds it in a second.
+
+mod cc;
+mod ctest;
+mod dist;
+mod nm;
+mod opts;
+mod proc;
+mod symbols;
+mod symtab;
+mod tree;
+
+use std::process::ExitCode;
+
+use opts::Opts;
+use proc::Tally;
+
+const USAGE: &str = "\
+cargo xtask TASK [OPTIONS]
+
+  dist      build the shared objects, static libraries, headers and .pc files into target/dist
+              --profile release|dev    dev goes to target/dist-dev: quicker to build, slower to run
+  ctest     run every C test program on the distribution's library and on ours, and compare
+              [FILTER]                 FILE or FILE:CASE, by part of the name
+              --suite libevent|libev   which tests (both)
+              --headers ours|debian|both   which headers to compile with (both)
+              --method epoll|poll|select   force a backend
+              --valgrind               memcheck on ours, helgrind too for thread_*.c
+              --stock-only             do not build ours; show what the original prints
+              --keep-going             also go on when a program does not compile
+              --profile dev            against target/dist-dev
+              --no-build               use target/dist as it is
+  symbols   compare the exports of the shared objects with capi/*/symbols.txt
+              --profile release|dev, --no-build
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let done = Opts::parse(args).and_then(|opts| match task.as_str() {
+        "dist" => dist::task(&opts),
+        "symbols" => symbols::task(&opts),
+        "ctest" => ctest::task(&opts),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(Tally::default())
+        }
+        _ => Err(format!("no such task: {task:?}\n\n{USAGE}")),
+    });
+    match done {
+        Ok(tally) if tally.failed == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

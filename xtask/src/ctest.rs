@@ -1,0 +1,262 @@
+//! `ctest`: every C test program runs on the distribution's library and on ours, and the two must print the same.
+//!
+//! The programs are `capi/*/tests/c/*.c` (or `.cc`), in the form that `case.h` describes. Each is compiled with the
+//! distribution's headers and with ours; the reference is the first on the distribution's library, and every other
+//! pairing of headers and library is compared with it, case by case. A comment in the first lines of a program may
+//! hold `ctest:` and then words: `ours-only` (nothing to compare with), `headers=ours` or `headers=debian`,
+//! `cflags=WORD`, `ldflags=WORD`.
+
+mod cases;
+mod grind;
+mod program;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cc::Headers;
+use crate::dist::{self, Dist};
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::{cc, tree};
+use cases::{Case, Differences};
+use program::Program;
+
+/// One C interface and its tests.
+pub struct Suite {
+    /// Its folder below `capi`.
+    pub name: &'static str,
+    /// What a program is linked with.
+    pub libs: &'static [&'static str],
+    /// The distribution's object, to see that it is installed.
+    pub stock: &'static str,
+}
+
+/// The interfaces.
+pub const SUITES: [Suite; 2] = [
+    Suite { name: "libevent", libs: &["-levent", "-levent_pthreads"], stock: "libevent.so" },
+    Suite { name: "libev", libs: &["-lev"], stock: "libev.so" },
+];
+
+impl Suite {
+    /// The folder of the test programs.
+    pub fn dir(&self) -> PathBuf {
+        tree::root().join("capi").join(self.name).join("tests/c")
+    }
+}
+
+/// What to run and how.
+struct Plan {
+    headers: Vec<Headers>,
+    method: Option<&'static str>,
+    valgrind: bool,
+    stock_only: bool,
+    keep_going: bool,
+    file: String,
+    case: String,
+    dist: Dist,
+}
+
+/// `cargo xtask ctest`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let (file, case) = match opts.words() {
+        [] => (String::new(), String::new()),
+        [one] => one.split_once(':').map_or((one.clone(), String::new()), |(f, c)| (f.into(), c.into())),
+        _ => return Err("ctest: at most one FILTER".into()),
+    };
+    let stock_only = opts.flag("stock-only");
+    let headers = match opts.choice("headers", &["both", "ours", "debian"])? {
+        _ if stock_only => vec![Headers::Debian],
+        "both" => vec![Headers::Debian, Headers::Ours],
+        "ours" => vec![Headers::Ours],
+        _ => vec![Headers::Debian],
+    };
+    let method = match opts.choice("method", &["default", "epoll", "poll", "select"])? {
+        "default" => None,
+        m => Some(m),
+    };
+    let profile = opts.choice("profile", &["release", "dev"])?;
+    let dist = if stock_only { Dist::at(profile) } else { dist::build(opts)? };
+    let plan = Plan {
+        headers,
+        method,
+        valgrind: opts.flag("valgrind"),
+        stock_only,
+        keep_going: opts.flag("keep-going"),
+        file: file.trim_end_matches(".c").to_string(),
+        case,
+        dist,
+    };
+    if plan.valgrind && !proc::have("valgrind") {
+        return Err("ctest --valgrind: valgrind is not installed".into());
+    }
+    let wanted = opts.choice("suite", &["both", "libevent", "libev"])?;
+    let mut tally = Tally::default();
+    for suite in SUITES.iter().filter(|s| wanted == "both" || s.name == wanted) {
+        tally.add(run_suite(suite, &plan)?);
+    }
+    Ok(tally.print())
+}
+
+fn run_suite(suite: &Suite, plan: &Plan) -> Result<Tally, String> {
+    let mut programs = Vec::new();
+    for path in tree::list(&suite.dir(), ".c").into_iter().chain(tree::list(&suite.dir(), ".cc")) {
+        let program = Program::read(&path)?;
+        if program.name.contains(&plan.file) && !(plan.stock_only && program.ours_only) {
+            programs.push(program);
+        }
+    }
+    if programs.is_empty() {
+        return Ok(Tally::default());
+    }
+    let stock = cc::stock_lib(suite.stock)?;
+    let stock = stock.parent().ok_or("the distribution's library has no folder")?.to_path_buf();
+    let differences = Differences::read(&suite.dir().join("differences.txt"))?;
+    let mut tally = Tally::default();
+    let reports = proc::parallel(&programs, |program| {
+        let job = Job { suite, plan, program, differences: &differences, stock: &stock };
+        if plan.valgrind { job.grind() } else { job.compare() }
+    });
+    for (program, report) in programs.iter().zip(reports) {
+        match report {
+            Ok(report) => {
+                print!("{}", report.text);
+                tally.add(report.tally);
+            }
+            Err(why) if plan.keep_going => {
+                println!("FAIL {}: {why}", program.name);
+                tally.failed += 1;
+            }
+            Err(why) => return Err(format!("{}: {why}", program.name)),
+        }
+    }
+    Ok(tally)
+}
+
+/// One program's result.
+#[derive(Default)]
+struct Report {
+    text: String,
+    tally: Tally,
+}
+
+impl Report {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
+/// One program within a suite.
+struct Job<'a> {
+    suite: &'a Suite,
+    plan: &'a Plan,
+    program: &'a Program,
+    differences: &'a Differences,
+    stock: &'a Path,
+}
+
+/// The time a whole program may take; each case has its own limit inside.
+const LIMIT: Duration = Duration::from_secs(400);
+
+impl Job<'_> {
+    /// The header sets this program is for.
+    fn headers(&self) -> Vec<Headers> {
+        let only = if self.program.ours_only { Some(Headers::Ours) } else { self.program.headers };
+        match only {
+            Some(h) => vec![h],
+            None => self.plan.headers.clone(),
+        }
+    }
+
+    /// Runs a built program on one of the two libraries and cuts its output into cases.
+    fn run(&self, binary: &Path, lib: &Path) -> Result<Vec<Case>, String> {
+        let mut cmd = self.program.command(binary, lib, self.plan);
+        let done = proc::catch(&mut cmd, LIMIT)?;
+        let mut cases = cases::parse(&done.out);
+        if !done.ok() && done.status.and_then(|s| s.code()) != Some(2) {
+            let why = done.err.lines().next().unwrap_or_default();
+            cases.push(Case { name: "(program)".into(), body: format!("{why}\n"), end: done.how() });
+        }
+        Ok(cases)
+    }
+
+    fn compare(&self) -> Result<Report, String> {
+        let ours = self.plan.dist.lib();
+        let mut report = Report::default();
+        let headers = self.headers();
+        let built = headers
+            .iter()
+            .map(|h| Ok((*h, self.program.build(self.suite, *h, &self.plan.dist)?)))
+            .collect::<Result<Vec<_>, String>>()?;
+        if self.program.ours_only {
+            for case in self.run(&built[0].1, &ours)? {
+                let held = case.sound() && case.end == "exit 0";
+                self.judge(&mut report, &case, held, "ours", || case.text());
+            }
+            return Ok(report);
+        }
+        let reference = self.run(&built[0].1, self.stock)?;
+        if self.plan.stock_only {
+            for case in &reference {
+                report.line(&format!("== {}:{}\n{}", self.program.name, case.name, case.text()));
+                report.tally.count(case.sound());
+            }
+            return Ok(report);
+        }
+        let mut others = Vec::new();
+        for (h, binary) in &built {
+            others.push((format!("ours, {} headers", h.word()), self.run(binary, &ours)?));
+            if *h != built[0].0 {
+                others.push((format!("stock, {} headers", h.word()), self.run(binary, self.stock)?));
+            }
+        }
+        for case in &reference {
+            let mut wrong = Vec::new();
+            for (column, cases) in &others {
+                match cases.iter().find(|c| c.name == case.name) {
+                    Some(other) if other == case => {}
+                    Some(other) => wrong.push(format!("  {column}:\n{}", cases::diff(case, other))),
+                    None => wrong.push(format!("  {column}: did not run")),
+                }
+            }
+            let unsound = !case.sound();
+            let held = wrong.is_empty() && !unsound;
+            self.judge(&mut report, case, held, "", || {
+                let mut text = wrong.join("\n");
+                if unsound {
+                    text.push_str(&format!("  on the distribution's library:\n{}", case.text()));
+                }
+                text
+            });
+        }
+        for (column, cases) in &others {
+            for case in cases.iter().filter(|c| !reference.iter().any(|r| r.name == c.name)) {
+                report.line(&format!("FAIL {}:{}: {column} only\n{}", self.program.name, case.name, case.text()));
+                report.tally.failed += 1;
+            }
+        }
+        Ok(report)
+    }
+
+    /// Counts a case and says so where it did not hold.
+    fn judge(&self, report: &mut Report, case: &Case, held: bool, kind: &str, why: impl Fn() -> String) {
+        let wanted = self.differences.find(kind, &self.program.name, &case.name);
+        match (held, wanted) {
+            (true, None) => report.tally.passed += 1,
+            (true, Some(_)) => {
+                report.tally.passed += 1;
+                if kind.is_empty() && self.plan.method.is_none() {
+                    report.line(&format!("note {}:{}: listed as different, and equal", self.program.name, case.name));
+                }
+            }
+            (false, Some(reason)) => {
+                report.line(&format!("wanted {}:{}: {reason}", self.program.name, case.name));
+                report.tally.passed += 1;
+            }
+            (false, None) => {
+                report.line(&format!("FAIL {}:{}\n{}", self.program.name, case.name, why().trim_end()));
+                report.tally.failed += 1;
+            }
+        }
+    }
+}

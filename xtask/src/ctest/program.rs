@@ -1,0 +1,116 @@
+//! One C test program: what it asks for, how it is built, how it is started.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Plan, Suite};
+use crate::cc::{self, Headers};
+use crate::dist::Dist;
+use crate::tree;
+
+/// A source file.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its name without the ending.
+    pub name: String,
+    path: PathBuf,
+    /// Uses what the original lacks.
+    pub ours_only: bool,
+    /// The one header set it is for.
+    pub headers: Option<Headers>,
+    /// Also run under helgrind.
+    pub threads: bool,
+    cflags: Vec<String>,
+    ldflags: Vec<String>,
+}
+
+impl Program {
+    /// Reads the words after `ctest:` in the first lines.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = tree::read(path)?;
+        let name = tree::stem(path);
+        let mut program = Program {
+            ours_only: name.starts_with("ours_"),
+            threads: name.starts_with("thread_"),
+            name,
+            path: path.into(),
+            headers: None,
+            cflags: Vec::new(),
+            ldflags: Vec::new(),
+        };
+        let words = text.lines().take(12).find_map(|l| l.split_once("ctest:")).map_or("", |(_, w)| w);
+        for word in words.trim_end_matches("*/").split_whitespace() {
+            match word.split_once('=') {
+                None if word == "ours-only" => program.ours_only = true,
+                Some(("headers", "ours")) => program.headers = Some(Headers::Ours),
+                Some(("headers", "debian")) => program.headers = Some(Headers::Debian),
+                Some(("cflags", flag)) => program.cflags.push(flag.replace("ROOT", &tree::root().to_string_lossy())),
+                Some(("ldflags", flag)) => program.ldflags.push(flag.into()),
+                _ => return Err(format!("{}: ctest: {word}?", path.display())),
+            }
+        }
+        Ok(program)
+    }
+
+    /// Compiles with one header set; against the distribution's library, so that the program runs on both.
+    pub fn build(&self, suite: &Suite, headers: Headers, dist: &Dist) -> Result<PathBuf, String> {
+        let dir = tree::scratch("ctest")?;
+        let out = dir.join(format!("{}.{}.{}", suite.name, self.name, headers.word()));
+        let frame = suite.dir().join("case.h");
+        let frame = if frame.exists() { frame } else { super::SUITES[0].dir().join("case.h") };
+        let mut newer: Vec<PathBuf> = vec![self.path.clone(), frame];
+        newer.extend(tree::list(&suite.dir(), ".h"));
+        if headers == Headers::Ours {
+            let include = cc::include(suite.name);
+            newer.extend(tree::list(&include, ".h"));
+            newer.extend(tree::list(&include.join("event2"), ".h"));
+        }
+        if cc::fresh(&out, &newer.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
+            return Ok(out);
+        }
+        let plus = self.path.extension().is_some_and(|e| e == "cc");
+        let mut cmd = if plus { cc::cxx() } else { cc::cc() };
+        cmd.args(["-g", "-O1", "-Wall", "-Wextra", if plus { "-std=gnu++17" } else { "-std=gnu11" }]);
+        if !plus {
+            cmd.args(["-Werror=implicit-function-declaration", "-Werror=int-conversion"]);
+            cmd.arg("-Werror=incompatible-pointer-types");
+        }
+        for dir in [suite.dir(), super::SUITES[0].dir()] {
+            cmd.arg("-I").arg(dir);
+        }
+        if headers == Headers::Ours {
+            cmd.arg("-I").arg(cc::include(suite.name));
+        }
+        let part = out.with_extension(format!("{}-new", headers.word()));
+        cmd.args(&self.cflags).arg(&self.path).arg("-o").arg(&part);
+        if self.ours_only {
+            cmd.arg("-L").arg(dist.lib());
+        }
+        cmd.args(suite.libs).args(&self.ldflags).args(["-lpthread", "-lm", "-ldl"]);
+        cc::compile(&mut cmd)?;
+        fs::rename(&part, &out).map_err(|e| format!("{}: {e}", out.display()))?;
+        Ok(out)
+    }
+
+    /// The command that runs the cases wanted, on the libraries of `lib`.
+    pub fn command(&self, binary: &Path, lib: &Path, plan: &Plan) -> Command {
+        let mut cmd = Command::new(binary);
+        self.surround(&mut cmd, lib, plan);
+        cmd
+    }
+
+    /// The same environment and arguments for a command that ends with the program.
+    pub fn surround(&self, cmd: &mut Command, lib: &Path, plan: &Plan) {
+        cmd.env_remove("LD_PRELOAD").env("LD_LIBRARY_PATH", lib).env("LC_ALL", "C").env("TZ", "UTC");
+        match plan.method {
+            Some("poll") => cmd.env("EVENT_NOEPOLL", "1").env("LIBEV_FLAGS", "2"),
+            Some("select") => cmd.env("EVENT_NOEPOLL", "1").env("EVENT_NOPOLL", "1").env("LIBEV_FLAGS", "1"),
+            Some("epoll") => cmd.env("EVENT_NOPOLL", "1").env("EVENT_NOSELECT", "1").env("LIBEV_FLAGS", "4"),
+            _ => cmd,
+        };
+        if !plan.case.is_empty() {
+            cmd.arg("-s").arg(&plan.case);
+        }
+    }
+}

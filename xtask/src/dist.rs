@@ -1,0 +1,137 @@
+//! `dist`: what a distribution would package, below `target/dist`.
+//!
+//! ```text
+//! lib/libevent-2.1.so.7.0.1                     the shared object; one file carries everything
+//! lib/libevent{,_core,_extra,_pthreads}-2.1.so.7   lead to it: deployed programs need no more
+//! lib/libevent{,_core,_extra,_pthreads}.so      lead to lib/link/*: what the linker reads, each with its own soname
+//! lib/libevent{,_core,_extra,_pthreads}.a       one archive under four names
+//! lib/libev.so.4.0.0, libev.so.4, libev.so, libev.a
+//! lib/pkgconfig/*.pc, include/
+//! ```
+
+mod link;
+mod pc;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::{nm, tree};
+
+/// The libraries that one shared object stands for.
+pub const NAMES: [&str; 4] = ["libevent", "libevent_core", "libevent_extra", "libevent_pthreads"];
+
+/// The shared object's file name and soname.
+pub const OBJECT: &str = "libevent-2.1.so.7.0.1";
+
+/// A built distribution folder.
+#[derive(Clone, Debug)]
+pub struct Dist {
+    /// `target/dist`, or `target/dist-dev`.
+    pub root: PathBuf,
+}
+
+impl Dist {
+    /// Where the distribution of that profile is, built or not.
+    pub fn at(profile: &str) -> Self {
+        Dist { root: tree::target().join(if profile == "dev" { "dist-dev" } else { "dist" }) }
+    }
+
+    /// The libraries.
+    pub fn lib(&self) -> PathBuf {
+        self.root.join("lib")
+    }
+
+    /// The headers, with those of libev in a folder of their own below.
+    pub fn include(&self) -> PathBuf {
+        self.root.join("include")
+    }
+}
+
+/// `cargo xtask dist`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let dist = build(opts)?;
+    println!("{}", dist.root.display());
+    for file in tree::list(&dist.lib(), "") {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match fs::read_link(&file) {
+            Ok(to) => println!("  lib/{name} -> {}", to.display()),
+            Err(_) if file.is_dir() => println!("  lib/{name}/"),
+            Err(_) => println!("  lib/{name} ({} kB)", file.metadata().map_or(0, |m| m.len()) / 1024),
+        }
+    }
+    println!("  include/");
+    Ok(Tally::default())
+}
+
+/// Builds the distribution that `--profile` names, unless `--no-build` says that it is there.
+pub fn build(opts: &Opts) -> Result<Dist, String> {
+    let profile = opts.choice("profile", &["release", "dev"])?;
+    let dist = Dist::at(profile);
+    if opts.flag("no-build") {
+        return Ok(dist);
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);
+    cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
+    proc::show(&mut cargo)?;
+    let from = tree::target().join(if profile == "dev" { "debug" } else { "release" });
+    let lib = dist.lib();
+    tree::make_dir(&lib)?;
+    libevent(&from, &lib)?;
+    libev(&from, &lib)?;
+    headers(&dist.include())?;
+    pc::write_all(&lib.join("pkgconfig"), lib.join("libevent_openssl-2.1.so.7").exists())?;
+    Ok(dist)
+}
+
+fn libevent(from: &Path, lib: &Path) -> Result<(), String> {
+    place(&from.join("libevent.so"), &lib.join(OBJECT))?;
+    place(&from.join("libevent.a"), &lib.join("libevent.a"))?;
+    for name in NAMES {
+        point(&lib.join(format!("{name}-2.1.so.7")), OBJECT)?;
+        if name != "libevent" {
+            point(&lib.join(format!("{name}.a")), "libevent.a")?;
+        }
+    }
+    let have = nm::names(&lib.join(OBJECT))?;
+    link::write_all(lib, &have)
+}
+
+fn libev(from: &Path, lib: &Path) -> Result<(), String> {
+    place(&from.join("libev.so"), &lib.join("libev.so.4.0.0"))?;
+    place(&from.join("libev.a"), &lib.join("libev.a"))?;
+    point(&lib.join("libev.so.4"), "libev.so.4.0.0")?;
+    point(&lib.join("libev.so"), "libev.so.4.0.0")
+}
+
+/// libevent's headers at the top, libev's beside them, but libev's own `event.h` in a folder of its own.
+fn headers(include: &Path) -> Result<(), String> {
+    let _ = fs::remove_dir_all(include);
+    for suite in ["libev", "libevent"] {
+        let from = crate::cc::include(suite);
+        if from.is_dir() {
+            tree::copy_dir(&from, include)?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces `to` by a copy of `from` in one step, so that a program which has the old file mapped keeps it.
+fn place(from: &Path, to: &Path) -> Result<(), String> {
+    let part = to.with_extension("new");
+    fs::copy(from, &part).map_err(|e| format!("{}: {e}", from.display()))?;
+    fs::rename(&part, to).map_err(|e| format!("{}: {e}", to.display()))
+}
+
+/// Makes `link` lead to `to`.
+pub fn point(link: &Path, to: &str) -> Result<(), String> {
+    if fs::read_link(link).is_ok_and(|old| old == Path::new(to)) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(link);
+    symlink(to, link).map_err(|e| format!("{}: {e}", link.display()))
+}
