@@ -36,6 +36,10 @@ bitflags! {
         const WRITE = 0x04;
         /// A signal arrived.
         const SIGNAL = 0x08;
+        /// The event is edge-triggered.
+        const EDGE = 0x20;
+        /// The event's finalizer must run.
+        const FINALIZE = 0x40;
         /// The peer closed its sending side.
         const CLOSED = 0x80;
     }

@@ -8,4 +8,5 @@
 pub mod heap;
 pub mod interest;
 pub mod key;
+pub mod reactor;
 pub mod slab;

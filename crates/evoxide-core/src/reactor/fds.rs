@@ -1,0 +1,324 @@
+//! The descriptor map: which events wait on a descriptor, and what the kernel was told about it.
+
+use super::slot::{NONE, Slot, state};
+use super::{AddError, Reactor};
+use crate::interest::{Change, Fd, Interest};
+use crate::key::Key;
+use crate::slab::Slab;
+
+/// Descriptors at or above this are refused: the map is dense.
+pub const MAX_FD: Fd = 1 << 22;
+/// Most events that one descriptor takes per condition.
+const MAX_PER_CONDITION: u16 = u16::MAX - 1;
+/// Entries that an emptied map keeps.
+const KEEP: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FdEntry {
+    pub head: u32,
+    /// Grows with every new registration.
+    pub serial: u32,
+    pub events: u16,
+    pub readers: u16,
+    pub writers: u16,
+    pub closers: u16,
+    /// What the kernel was told last.
+    pub registered: Interest,
+    /// Whether the events are edge-triggered.
+    pub edge: bool,
+    /// A `ONESHOT` registration fired, so the kernel disarmed it.
+    pub fired: bool,
+    /// In `FdMap::leftover`.
+    pub queued: bool,
+    /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::register_internal`]).
+    pub internal: u8,
+}
+
+impl FdEntry {
+    const EMPTY: Self = Self {
+        head: NONE,
+        serial: 0,
+        events: 0,
+        readers: 0,
+        writers: 0,
+        closers: 0,
+        registered: Interest::empty(),
+        edge: false,
+        fired: false,
+        queued: false,
+        internal: 0,
+    };
+
+    fn wanted(&self) -> Interest {
+        let mut wanted = Interest::empty();
+        wanted.set(Interest::READ, self.readers > 0);
+        wanted.set(Interest::WRITE, self.writers > 0);
+        wanted.set(Interest::CLOSED, self.closers > 0);
+        wanted.set(Interest::EDGE, self.edge && !wanted.is_empty());
+        wanted
+    }
+
+    fn count(&mut self, interest: Interest, by: u16) {
+        let step = |n: &mut u16, bit| {
+            if interest.contains(bit) {
+                *n = n.wrapping_add(by);
+            }
+        };
+        step(&mut self.readers, Interest::READ);
+        step(&mut self.writers, Interest::WRITE);
+        step(&mut self.closers, Interest::CLOSED);
+        self.events = self.events.wrapping_add(by);
+    }
+
+    /// Records `new` as told to the kernel and says what to tell.
+    fn tell(&mut self, fd: Fd, new: Interest) -> Change {
+        let old = core::mem::replace(&mut self.registered, new);
+        if old.is_empty() {
+            self.serial = self.serial.wrapping_add(1);
+        }
+        self.fired = false;
+        Change { fd, serial: self.serial, old, new }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FdMap {
+    entries: Vec<FdEntry>,
+    /// Descriptors whose registration may differ from what is wanted until just before the next wait.
+    leftover: Vec<Fd>,
+    /// Whether all changes wait until then.
+    pub deferred: bool,
+}
+
+impl FdMap {
+    #[inline]
+    pub fn entry(&mut self, fd: Fd) -> Option<&mut FdEntry> {
+        self.entries.get_mut(fd as usize)
+    }
+
+    fn grow(&mut self, fd: Fd) -> Result<(), AddError> {
+        if !(0..MAX_FD).contains(&fd) {
+            return Err(AddError::OutOfRange);
+        }
+        let len = fd as usize + 1;
+        if len > self.entries.len() {
+            self.entries.try_reserve(len - self.entries.len()).map_err(|_| AddError::NoMemory)?;
+            self.entries.resize(len, FdEntry::EMPTY);
+        }
+        // So that queueing a leftover never allocates.
+        self.leftover.try_reserve(1).map_err(|_| AddError::NoMemory)
+    }
+
+    fn queue(leftover: &mut Vec<Fd>, entry: &mut FdEntry, fd: Fd) {
+        if !entry.queued {
+            entry.queued = true;
+            leftover.push(fd);
+        }
+    }
+
+    fn link<T: Default>(
+        &mut self,
+        slots: &mut Slab<Slot<T>>,
+        index: u32,
+        fd: Fd,
+        interest: Interest,
+        one_shot: bool,
+    ) -> Result<Option<Change>, AddError> {
+        if fd as usize >= self.entries.len() || self.leftover.len() == self.leftover.capacity() {
+            self.grow(fd)?;
+        }
+        let Some(entry) = self.entries.get_mut(fd as usize) else { return Err(AddError::OutOfRange) };
+        let edge = interest.contains(Interest::EDGE);
+        if entry.events > 0 && entry.edge != edge {
+            return Err(AddError::ModeConflict);
+        }
+        if entry.events >= MAX_PER_CONDITION || entry.internal != 0 {
+            return Err(AddError::TooMany);
+        }
+        let first = entry.events == 0;
+        entry.edge = edge;
+        entry.count(interest, 1);
+        let head = entry.head;
+        entry.head = index;
+        let slot = slots.at_mut(index);
+        slot.fd = fd;
+        slot.interest = interest;
+        slot.state |= state::FD;
+        slot.fd_next = head;
+        slot.fd_prev = NONE;
+        if head != NONE {
+            slots.at_mut(head).fd_prev = index;
+        }
+        let mut new = entry.wanted();
+        if self.deferred {
+            if new != entry.registered {
+                Self::queue(&mut self.leftover, entry, fd);
+            }
+            return Ok(None);
+        }
+        new.set(Interest::ONESHOT, first && one_shot && !edge);
+        if new == entry.registered && !entry.fired {
+            return Ok(None);
+        }
+        Ok(Some(entry.tell(fd, new)))
+    }
+
+    /// `fired`: the event ends because it was reported ready, not because somebody removed it.
+    #[inline]
+    fn unlink<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32, fired: bool) -> Option<Change> {
+        let slot = slots.at_mut(index);
+        slot.state &= !state::FD;
+        let (fd, interest, next, prev) = (slot.fd, slot.interest, slot.fd_next, slot.fd_prev);
+        let entry = self.entries.get_mut(fd as usize)?;
+        if prev == NONE {
+            entry.head = next;
+        } else {
+            slots.at_mut(prev).fd_next = next;
+        }
+        if next != NONE {
+            slots.at_mut(next).fd_prev = prev;
+        }
+        entry.count(interest, 1u16.wrapping_neg());
+        if self.deferred || (fired && entry.fired && entry.events == 0) {
+            Self::queue(&mut self.leftover, entry, fd);
+            return None;
+        }
+        let new = entry.wanted();
+        if new == entry.registered.difference(Interest::ONESHOT) {
+            return None;
+        }
+        Some(entry.tell(fd, new))
+    }
+
+    fn next_leftover(&mut self) -> Option<Change> {
+        while let Some(fd) = self.leftover.pop() {
+            let entry = self.entries.get_mut(fd as usize)?;
+            entry.queued = false;
+            let new = entry.wanted();
+            // A re-armed descriptor needs nothing; one that is in use keeps its mode.
+            if self.deferred {
+                if new != entry.registered {
+                    return Some(entry.tell(fd, new));
+                }
+            } else if entry.events == 0 && !entry.registered.is_empty() && entry.internal == 0 {
+                return Some(entry.tell(fd, Interest::empty()));
+            }
+        }
+        None
+    }
+}
+
+impl<T: Copy + Default> Reactor<T> {
+    /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires.
+    ///
+    /// The answer, if any, must be carried out at once; where that fails, [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
+    ///
+    /// # Errors
+    /// [`AddError`], with nothing changed.
+    #[inline]
+    pub fn watch_fd(
+        &mut self,
+        key: Key,
+        fd: Fd,
+        interest: Interest,
+        one_shot: bool,
+    ) -> Result<Option<Change>, AddError> {
+        if self.slots.get(key).is_none_or(|s| s.state & (state::FD | state::SIGNAL) != 0) {
+            return Err(AddError::StaleKey);
+        }
+        let change = self.fds.link(&mut self.slots, key.index, fd, interest, one_shot)?;
+        self.count_added(key.index);
+        Ok(change)
+    }
+
+    /// Takes back a [`watch_fd`](Self::watch_fd) whose change the kernel refused. The slot lives on.
+    pub fn undo_watch_fd(&mut self, key: Key, change: Change) {
+        if self.slots.get(key).is_none_or(|s| s.state & state::FD == 0) {
+            return;
+        }
+        // What `unlink` would tell the kernel never came about.
+        let _ = self.unlink_fd(key.index, false);
+        if let Some(entry) = self.fds.entry(change.fd) {
+            entry.registered = change.old;
+        }
+    }
+
+    #[inline]
+    pub(super) fn unlink_fd(&mut self, index: u32, fired: bool) -> Option<Change> {
+        let change = self.fds.unlink(&mut self.slots, index, fired);
+        self.count_removed(index);
+        change
+    }
+
+    /// The next change that was put off until just before a wait: removals of descriptors whose one-shot event fired and was
+    /// not added again (their errors are ignored: the descriptor may be closed by now), or all changes in deferred mode.
+    #[inline]
+    pub fn next_leftover(&mut self) -> Option<Change> {
+        if self.fds.leftover.is_empty() {
+            return None;
+        }
+        self.fds.next_leftover()
+    }
+
+    /// In deferred mode every change waits for [`next_leftover`](Self::next_leftover), so that removing and adding again
+    /// costs nothing. Choose it before the first event.
+    pub fn set_deferred(&mut self, deferred: bool) {
+        self.fds.deferred = deferred;
+    }
+
+    /// Registers a descriptor of the face itself (its waker, its signal pipe): readable reports on it come out of
+    /// [`finish_wait`](Self::finish_wait) as bit `tag - 1`, not as an event. `tag` is 1 to 8.
+    ///
+    /// # Errors
+    /// [`AddError`] where the descriptor is out of range or in use.
+    pub fn register_internal(&mut self, fd: Fd, tag: u8) -> Result<Change, AddError> {
+        self.fds.grow(fd)?;
+        match self.fds.entry(fd) {
+            Some(entry) if entry.events == 0 => {
+                entry.internal = tag;
+                Ok(entry.tell(fd, Interest::READ))
+            }
+            _ => Err(AddError::TooMany),
+        }
+    }
+
+    /// Ends [`register_internal`](Self::register_internal).
+    pub fn unregister_internal(&mut self, fd: Fd) -> Option<Change> {
+        let entry = self.fds.entry(fd).filter(|e| e.internal != 0)?;
+        entry.internal = 0;
+        Some(entry.tell(fd, Interest::empty()))
+    }
+
+    /// Everything that the kernel should know, as fresh registrations: for a new or rebuilt backend.
+    pub fn registrations(&mut self) -> Vec<Change> {
+        let mut all = Vec::new();
+        for (fd, entry) in self.fds.entries.iter_mut().enumerate() {
+            let mut new = entry.wanted();
+            new.set(Interest::ONESHOT, entry.registered.contains(Interest::ONESHOT) && entry.events == 1);
+            if entry.internal != 0 {
+                new = Interest::READ;
+            }
+            entry.registered = Interest::empty();
+            if !new.is_empty() {
+                all.push(entry.tell(fd as Fd, new));
+            }
+        }
+        all
+    }
+
+    /// Whether any event waits on the descriptor.
+    pub fn watches(&self, fd: Fd) -> bool {
+        self.fds.entries.get(fd as usize).is_some_and(|e| e.events > 0)
+    }
+
+    /// Gives back the map's memory where nothing needs it.
+    pub(super) fn trim_fds(&mut self) {
+        if self.fds.entries.len() > KEEP && self.fds.entries.iter().all(|e| e.registered.is_empty() && e.events == 0) {
+            self.fds.entries = Vec::new();
+        }
+    }
+
+    pub(super) fn fd_head(&self, fd: usize) -> Option<u32> {
+        self.fds.entries.get(fd).map(|e| e.head)
+    }
+}

@@ -1,0 +1,334 @@
+//! The reactor: which events are pending, which are ready, and in what order they run.
+//!
+//! The rules are libevent's. A *slot* lives as long as its event is pending or active; the payload says whose it is. One turn
+//! of a loop is
+//!
+//! ```text
+//! promote_later → first_deadline, next_leftover → [the face waits] → finish_wait → expire → begin_batch → pop_ready ...
+//! ```
+//!
+//! and nothing in here waits, reads a clock or calls back: [`Change`] says what the kernel must be told, [`Popped`] whom to
+//! call. Every verb is O(1), or O(log n) in the number of timeouts.
+//!
+//! # Examples
+//! ```
+//! use evoxide_core::interest::Ready;
+//! use evoxide_core::reactor::Reactor;
+//!
+//! let mut reactor = Reactor::new();
+//! let key = reactor.insert("tick", 0, Default::default());
+//! reactor.set_timeout(key, 1_000);
+//! assert_eq!(reactor.first_deadline(), Some(1_000));
+//! reactor.expire(1_000);
+//! reactor.begin_batch(|| 1_000);
+//! let popped = reactor.pop_ready().unwrap();
+//! assert_eq!((popped.payload, popped.ready, popped.kept), ("tick", Ready::TIMEOUT, false));
+//! assert!(reactor.is_idle());
+//! ```
+
+mod fds;
+mod signals;
+mod slot;
+mod timers;
+mod turn;
+mod walk;
+
+pub use fds::MAX_FD;
+pub use signals::SIGNALS;
+pub use timers::{MAX_COMMON, QueueId};
+pub use turn::{Finished, Limits, Popped};
+pub use walk::{View, Walk};
+
+use crate::heap::Heap;
+use crate::interest::{Change, Ready};
+use crate::key::Key;
+use crate::slab::Slab;
+use core::fmt;
+use fds::FdMap;
+use signals::SignalTable;
+use slot::{CommonQueue, ReadyList, Slot, state};
+use std::collections::TryReserveError;
+use turn::Batch;
+
+/// Why an event could not be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddError {
+    /// The descriptor or signal number is none.
+    OutOfRange,
+    /// Edge- and level-triggered events do not mix on one descriptor.
+    ModeConflict,
+    /// The descriptor has 65,534 events already, or belongs to the loop itself.
+    TooMany,
+    /// The key names no event, or one that is inserted already.
+    StaleKey,
+    /// No memory for the descriptor map.
+    NoMemory,
+}
+
+impl fmt::Display for AddError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfRange => "descriptor or signal number out of range",
+            Self::ModeConflict => "edge- and level-triggered events on one descriptor",
+            Self::TooMany => "too many events on one descriptor",
+            Self::StaleKey => "no such event",
+            Self::NoMemory => "out of memory",
+        })
+    }
+}
+
+impl core::error::Error for AddError {}
+
+/// How an event behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kind {
+    /// It stays inserted when it fires.
+    pub persist: bool,
+    /// It neither counts nor keeps a loop alive.
+    pub internal: bool,
+}
+
+/// What the outside must be told of a removal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "the kernel still watches what was removed"]
+pub struct Gone {
+    /// The interest change.
+    pub change: Option<Change>,
+    /// The signal that nobody waits for any more.
+    pub signal: Option<i32>,
+}
+
+/// How many events there are. An event counts once for each list it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inserted, with a timeout, or active.
+    pub added: u32,
+    /// Active.
+    pub active: u32,
+    /// Held by the face without an event.
+    pub virtual_events: u32,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Reactor<T> {
+    slots: Slab<Slot<T>>,
+    heap: Heap,
+    queues: Vec<CommonQueue>,
+    fds: FdMap,
+    signals: SignalTable,
+    ready: Vec<ReadyList>,
+    later: ReadyList,
+    batch: Batch,
+    limits: Limits,
+    added: u32,
+    active: u32,
+    virtual_events: u32,
+    most: Counts,
+}
+
+impl<T: Copy + Default> Default for Reactor<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Copy + Default> Reactor<T> {
+    /// An empty reactor with one priority.
+    pub fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            heap: Heap::new(),
+            queues: Vec::new(),
+            fds: FdMap::default(),
+            signals: SignalTable::default(),
+            ready: vec![ReadyList::EMPTY],
+            later: ReadyList::EMPTY,
+            batch: Batch::default(),
+            limits: Limits::default(),
+            added: 0,
+            active: 0,
+            virtual_events: 0,
+            most: Counts::default(),
+        }
+    }
+
+    /// Makes sure that one more event with a timeout needs no memory (descriptors aside, see
+    /// [`watch_fd`](Self::watch_fd)).
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline]
+    pub fn try_reserve(&mut self) -> Result<(), TryReserveError> {
+        self.slots.try_reserve_one()?;
+        self.heap.try_reserve_one()
+    }
+
+    /// Makes a slot. It lives until it is removed, or popped with nothing left to wait for; a slot that waits for nothing
+    /// from the start is the caller's to fill or to [`remove`](Self::remove). A priority beyond the last means the last.
+    #[inline]
+    pub fn insert(&mut self, payload: T, priority: u8, kind: Kind) -> Key {
+        let state = if kind.persist { state::PERSIST } else { 0 } | if kind.internal { state::INTERNAL } else { 0 };
+        let priority = priority.min((self.ready.len() - 1) as u8);
+        self.slots.insert(Slot { payload, priority, state, ..Slot::default() })
+    }
+
+    /// Whose slot it is.
+    #[inline]
+    pub fn payload(&self, key: Key) -> Option<T> {
+        self.slots.get(key).map(|s| s.payload)
+    }
+
+    /// Takes an event out of every list and frees its slot.
+    #[inline]
+    pub fn remove(&mut self, key: Key) -> Gone {
+        let Some(slot) = self.slots.get(key) else { return Gone::default() };
+        if slot.state & (state::READY | state::LATER) != 0 {
+            self.deactivate_slot(key.index);
+        }
+        let gone = self.unlink_all(key.index, false);
+        let _ = self.slots.remove(key);
+        if self.slots.is_empty() {
+            self.trim_fds();
+        }
+        gone
+    }
+
+    /// Makes an event ready: `ready` is added to what happened. `calls` is how often to call back.
+    #[inline]
+    pub fn activate(&mut self, key: Key, ready: Ready, calls: u16) {
+        if self.slots.get(key).is_some() {
+            self.activate_slot(key.index, ready, calls);
+        }
+    }
+
+    /// Makes an event ready from the next turn on. No effect on one that is ready already.
+    #[inline]
+    pub fn activate_later(&mut self, key: Key, ready: Ready) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.state & (state::READY | state::LATER) != 0 {
+            return;
+        }
+        slot.result = ready;
+        slot.calls = 1;
+        slot.state |= state::LATER;
+        self.later.push(&mut self.slots, key.index);
+        self.count_active(key.index);
+    }
+
+    /// Takes an event out of the ready queue, and frees its slot if it waits for nothing: the answer is whether it lives on.
+    pub fn deactivate(&mut self, key: Key) -> bool {
+        if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::LATER) != 0) {
+            self.deactivate_slot(key.index);
+        }
+        self.free_if_idle(key)
+    }
+
+    /// Whether an event is ready, and why.
+    #[inline]
+    pub fn readiness(&self, key: Key) -> Option<Ready> {
+        self.slots.get(key).filter(|s| s.state & (state::READY | state::LATER) != 0).map(|s| s.result)
+    }
+
+    /// Changes the priority of an event that is not ready.
+    pub fn set_priority(&mut self, key: Key, priority: u8) {
+        let last = (self.ready.len() - 1) as u8;
+        if let Some(slot) = self.slots.get_mut(key).filter(|s| s.state & (state::READY | state::LATER) == 0) {
+            slot.priority = priority.min(last);
+        }
+    }
+
+    /// Frees the slot of an event that waits for nothing. Answers whether it lives on.
+    #[inline]
+    pub fn free_if_idle(&mut self, key: Key) -> bool {
+        match self.slots.get(key) {
+            Some(slot) if slot.state & state::LINKED != 0 => true,
+            Some(_) => {
+                let _ = self.slots.remove(key);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Adds to (or takes from) the events that exist only outside, and keep a loop alive.
+    pub fn add_virtual(&mut self, by: i32) {
+        self.virtual_events = self.virtual_events.saturating_add_signed(by);
+        self.most.virtual_events = self.most.virtual_events.max(self.virtual_events);
+    }
+
+    /// How many events there are now.
+    pub fn counts(&self) -> Counts {
+        Counts { added: self.added, active: self.active, virtual_events: self.virtual_events }
+    }
+
+    /// The most there ever were since the last time it was lowered, each for itself.
+    pub fn most(&mut self) -> &mut Counts {
+        &mut self.most
+    }
+
+    /// How many events are ready.
+    #[inline]
+    pub fn active(&self) -> u32 {
+        self.active
+    }
+
+    /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.added == 0 && self.active == 0 && self.virtual_events == 0
+    }
+
+    #[inline]
+    fn activate_slot(&mut self, index: u32, ready: Ready, calls: u16) {
+        let slot = self.slots.at_mut(index);
+        if slot.state & (state::READY | state::LATER) != 0 {
+            slot.result |= ready;
+            return;
+        }
+        slot.result = ready;
+        slot.calls = calls;
+        slot.state |= state::READY;
+        let priority = slot.priority;
+        if priority < self.batch.running {
+            self.batch.interrupted = true;
+        }
+        self.ready[usize::from(priority)].push(&mut self.slots, index);
+        self.count_active(index);
+    }
+
+    fn deactivate_slot(&mut self, index: u32) {
+        let slot = self.slots.at_mut(index);
+        let (later, priority, internal) =
+            (slot.state & state::LATER != 0, usize::from(slot.priority), slot.state & state::INTERNAL != 0);
+        slot.state &= !(state::READY | state::LATER);
+        let list = if later { &mut self.later } else { &mut self.ready[priority] };
+        list.unlink(&mut self.slots, index);
+        self.active -= 1;
+        self.added -= u32::from(!internal);
+    }
+
+    #[inline]
+    fn count_active(&mut self, index: u32) {
+        self.active += 1;
+        self.most.active = self.most.active.max(self.active);
+        self.count_added(index);
+    }
+
+    #[inline]
+    fn count_added(&mut self, index: u32) {
+        if self.slots.at(index).state & state::INTERNAL == 0 {
+            self.added += 1;
+            self.most.added = self.most.added.max(self.added);
+        }
+    }
+
+    #[inline]
+    fn count_removed(&mut self, index: u32) {
+        self.added -= u32::from(self.slots.at(index).state & state::INTERNAL == 0);
+    }
+}
+
+#[cfg(test)]
+mod tests;

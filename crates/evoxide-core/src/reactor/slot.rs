@@ -1,0 +1,148 @@
+//! The slot of one pending or active event, and the lists that run through slots.
+
+use crate::heap::Positions;
+use crate::interest::{Interest, Ready};
+use crate::slab::Slab;
+
+/// "No slot" in an intrusive list.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Where a slot is linked, and what kind of event it holds.
+pub(super) mod state {
+    /// In the list of its descriptor.
+    pub const FD: u8 = 1;
+    /// In the list of its signal.
+    pub const SIGNAL: u8 = 2;
+    /// In the timer heap.
+    pub const TIMER: u8 = 4;
+    /// In a common-timeout queue.
+    pub const COMMON: u8 = 8;
+    /// In a ready queue.
+    pub const READY: u8 = 16;
+    /// In the "active later" queue.
+    pub const LATER: u8 = 32;
+    /// Stays inserted when it fires.
+    pub const PERSIST: u8 = 64;
+    /// Does not count.
+    pub const INTERNAL: u8 = 128;
+    /// Any list at all.
+    pub const LINKED: u8 = FD | SIGNAL | TIMER | COMMON | READY | LATER;
+}
+
+/// One event, 56 bytes with a pointer-sized payload: with the slab's generation a cache line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot<T> {
+    pub payload: T,
+    /// The truth about its timeout; the heap's entry may be earlier (see `timers`).
+    pub deadline: u64,
+    /// Descriptor or signal number.
+    pub fd: i32,
+    /// Heap position, or the next slot of the common queue.
+    pub timer: u32,
+    /// The previous slot of the common queue.
+    pub timer_prev: u32,
+    pub fd_next: u32,
+    pub fd_prev: u32,
+    pub ready_next: u32,
+    pub ready_prev: u32,
+    pub interest: Interest,
+    pub result: Ready,
+    pub calls: u16,
+    pub queue: u16,
+    pub priority: u8,
+    pub state: u8,
+}
+
+impl<T: Default> Default for Slot<T> {
+    fn default() -> Self {
+        Self {
+            payload: T::default(),
+            deadline: 0,
+            fd: -1,
+            timer: NONE,
+            timer_prev: NONE,
+            fd_next: NONE,
+            fd_prev: NONE,
+            ready_next: NONE,
+            ready_prev: NONE,
+            interest: Interest::empty(),
+            result: Ready::empty(),
+            calls: 0,
+            queue: 0,
+            priority: 0,
+            state: 0,
+        }
+    }
+}
+
+/// A doubly linked list through `ready_next` and `ready_prev`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadyList {
+    pub head: u32,
+    pub tail: u32,
+}
+
+impl ReadyList {
+    pub const EMPTY: Self = Self { head: NONE, tail: NONE };
+
+    #[inline]
+    pub fn push<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32) {
+        let tail = self.tail;
+        let slot = slots.at_mut(index);
+        slot.ready_next = NONE;
+        slot.ready_prev = tail;
+        self.tail = index;
+        if tail == NONE {
+            self.head = index;
+        } else {
+            slots.at_mut(tail).ready_next = index;
+        }
+    }
+
+    #[inline]
+    pub fn unlink<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32) {
+        let slot = slots.at(index);
+        let (next, prev) = (slot.ready_next, slot.ready_prev);
+        if prev == NONE {
+            self.head = next;
+        } else {
+            slots.at_mut(prev).ready_next = next;
+        }
+        if next == NONE {
+            self.tail = prev;
+        } else {
+            slots.at_mut(next).ready_prev = prev;
+        }
+    }
+}
+
+/// A doubly linked list through `timer` and `timer_prev`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CommonQueue {
+    /// How long its timeouts are, in nanoseconds.
+    pub duration: u64,
+    pub head: u32,
+    pub tail: u32,
+    /// Its entry in the heap, or [`NONE`].
+    pub position: u32,
+}
+
+/// Heap ids at or above this name a common queue.
+pub(super) const QUEUE_ID: u32 = 1 << 31;
+
+/// Tells slots and common queues where their heap entries are.
+pub(super) struct Owners<'a, T> {
+    pub slots: &'a mut Slab<Slot<T>>,
+    pub queues: &'a mut [CommonQueue],
+}
+
+impl<T: Default> Positions for Owners<'_, T> {
+    #[inline]
+    fn moved(&mut self, id: u32, position: u32) {
+        if id < QUEUE_ID {
+            self.slots.at_mut(id).timer = position;
+        } else if let Some(queue) = self.queues.get_mut((id - QUEUE_ID) as usize) {
+            queue.position = position;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+use crate::interest::{Interest, Report};
+
+fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
+    let mut out = Vec::new();
+    r.begin_batch(|| 0);
+    while let Some(p) = r.pop_ready() {
+        out.push((p.payload, p.ready));
+    }
+    out
+}
+
+#[test]
+fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_wait() {
+    let mut r = Reactor::new();
+    let k = r.insert(1, 0, Kind::default());
+    let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
+    assert_eq!((change.old, change.new), (Interest::empty(), Interest::READ | Interest::ONESHOT));
+    let report = Report { fd: 5, serial: change.serial, ready: Ready::READ };
+    assert_eq!(r.finish_wait([report].into_iter()), Finished::default());
+    r.begin_batch(|| 0);
+    let p = r.pop_ready().unwrap();
+    assert_eq!((p.kept, p.gone), (false, Gone::default()));
+    let k = r.insert(1, 0, Kind::default());
+    let again = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
+    assert_eq!((again.old, again.new, again.serial), (change.new, change.new, change.serial));
+    assert_eq!(r.next_leftover(), None);
+    let _ = r.finish_wait([report].into_iter());
+    assert_eq!(run(&mut r), [(1, Ready::READ)]);
+    let del = r.next_leftover().unwrap();
+    assert_eq!((del.fd, del.new), (5, Interest::empty()));
+    assert_eq!(r.next_leftover(), None);
+    assert!(r.is_idle());
+}
+
+#[test]
+fn an_explicit_removal_is_told_at_once() {
+    let mut r = Reactor::new();
+    let k = r.insert(1, 0, Kind::default());
+    let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
+    assert_eq!(r.remove(k).change.unwrap().new, Interest::empty());
+    let stale = r.finish_wait([Report { fd: 5, serial: change.serial, ready: Ready::READ }].into_iter());
+    assert_eq!(stale.stale, 1);
+}
+
+#[test]
+fn moving_a_timeout_later_keeps_the_true_minimum() {
+    let mut r = Reactor::new();
+    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    r.set_timeout(a, 10);
+    r.set_timeout(b, 20);
+    assert!(!r.set_timeout(a, 50));
+    assert_eq!(r.first_deadline(), Some(20));
+    r.expire(30);
+    assert_eq!(run(&mut r), [(2, Ready::TIMEOUT)]);
+    assert_eq!(r.first_deadline(), Some(50));
+}
+
+#[test]
+fn common_queues_expire_in_order() {
+    let mut r = Reactor::new();
+    let q = r.common_queue(100).unwrap();
+    assert_eq!(r.common_queue(100), Some(q));
+    let keys: Vec<_> = (0..5).map(|i| r.insert(i, 0, Kind::default())).collect();
+    for (i, k) in keys.iter().enumerate() {
+        r.set_common_timeout(*k, q, 100 + i as u64);
+    }
+    assert!(r.remove(keys[0]).change.is_none());
+    r.set_common_timeout(keys[1], q, 300);
+    assert_eq!(r.first_deadline(), Some(102));
+    r.expire(200);
+    assert_eq!(run(&mut r).iter().map(|e| e.0).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(r.first_deadline(), Some(300));
+    r.expire(300);
+    assert_eq!(run(&mut r).len(), 1);
+    assert!(r.is_idle() && r.first_deadline().is_none());
+}
+
+#[test]
+fn a_more_urgent_event_ends_the_batch() {
+    let mut r = Reactor::new();
+    assert!(r.set_priorities(3));
+    let keys: Vec<_> =
+        (0..3u8).map(|i| r.insert(u32::from(i), 2 - i, Kind { persist: true, internal: false })).collect();
+    for k in &keys[..2] {
+        r.activate(*k, Ready::READ, 1);
+    }
+    r.begin_batch(|| 0);
+    assert_eq!(r.pop_ready().unwrap().payload, 1);
+    r.activate(keys[2], Ready::READ, 1);
+    assert!(r.pop_ready().is_none());
+    assert_eq!(run(&mut r), [(2, Ready::READ)]);
+    assert_eq!(run(&mut r), [(0, Ready::READ)]);
+}
+
+#[test]
+fn edge_and_level_do_not_mix() {
+    let mut r = Reactor::new();
+    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    assert!(r.watch_fd(a, 3, Interest::READ | Interest::EDGE, false).unwrap().is_some());
+    assert_eq!(r.watch_fd(b, 3, Interest::READ, false), Err(AddError::ModeConflict));
+    assert!(!r.free_if_idle(b));
+}

@@ -1,0 +1,210 @@
+//! Timeouts: the heap for any duration, O(1) queues for common ones.
+//!
+//! A slot's `deadline` is the truth. Its heap entry may be *earlier*: moving a timeout later (what every busy connection does
+//! with its idle timeout) only writes the slot, and the entry is put right when it reaches the top. So re-arming later is
+//! O(1), there is still exactly one entry per timeout, and [`Reactor::first_deadline`] answers the true minimum.
+//! A common queue has one entry in the same heap, a lower bound of its head's deadline.
+
+use super::Reactor;
+use super::slot::{CommonQueue, NONE, Owners, QUEUE_ID, state};
+use crate::heap;
+use crate::interest::Ready;
+use crate::key::Key;
+
+/// How many common durations a reactor takes.
+pub const MAX_COMMON: usize = 256;
+
+/// Names a common-timeout queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueId(pub u16);
+
+macro_rules! owners {
+    ($self:ident) => {
+        &mut Owners { slots: &mut $self.slots, queues: &mut $self.queues }
+    };
+}
+
+impl<T: Copy + Default> Reactor<T> {
+    /// The queue for timeouts of exactly `duration` nanoseconds, made on first use, or `None` when there are
+    /// [`MAX_COMMON`] others.
+    pub fn common_queue(&mut self, duration: u64) -> Option<QueueId> {
+        if let Some(i) = self.queues.iter().position(|q| q.duration == duration) {
+            return Some(QueueId(i as u16));
+        }
+        if self.queues.len() == MAX_COMMON {
+            return None;
+        }
+        self.queues.push(CommonQueue { duration, head: NONE, tail: NONE, position: NONE });
+        Some(QueueId((self.queues.len() - 1) as u16))
+    }
+
+    /// The duration of a common queue in nanoseconds.
+    #[inline]
+    pub fn common_duration(&self, queue: QueueId) -> Option<u64> {
+        self.queues.get(usize::from(queue.0)).map(|q| q.duration)
+    }
+
+    /// Arms or re-arms the timeout of `key`. Answers whether the earliest deadline may have become earlier (a waiting loop
+    /// must then be woken).
+    #[inline]
+    pub fn set_timeout(&mut self, key: Key, deadline: u64) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else { return false };
+        slot.deadline = deadline;
+        if slot.state & state::TIMER != 0 {
+            let position = slot.timer;
+            if self.heap.get(position).is_some_and(|e| deadline < e.deadline) {
+                self.heap.set(position, deadline, owners!(self));
+                return self.slots.at(key.index).timer == 0;
+            }
+            return false;
+        }
+        if slot.state & state::COMMON != 0 {
+            self.leave_queue(key.index);
+        }
+        let slot = self.slots.at_mut(key.index);
+        slot.deadline = deadline;
+        slot.state |= state::TIMER;
+        self.count_added(key.index);
+        self.heap.push(heap::Entry { deadline, id: key.index }, owners!(self));
+        self.slots.at(key.index).timer == 0
+    }
+
+    /// Arms or re-arms the timeout of `key` in a common queue; `deadline` is now plus the queue's duration.
+    pub fn set_common_timeout(&mut self, key: Key, queue: QueueId, deadline: u64) -> bool {
+        if self.slots.get(key).is_none() || usize::from(queue.0) >= self.queues.len() {
+            return false;
+        }
+        self.clear_timeout_slot(key.index);
+        // Deadlines nearly always come in order: look from the end.
+        let mut after = self.queues[usize::from(queue.0)].tail;
+        while after != NONE && self.slots.at(after).deadline > deadline {
+            after = self.slots.at(after).timer_prev;
+        }
+        let q = &mut self.queues[usize::from(queue.0)];
+        let next = if after == NONE {
+            core::mem::replace(&mut q.head, key.index)
+        } else {
+            core::mem::replace(&mut self.slots.at_mut(after).timer, key.index)
+        };
+        if next == NONE {
+            q.tail = key.index;
+        } else {
+            self.slots.at_mut(next).timer_prev = key.index;
+        }
+        let slot = self.slots.at_mut(key.index);
+        slot.deadline = deadline;
+        slot.queue = queue.0;
+        slot.timer = next;
+        slot.timer_prev = after;
+        slot.state |= state::COMMON;
+        self.count_added(key.index);
+        if after != NONE {
+            return false;
+        }
+        let (position, id) = (self.queues[usize::from(queue.0)].position, QUEUE_ID | u32::from(queue.0));
+        if position == NONE {
+            self.heap.push(heap::Entry { deadline, id }, owners!(self));
+        } else if self.heap.get(position).is_some_and(|e| deadline < e.deadline) {
+            self.heap.set(position, deadline, owners!(self));
+        }
+        self.queues[usize::from(queue.0)].position == 0
+    }
+
+    fn leave_queue(&mut self, index: u32) {
+        let slot = self.slots.at_mut(index);
+        slot.state &= !state::COMMON;
+        let (next, prev, queue) = (slot.timer, slot.timer_prev, usize::from(slot.queue));
+        let Some(q) = self.queues.get_mut(queue) else { return };
+        if prev == NONE {
+            q.head = next;
+        } else {
+            self.slots.at_mut(prev).timer = next;
+        }
+        if next == NONE {
+            q.tail = prev;
+        } else {
+            self.slots.at_mut(next).timer_prev = prev;
+        }
+        if q.head == NONE && q.position != NONE {
+            let position = core::mem::replace(&mut q.position, NONE);
+            self.heap.remove(position, owners!(self));
+        }
+        self.count_removed(index);
+    }
+
+    #[inline]
+    pub(super) fn clear_timeout_slot(&mut self, index: u32) {
+        let slot = self.slots.at_mut(index);
+        if slot.state & state::TIMER != 0 {
+            slot.state &= !state::TIMER;
+            let position = slot.timer;
+            self.heap.remove(position, owners!(self));
+            self.count_removed(index);
+        } else if slot.state & state::COMMON != 0 {
+            self.leave_queue(index);
+        }
+    }
+
+    /// Disarms the timeout of `key`. The slot is freed if nothing else holds it: the answer is whether it lives on.
+    pub fn clear_timeout(&mut self, key: Key) -> bool {
+        if self.slots.get(key).is_none() {
+            return false;
+        }
+        self.clear_timeout_slot(key.index);
+        self.free_if_idle(key)
+    }
+
+    /// When the timeout of `key` is due, if it is armed.
+    #[inline]
+    pub fn deadline(&self, key: Key) -> Option<u64> {
+        self.slots.get(key).filter(|s| s.state & (state::TIMER | state::COMMON) != 0).map(|s| s.deadline)
+    }
+
+    /// The earliest deadline. Changes with every timeout armed or disarmed and with [`expire`](Self::expire).
+    #[inline]
+    pub fn first_deadline(&mut self) -> Option<u64> {
+        loop {
+            let first = self.heap.first()?;
+            let truth = self.true_deadline(first);
+            if truth <= first.deadline {
+                return Some(first.deadline);
+            }
+            self.heap.set(0, truth, owners!(self));
+        }
+    }
+
+    #[inline]
+    fn true_deadline(&self, entry: heap::Entry) -> u64 {
+        if entry.id < QUEUE_ID {
+            return self.slots.at(entry.id).deadline;
+        }
+        match self.queues.get((entry.id - QUEUE_ID) as usize) {
+            Some(q) if q.head != NONE => self.slots.at(q.head).deadline,
+            _ => entry.deadline,
+        }
+    }
+
+    /// Makes every event whose timeout is due at `now` ready with [`Ready::TIMEOUT`]. Its timeout is then disarmed; the rest
+    /// of it is untouched until it is popped.
+    #[inline]
+    pub fn expire(&mut self, now: u64) {
+        while let Some(first) = self.heap.first() {
+            if first.deadline > now {
+                return;
+            }
+            let truth = self.true_deadline(first);
+            if truth > first.deadline {
+                self.heap.set(0, truth, owners!(self));
+            } else if first.id < QUEUE_ID {
+                self.heap.remove(0, owners!(self));
+                self.slots.at_mut(first.id).state &= !state::TIMER;
+                self.count_removed(first.id);
+                self.activate_slot(first.id, Ready::TIMEOUT, 1);
+            } else {
+                let head = self.queues[(first.id - QUEUE_ID) as usize].head;
+                self.leave_queue(head);
+                self.activate_slot(head, Ready::TIMEOUT, 1);
+            }
+        }
+    }
+}

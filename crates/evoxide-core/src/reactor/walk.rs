@@ -1,0 +1,114 @@
+//! Walking over all events, in the order that libevent's `event_base_foreach_event` promises nothing about but programs see:
+//! descriptors, signals, timers, common queues, then events that are only active.
+
+use super::Reactor;
+use super::slot::{NONE, QUEUE_ID, state};
+use crate::interest::{Interest, Ready};
+use crate::key::Key;
+
+/// Where a walk stands. A walk does not borrow the reactor, so that foreign code may run between two steps; events added or
+/// removed meanwhile may be missed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walk {
+    phase: u8,
+    major: usize,
+    minor: Option<u32>,
+}
+
+/// What the reactor knows about an event.
+#[derive(Clone, Copy, Debug)]
+pub struct View<T> {
+    /// Whose it is.
+    pub payload: T,
+    /// Its slot.
+    pub key: Key,
+    /// Descriptor or signal, or -1.
+    pub fd: i32,
+    /// What it waits for on a descriptor.
+    pub interest: Interest,
+    /// Whether it waits on a descriptor or for a signal.
+    pub inserted: bool,
+    /// When its timeout is due.
+    pub deadline: Option<u64>,
+    /// What happened, while it is ready.
+    pub ready: Option<Ready>,
+    /// Whether it is ready only from the next turn on.
+    pub later: bool,
+    /// Whether it does not count.
+    pub internal: bool,
+}
+
+impl<T: Copy + Default> Reactor<T> {
+    /// What is known about `key`.
+    #[inline]
+    pub fn view(&self, key: Key) -> Option<View<T>> {
+        let s = self.slots.get(key)?;
+        Some(View {
+            payload: s.payload,
+            key,
+            fd: s.fd,
+            interest: s.interest,
+            inserted: s.state & (state::FD | state::SIGNAL) != 0,
+            deadline: (s.state & (state::TIMER | state::COMMON) != 0).then_some(s.deadline),
+            ready: (s.state & (state::READY | state::LATER) != 0).then_some(s.result),
+            later: s.state & state::LATER != 0,
+            internal: s.state & state::INTERNAL != 0,
+        })
+    }
+
+    /// The next event of a walk.
+    pub fn walk(&self, at: &mut Walk) -> Option<View<T>> {
+        loop {
+            let index = match at.minor.take() {
+                Some(NONE) => {
+                    at.major += 1;
+                    None
+                }
+                other => other,
+            };
+            let index = match index {
+                Some(i) => i,
+                None => match self.walk_head(at) {
+                    Some(NONE) => {
+                        at.major += 1;
+                        continue;
+                    }
+                    Some(i) => i,
+                    None if at.phase == 4 => return None,
+                    None => {
+                        *at = Walk { phase: at.phase + 1, ..Walk::default() };
+                        continue;
+                    }
+                },
+            };
+            let Some(key) = self.slots.key_at(index) else { continue };
+            let slot = self.slots.at(index);
+            at.minor = Some(match at.phase {
+                0 | 1 => slot.fd_next,
+                2 => NONE,
+                3 => slot.timer,
+                _ => slot.ready_next,
+            });
+            let seen = match at.phase {
+                0 | 1 => 0,
+                2 | 3 => state::FD | state::SIGNAL,
+                _ => state::FD | state::SIGNAL | state::TIMER | state::COMMON,
+            };
+            if slot.state & seen == 0 {
+                return self.view(key);
+            }
+        }
+    }
+
+    /// The first slot of the list number `at.major` of the phase; `None` when there is no such list.
+    fn walk_head(&self, at: &Walk) -> Option<u32> {
+        match at.phase {
+            0 => self.fd_head(at.major),
+            1 => self.signal_head(at.major),
+            2 => self.heap.get(at.major as u32).map(|e| if e.id < QUEUE_ID { e.id } else { NONE }),
+            3 => self.queues.get(at.major).map(|q| q.head),
+            _ if at.major == self.ready.len() => Some(self.later.head),
+            _ => self.ready.get(at.major).map(|q| q.head),
+        }
+    }
+}
