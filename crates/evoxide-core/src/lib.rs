@@ -5,6 +5,7 @@
 //! the faces (the Rust library and the C libraries) act on it. Time is an argument, in nanoseconds on a monotonic scale.
 #![forbid(unsafe_code)]
 
+pub mod buffer;
 pub mod heap;
 pub mod interest;
 pub mod key;

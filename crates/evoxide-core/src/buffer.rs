@@ -1,0 +1,700 @@
+//! The buffer machine: a chain of segments.
+//!
+//! A [`Buffer`] holds bytes to come or to go in a chain of segments: storage of its own, shared [`Bytes`], and content
+//! that somebody else owns (foreign memory, files; see [`Owner`]). Appending and draining are O(1) amortised, moving
+//! between buffers copies nothing but the ends.
+//!
+//! The contract:
+//! - Nothing here calls back or blocks. An operation answers a [`Delta`]; one that may let go of an owner's segment answers
+//!   [`Retired`], and the face tells those owners once its section has ended.
+//! - A failed operation has changed nothing. Sums of lengths are checked, and growth whose size a caller decides
+//!   is asked of the allocator fallibly.
+//! - Addresses of content and of spare room stay good until the next operation that changes the buffer. Storage never
+//!   moves while it holds content, except in [`pull_up`](Buffer::pull_up), which is there to do it.
+//! - A buffer drained to nothing holds no memory.
+
+mod moves;
+mod search;
+mod segment;
+
+pub use search::Eol;
+pub use segment::{NoOwner, Owner, Part};
+
+use bytes::Bytes;
+use segment::{External, Owned, Segment, storage};
+use std::collections::VecDeque;
+
+/// The longest content: what a signed size can say.
+pub const MAX_LEN: usize = isize::MAX as usize;
+/// Room in the first segment of a buffer, such that the allocator's own word fits beside it.
+const FIRST: usize = 512 - 8;
+/// Room in the segments of a long buffer.
+const USUAL: usize = 8192 - 8;
+/// Shorter pieces are not split over two segments.
+const SPLIT: usize = 256;
+
+/// Why an operation refused. Nothing has changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The end that the operation works on is frozen.
+    Frozen,
+    /// The content would be longer than [`MAX_LEN`].
+    TooLong,
+    /// The allocator refused.
+    NoMemory,
+    /// Some of the content cannot be addressed (a file that is only sent).
+    Opaque,
+    /// A position or a length lies outside the content.
+    OutOfRange,
+    /// The source holds content of another buffer by reference, which cannot be referred to again.
+    Nested,
+}
+
+impl core::fmt::Display for Error {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Error::Frozen => "the buffer is frozen at this end",
+            Error::TooLong => "the content would be too long",
+            Error::NoMemory => "out of memory",
+            Error::Opaque => "the content cannot be addressed",
+            Error::OutOfRange => "outside the content",
+            Error::Nested => "the content is a reference already",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// How an operation changed the length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Bytes that came.
+    pub added: usize,
+    /// Bytes that went.
+    pub removed: usize,
+}
+
+impl Delta {
+    /// Bytes that came.
+    #[inline]
+    pub const fn added(added: usize) -> Self {
+        Self { added, removed: 0 }
+    }
+
+    /// Bytes that went.
+    #[inline]
+    pub const fn removed(removed: usize) -> Self {
+        Self { added: 0, removed }
+    }
+}
+
+/// Owners whose segments a buffer let go of; the face tells each of them.
+#[derive(Debug)]
+#[must_use = "the owners wait to be told that their content is free"]
+pub struct Retired<F> {
+    first: Option<F>,
+    more: Vec<F>,
+}
+
+impl<F> Retired<F> {
+    /// Nobody.
+    #[inline]
+    pub const fn none() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+
+    /// Whether there is nobody to tell.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Room for `n` owners.
+    fn with_room(n: usize) -> Result<Self, Error> {
+        let mut retired = Self::none();
+        if n > 1 {
+            retired.more.try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
+        }
+        Ok(retired)
+    }
+
+    #[inline]
+    fn take(&mut self, segment: Segment<F>) {
+        if let Segment::External(e) = segment {
+            if self.first.is_none() {
+                self.first = Some(e.owner);
+            } else {
+                self.more.push(e.owner);
+            }
+        }
+    }
+}
+
+impl<F> IntoIterator for Retired<F> {
+    type Item = F;
+    type IntoIter = core::iter::Chain<core::option::IntoIter<F>, std::vec::IntoIter<F>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
+    }
+}
+
+/// One end of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Where content is drained and prepended.
+    Front,
+    /// Where content is appended.
+    Back,
+}
+
+const FROZEN_FRONT: u8 = 1;
+const FROZEN_BACK: u8 = 2;
+
+/// A byte buffer: see the [module](self).
+///
+/// # Examples
+/// ```
+/// use evoxide_core::buffer::Buffer;
+/// let mut b: Buffer = Buffer::new();
+/// b.append(b"hello ")?;
+/// b.append(b"world")?;
+/// assert_eq!(b.find(b"wor", 0, b.len()), Ok(Some(6)));
+/// let (delta, _retired) = b.drain(6)?;
+/// assert_eq!((delta.removed, b.len()), (6, 5));
+/// # Ok::<(), evoxide_core::buffer::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Buffer<F = NoOwner> {
+    /// Bytes of content in all segments.
+    len: usize,
+    /// The last segment. It alone may be empty, with or without room.
+    tail: Segment<F>,
+    /// What stands before `tail`, none of it empty. Boxed, since most buffers never have it and should be small.
+    #[allow(clippy::box_collection)]
+    front: Option<Box<VecDeque<Segment<F>>>>,
+    frozen: u8,
+}
+
+impl<F> Default for Buffer<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F> Buffer<F> {
+    /// An empty buffer, without an allocation.
+    #[inline]
+    pub const fn new() -> Self {
+        Self { len: 0, tail: Segment::Owned(Owned { bytes: Vec::new(), start: 0 }), front: None, frozen: 0 }
+    }
+
+    /// Bytes of content.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no content.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Makes every operation on one end refuse.
+    #[inline]
+    pub const fn freeze(&mut self, end: End) {
+        self.frozen |= match end {
+            End::Front => FROZEN_FRONT,
+            End::Back => FROZEN_BACK,
+        };
+    }
+
+    /// Lets operations on one end through again.
+    #[inline]
+    pub const fn unfreeze(&mut self, end: End) {
+        self.frozen &= !match end {
+            End::Front => FROZEN_FRONT,
+            End::Back => FROZEN_BACK,
+        };
+    }
+
+    /// Whether operations on one end refuse.
+    #[inline]
+    pub const fn is_frozen(&self, end: End) -> bool {
+        self.frozen
+            & match end {
+                End::Front => FROZEN_FRONT,
+                End::Back => FROZEN_BACK,
+            }
+            != 0
+    }
+
+    #[inline]
+    fn thawed(&self, end: End) -> Result<(), Error> {
+        if self.is_frozen(end) { Err(Error::Frozen) } else { Ok(()) }
+    }
+
+    /// The first segment; it is empty only where the buffer is.
+    #[inline]
+    fn head(&self) -> &Segment<F> {
+        self.front.as_ref().and_then(|d| d.front()).unwrap_or(&self.tail)
+    }
+
+    #[inline]
+    fn head_mut(&mut self) -> &mut Segment<F> {
+        self.front.as_mut().and_then(|d| d.front_mut()).unwrap_or(&mut self.tail)
+    }
+
+    /// Takes the first segment out.
+    fn pop(&mut self) -> Segment<F> {
+        self.front.as_mut().and_then(|d| d.pop_front()).unwrap_or_else(|| core::mem::take(&mut self.tail))
+    }
+
+    fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment<F>> {
+        self.front.iter().flat_map(|d| d.iter()).chain(core::iter::once(&self.tail))
+    }
+
+    /// Makes sure that `n` more segments fit before the tail.
+    fn reserve_segments(&mut self, n: usize) -> Result<&mut VecDeque<Segment<F>>, Error> {
+        let front = self.front.get_or_insert_default();
+        front.try_reserve(n).map_err(|_| Error::NoMemory)?;
+        Ok(front)
+    }
+
+    /// Puts `segment` behind everything.
+    fn push(&mut self, segment: Segment<F>) -> Result<(), Error> {
+        if self.tail.len() > 0 {
+            self.reserve_segments(1)?;
+            let tail = core::mem::take(&mut self.tail);
+            if let Some(front) = &mut self.front {
+                front.push_back(tail);
+            }
+        }
+        self.tail = segment;
+        Ok(())
+    }
+
+    /// Puts `segment` before everything.
+    fn push_front(&mut self, segment: Segment<F>) -> Result<(), Error> {
+        if self.len == 0 {
+            self.tail = segment;
+            return Ok(());
+        }
+        self.reserve_segments(1)?.push_front(segment);
+        Ok(())
+    }
+
+    #[inline]
+    fn grown(&self, by: usize) -> Result<usize, Error> {
+        match self.len.checked_add(by) {
+            Some(len) if len <= MAX_LEN => Ok(len),
+            _ => Err(Error::TooLong),
+        }
+    }
+
+    /// The room that a new segment for `need` bytes gets.
+    fn room_for(&self, need: usize) -> usize {
+        if need > USUAL {
+            return need;
+        }
+        let last = match &self.tail {
+            Segment::Owned(o) => o.bytes.capacity(),
+            _ => 0,
+        };
+        let mut room = FIRST;
+        while room < need || (room <= last && room < USUAL) {
+            room = room * 2 + 8;
+        }
+        room
+    }
+
+    /// Appends a copy of `data`.
+    ///
+    /// # Errors
+    /// `Frozen` (even where `data` is empty), `TooLong`, `NoMemory`.
+    #[inline]
+    pub fn append(&mut self, data: &[u8]) -> Result<Delta, Error> {
+        self.thawed(End::Back)?;
+        if let Segment::Owned(o) = &mut self.tail
+            && o.bytes.capacity() - o.bytes.len() >= data.len()
+            && let Some(len) = self.len.checked_add(data.len())
+            && len <= MAX_LEN
+        {
+            o.bytes.extend_from_slice(data);
+            self.len = len;
+            return Ok(Delta::added(data.len()));
+        }
+        self.append_new(data)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_new(&mut self, data: &[u8]) -> Result<Delta, Error> {
+        let len = self.grown(data.len())?;
+        if data.is_empty() {
+            return Ok(Delta::default());
+        }
+        let spare = match &self.tail {
+            Segment::Owned(o) if data.len() >= SPLIT && o.bytes.len() > o.start => o.bytes.capacity() - o.bytes.len(),
+            _ => 0,
+        };
+        let (fit, rest) = data.split_at_checked(spare).unwrap_or((data, &[]));
+        let mut bytes = storage(self.room_for(rest.len()))?;
+        if self.tail.len() > 0 {
+            self.reserve_segments(1)?;
+        }
+        if let Segment::Owned(o) = &mut self.tail {
+            o.bytes.extend_from_slice(fit);
+        }
+        bytes.extend_from_slice(rest);
+        self.push(Segment::Owned(Owned { bytes, start: 0 }))?;
+        self.len = len;
+        Ok(Delta::added(data.len()))
+    }
+
+    /// Appends shared bytes without a copy.
+    ///
+    /// # Errors
+    /// `Frozen`, `TooLong`, `NoMemory`.
+    pub fn append_shared(&mut self, bytes: Bytes) -> Result<Delta, Error> {
+        self.thawed(End::Back)?;
+        let (len, added) = (self.grown(bytes.len())?, bytes.len());
+        if added > 0 {
+            self.push(Segment::Shared { bytes, borrowed: false })?;
+            self.len = len;
+        }
+        Ok(Delta::added(added))
+    }
+
+    /// Whether [`append_external`](Self::append_external) of `n` bytes will succeed; it will, right after an `Ok`.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn reserve_external(&mut self, n: usize) -> Result<(), Error> {
+        self.thawed(End::Back)?;
+        self.grown(n)?;
+        if self.tail.len() > 0 {
+            self.reserve_segments(1)?;
+        }
+        Ok(())
+    }
+
+    /// Appends `start..end` of what `owner` holds, without a copy. An empty range takes the owner too: the segment
+    /// does not come to be, and the owner is handed back.
+    ///
+    /// # Errors
+    /// `Frozen`, `TooLong`, `NoMemory`, `OutOfRange` (`end` before `start`), each with the owner.
+    #[inline]
+    pub fn append_external(&mut self, owner: F, start: usize, end: usize) -> Result<Delta, (Error, F)> {
+        if end <= start {
+            return Err((Error::OutOfRange, owner));
+        }
+        if let Err(e) = self.reserve_external(end - start) {
+            return Err((e, owner));
+        }
+        let segment = Segment::External(External { owner, start, end, borrowed: false });
+        if self.tail.len() == 0 {
+            self.tail = segment;
+        } else if let Some(front) = &mut self.front {
+            front.push_back(core::mem::replace(&mut self.tail, segment));
+        }
+        self.len += end - start;
+        Ok(Delta::added(end - start))
+    }
+
+    /// Prepends a copy of `data`.
+    ///
+    /// # Errors
+    /// `Frozen` (even where `data` is empty), `TooLong`, `NoMemory`.
+    #[inline]
+    pub fn prepend(&mut self, data: &[u8]) -> Result<Delta, Error> {
+        self.thawed(End::Front)?;
+        let len = self.grown(data.len())?;
+        if self.len > 0
+            && let Segment::Owned(o) = self.head_mut()
+            && let Some(start) = o.start.checked_sub(data.len())
+            && let Some(room) = o.bytes.get_mut(start..o.start)
+        {
+            room.copy_from_slice(data);
+            o.start = start;
+            self.len = len;
+            return Ok(Delta::added(data.len()));
+        }
+        self.prepend_new(data, len)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepend_new(&mut self, data: &[u8], len: usize) -> Result<Delta, Error> {
+        if data.is_empty() {
+            return Ok(Delta::default());
+        }
+        let last = match self.head() {
+            Segment::Owned(o) => o.bytes.capacity(),
+            _ => 0,
+        };
+        let mut room = FIRST;
+        while room <= last && room < USUAL {
+            room = room * 2 + 8;
+        }
+        let start = room.saturating_sub(data.len());
+        let mut bytes = storage(start + data.len())?;
+        bytes.resize(start, 0);
+        bytes.extend_from_slice(data);
+        self.push_front(Segment::Owned(Owned { bytes, start }))?;
+        self.len = len;
+        Ok(Delta::added(data.len()))
+    }
+
+    /// Removes the first `n` bytes, or all where there are fewer.
+    ///
+    /// # Errors
+    /// `Frozen`, `NoMemory` (for the list of owners to tell).
+    #[inline]
+    pub fn drain(&mut self, n: usize) -> Result<(Delta, Retired<F>), Error> {
+        self.thawed(End::Front)?;
+        if n < self.len {
+            let head = self.head_mut();
+            if n < head.len() {
+                head.advance(n);
+                self.len -= n;
+                return Ok((Delta::removed(n), Retired::none()));
+            }
+            return self.drain_segments(n);
+        }
+        let removed = self.len;
+        if self.front.is_none() {
+            self.len = 0;
+            let mut retired = Retired::none();
+            retired.take(core::mem::take(&mut self.tail));
+            return Ok((Delta::removed(removed), retired));
+        }
+        self.drain_segments(removed)
+    }
+
+    /// Removes all content.
+    ///
+    /// # Errors
+    /// As [`drain`](Self::drain).
+    pub fn clear(&mut self) -> Result<(Delta, Retired<F>), Error> {
+        self.drain(usize::MAX)
+    }
+
+    /// A list with room for the owners of the segments that end within the first `n` bytes.
+    fn retiring(&self, n: usize) -> Result<Retired<F>, Error> {
+        let mut left = n;
+        let ending = self.segments().take_while(|s| {
+            let whole = s.len() <= left;
+            left = left.saturating_sub(s.len());
+            whole
+        });
+        Retired::with_room(ending.filter(|s| s.is_external()).count())
+    }
+
+    /// Removes `n <= len` bytes, at least one segment of them.
+    #[inline(never)]
+    fn drain_segments(&mut self, n: usize) -> Result<(Delta, Retired<F>), Error> {
+        let mut retired = self.retiring(n)?;
+        self.len -= n;
+        let mut left = n;
+        while left > 0 {
+            let head = self.head_mut();
+            let len = head.len();
+            if left < len {
+                head.advance(left);
+                break;
+            }
+            left -= len;
+            let segment = self.pop();
+            retired.take(segment);
+        }
+        if self.len == 0 {
+            self.tail = Segment::default();
+            self.front = None;
+        }
+        Ok((Delta::removed(n), retired))
+    }
+
+    /// Makes sure that `n` bytes can be appended to one segment without an allocation.
+    ///
+    /// # Errors
+    /// `Frozen`, `TooLong`, `NoMemory`.
+    #[inline]
+    pub fn reserve(&mut self, n: usize) -> Result<(), Error> {
+        self.thawed(End::Back)?;
+        self.grown(n)?;
+        match &self.tail {
+            Segment::Owned(o) if o.bytes.capacity() - o.bytes.len() >= n => Ok(()),
+            _ => self.reserve_new(n),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_new(&mut self, n: usize) -> Result<(), Error> {
+        let bytes = storage(self.room_for(n))?;
+        self.push(Segment::Owned(Owned { bytes, start: 0 }))
+    }
+
+    /// How many bytes fit behind the content without an allocation.
+    #[inline]
+    pub fn spare(&self) -> usize {
+        match &self.tail {
+            Segment::Owned(o) => o.bytes.capacity() - o.bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// Lets `fill` write into the spare room: it may push bytes on the vector up to its capacity, and must neither take
+    /// any away nor make it grow. The bytes before are of no concern to it.
+    ///
+    /// Use [`reserve`](Self::reserve) first. Where the last segment is not the buffer's own storage, the vector has no room.
+    ///
+    /// # Errors
+    /// `Frozen`, with `fill` not called; `TooLong` where the bytes do not count any more: they are taken back.
+    #[inline]
+    pub fn fill<R>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> Result<(Delta, R), Error> {
+        self.thawed(End::Back)?;
+        let Segment::Owned(o) = &mut self.tail else {
+            return Ok((Delta::default(), fill(&mut Vec::new())));
+        };
+        let before = o.bytes.len();
+        let answer = fill(&mut o.bytes);
+        let added = o.bytes.len().saturating_sub(before);
+        match self.len.checked_add(added) {
+            Some(len) if len <= MAX_LEN => self.len = len,
+            _ => {
+                o.bytes.truncate(before);
+                return Err(Error::TooLong);
+            }
+        }
+        Ok((Delta::added(added), answer))
+    }
+}
+
+impl<F: Owner> Buffer<F> {
+    /// The first run of bytes; empty where the buffer is, or where its beginning cannot be addressed.
+    #[inline]
+    pub fn first(&self) -> &[u8] {
+        self.head().bytes().unwrap_or(&[])
+    }
+
+    /// How long the first segment is.
+    #[inline]
+    pub fn first_len(&self) -> usize {
+        self.head().len()
+    }
+
+    /// The runs of content from position `from` on, none of them empty.
+    #[inline]
+    pub fn parts(&self, from: usize) -> Parts<'_, F> {
+        let (front, _) = self.front.as_ref().map_or((&[][..], &[][..]), |d| d.as_slices());
+        let mut parts = Parts { buffer: self, run: front.iter(), stage: 0, skip: from };
+        if self.front.is_none() {
+            parts.stage = 1;
+        }
+        parts
+    }
+
+    /// The slices of content from position `from` on; they end where content cannot be addressed.
+    #[inline]
+    pub fn slices(&self, from: usize) -> impl Iterator<Item = &[u8]> {
+        self.parts(from).map_while(|p| match p {
+            Part::Bytes(b) => Some(b),
+            Part::Opaque { .. } => None,
+        })
+    }
+
+    /// Copies content from position `from` on into `out`, as much as there is; answers how much that was.
+    ///
+    /// # Errors
+    /// `OutOfRange` where `from` lies behind the end, `Opaque`.
+    pub fn copy_out(&self, from: usize, out: &mut [u8]) -> Result<usize, Error> {
+        if from > self.len {
+            return Err(Error::OutOfRange);
+        }
+        let mut done = 0;
+        for part in self.parts(from) {
+            let Some(room) = out.get_mut(done..).filter(|r| !r.is_empty()) else { break };
+            let Part::Bytes(bytes) = part else { return Err(Error::Opaque) };
+            let n = bytes.len().min(room.len());
+            room[..n].copy_from_slice(&bytes[..n]);
+            done += n;
+        }
+        Ok(done)
+    }
+
+    /// Whether the first `n` bytes from `from` on can be addressed.
+    pub fn is_readable(&self, from: usize, n: usize) -> bool {
+        let mut left = n;
+        for part in self.parts(from) {
+            if left == 0 {
+                break;
+            }
+            if let Part::Opaque { .. } = part {
+                return false;
+            }
+            left = left.saturating_sub(part.len());
+        }
+        true
+    }
+
+    /// The byte at a position.
+    pub fn byte_at(&self, at: usize) -> Option<u8> {
+        match self.parts(at).next() {
+            Some(Part::Bytes(b)) => b.first().copied(),
+            _ => None,
+        }
+    }
+}
+
+/// The runs of a buffer's content: see [`Buffer::parts`].
+#[derive(Debug)]
+pub struct Parts<'a, F> {
+    buffer: &'a Buffer<F>,
+    run: core::slice::Iter<'a, Segment<F>>,
+    /// 0: the ring's first half, 1: before its second half, 2: in it, 3: at the end.
+    stage: u8,
+    skip: usize,
+}
+
+impl<'a, F: Owner> Iterator for Parts<'a, F> {
+    type Item = Part<'a, F>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Part<'a, F>> {
+        loop {
+            let segment = match self.run.next() {
+                Some(segment) => segment,
+                None => match self.stage {
+                    0 => {
+                        let second = self.buffer.front.as_ref().map_or(&[][..], |d| d.as_slices().1);
+                        self.run = second.iter();
+                        self.stage = 1;
+                        continue;
+                    }
+                    1 => {
+                        self.stage = 2;
+                        &self.buffer.tail
+                    }
+                    _ => return None,
+                },
+            };
+            let len = segment.len();
+            if self.skip >= len {
+                self.skip -= len;
+                continue;
+            }
+            let skip = core::mem::take(&mut self.skip);
+            return Some(match segment.part() {
+                Part::Bytes(b) => Part::Bytes(b.get(skip..).unwrap_or(&[])),
+                Part::Opaque { owner, start, end } => Part::Opaque { owner, start: start + skip, end },
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Segments: the links of a buffer's chain.
+//!
+//! A segment's storage never moves once it is made: moving the segment (between chains, or inside a ring) moves only
+//! its header, so that addresses handed out stay good until bytes are released.
+
+use super::Error;
+use bytes::{Buf, Bytes};
+
+/// What stands behind a segment that the machine does not own: foreign memory or a file.
+///
+/// A clone is another handle on the same thing. The machine never drops a handle on its own: it leaves in
+/// [`Retired`](super::Retired), and the face then tells the owner.
+pub trait Owner: Clone {
+    /// The whole of its bytes, `None` while they cannot be addressed (a file that is only sent).
+    fn bytes(&self) -> Option<&[u8]>;
+}
+
+/// The owner of nothing: for buffers that hold owned and shared segments only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOwner {}
+
+impl Owner for NoOwner {
+    fn bytes(&self) -> Option<&[u8]> {
+        match *self {}
+    }
+}
+
+/// Bytes in storage of our own: `bytes[start..]` is content, the spare capacity behind it is room.
+#[derive(Debug, Default)]
+pub(super) struct Owned {
+    pub bytes: Vec<u8>,
+    pub start: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct External<F> {
+    pub owner: F,
+    pub start: usize,
+    pub end: usize,
+    /// Came from another buffer by reference.
+    pub borrowed: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Segment<F> {
+    Owned(Owned),
+    Shared { bytes: Bytes, borrowed: bool },
+    External(External<F>),
+}
+
+impl<F> Default for Segment<F> {
+    #[inline]
+    fn default() -> Self {
+        Segment::Owned(Owned::default())
+    }
+}
+
+/// A run of a buffer's content, as [`Buffer::parts`](super::Buffer::parts) lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a, F> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// Content whose bytes cannot be addressed: `start..end` of what the owner holds.
+    Opaque {
+        /// Who holds it.
+        owner: &'a F,
+        /// Where the run begins in the owner's content.
+        start: usize,
+        /// Where it ends.
+        end: usize,
+    },
+}
+
+impl<F> Part<'_, F> {
+    /// How many bytes the run stands for.
+    pub fn len(&self) -> usize {
+        match self {
+            Part::Bytes(b) => b.len(),
+            Part::Opaque { start, end, .. } => end - start,
+        }
+    }
+
+    /// Whether it stands for none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<F> Segment<F> {
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Segment::Owned(o) => o.bytes.len() - o.start,
+            Segment::Shared { bytes, .. } => bytes.len(),
+            Segment::External(e) => e.end - e.start,
+        }
+    }
+
+    /// Whether the segment may hold less than it does now without anyone noticing its storage go.
+    pub fn is_borrowed(&self) -> bool {
+        match self {
+            Segment::Owned(_) => false,
+            Segment::Shared { borrowed, .. } => *borrowed,
+            Segment::External(e) => e.borrowed,
+        }
+    }
+
+    pub fn is_external(&self) -> bool {
+        matches!(self, Segment::External(_))
+    }
+
+    /// Drops `n` bytes off the front; the caller knows that there are more than that.
+    #[inline]
+    pub fn advance(&mut self, n: usize) {
+        match self {
+            Segment::Owned(o) => o.start += n,
+            Segment::Shared { bytes, .. } => bytes.advance(n),
+            Segment::External(e) => e.start += n,
+        }
+    }
+}
+
+impl<F: Owner> Segment<F> {
+    /// The content, `None` where it cannot be addressed.
+    #[inline]
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Segment::Owned(o) => o.bytes.get(o.start..),
+            Segment::Shared { bytes, .. } => Some(bytes),
+            Segment::External(e) => e.owner.bytes().and_then(|b| b.get(e.start..e.end)),
+        }
+    }
+
+    #[inline]
+    pub fn part(&self) -> Part<'_, F> {
+        match (self.bytes(), self) {
+            (Some(b), _) => Part::Bytes(b),
+            (None, Segment::External(e)) => Part::Opaque { owner: &e.owner, start: e.start, end: e.end },
+            (None, _) => Part::Bytes(&[]),
+        }
+    }
+
+    /// Another segment with the same content, without a copy: owned storage becomes shared first, in place.
+    pub fn share(&mut self) -> Self {
+        if let Segment::Owned(o) = self {
+            let start = o.start;
+            let mut bytes = Bytes::from(core::mem::take(&mut o.bytes));
+            bytes.advance(start);
+            *self = Segment::Shared { bytes, borrowed: false };
+        }
+        match self {
+            Segment::Owned(_) => Segment::default(),
+            Segment::Shared { bytes, .. } => Segment::Shared { bytes: bytes.clone(), borrowed: true },
+            Segment::External(e) => {
+                Segment::External(External { owner: e.owner.clone(), start: e.start, end: e.end, borrowed: true })
+            }
+        }
+    }
+}
+
+/// An empty vector with room for `capacity` bytes, or the allocator's refusal.
+#[inline]
+pub(super) fn storage(capacity: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(capacity).map_err(|_| Error::NoMemory)?;
+    Ok(bytes)
+}
