@@ -152,6 +152,13 @@ impl<T: Default> Slab<T> {
         Some(value)
     }
 
+    /// Visits every object, to change it.
+    pub fn for_each_mut(&mut self, mut visit: impl FnMut(&mut T)) {
+        for entry in self.entries.iter_mut().filter(|e| e.generation != 0) {
+            visit(&mut entry.value);
+        }
+    }
+
     /// Every object with its key, in index order.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.entries.iter().enumerate().filter_map(|(index, e)| {

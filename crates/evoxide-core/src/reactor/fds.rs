@@ -88,6 +88,10 @@ pub(super) struct FdMap {
     leftover: Vec<Fd>,
     /// Whether all changes wait until then.
     pub deferred: bool,
+    /// No serial of an entry that was trimmed is above this.
+    first_serial: u32,
+    /// How often `trim` was asked since it last looked.
+    asked: usize,
 }
 
 impl FdMap {
@@ -103,7 +107,7 @@ impl FdMap {
         let len = fd as usize + 1;
         if len > self.entries.len() {
             self.entries.try_reserve(len - self.entries.len()).map_err(|_| AddError::NoMemory)?;
-            self.entries.resize(len, FdEntry::EMPTY);
+            self.entries.resize(len, FdEntry { serial: self.first_serial, ..FdEntry::EMPTY });
         }
         // So that queueing a leftover never allocates.
         self.leftover.try_reserve(1).map_err(|_| AddError::NoMemory)
@@ -190,18 +194,32 @@ impl FdMap {
         Some(entry.tell(fd, new))
     }
 
+    /// A `ONESHOT` registration of `fd` that fired must be armed again before the next wait if its event still waits by then:
+    /// the report meant nothing to it, or its readiness was taken back.
+    pub fn rearm(&mut self, fd: Fd) {
+        if let Some(entry) = self.entries.get_mut(fd as usize).filter(|e| e.fired) {
+            Self::queue(&mut self.leftover, entry, fd);
+        }
+    }
+
     fn next_leftover(&mut self) -> Option<Change> {
         while let Some(fd) = self.leftover.pop() {
-            let entry = self.entries.get_mut(fd as usize)?;
+            let Some(entry) = self.entries.get_mut(fd as usize) else { continue };
             entry.queued = false;
+            if entry.internal != 0 {
+                continue;
+            }
             let new = entry.wanted();
             // A re-armed descriptor needs nothing; one that is in use keeps its mode.
             if self.deferred {
                 if new != entry.registered {
                     return Some(entry.tell(fd, new));
                 }
-            } else if entry.events == 0 && !entry.registered.is_empty() && entry.internal == 0 {
+            } else if entry.events == 0 && !entry.registered.is_empty() {
                 return Some(entry.tell(fd, Interest::empty()));
+            } else if entry.events > 0 && entry.fired {
+                // It fired, but its event lives on (see `rearm`).
+                return Some(entry.tell(fd, entry.registered));
             }
         }
         None
@@ -311,10 +329,17 @@ impl<T: Copy + Default> Reactor<T> {
         self.fds.entries.get(fd as usize).is_some_and(|e| e.events > 0)
     }
 
-    /// Gives back the map's memory where nothing needs it.
+    /// Gives back the map's memory where nothing needs it. Looks only now and then: a look is O(n).
     pub(super) fn trim_fds(&mut self) {
-        if self.fds.entries.len() > KEEP && self.fds.entries.iter().all(|e| e.registered.is_empty() && e.events == 0) {
-            self.fds.entries = Vec::new();
+        let map = &mut self.fds;
+        map.asked += 1;
+        if map.entries.len() <= KEEP || map.asked * KEEP < map.entries.len() {
+            return;
+        }
+        map.asked = 0;
+        if map.entries.iter().all(|e| e.registered.is_empty() && e.events == 0) {
+            map.first_serial = map.entries.iter().map(|e| e.serial).max().unwrap_or(0).max(map.first_serial);
+            map.entries = Vec::new();
         }
     }
 

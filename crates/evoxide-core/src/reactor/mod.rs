@@ -303,8 +303,12 @@ impl<T: Copy + Default> Reactor<T> {
         let (later, priority, internal) =
             (slot.state & state::LATER != 0, usize::from(slot.priority), slot.state & state::INTERNAL != 0);
         slot.state &= !(state::READY | state::LATER);
+        let fd = if slot.state & state::FD != 0 { Some(slot.fd) } else { None };
         let list = if later { &mut self.later } else { &mut self.ready[priority] };
         list.unlink(&mut self.slots, index);
+        if let Some(fd) = fd {
+            self.fds.rearm(fd);
+        }
         self.active -= 1;
         self.added -= u32::from(!internal);
     }

@@ -101,3 +101,50 @@ fn edge_and_level_do_not_mix() {
     assert_eq!(r.watch_fd(b, 3, Interest::READ, false), Err(AddError::ModeConflict));
     assert!(!r.free_if_idle(b));
 }
+
+#[test]
+fn a_fired_one_shot_whose_event_lives_on_is_armed_again() {
+    let mut r = Reactor::new();
+    let k = r.insert(1, 0, Kind::default());
+    let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
+    let report = Report { fd: 5, serial: change.serial, ready: Ready::READ };
+    // Its readiness is taken back before it was popped.
+    let _ = r.finish_wait([report].into_iter());
+    assert!(r.deactivate(k));
+    assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
+    assert_eq!(r.next_leftover(), None);
+    // A report that means nothing to it.
+    let _ = r.finish_wait([Report { ready: Ready::WRITE, ..report }].into_iter());
+    assert_eq!(r.active(), 0);
+    assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
+    // Removed meanwhile: told at once, and not armed again.
+    let _ = r.finish_wait([report].into_iter());
+    assert!(r.deactivate(k));
+    assert_eq!(r.remove(k).change.unwrap().new, Interest::empty());
+    assert_eq!(r.next_leftover(), None);
+}
+
+#[test]
+fn fewer_priorities_take_pending_events_along() {
+    let mut r = Reactor::new();
+    assert!(r.set_priorities(3));
+    let k = r.insert(1, 2, Kind::default());
+    r.set_timeout(k, 5);
+    assert!(r.set_priorities(1));
+    r.expire(5);
+    assert!(!r.set_priorities(2));
+    assert_eq!(run(&mut r), [(1, Ready::TIMEOUT)]);
+}
+
+#[test]
+fn a_trimmed_map_does_not_repeat_serials() {
+    let mut r = Reactor::new();
+    let mut last = 0;
+    for _ in 0..100 {
+        let k = r.insert(1, 0, Kind::default());
+        let change = r.watch_fd(k, 500, Interest::READ, false).unwrap().unwrap();
+        assert!(change.serial > last);
+        last = change.serial;
+        assert!(r.remove(k).change.is_some());
+    }
+}

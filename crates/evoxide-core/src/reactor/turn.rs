@@ -85,9 +85,9 @@ impl<T: Copy + Default> Reactor<T> {
                 finished.internal |= 1 << (entry.internal - 1);
                 continue;
             }
-            if entry.registered.contains(Interest::ONESHOT) {
-                entry.fired = true;
-            }
+            let one_shot = entry.registered.contains(Interest::ONESHOT);
+            entry.fired |= one_shot;
+            let mut any = false;
             let mut index = entry.head;
             if index == NONE {
                 finished.stale += 1;
@@ -98,8 +98,12 @@ impl<T: Copy + Default> Reactor<T> {
                 let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits());
                 if bits & Interest::CONDITIONS.bits() != 0 {
                     self.activate_slot(index, Ready::from_bits_retain(bits), 1);
+                    any = true;
                 }
                 index = next;
+            }
+            if one_shot && !any {
+                self.fds.rearm(report.fd);
             }
         }
         finished
@@ -218,7 +222,8 @@ impl<T: Copy + Default> Reactor<T> {
         self.limits = limits;
     }
 
-    /// How many priorities there are. Refused (`false`) while events are ready.
+    /// Sets how many priorities there are, 1 to 256; events beyond the last fall to the last. Refused (`false`) while events
+    /// are ready.
     pub fn set_priorities(&mut self, count: u16) -> bool {
         if self.active > 0 || !(1..=256).contains(&count) {
             return false;
@@ -229,6 +234,8 @@ impl<T: Copy + Default> Reactor<T> {
         }
         ready.resize(usize::from(count), ReadyList::EMPTY);
         self.ready = ready;
+        let last = (count - 1) as u8;
+        self.slots.for_each_mut(|slot| slot.priority = slot.priority.min(last));
         true
     }
 
