@@ -1,0 +1,43 @@
+//! Raw descriptor numbers, lent for the time of one call.
+
+use std::collections::TryReserveError;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+
+/// Lends a descriptor that the caller names by number; negative numbers are answered with `EBADF`.
+///
+/// The result must not outlive the call it is made for: this crate hands it to one system call and drops it.
+#[inline]
+pub(crate) fn borrow<'a>(fd: RawFd) -> io::Result<BorrowedFd<'a>> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the number is not -1, and the value lives for one system call only. A number that is not open makes that
+    // call answer EBADF; it cannot break memory safety.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+/// Makes room in a table indexed by descriptor so that `fd` is an index of it.
+///
+/// # Errors
+///
+/// `EBADF` for a negative number, and for a large one that is not open (nobody wants a table for it); `ENOMEM`.
+pub(crate) fn grow_table<T: Clone + Default>(table: &mut Vec<T>, fd: RawFd) -> io::Result<usize> {
+    const SMALL: RawFd = 1 << 16;
+    let borrowed = borrow(fd)?;
+    let index = fd as usize;
+    if index >= table.len() {
+        if fd >= SMALL {
+            rustix::io::fcntl_getfd(borrowed)?;
+        }
+        let wanted = (index + 1).next_power_of_two().max(64);
+        table.try_reserve(wanted - table.len()).map_err(no_memory)?;
+        table.resize(wanted, T::default());
+    }
+    Ok(index)
+}
+
+/// Memory that could not be had, as the kernel would say it.
+pub(crate) fn no_memory(_: TryReserveError) -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOMEM)
+}
