@@ -133,6 +133,11 @@ impl<T: Default> Slab<T> {
         Some(Key { index, generation })
     }
 
+    /// One more than the highest index in use.
+    pub fn bound(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
     /// Takes an object out.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {

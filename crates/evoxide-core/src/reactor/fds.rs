@@ -2,7 +2,7 @@
 
 use super::slot::{NONE, Slot, state};
 use super::{AddError, Reactor};
-use crate::interest::{Change, Fd, Interest};
+use crate::interest::{Change, Fd, Interest, Ready};
 use crate::key::Key;
 use crate::slab::Slab;
 
@@ -128,6 +128,12 @@ impl FdMap {
         interest: Interest,
         one_shot: bool,
     ) -> Result<Option<Change>, AddError> {
+        if fd == -1 {
+            let slot = slots.at_mut(index);
+            (slot.fd, slot.interest) = (fd, interest);
+            slot.state |= state::FD;
+            return Ok(None);
+        }
         if fd as usize >= self.entries.len() || self.leftover.len() == self.leftover.capacity() {
             self.grow(fd)?;
         }
@@ -173,6 +179,9 @@ impl FdMap {
         let slot = slots.at_mut(index);
         slot.state &= !state::FD;
         let (fd, interest, next, prev) = (slot.fd, slot.interest, slot.fd_next, slot.fd_prev);
+        if fd == -1 {
+            return None;
+        }
         let entry = self.entries.get_mut(fd as usize)?;
         if prev == NONE {
             entry.head = next;
@@ -229,7 +238,7 @@ impl FdMap {
 impl<T: Copy + Default> Reactor<T> {
     /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires.
     ///
-    /// The answer, if any, must be carried out at once; where that fails, [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
+    /// Descriptor -1 is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails, [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
     ///
     /// # Errors
     /// [`AddError`], with nothing changed.
@@ -276,6 +285,19 @@ impl<T: Copy + Default> Reactor<T> {
             return None;
         }
         self.fds.next_leftover()
+    }
+
+    /// Makes every event on `fd` that waits for one of `ready` active, as if it had been reported.
+    pub fn activate_fd(&mut self, fd: Fd, ready: Ready) {
+        let mut index = self.fd_head(fd as usize).unwrap_or(NONE);
+        while index != NONE {
+            let slot = self.slots.at(index);
+            let (next, bits) = (slot.fd_next, slot.interest.bits() & ready.bits());
+            if bits & Interest::CONDITIONS.bits() != 0 {
+                self.activate_slot(index, Ready::from_bits_retain(bits), 1);
+            }
+            index = next;
+        }
     }
 
     /// In deferred mode every change waits for [`next_leftover`](Self::next_leftover), so that removing and adding again

@@ -217,18 +217,28 @@ impl<T: Copy + Default> Reactor<T> {
         self.count_active(key.index);
     }
 
-    /// Takes an event out of the ready queue, and frees its slot if it waits for nothing: the answer is whether it lives on.
-    pub fn deactivate(&mut self, key: Key) -> bool {
+    /// Takes an event out of the ready queue. Its slot lives on, even with nothing left to wait for.
+    pub fn deactivate(&mut self, key: Key) {
         if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::LATER) != 0) {
             self.deactivate_slot(key.index);
         }
-        self.free_if_idle(key)
     }
 
     /// Whether an event is ready, and why.
     #[inline]
     pub fn readiness(&self, key: Key) -> Option<Ready> {
         self.slots.get(key).filter(|s| s.state & (state::READY | state::LATER) != 0).map(|s| s.result)
+    }
+
+    /// Whether an event waits on a descriptor or for a signal.
+    #[inline]
+    pub fn is_inserted(&self, key: Key) -> bool {
+        self.slots.get(key).is_some_and(|s| s.state & (state::FD | state::SIGNAL) != 0)
+    }
+
+    /// The first event at or after a slot index, for visiting all of them while they are removed.
+    pub fn next_slot(&self, from: u32) -> Option<Key> {
+        (from..self.slots.bound()).find_map(|index| self.slots.key_at(index))
     }
 
     /// Changes the priority of an event that is not ready.

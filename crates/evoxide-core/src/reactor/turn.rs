@@ -11,7 +11,7 @@ use crate::key::Key;
 /// Interrupts a batch of callbacks so that a less urgent one cannot delay new events for long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// At most so many callbacks in a batch.
+    /// At most so many callbacks in a batch, at least one.
     pub callbacks: u32,
     /// Applies to this priority and to less urgent ones.
     pub min_priority: u8,
@@ -36,8 +36,11 @@ pub struct Popped<T> {
     pub ready: Ready,
     /// How often to call back (signals that arrived several times).
     pub calls: u16,
-    /// Whether the event stays inserted. Otherwise its slot is gone.
+    /// Whether it is persistent: then its slot is still there, even with nothing left to wait for (the caller re-arms it or
+    /// calls [`Reactor::free_if_idle`]). Otherwise its slot is gone.
     pub kept: bool,
+    /// Whether a kept event waits for anything.
+    pub linked: bool,
     /// The deadline it was last armed with: what repeating timeouts count from.
     pub deadline: u64,
     /// What the kernel must be told of the removal.
@@ -76,14 +79,14 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub fn finish_wait(&mut self, reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
-        for report in reports {
+        reports.for_each(|report| {
             let Some(entry) = self.fds.entry(report.fd).filter(|e| e.serial == report.serial) else {
                 finished.stale += 1;
-                continue;
+                return;
             };
             if entry.internal != 0 {
                 finished.internal |= 1 << (entry.internal - 1);
-                continue;
+                return;
             }
             let one_shot = entry.registered.contains(Interest::ONESHOT);
             entry.fired |= one_shot;
@@ -105,7 +108,7 @@ impl<T: Copy + Default> Reactor<T> {
             if one_shot && !any {
                 self.fds.rearm(report.fd);
             }
-        }
+        });
         finished
     }
 
@@ -133,7 +136,7 @@ impl<T: Copy + Default> Reactor<T> {
         self.batch.interrupted = false;
         self.batch.count = 0;
         if first >= usize::from(self.limits.min_priority) {
-            self.batch.limit = self.limits.callbacks;
+            self.batch.limit = self.limits.callbacks.max(1);
             self.batch.end = self.limits.interval.map(|i| now().saturating_add(i));
         } else {
             self.batch.limit = u32::MAX;
@@ -175,11 +178,11 @@ impl<T: Copy + Default> Reactor<T> {
             key,
             ready: slot.result,
             calls: slot.calls,
-            kept: true,
+            kept,
+            linked: slot.state & state::LINKED != 0,
             deadline: slot.deadline,
             gone: Gone::default(),
         };
-        let linked = slot.state & state::LINKED;
         let list = &mut self.ready[priority];
         list.head = next;
         if next == NONE {
@@ -193,14 +196,11 @@ impl<T: Copy + Default> Reactor<T> {
             self.batch.count += 1;
         }
         if !kept {
-            if linked != 0 {
+            if popped.linked {
                 popped.gone = self.unlink_all(index, true);
+                popped.linked = false;
             }
             let _ = self.slots.remove(key);
-            popped.kept = false;
-        } else if linked == 0 {
-            let _ = self.slots.remove(key);
-            popped.kept = false;
         }
         Some(popped)
     }

@@ -38,6 +38,13 @@ pub struct View<T> {
     pub internal: bool,
 }
 
+impl Walk {
+    /// A walk over the events that are only active, in the order in which they would run.
+    pub const fn active() -> Self {
+        Self { phase: 4, major: 0, minor: None }
+    }
+}
+
 impl<T: Copy + Default> Reactor<T> {
     /// What is known about `key`.
     #[inline]
