@@ -110,7 +110,8 @@ fn a_fired_one_shot_whose_event_lives_on_is_armed_again() {
     let report = Report { fd: 5, serial: change.serial, ready: Ready::READ };
     // Its readiness is taken back before it was popped.
     let _ = r.finish_wait([report].into_iter());
-    assert!(r.deactivate(k));
+    r.deactivate(k);
+    assert!(r.free_if_idle(k));
     assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
     assert_eq!(r.next_leftover(), None);
     // A report that means nothing to it.
@@ -119,7 +120,8 @@ fn a_fired_one_shot_whose_event_lives_on_is_armed_again() {
     assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
     // Removed meanwhile: told at once, and not armed again.
     let _ = r.finish_wait([report].into_iter());
-    assert!(r.deactivate(k));
+    r.deactivate(k);
+    assert!(r.free_if_idle(k));
     assert_eq!(r.remove(k).change.unwrap().new, Interest::empty());
     assert_eq!(r.next_leftover(), None);
 }
