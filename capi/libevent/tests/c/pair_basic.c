@@ -1,0 +1,270 @@
+/* Paired bufferevents. */
+#include "bev_util.h"
+
+static struct bufferevent *p[2];
+static void start(int options)
+{
+	base = event_base_new();
+	SAY("pair_new %d\n", bufferevent_pair_new(base, options, p));
+	bufferevent_setcb(p[0], log_read, log_write, log_event, "a");
+	bufferevent_setcb(p[1], log_read, log_write, log_event, "b");
+}
+
+CASE(fresh)
+{
+	start(0);
+	enabled("a", p[0]);
+	enabled("b", p[1]);
+	CHECK(bufferevent_pair_get_partner(p[0]) == p[1]);
+	CHECK(bufferevent_pair_get_partner(p[1]) == p[0]);
+	CHECK(bufferevent_getfd(p[0]) == -1);
+	SAY("setfd %d\n", bufferevent_setfd(p[0], 3));
+	CHECK(bufferevent_get_underlying(p[0]) == NULL);
+	CHECK(bufferevent_get_base(p[0]) == base);
+	SAY("priority_set %d\n", bufferevent_priority_set(p[0], 0));
+	SAY("base_set %d\n", bufferevent_base_set(base, p[0]));
+	SAY("connect %d\n", bufferevent_socket_connect(p[0], NULL, 0));
+	bufferevent_free(p[0]);
+	bufferevent_free(p[1]);
+	event_base_free(base);
+}
+CASE(partner_of_socket)
+{
+	int sv[2];
+	base = event_base_new();
+	pair_of(sv);
+	CHECK(bufferevent_pair_get_partner(bufferevent_socket_new(base, sv[0], 0)) == NULL);
+}
+CASE(transfer)
+{
+	start(0);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "hello", 5);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+}
+CASE(transfer_both_ways)
+{
+	start(0);
+	bufferevent_enable(p[0], EV_READ);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_setcb(p[0], drain_read, NULL, log_event, "a");
+	bufferevent_setcb(p[1], drain_read, NULL, log_event, "b");
+	bufferevent_write(p[0], "to b", 4);
+	bufferevent_write(p[1], "to a", 4);
+	settle();
+}
+CASE(echo_over_pair)
+{
+	start(0);
+	bufferevent_setcb(p[1], echo_read, NULL, log_event, "b");
+	bufferevent_setcb(p[0], drain_read, NULL, log_event, "a");
+	bufferevent_enable(p[0], EV_READ);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "one", 3);
+	settle();
+	bufferevent_write(p[0], "two", 3);
+	settle();
+}
+CASE(reader_not_enabled)
+{
+	start(0);
+	bufferevent_write(p[0], "hello", 5);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	bufferevent_enable(p[1], EV_READ);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	settle();
+}
+CASE(writer_disabled)
+{
+	start(0);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_disable(p[0], EV_WRITE);
+	bufferevent_write(p[0], "hello", 5);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	bufferevent_enable(p[0], EV_WRITE);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+}
+CASE(high_watermark)
+{
+	start(0);
+	bufferevent_setcb(p[1], NULL, NULL, log_event, "b");
+	bufferevent_setwatermark(p[1], EV_READ, 0, 4);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "0123456789", 10);
+	run_ms(5);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	evbuffer_drain(bufferevent_get_input(p[1]), 3);
+	run_ms(5);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	evbuffer_drain(bufferevent_get_input(p[1]), 4);
+	run_ms(5);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+}
+CASE(low_watermark)
+{
+	start(0);
+	bufferevent_setwatermark(p[1], EV_READ, 4, 0);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "abc", 3);
+	settle();
+	bufferevent_write(p[0], "d", 1);
+	settle();
+}
+CASE(flush_normal_and_flush)
+{
+	start(0);
+	bufferevent_enable(p[1], EV_READ);
+	SAY("normal %d\n", bufferevent_flush(p[0], EV_WRITE, BEV_NORMAL));
+	bufferevent_setwatermark(p[1], EV_READ, 0, 2);
+	bufferevent_setcb(p[1], NULL, NULL, log_event, "b");
+	bufferevent_write(p[0], "abcdef", 6);
+	run_ms(5);
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	SAY("flush %d\n", bufferevent_flush(p[0], EV_WRITE, BEV_FLUSH));
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+	run_ms(5);
+}
+CASE(flush_finished_is_eof)
+{
+	start(0);
+	bufferevent_enable(p[0], EV_READ);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "last", 4);
+	SAY("flush %d\n", bufferevent_flush(p[0], EV_WRITE, BEV_FINISHED));
+	settle();
+	enabled("a", p[0]);
+	enabled("b", p[1]);
+	bufferevent_write(p[0], "more", 4);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+}
+CASE(flush_finished_read_side)
+{
+	start(0);
+	bufferevent_enable(p[0], EV_READ);
+	bufferevent_enable(p[1], EV_READ);
+	SAY("flush %d\n", bufferevent_flush(p[0], EV_READ, BEV_FINISHED));
+	settle();
+	SAY("flush %d\n", bufferevent_flush(p[0], EV_READ | EV_WRITE, BEV_FINISHED));
+	settle();
+}
+CASE(free_one_side)
+{
+	start(0);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "bye", 3);
+	bufferevent_free(p[0]);
+	CHECK(bufferevent_pair_get_partner(p[1]) == NULL);
+	settle();
+	bufferevent_write(p[1], "alone", 5);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[1]), in_len(p[1]));
+	SAY("flush %d\n", bufferevent_flush(p[1], EV_WRITE, BEV_FLUSH));
+	bufferevent_free(p[1]);
+	settle();
+	event_base_free(base);
+}
+static void free_partner(struct bufferevent *x, void *arg)
+{
+	SAY("%s read %zu, frees the partner\n", (char *)arg, in_len(x));
+	bufferevent_free(bufferevent_pair_get_partner(x));
+}
+CASE(free_partner_in_read)
+{
+	start(0);
+	bufferevent_setcb(p[1], free_partner, NULL, log_event, "b");
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "x", 1);
+	settle();
+	CHECK(bufferevent_pair_get_partner(p[1]) == NULL);
+	bufferevent_free(p[1]);
+	event_base_free(base);
+}
+CASE(free_self_in_read)
+{
+	start(0);
+	bufferevent_setcb(p[1], free_data, NULL, log_event, "b");
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "x", 1);
+	settle();
+	CHECK(bufferevent_pair_get_partner(p[0]) == NULL);
+	bufferevent_write(p[0], "y", 1);
+	settle();
+	bufferevent_free(p[0]);
+	event_base_free(base);
+}
+CASE(callbacks_are_deferred)
+{
+	start(0);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "x", 1);
+	SAY("after write\n");
+	settle();
+}
+CASE(read_timeout)
+{
+	start(0);
+	bufferevent_set_timeouts(p[1], ms(15), NULL);
+	bufferevent_enable(p[1], EV_READ);
+	run_ms(50);
+	enabled("b", p[1]);
+}
+CASE(write_timeout)
+{
+	start(0);
+	bufferevent_set_timeouts(p[0], NULL, ms(15));
+	bufferevent_write(p[0], "nobody reads", 12);
+	run_ms(50);
+	enabled("a", p[0]);
+}
+CASE(timeouts_not_when_data_flows)
+{
+	int i;
+	start(0);
+	bufferevent_set_timeouts(p[1], ms(60), NULL);
+	bufferevent_enable(p[1], EV_READ);
+	for (i = 0; i < 4; i++) {
+		bufferevent_write(p[0], "x", 1);
+		run_ms(25);
+	}
+	SAY("then silence\n");
+	run_ms(120);
+}
+CASE(big_chunk_through_pair)
+{
+	static char big[500000];
+	start(0);
+	bufferevent_setcb(p[0], NULL, NULL, NULL, NULL);
+	bufferevent_setcb(p[1], NULL, NULL, NULL, NULL);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], big, sizeof big);
+	settle();
+	SAY("out %zu in %zu\n", out_len(p[0]), in_len(p[1]));
+}
+CASE(deferred_option)
+{
+	start(BEV_OPT_DEFER_CALLBACKS);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_write(p[0], "x", 1);
+	settle();
+}
+CASE(threadsafe_pair)
+{
+	evthread_use_pthreads();
+	start(BEV_OPT_THREADSAFE);
+	bufferevent_enable(p[1], EV_READ);
+	bufferevent_lock(p[0]);
+	bufferevent_write(p[1], "y", 1);
+	bufferevent_write(p[0], "x", 1);
+	bufferevent_unlock(p[0]);
+	settle();
+	bufferevent_free(p[0]);
+	bufferevent_free(p[1]);
+	settle();
+	event_base_free(base);
+}
