@@ -6,7 +6,6 @@
 mod cc;
 mod ctest;
 mod dist;
-mod headers;
 mod nm;
 mod opts;
 mod proc;
@@ -36,7 +35,6 @@ cargo xtask TASK [OPTIONS]
               --no-build               use target/dist as it is
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
-  headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
 ";
 
 fn main() -> ExitCode {
@@ -44,7 +42,6 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
-        "headers" => headers::task(&opts),
         "symbols" => symbols::task(&opts),
         "ctest" => ctest::task(&opts),
         "help" | "--help" | "-h" => {

@@ -48,6 +48,11 @@ impl Heap {
         self.entries.is_empty()
     }
 
+    /// How much memory it holds, in bytes.
+    pub const fn held_memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+    }
+
     /// Makes sure that the next [`push`](Self::push) needs no memory.
     ///
     /// # Errors

@@ -10,4 +10,5 @@ pub mod heap;
 pub mod interest;
 pub mod key;
 pub mod reactor;
+pub mod sim;
 pub mod slab;

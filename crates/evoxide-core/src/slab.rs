@@ -60,6 +60,11 @@ impl<T: Default> Slab<T> {
         self.len == 0
     }
 
+    /// How much memory it holds, in bytes.
+    pub const fn held_memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<T>>()
+    }
+
     /// Makes sure that the next insertion needs no memory.
     ///
     /// # Errors

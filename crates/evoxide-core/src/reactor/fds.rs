@@ -26,7 +26,7 @@ pub(super) struct FdEntry {
     pub registered: Interest,
     /// Whether the events are edge-triggered.
     pub edge: bool,
-    /// A `ONESHOT` registration fired, so the kernel disarmed it.
+    /// A `ONESHOT` registration fired, so the kernel disarmed it; in deferred mode: all events went since the last wait.
     pub fired: bool,
     /// In `FdMap::leftover`.
     pub queued: bool,
@@ -98,6 +98,10 @@ impl FdMap {
     #[inline]
     pub fn entry(&mut self, fd: Fd) -> Option<&mut FdEntry> {
         self.entries.get_mut(fd as usize)
+    }
+
+    pub fn held_memory(&self) -> usize {
+        self.entries.capacity() * size_of::<FdEntry>() + self.leftover.capacity() * size_of::<Fd>()
     }
 
     fn grow(&mut self, fd: Fd) -> Result<(), AddError> {
@@ -193,6 +197,8 @@ impl FdMap {
         }
         entry.count(interest, 1u16.wrapping_neg());
         if self.deferred || (fired && entry.fired && entry.events == 0) {
+            // Before it is added again the descriptor may be closed and opened: what the kernel has is unsure.
+            entry.fired |= entry.events == 0;
             Self::queue(&mut self.leftover, entry, fd);
             return None;
         }
@@ -221,7 +227,7 @@ impl FdMap {
             let new = entry.wanted();
             // A re-armed descriptor needs nothing; one that is in use keeps its mode.
             if self.deferred {
-                if new != entry.registered {
+                if new != entry.registered || (entry.fired && !new.is_empty()) {
                     return Some(entry.tell(fd, new));
                 }
             } else if entry.events == 0 && !entry.registered.is_empty() {
@@ -238,7 +244,8 @@ impl FdMap {
 impl<T: Copy + Default> Reactor<T> {
     /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires.
     ///
-    /// Descriptor -1 is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails, [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
+    /// Descriptor -1 is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
+    /// [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
     ///
     /// # Errors
     /// [`AddError`], with nothing changed.
@@ -267,6 +274,8 @@ impl<T: Copy + Default> Reactor<T> {
         let _ = self.unlink_fd(key.index, false);
         if let Some(entry) = self.fds.entry(change.fd) {
             entry.registered = change.old;
+            // It may have fired before: arm it again rather than never.
+            entry.fired = change.old.contains(Interest::ONESHOT);
         }
     }
 
@@ -301,7 +310,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// In deferred mode every change waits for [`next_leftover`](Self::next_leftover), so that removing and adding again
-    /// costs nothing. Choose it before the first event.
+    /// costs one change at most. Choose it before the first event.
     pub fn set_deferred(&mut self, deferred: bool) {
         self.fds.deferred = deferred;
     }

@@ -284,6 +284,11 @@ impl<T: Copy + Default> Reactor<T> {
         self.active
     }
 
+    /// How much memory events, timeouts and descriptors hold, in bytes.
+    pub fn held_memory(&self) -> usize {
+        self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory()
+    }
+
     /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
     #[inline]
     pub fn is_idle(&self) -> bool {
