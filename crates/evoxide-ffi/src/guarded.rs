@@ -1,0 +1,168 @@
+//! [`Guarded`]: short exclusive sections around the state of an object that C sees.
+//!
+//! A section takes the object's external lock (if there is one), checks that no other section of the same object is open,
+//! runs a closure with `&mut T`, and ends. User code never runs inside: the closure turns what must happen into values and
+//! the entry acts on them afterwards. Opening a section inside a section of the same object is a bug of ours, and aborts.
+//!
+//! The external lock is recursive and may be held across callbacks; holding it is not a `&mut`. It is the open flag that
+//! makes the section exclusive on one thread, and the lock that makes it exclusive between threads.
+
+use core::cell::{Cell, UnsafeCell};
+use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
+use crate::lock::ExtLock;
+
+/// State of an object that C sees.
+///
+/// # Threads
+/// A `Guarded` is not `Sync`: without a lock only one thread may use it. C programs that share an object between threads
+/// ask for locking first (`evthread_use_pthreads`, `BEV_OPT_THREADSAFE`, `evbuffer_enable_locking`), and reach the object through
+/// raw pointers; the cast of such a pointer to `&Guarded<T>` is where an entry relies on that documented rule. A
+/// `Guarded` whose lock is always present may be put into a static with [`Shared`].
+pub struct Guarded<T> {
+    lock: Cell<ExtLock>,
+    open: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+impl<T> Guarded<T> {
+    /// State without a lock.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Guarded { lock: Cell::new(ExtLock::none()), open: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    /// Uses `lock` from now on. At construction, before C knows the object. The guard does not own the lock.
+    pub fn set_lock(&mut self, lock: ExtLock) {
+        self.lock.set(lock);
+    }
+
+    /// Uses `lock` from now on, on an object that C knows already (`evbuffer_enable_locking`). No section may be open, and
+    /// no other thread may use the object yet: both are the documented rules of those calls.
+    pub fn replace_lock(&self, lock: ExtLock) {
+        self.lock.set(lock);
+    }
+
+    /// The lock, for holding it across several sections.
+    #[inline]
+    #[must_use]
+    pub fn lock(&self) -> ExtLock {
+        self.lock.get()
+    }
+
+    /// Runs a section: takes the lock, runs `f`, releases the lock.
+    ///
+    /// # Panics
+    /// Aborts the process if a section of this object is open already.
+    #[inline(always)]
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        let lock = self.lock.get();
+        lock.lock();
+        let result = self.with_locked(f);
+        lock.unlock();
+        result
+    }
+
+    /// Runs a section under a lock that the caller holds already (or on an object without one).
+    ///
+    /// # Panics
+    /// Aborts the process if a section of this object is open already.
+    #[inline(always)]
+    pub fn with_locked<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        if self.open.load(Ordering::Relaxed) {
+            reentered();
+        }
+        self.section(f)
+    }
+
+    /// As [`Guarded::with`], but answers `None` if a section is open on this thread: for calls that deployed programs make
+    /// from signal handlers.
+    #[inline]
+    pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let lock = self.lock.get();
+        lock.lock();
+        let result = if self.open.load(Ordering::Relaxed) { None } else { Some(self.section(f)) };
+        lock.unlock();
+        result
+    }
+
+    /// Whether a section is open. On an object without a lock this tells a signal handler that it interrupted one.
+    #[inline]
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// The state, through exclusive ownership of the whole object: at its beginning and at its end.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The state by value.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
+    /// The closure between the two flag writes. Should it panic (in a unit test; the shared objects abort first), the
+    /// flag stays set and every later section aborts: the state is never seen half-changed.
+    #[inline(always)]
+    fn section<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        self.open.store(true, Ordering::Relaxed);
+        // A signal handler on this thread must see the flag before any change of the state, and until after the last.
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: the flag was clear and is set now, so no other `&mut` to the value exists on this thread. Other threads
+        // are kept out by the external lock, which is held, or by the caller's promise for objects without one.
+        let result = f(unsafe { &mut *self.value.get() });
+        compiler_fence(Ordering::SeqCst);
+        self.open.store(false, Ordering::Relaxed);
+        result
+    }
+}
+
+impl<T> core::fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Guarded").field("open", &self.is_open()).finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the lock handle is a plain value usable from any thread; the state moves along.
+unsafe impl<T: Send> Send for Guarded<T> {}
+
+#[cold]
+#[inline(never)]
+fn reentered() -> ! {
+    crate::errx!(crate::log::ERR_ABORT, "evoxide: internal error: a guarded section was entered twice")
+}
+
+/// A [`Guarded`] that several threads may reach.
+#[derive(Debug)]
+pub struct Shared<T>(Guarded<T>);
+
+// SAFETY: `Shared::new` makes its caller promise that every section that could run beside another on a second thread is
+// under the guard's lock, or that only one thread uses the object; the state itself is `Send`. The lock handle is
+// exchanged only under the rules of `Guarded::replace_lock`.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Shares a guard.
+    ///
+    /// # Safety
+    /// Whenever two threads use the object at the same time, its lock is present and unchanging, and
+    /// [`Guarded::with_locked`] is called only under it.
+    #[must_use]
+    pub const unsafe fn new(guard: Guarded<T>) -> Self {
+        Shared(guard)
+    }
+}
+
+impl<T> core::ops::Deref for Shared<T> {
+    type Target = Guarded<T>;
+    fn deref(&self) -> &Guarded<T> {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! The record of held locks behind `evthread_enable_lock_debugging`.
+//!
+//! Only locks that are held have an entry, keyed by the program's handle. The program's callbacks are called outside the
+//! record's own mutex.
+
+use core::ffi::{c_int, c_uint, c_ulong, c_void};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{LockFn, PLAIN_LOCK, PLAIN_UNLOCK, callback, has_thread_ids, thread_id};
+
+/// Who holds a lock and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// The holder's id; without an id callback threads are not told apart.
+    thread: Option<c_ulong>,
+    depth: u32,
+}
+
+static HELD: Mutex<BTreeMap<usize, Held>> = Mutex::new(BTreeMap::new());
+
+fn record() -> MutexGuard<'static, BTreeMap<usize, Held>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn me() -> Option<c_ulong> {
+    has_thread_ids().then(thread_id)
+}
+
+#[cold]
+fn misuse(what: &str) -> ! {
+    crate::errx!(crate::log::ERR_ABORT, "evthread: Assertion failed: {what}")
+}
+
+/// Takes a lock and records it.
+pub(super) unsafe extern "C-unwind" fn lock(mode: c_uint, raw: *mut c_void) -> c_int {
+    // SAFETY: the slot holds null or a `LockFn`.
+    let Some(plain) = (unsafe { callback::<Option<LockFn>>(&PLAIN_LOCK) }) else {
+        return 0;
+    };
+    // SAFETY: the caller's handle goes to the program's callback unchanged.
+    let result = unsafe { plain(mode, raw) };
+    if result == 0 {
+        let me = me();
+        let sound = {
+            let mut record = record();
+            let held = record.entry(raw.addr()).or_insert(Held { thread: me, depth: 0 });
+            held.depth = held.depth.saturating_add(1);
+            held.thread == me
+        };
+        if !sound {
+            misuse("a lock was taken while another thread holds it");
+        }
+    }
+    result
+}
+
+/// Checks and records the release of a lock, and releases it.
+pub(super) unsafe extern "C-unwind" fn unlock(mode: c_uint, raw: *mut c_void) -> c_int {
+    let me = me();
+    let fault = {
+        let mut record = record();
+        match record.get_mut(&raw.addr()) {
+            None => Some("a lock was released that is not held"),
+            Some(held) if held.thread != me => Some("a lock was released that another thread holds"),
+            Some(held) if held.depth == 1 => {
+                record.remove(&raw.addr());
+                None
+            }
+            Some(held) => {
+                held.depth -= 1;
+                None
+            }
+        }
+    };
+    if let Some(fault) = fault {
+        misuse(fault);
+    }
+    // SAFETY: the slot holds null or a `LockFn`.
+    match unsafe { callback::<Option<LockFn>>(&PLAIN_UNLOCK) } {
+        // SAFETY: the caller's handle goes to the program's callback unchanged.
+        Some(plain) => unsafe { plain(mode, raw) },
+        None => 0,
+    }
+}
+
+/// A lock is about to be freed: it must not be held.
+pub(super) fn check_free(raw: *mut c_void) {
+    let held = record().contains_key(&raw.addr());
+    if held {
+        misuse("a lock was freed while it is held");
+    }
+}
+
+/// A wait is about to release the lock, whatever its depth: takes it off the record.
+pub(super) fn suspend(raw: *mut c_void) -> Option<Held> {
+    let held = record().remove(&raw.addr());
+    match held {
+        Some(held) if held.thread == me() => Some(held),
+        _ => misuse("a condition was waited on without its lock"),
+    }
+}
+
+/// The wait is over and the lock is held again.
+pub(super) fn resume(raw: *mut c_void, held: Held) {
+    record().insert(raw.addr(), held);
+}
+
+/// Forgets everything, when debugging ends.
+pub(super) fn forget() {
+    record().clear();
+}
+
+/// Whether lock debugging knows that the calling thread holds `lock`. Without debugging the answer is always yes.
+#[must_use]
+pub fn is_held(lock: super::ExtLock) -> bool {
+    if lock.is_null() || !super::debugging() {
+        return true;
+    }
+    let me = me();
+    record().get(&lock.raw().addr()).is_some_and(|held| held.thread == me)
+}
