@@ -57,11 +57,11 @@ pub fn calloc(count: usize, size: usize) -> *mut c_void {
     if count == 0 || size == 0 {
         return ptr::null_mut();
     }
-    let Some(hook) = malloc_hook() else {
-        // SAFETY: always safe to call; the C library checks the product.
-        return unsafe { libc::calloc(count, size) };
-    };
     if let Some(total) = count.checked_mul(size) {
+        let Some(hook) = malloc_hook() else {
+            // SAFETY: always safe to call.
+            return unsafe { libc::calloc(count, size) };
+        };
         // SAFETY: the program promised a malloc.
         let memory = unsafe { hook(total) };
         if !memory.is_null() {
