@@ -1,8 +1,51 @@
-//! Raw descriptor numbers, lent for the time of one call.
+//! Descriptors by number or by type, lent for the time of one call.
 
 use std::collections::TryReserveError;
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for std::os::fd::RawFd {}
+    impl Sealed for std::os::fd::BorrowedFd<'_> {}
+    impl<T: std::os::fd::AsFd> Sealed for &T {}
+}
+
+/// What names a descriptor for the time of one call: a number (the C faces know no other way) or a reference to anything
+/// that has one. Nothing in this crate keeps it.
+///
+/// A number that is not open is answered with `EBADF`. Numbers give no protection against the descriptor being closed,
+/// and its number reused, by someone else: who passes one vouches for it.
+pub trait Descriptor: sealed::Sealed {
+    /// Lends it.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a negative number.
+    #[doc(hidden)]
+    fn lend(&self) -> io::Result<BorrowedFd<'_>>;
+}
+
+impl Descriptor for RawFd {
+    #[inline]
+    fn lend(&self) -> io::Result<BorrowedFd<'_>> {
+        borrow(*self)
+    }
+}
+
+impl Descriptor for BorrowedFd<'_> {
+    #[inline]
+    fn lend(&self) -> io::Result<BorrowedFd<'_>> {
+        Ok(*self)
+    }
+}
+
+impl<T: AsFd> Descriptor for &T {
+    #[inline]
+    fn lend(&self) -> io::Result<BorrowedFd<'_>> {
+        Ok(self.as_fd())
+    }
+}
 
 /// Lends a descriptor that the caller names by number; negative numbers are answered with `EBADF`.
 ///

@@ -19,7 +19,7 @@
 //!    kernel knows better (the descriptor was closed, or its number reused) the backend corrects itself. Removing what is
 //!    not there succeeds.
 //! 2. **Waits already running.** A change made during a wait is seen by that wait or by the next one, as the kernel allows;
-//!    the one who made it wakes the loop with a waker where that matters. A wait may therefore report
+//!    the one who made it wakes the loop with a [`Waker`](waker::Waker) where that matters. A wait may therefore report
 //!    what has just been removed: the serial tells, and the machine drops the report.
 //! 3. **Reports.** At most one [`Report`](evoxide_core::interest::Report) a descriptor and wait. `READ`, `WRITE` and
 //!    `CLOSED` only. An error or hang-up is reported as `READ | WRITE`, even where only one was asked for, since the next
@@ -42,10 +42,20 @@
 //!
 //! # Raw descriptors
 //!
-//! The C faces know descriptors as numbers. Functions that take a [`RawFd`](std::os::fd::RawFd) use it for the duration of
-//! the call and keep nothing; a number that is not open is answered with `EBADF`. Each has, where the Rust face needs it, a
-//! form that takes `impl AsFd`.
+//! The C faces know descriptors as numbers, the Rust face as types. Functions take either as a [`Descriptor`], use it for
+//! the duration of the call and keep nothing; a number that is not open is answered with `EBADF`.
+//!
+//! # Async-signal-safe
+//!
+//! [`waker::wake`], [`errno`] and [`clock`] may be used in signal handlers. Nothing else may.
 #![cfg(unix)]
 
 pub mod backend;
+pub mod clock;
+pub mod errno;
 mod fd;
+pub mod io;
+pub mod socket;
+pub mod waker;
+
+pub use fd::Descriptor;
