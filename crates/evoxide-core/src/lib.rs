@@ -9,6 +9,8 @@ pub mod buffer;
 pub mod heap;
 pub mod interest;
 pub mod key;
+pub mod rate;
 pub mod reactor;
 pub mod sim;
 pub mod slab;
+pub mod stream;
