@@ -3,9 +3,11 @@
 //! Every task is a function from arguments to a [`Tally`] or an error; this file only chooses. Nothing here depends on
 //! a crate, so that a fresh machine builds it in a second.
 
+mod bench;
 mod cc;
 mod ctest;
 mod dist;
+mod headers;
 mod nm;
 mod opts;
 mod proc;
@@ -35,6 +37,11 @@ cargo xtask TASK [OPTIONS]
               --no-build               use target/dist as it is
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
+  headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
+  bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
+              [SECTION...]             insns syscalls chain timers active buffer conns echo
+              --only chain,timers,...  narrows insns and syscalls
+              --reps N, --quick, --profile, --no-build
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +49,8 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
+        "bench" => bench::task(&opts),
+        "headers" => headers::task(&opts),
         "symbols" => symbols::task(&opts),
         "ctest" => ctest::task(&opts),
         "help" | "--help" | "-h" => {

@@ -1,0 +1,77 @@
+//! `bench`: builds the distribution and the programs of `bench/`, runs both libraries in turn, prints ratios and goals.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::dist;
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::{cc, tree};
+
+/// Sections that are timed.
+const TIMED: [&str; 6] = ["chain", "timers", "active", "buffer", "conns", "echo"];
+
+/// Sections that are counted.
+const COUNTED: [&str; 2] = ["insns", "syscalls"];
+
+/// `cargo xtask bench`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    for word in opts.words() {
+        if !TIMED.contains(&word.as_str()) && !COUNTED.contains(&word.as_str()) {
+            return Err(format!("bench: sections are {} {}", COUNTED.join(" "), TIMED.join(" ")));
+        }
+    }
+    for program in ["make", "python3", "valgrind", "strace"] {
+        if !proc::have(program) {
+            return Err(format!("bench needs {program}: apt-get install make python3 valgrind strace"));
+        }
+    }
+    for name in ["libevent.so", "libev.so"] {
+        cc::stock_lib(name).map_err(|e| format!("{e}: apt-get install libevent-dev libev-dev"))?;
+    }
+    let dist = dist::build(opts)?;
+    let build = tree::scratch("bench")?;
+    let programs = tree::root().join("bench");
+    proc::show(Command::new("make").args(["-s", "-C"]).arg(&programs).arg(format!("B={}", build.display())))?;
+
+    let wanted = |names: &[&str]| -> Vec<String> {
+        let given = opts.words();
+        let pick = |n: &&&str| given.is_empty() || given.iter().any(|g| g == **n);
+        names.iter().filter(pick).map(|n| n.to_string()).collect()
+    };
+    let mut files: Vec<PathBuf> = Vec::new();
+    let mut measure = |what: &str, only: &[String]| -> Result<(), String> {
+        let out = build.join(format!("{what}.json"));
+        let _ = fs::remove_file(&out);
+        let mut cmd = Command::new("python3");
+        cmd.arg(programs.join("run.py")).arg(what).arg("-o").arg(&out).env("BENCH_BUILD", &build);
+        cmd.arg("--lib").arg(format!("ours={}", dist.lib().display()));
+        if !only.is_empty() {
+            cmd.arg("--only").arg(only.join(","));
+        }
+        if let Some(reps) = opts.value("reps") {
+            cmd.arg("--reps").arg(reps);
+        }
+        if opts.flag("quick") {
+            cmd.arg("--quick");
+        }
+        proc::show(&mut cmd)?;
+        if out.exists() {
+            files.push(out);
+        }
+        Ok(())
+    };
+    for what in wanted(&COUNTED) {
+        // `--only` narrows the counts to some of their programs.
+        let only: Vec<String> =
+            opts.value("only").map(|o| o.split(',').map(str::to_string).collect()).unwrap_or_default();
+        measure(&what, &only)?;
+    }
+    let timed = wanted(&TIMED);
+    if !timed.is_empty() {
+        measure("bench", &timed)?;
+    }
+    proc::show(Command::new("python3").arg(programs.join("run.py")).arg("report").args(&files))?;
+    Ok(Tally::default())
+}
