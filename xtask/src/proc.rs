@@ -77,8 +77,9 @@ impl Done {
 pub fn catch(cmd: &mut Command, limit: Duration) -> Result<Done, String> {
     static SERIAL: AtomicUsize = AtomicUsize::new(0);
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    let base = tree::scratch("out")?.join(format!("{}.{serial}", std::process::id()));
-    let (out, err) = (base.with_extension("out"), base.with_extension("err"));
+    let dir = tree::scratch("out")?;
+    let name = |kind: &str| dir.join(format!("{}-{serial}.{kind}", std::process::id()));
+    let (out, err) = (name("out"), name("err"));
     let open = |p: &PathBuf| File::create(p).map_err(|e| format!("{}: {e}", p.display()));
     cmd.stdin(Stdio::null()).stdout(open(&out)?).stderr(open(&err)?).process_group(0);
     let mut child = cmd.spawn().map_err(|e| format!("{}: {e}", cmd.get_program().to_string_lossy()))?;
