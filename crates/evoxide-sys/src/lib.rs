@@ -47,7 +47,8 @@
 //!
 //! # Async-signal-safe
 //!
-//! [`waker::wake`], [`errno`] and [`clock`] may be used in signal handlers. Nothing else may.
+//! [`waker::wake`], [`errno`] and [`clock`] may be used in signal handlers, and so may the handler that [`signal`]
+//! installs. Nothing else may.
 #![cfg(unix)]
 
 pub mod backend;
@@ -55,6 +56,7 @@ pub mod clock;
 pub mod errno;
 mod fd;
 pub mod io;
+pub mod signal;
 pub mod socket;
 pub mod waker;
 
