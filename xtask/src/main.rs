@@ -5,12 +5,17 @@
 
 mod bench;
 mod cc;
+mod clients;
 mod ctest;
+mod demo;
 mod dist;
 mod headers;
+mod links;
 mod nm;
 mod opts;
+mod packages;
 mod proc;
+mod suite;
 mod symbols;
 mod symtab;
 mod tree;
@@ -23,6 +28,8 @@ use proc::Tally;
 const USAGE: &str = "\
 cargo xtask TASK [OPTIONS]
 
+  demo      memcached and the Rust echo server at work, with their system calls counted
+  test      everything that must hold; what CI calls. As root it installs the Debian packages that are missing
   dist      build the shared objects, static libraries, headers and .pc files into target/dist
               --profile release|dev    dev goes to target/dist-dev: quicker to build, slower to run
   ctest     run every C test program on the distribution's library and on ours, and compare
@@ -38,6 +45,9 @@ cargo xtask TASK [OPTIONS]
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
+  links     link programs with target/dist in every way, and start them on both libraries
+  clients   run the distribution's own programs on our libraries
+              [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
               [SECTION...]             insns syscalls chain timers active buffer conns echo
               --only chain,timers,...  narrows insns and syscalls
@@ -49,6 +59,10 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
+        "demo" => demo::task(&opts),
+        "test" => suite::task(&opts),
+        "clients" => clients::task(&opts),
+        "links" => links::task(&opts),
         "bench" => bench::task(&opts),
         "headers" => headers::task(&opts),
         "symbols" => symbols::task(&opts),

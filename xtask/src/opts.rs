@@ -52,6 +52,12 @@ impl Opts {
         }
     }
 
+    /// A copy with one more option, for tasks that call tasks.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.named.push((name.into(), value.into()));
+        self
+    }
+
     /// The words that are not options.
     pub fn words(&self) -> &[String] {
         &self.words

@@ -1,0 +1,43 @@
+//! `clients`: the distribution's own programs on our libraries, by the scripts in `capi/*/tests/clients`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::dist::{self, Dist};
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::tree;
+
+/// The scripts whose library is complete enough to be tried: interface, name.
+const CLIENTS: &[(&str, &str)] =
+    &[("libevent", "memcached"), ("libevent", "tmux"), ("libev", "nghttp2"), ("libev", "gevent")];
+
+/// `cargo xtask clients [NAME...]`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let dist = dist::build(opts)?;
+    Ok(run(&dist, opts.words())?.print())
+}
+
+/// Runs the scripts whose names are given, or all, one after the other: each starts programs enough of its own.
+pub fn run(dist: &Dist, only: &[String]) -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    for (suite, name) in CLIENTS.iter().filter(|(_, n)| only.is_empty() || only.iter().any(|o| o == n)) {
+        let script = script(suite, name);
+        let mut cmd = Command::new("bash");
+        cmd.arg(&script).env("LIBDIR", dist.lib());
+        let done = proc::catch(&mut cmd, Duration::from_secs(120))?;
+        let verdict = done.out.lines().last().unwrap_or("no verdict").to_string();
+        println!("{verdict}");
+        let held = done.ok() && verdict.starts_with("PASS ");
+        if !held {
+            print!("{}", done.err);
+        }
+        tally.count(held);
+    }
+    Ok(tally)
+}
+
+fn script(suite: &str, name: &str) -> PathBuf {
+    tree::root().join("capi").join(suite).join("tests/clients").join(format!("{name}.sh"))
+}

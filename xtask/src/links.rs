@@ -1,0 +1,107 @@
+//! `links`: what a program meets that is built on the distribution folder.
+//!
+//! A program linked with all four names records the four sonames and starts on ours and on the distribution's; one
+//! linked statically runs; one that opens `libevent.so` at run time gets the real functions.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::dist::{self, Dist, NAMES};
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::{cc, tree};
+
+const CALLS: &str = r#"
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <stdio.h>
+int main(void)
+{
+	struct event_base *base;
+	int threads = evthread_use_pthreads();
+	base = event_base_new();
+	printf("%s %s %d %d\n", event_get_version(), base ? event_base_get_method(base) : "none", threads,
+	    base ? event_base_loop(base, EVLOOP_NONBLOCK) : -2);
+	if (base)
+		event_base_free(base);
+	return 0;
+}
+"#;
+
+const OPENS: &str = r#"
+#include <dlfcn.h>
+#include <stdio.h>
+int main(void)
+{
+	void *lib = dlopen("libevent.so", RTLD_NOW);
+	const char *(*version)(void) = lib ? (const char *(*)(void))dlsym(lib, "event_get_version") : 0;
+	const char *text = version ? version() : 0;
+	puts(text ? text : "nothing");
+	return 0;
+}
+"#;
+
+/// `cargo xtask links`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let dist = dist::build(opts)?;
+    Ok(run(&dist)?.print())
+}
+
+/// All of it.
+pub fn run(dist: &Dist) -> Result<Tally, String> {
+    let dir = tree::scratch("links")?;
+    let (calls, opens) = (dir.join("calls.c"), dir.join("opens.c"));
+    tree::write(&calls, CALLS)?;
+    tree::write(&opens, OPENS)?;
+    let lib = dist.lib();
+    let stock = cc::stock_lib("libevent.so")?;
+    let stock = stock.parent().ok_or("the distribution's library has no folder")?;
+    let mut tally = Tally::default();
+    let mut check = |what: &str, got: Result<String, String>, want: &str| {
+        let held = got.as_deref().is_ok_and(|g| g == want);
+        if held {
+            println!("ok   {what}");
+        } else {
+            println!("FAIL {what}: {}", got.unwrap_or_else(|e| e));
+        }
+        tally.count(held);
+    };
+    let include = dist.include();
+    let build = |source: &Path, out: &str, args: &[&str]| {
+        let out = dir.join(out);
+        let mut cmd = cc::cc();
+        cmd.arg("-I").arg(&include).arg(source).arg("-o").arg(&out).arg("-L").arg(&lib).args(args);
+        cc::compile(&mut cmd).map(|()| out)
+    };
+    let run = |program: Result<std::path::PathBuf, String>, lib: &Path| {
+        let text = proc::text(Command::new(program?).env("LD_LIBRARY_PATH", lib))?;
+        Ok(text.trim_end().to_string())
+    };
+    let greeting = "2.1.12-stable epoll 0 1";
+
+    let flags = ["-Wl,--no-as-needed", "-levent", "-levent_core", "-levent_extra", "-levent_pthreads"];
+    let all = build(&calls, "all", &flags);
+    let needed = all.clone().and_then(|p| needed(&p));
+    let want: Vec<String> = NAMES.iter().map(|n| format!("{n}-2.1.so.7")).collect();
+    check("linked with all four names: its sonames", needed, &want.join(" "));
+    check("linked with all four names: on ours", run(all.clone(), &lib), greeting);
+    check("linked with all four names: on the distribution's", run(all, stock), greeting);
+    let few = build(&calls, "few", &["-Wl,--as-needed", "-levent_core", "-levent_pthreads"]);
+    check("linked with core and pthreads: on ours", run(few.clone(), &lib), greeting);
+    check("linked with core and pthreads: on the distribution's", run(few, stock), greeting);
+    for name in NAMES.iter().filter(|n| **n != "libevent_pthreads") {
+        let file = format!("-l:{name}.a");
+        let fixed = build(&calls, &format!("static-{name}"), &[&file, "-lpthread", "-ldl", "-lm"]);
+        check(&format!("linked statically with {name}.a"), run(fixed, Path::new("/nonexistent")), greeting);
+    }
+    let opened = build(&opens, "opens", &["-ldl"]);
+    check("opened at run time", run(opened, &lib), "2.1.12-stable");
+    Ok(tally)
+}
+
+/// The libevent sonames that a program asks for.
+fn needed(program: &Path) -> Result<String, String> {
+    let text = proc::text(Command::new("readelf").arg("-d").arg(program))?;
+    let names = text.lines().filter(|l| l.contains("(NEEDED)")).filter_map(|l| l.split(['[', ']']).nth(1));
+    Ok(names.filter(|n| n.starts_with("libevent")).collect::<Vec<_>>().join(" "))
+}

@@ -1,0 +1,67 @@
+//! The Debian packages that checks need.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::proc;
+
+/// What `test` needs: the originals to compare with, the programs to run on our libraries, the checkers.
+pub const TEST: &[&str] = &[
+    "libevent-dev",
+    "libev-dev",
+    "g++",
+    "memcached",
+    "tmux",
+    "bsdutils",
+    "nghttp2-server",
+    "nghttp2-client",
+    "nghttp2-proxy",
+    "curl",
+    "openssl",
+    "python3",
+    "python3-gevent",
+    "valgrind",
+    "libc6-dbg",
+    "strace",
+    "procps",
+    "binutils",
+];
+
+/// What `demo` would like.
+pub const DEMO: &[&str] = &["memcached", "strace"];
+
+/// Sees to it that the packages are there: root installs what is missing, and says so; anybody else is told.
+pub fn ensure(names: &[&str]) -> Result<(), String> {
+    let missing: Vec<&str> = names.iter().copied().filter(|n| !installed(n)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wish = format!("apt-get install --no-install-recommends {}", missing.join(" "));
+    if !proc::have("apt-get") {
+        return Err(format!("this needs a Debian system; packages missing: {}", missing.join(" ")));
+    }
+    if !root() {
+        return Err(format!("packages missing; as root:\n  {wish}"));
+    }
+    println!("installing packages: {}", missing.join(" "));
+    for args in [vec!["update"], [vec!["install", "-y", "--no-install-recommends"], missing.clone()].concat()] {
+        let mut cmd = Command::new("apt-get");
+        cmd.args(&args).env("DEBIAN_FRONTEND", "noninteractive");
+        let done = proc::catch(&mut cmd, Duration::from_secs(900))?;
+        if !done.ok() && args[0] == "install" {
+            return Err(format!("{}: {}\n{}", proc::line(&cmd), done.how(), done.err.trim_end()));
+        }
+    }
+    let still: Vec<&str> = missing.into_iter().filter(|n| !installed(n)).collect();
+    if still.is_empty() { Ok(()) } else { Err(format!("could not install {}", still.join(" "))) }
+}
+
+fn installed(name: &str) -> bool {
+    let mut cmd = Command::new("dpkg-query");
+    cmd.args(["-W", "-f", "${db:Status-Status}", name]);
+    proc::text(&mut cmd).is_ok_and(|s| s.trim() == "installed")
+}
+
+fn root() -> bool {
+    proc::text(Command::new("id").arg("-u")).is_ok_and(|s| s.trim() == "0")
+}

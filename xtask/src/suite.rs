@@ -1,0 +1,132 @@
+//! `test`: everything that must hold before a change goes in, and the only thing that CI calls.
+//!
+//! Two lanes run side by side: Cargo's own checks, and the build of the distribution with what looks at it. Then the C
+//! programs, plain, with forced backends and under valgrind; then real programs.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::dist::{self, Dist};
+use crate::opts::Opts;
+use crate::proc::{self, Tally};
+use crate::{clients, ctest, headers, links, packages, symbols, tree};
+
+/// `cargo xtask test`.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let began = Instant::now();
+    packages::ensure(packages::TEST)?;
+    for (tool, how) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        proc::text(cargo().args([tool, "--version"]))
+            .map_err(|_| format!("cargo {tool} is missing: rustup component add {how}"))?;
+    }
+    let mut tally = Tally::default();
+    let (a, b) = std::thread::scope(|scope| {
+        let rust = scope.spawn(rust_lane);
+        let made = scope.spawn(|| dist_lane(opts));
+        (rust.join().expect("the Rust lane panicked"), made.join().expect("the distribution lane panicked"))
+    });
+    tally.add(a);
+    tally.add(b);
+
+    let dist = Dist::at("release");
+    let set = |extra: &[(&str, &str)]| {
+        extra.iter().fold(Opts::default().with("no-build", ""), |opts, (name, value)| opts.with(name, value))
+    };
+    tally.add(step("C tests, both header sets", || ctest::task(&set(&[("keep-going", "")]))));
+    for method in ["epoll", "poll", "select"] {
+        let opts = set(&[("keep-going", ""), ("method", method), ("headers", "debian")]);
+        tally.add(step(&format!("C tests on {method}"), || ctest::task(&opts)));
+    }
+    let opts = set(&[("keep-going", ""), ("valgrind", ""), ("headers", "debian")]);
+    tally.add(step("C tests under valgrind", || ctest::task(&opts)));
+    tally.add(step("real programs", || clients::run(&dist, &[])));
+    println!("\nall of it took {:.0} s", began.elapsed().as_secs_f64());
+    Ok(tally.print())
+}
+
+/// Formatting, lints, documentation, unit and property tests.
+fn rust_lane() -> Tally {
+    let mut tally = Tally::default();
+    tally.add(step("cargo fmt", || quiet(cargo().args(["fmt", "--all", "--check"]))));
+    let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    tally.add(step("cargo clippy", || quiet(cargo().args(lint))));
+    tally.add(step("cargo doc", || {
+        quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+    }));
+    tally.add(step("cargo test", || rust_tests(cargo().args(["test", "--workspace", "--no-fail-fast"]))));
+    tally
+}
+
+/// The distribution and what can be said of it without running much.
+fn dist_lane(opts: &Opts) -> Tally {
+    let mut tally = step("dist", || dist::build(opts).map(|_| Tally { passed: 1, failed: 0 }));
+    if tally.failed > 0 {
+        return tally;
+    }
+    let built = Opts::default().with("no-build", "");
+    tally.add(step("exported names", || symbols::task(&built)));
+    tally.add(step("headers, layouts, prototypes", || headers::task(&built)));
+    tally.add(step("linking", || links::task(&built)));
+    tally
+}
+
+fn cargo() -> Command {
+    let mut cmd = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cmd.current_dir(tree::root());
+    cmd
+}
+
+/// Runs one step, says how long it took, and turns an error into a failure.
+fn step(name: &str, work: impl FnOnce() -> Result<Tally, String>) -> Tally {
+    let began = Instant::now();
+    let outcome = work();
+    let seconds = began.elapsed().as_secs_f64();
+    match outcome {
+        Ok(tally) => {
+            let word = if tally.failed == 0 { "ok" } else { "FAILED" };
+            println!("=== {name}: {word}, {} passed, {} failed ({seconds:.1} s)", tally.passed, tally.failed);
+            tally
+        }
+        Err(why) => {
+            println!("{why}\n=== {name}: FAILED ({seconds:.1} s)");
+            Tally { passed: 0, failed: 1 }
+        }
+    }
+}
+
+/// A command of which only a failure is worth showing.
+fn quiet(cmd: &mut Command) -> Result<Tally, String> {
+    let done = proc::catch(cmd, Duration::from_secs(1800))?;
+    if done.ok() {
+        return Ok(Tally { passed: 1, failed: 0 });
+    }
+    Err(format!("{}: {}\n{}{}", proc::line(cmd), done.how(), done.out, done.err))
+}
+
+/// `cargo test`, counted by its summary lines.
+fn rust_tests(cmd: &mut Command) -> Result<Tally, String> {
+    let done = proc::catch(cmd, Duration::from_secs(1800))?;
+    let mut tally = Tally::default();
+    for line in done.out.lines().filter(|l| l.starts_with("test result:")) {
+        let number = |word: &str| {
+            let at = line.find(word)?;
+            line[..at].trim_end().rsplit(' ').next()?.parse::<usize>().ok()
+        };
+        tally.passed += number("passed").unwrap_or(0);
+        tally.failed += number("failed").unwrap_or(0);
+    }
+    if !done.ok() {
+        print!("{}", interesting(&done.out));
+        print!("{}", interesting(&done.err));
+        if tally.failed == 0 {
+            return Err(format!("{}: {}", proc::line(cmd), done.how()));
+        }
+    }
+    Ok(tally)
+}
+
+/// Output without the lines of tests that passed.
+fn interesting(text: &str) -> String {
+    let dull = |l: &&str| l.ends_with("... ok") || l.trim().is_empty() || l.trim_start().starts_with("Compiling ");
+    text.lines().filter(|l| !dull(l)).map(|l| format!("{l}\n")).collect()
+}
