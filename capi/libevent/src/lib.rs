@@ -1,1 +1,21 @@
-//! Under construction.
+//! The C interface of libevent 2.1, on the machines of evoxide.
+//!
+//! One file per C header where that fits in one; `abi` holds the structs that C programs see. An entry point casts, converts,
+//! calls and converts back; what is more than that is in a machine. `docs/architecture.md` tells how callbacks, locks and
+//! sections go together.
+#![allow(non_camel_case_types, reason = "C's names")]
+
+mod abi;
+mod base;
+mod base_api;
+mod compat;
+mod config;
+mod debug;
+#[allow(dead_code, reason = "for buffers and streams")]
+mod deferred;
+mod event;
+mod once;
+mod pending;
+mod run;
+mod time;
+mod watch;

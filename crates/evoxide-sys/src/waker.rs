@@ -34,8 +34,12 @@ impl Waker {
         }
     }
 
-    /// Makes one out of a pipe.
-    fn pipe() -> io::Result<Self> {
+    /// Makes one out of a pipe, for programs that may not make an eventfd.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`, `ENOMEM`.
+    pub fn pipe() -> io::Result<Self> {
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         Ok(Self { read, write: Some(write) })
     }

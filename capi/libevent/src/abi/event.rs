@@ -31,11 +31,8 @@ pub mod ev {
 
 /// `EVLIST_*`: bits of `evcb_flags`.
 pub mod evlist {
-    /// The event has a slot in its base (the original: it has a timeout).
-    pub const TIMEOUT: u16 = 0x01;
     /// The event has a slot in its base.
     pub const INSERTED: u16 = 0x02;
-    pub const ACTIVE: u16 = 0x08;
     pub const INTERNAL: u16 = 0x10;
     pub const FINALIZING: u16 = 0x40;
     pub const INIT: u16 = 0x80;
@@ -77,7 +74,16 @@ pub struct event_callback {
     pub evcb_cb: CallbackFn,
     pub evcb_arg: *mut c_void,
 }
-layout!(event_callback, size = 40, align = 8, evcb_flags = 16, evcb_pri = 18, evcb_closure = 19, evcb_cb = 24, evcb_arg = 32);
+layout!(
+    event_callback,
+    size = 40,
+    align = 8,
+    evcb_flags = 16,
+    evcb_pri = 18,
+    evcb_closure = 19,
+    evcb_cb = 24,
+    evcb_arg = 32
+);
 
 impl event_callback {
     /// One that is nobody's.

@@ -1,0 +1,437 @@
+//! `struct event_base`: one reactor, its backend, and what the C face needs around them.
+//!
+//! The struct is allocated by the user's allocator hooks, so the pointer that C sees is the very pointer its malloc returned.
+//! Everything that changes is in [`Core`], which is only reached through short sections ([`event_base::core`]); no
+//! callback ever runs inside one. What signal handlers touch is atomic and outside.
+//!
+//! - `pending` : adding, removing and activating events; `run` : the loop; `deferred` : callbacks without an event.
+
+use crate::abi::event::{closure, event, event_callback, evlist};
+use crate::config::{Choice, event_config};
+use crate::once::Once;
+use crate::time::timeval_of;
+use crate::watch::Watchers;
+use core::cell::UnsafeCell;
+use core::ffi::c_ulong;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, Ordering};
+use evoxide_core::interest::Change;
+use evoxide_core::key::Key;
+use evoxide_core::reactor::{Gone, Reactor};
+use evoxide_ffi::guarded::Guarded;
+use evoxide_ffi::lock::{self, ExtCond, ExtLock};
+use evoxide_ffi::{mm, msgx, warnx};
+use evoxide_sys::backend::{Backend, Features, Method, Waiter};
+use evoxide_sys::clock;
+use evoxide_sys::signal::SignalPipe;
+use evoxide_sys::waker::{self, Waker};
+use libc::timeval;
+use std::os::fd::AsRawFd;
+
+/// Tags of the base's own descriptors in the reactor.
+pub(crate) const WAKER: u8 = 1;
+pub(crate) const SIGNALS: u8 = 2;
+
+/// Bits of [`event_base::word`].
+pub(crate) mod word {
+    /// Leave the loop after the running callback.
+    pub const BREAK: u32 = 1;
+    /// Leave the loop when this turn's events have run; not yet an event of the base.
+    pub const EXIT: u32 = 2;
+    /// A signal handler left events in `async_head`.
+    pub const ASYNC: u32 = 4;
+}
+
+/// `EVTHREAD_LOCKTYPE_RECURSIVE`.
+pub(crate) const RECURSIVE: core::ffi::c_uint = 1;
+
+/// How long the difference between wall clock and monotonic clock is trusted, in nanoseconds.
+const WALL_TRUST: u64 = 5_000_000_000;
+
+/// What a slot of the reactor belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cb(pub *mut event_callback);
+
+impl Default for Cb {
+    fn default() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
+// SAFETY: a `Cb` is only a name; whoever follows the pointer does so under the base's lock, as libevent's callers must.
+unsafe impl Send for Cb {}
+
+/// `struct event_base`, opaque to C.
+pub struct event_base {
+    pub(crate) core: Guarded<Core>,
+    /// See [`word`].
+    pub(crate) word: AtomicU32,
+    /// Whether the loop waits in the kernel (or is about to): then somebody must wake it.
+    pub(crate) waiting: AtomicBool,
+    /// Events that signal handlers activated while a section was open.
+    pub(crate) async_head: AtomicPtr<event_callback>,
+    /// For signal handlers: where to write to wake the loop.
+    pub(crate) waker_fd: AtomicI32,
+    /// How many priorities there are; `event_assign` reads it without a section.
+    pub(crate) priorities: AtomicU16,
+    /// Whether there are prepare or check watchers.
+    pub(crate) watched: AtomicBool,
+    /// Only touched by the thread that runs the loop.
+    pub(crate) waiter: UnsafeCell<Waiter>,
+    /// Whether `BREAK` and the exit event were seen by the last loop.
+    pub(crate) got_break: AtomicBool,
+    pub(crate) got_exit: AtomicBool,
+    /// Waited on by blocking deletions until the running callback ends.
+    pub(crate) current_ended: ExtCond,
+    /// The event that `loopexit` makes active.
+    pub(crate) exit: UnsafeCell<event_callback>,
+}
+
+// SAFETY: `waiter` belongs to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
+// sections only, the rest is atomic or guarded.
+unsafe impl Sync for event_base {}
+
+/// Everything of a base that changes inside sections.
+pub(crate) struct Core {
+    pub reactor: Reactor<Cb>,
+    pub backend: Backend,
+    pub method: Choice,
+    pub signals: Option<SignalPipe>,
+    pub waker: Option<Waker>,
+    /// The callback that runs now.
+    pub current: *mut event_callback,
+    /// How many threads wait for it to end.
+    pub current_waiters: u32,
+    /// How many calls of a signal's callback are left; deletion sets it to 0.
+    pub calls_left: u16,
+    /// A loop runs, in thread `owner`.
+    pub running: bool,
+    pub owner: c_ulong,
+    /// The time of this turn, or 0.
+    pub cached: u64,
+    pub keep_time: bool,
+    /// Wall clock minus monotonic clock, and when that was measured.
+    wall_offset: i64,
+    wall_measured: u64,
+    /// How many deferred callbacks were queued in this turn.
+    pub deferred: u32,
+    /// Turns in a row with reports that belong to nothing.
+    pub stale_turns: u32,
+    /// Head of the list of one-off events.
+    pub once: *mut Once,
+    pub watchers: Watchers,
+    /// What `event_base_init_common_timeout` answered, by queue; the addresses are stable.
+    #[allow(clippy::vec_box, reason = "C keeps pointers to the values")]
+    pub commons: Vec<Box<timeval>>,
+}
+
+// SAFETY: the raw pointers are names or are followed only under the base's lock.
+unsafe impl Send for Core {}
+
+impl Core {
+    /// Now, in nanoseconds: the time of this turn while callbacks run, if it is kept.
+    #[inline]
+    pub fn now(&mut self) -> u64 {
+        if self.cached != 0 { self.cached } else { self.clock() }
+    }
+
+    /// Reads the clock.
+    #[inline]
+    pub fn clock(&mut self) -> u64 {
+        let now = clock::monotonic();
+        if now.wrapping_sub(self.wall_measured) > WALL_TRUST {
+            self.measure_wall(now);
+        }
+        now
+    }
+
+    #[cold]
+    fn measure_wall(&mut self, now: u64) {
+        self.wall_offset = clock::realtime().wrapping_sub(now) as i64;
+        self.wall_measured = now;
+    }
+
+    /// Reads the clock into the time of this turn.
+    #[inline]
+    pub fn keep_now(&mut self) -> u64 {
+        let now = self.clock();
+        if self.keep_time {
+            self.cached = now;
+        }
+        now
+    }
+
+    /// The wall clock's reading at a monotonic time.
+    pub fn wall(&self, nanos: u64) -> timeval {
+        timeval_of(nanos.saturating_add_signed(self.wall_offset))
+    }
+
+    /// The key of a pending or active callback: its flags say whether there is one, its address whether it is its own.
+    ///
+    /// # Safety
+    /// `cb` points to an initialised callback.
+    #[inline]
+    pub unsafe fn key_of(&self, cb: *mut event_callback) -> Option<Key> {
+        // SAFETY: the caller's promise.
+        let (flags, bits) = unsafe { ((*cb).evcb_flags, (*cb).key) };
+        if flags & evlist::INSERTED == 0 {
+            return None;
+        }
+        Key::from_bits(bits).filter(|key| self.reactor.payload(*key) == Some(Cb(cb)))
+    }
+
+    /// Notes in the callback's struct which slot it has.
+    ///
+    /// # Safety
+    /// `cb` points to an initialised callback.
+    #[inline]
+    pub unsafe fn mark(cb: *mut event_callback, key: Key) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*cb).key = key.to_bits();
+            (*cb).evcb_flags |= evlist::INSERTED;
+        }
+    }
+
+    /// Tells the kernel of a removal. Errors are not the caller's: the descriptor may be closed.
+    #[inline]
+    pub fn tell(&mut self, gone: Gone) {
+        let (change, signal) = gone.parts();
+        if let Some(change) = change {
+            let _ = self.backend.apply(&change);
+        }
+        if let (Some(signal), Some(pipe)) = (signal, &mut self.signals) {
+            let _ = pipe.unsubscribe(signal);
+        }
+    }
+
+    /// Carries out everything that was put off until just before a wait.
+    #[inline]
+    pub fn tell_leftovers(&mut self) {
+        while let Some(change) = self.reactor.next_leftover() {
+            let _ = self.backend.apply(&change);
+        }
+    }
+
+    /// The pipe that signals arrive in, made on first use.
+    pub fn signal_pipe(&mut self) -> std::io::Result<&mut SignalPipe> {
+        if self.signals.is_none() {
+            let pipe = SignalPipe::new()?;
+            let change =
+                self.reactor.register_internal(pipe.fd().as_raw_fd(), SIGNALS).map_err(std::io::Error::other)?;
+            if let Err(error) = self.backend.apply(&change) {
+                let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
+                return Err(error);
+            }
+            self.signals = Some(pipe);
+        }
+        self.signals.as_mut().ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOMEM))
+    }
+}
+
+impl event_base {
+    /// Runs `f` in a section of its own.
+    #[inline(always)]
+    pub(crate) fn section<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
+        self.core.with(f)
+    }
+
+    /// Wakes the loop if it waits. Async-signal-safe.
+    #[inline]
+    pub(crate) fn wake_if_waiting(&self) {
+        // The first to see it wakes; one wake-up is enough.
+        if self.waiting.load(Ordering::SeqCst) && self.waiting.swap(false, Ordering::SeqCst) {
+            waker::wake(self.waker_fd.load(Ordering::Relaxed));
+        }
+    }
+
+    /// The base's lock, for waiting.
+    pub(crate) fn lock(&self) -> ExtLock {
+        self.core.lock()
+    }
+}
+
+/// A base according to `config`, or `None` with the reason logged.
+pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
+    crate::debug::too_late();
+    let settings = crate::config::settings(config);
+    let Some((choice, backend)) = crate::config::open(config, &settings) else {
+        warnx!("event_base_new_with_config: no event mechanism available");
+        return None;
+    };
+    if settings.show_method {
+        msgx!("libevent using: {}", choice.name());
+    }
+    let locking = lock::threading_enabled() && !settings.no_lock;
+    let (ext_lock, cond) =
+        if locking { (ExtLock::try_new(RECURSIVE)?, ExtCond::new()) } else { (ExtLock::none(), ExtCond::none()) };
+    let mut reactor = Reactor::new();
+    reactor.set_deferred(choice.changelist);
+    reactor.set_limits(settings.limits);
+    let waiter = backend.waiter();
+    let waker = if locking { Waker::new() } else { Waker::pipe() }.ok()?;
+    let (waker_fd, wake_fd) = (waker.fd().as_raw_fd(), waker.wake_fd());
+    let mut core = Core {
+        reactor,
+        backend,
+        method: choice,
+        signals: None,
+        waker: Some(waker),
+        current: ptr::null_mut(),
+        current_waiters: 0,
+        calls_left: 0,
+        running: false,
+        owner: 0,
+        cached: 0,
+        keep_time: !settings.no_cache_time,
+        wall_offset: 0,
+        wall_measured: 0,
+        deferred: 0,
+        stale_turns: 0,
+        once: ptr::null_mut(),
+        watchers: Watchers::default(),
+        commons: Vec::new(),
+    };
+    core.measure_wall(clock::monotonic());
+    let change = core.reactor.register_internal(waker_fd, WAKER).ok()?;
+    if let Err(error) = core.backend.apply(&change) {
+        warnx!("event_base_new_with_config: cannot watch the waker: {error}");
+        return None;
+    }
+    let mut guarded = Guarded::new(core);
+    guarded.set_lock(ext_lock);
+    let base = event_base {
+        core: guarded,
+        word: AtomicU32::new(0),
+        waiting: AtomicBool::new(false),
+        async_head: AtomicPtr::new(ptr::null_mut()),
+        waker_fd: AtomicI32::new(wake_fd),
+        priorities: AtomicU16::new(1),
+        watched: AtomicBool::new(false),
+        waiter: UnsafeCell::new(waiter),
+        got_break: AtomicBool::new(false),
+        got_exit: AtomicBool::new(false),
+        current_ended: cond,
+        exit: UnsafeCell::new(event_callback::empty(closure::EXIT)),
+    };
+    mm::alloc(base).map(|p| p.as_ptr())
+}
+
+/// Frees a base. Its events stay the caller's; those that wait to be finalized are, if `finalize`.
+///
+/// # Safety
+/// `base` came from [`create`], is not used by another thread and runs no loop.
+pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
+    // SAFETY: the caller's promise.
+    let b = unsafe { &*base };
+    if finalize {
+        // Finalizers may do anything, so each runs outside a section, and the search starts anew.
+        while let Some(cb) = b.section(|core| core.take_finalizer()) {
+            // SAFETY: a finalizing event is alive until its finalizer ran.
+            unsafe { crate::run::finalize(cb) };
+        }
+    }
+    b.section(|core| {
+        let mut from = 0;
+        while let Some(key) = core.reactor.next_slot(from) {
+            from = key.index + 1;
+            let payload = core.reactor.payload(key).unwrap_or_default();
+            let gone = core.reactor.remove(key);
+            core.tell(gone);
+            if !payload.0.is_null() {
+                // SAFETY: a pending event is alive: its owner must delete it before freeing it.
+                unsafe { (*payload.0).evcb_flags &= !evlist::INSERTED };
+            }
+        }
+        // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
+        unsafe { crate::once::free_all(core) };
+        core.watchers.free_all();
+    });
+    let (lock, cond) = (b.lock(), b.current_ended);
+    // SAFETY: `create` made it with `mm::alloc`, with this lock and condition; the caller promises that nobody uses it any
+    // more.
+    unsafe {
+        mm::free_value(NonNull::new_unchecked(base));
+        cond.free();
+        lock.free(RECURSIVE);
+    }
+}
+
+impl Core {
+    /// Takes one event that waits to be finalized out of the ready queues.
+    fn take_finalizer(&mut self) -> Option<*mut event_callback> {
+        let mut walk = evoxide_core::reactor::Walk::active();
+        while let Some(view) = self.reactor.walk(&mut walk) {
+            let cb = view.payload.0;
+            // SAFETY: an active event is alive.
+            let how = unsafe { (*cb).evcb_closure };
+            if matches!(how, closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) {
+                let gone = self.reactor.remove(view.key);
+                self.tell(gone);
+                // SAFETY: as above.
+                unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
+                return Some(cb);
+            }
+        }
+        None
+    }
+
+    /// Starts anew in the child after a fork: nothing inherited is touched.
+    pub fn reinit(&mut self, base: &event_base) -> std::io::Result<()> {
+        let mut result = Ok(());
+        if let Some(pipe) = &mut self.signals {
+            let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
+            result = pipe.reinit();
+            let _ = self.reactor.register_internal(pipe.fd().as_raw_fd(), SIGNALS);
+        }
+        if let Some(old) = self.waker.take() {
+            let _ = self.reactor.unregister_internal(old.fd().as_raw_fd());
+            let fresh = if self.has_eventfd() { Waker::new() } else { Waker::pipe() };
+            drop(old);
+            match fresh {
+                Ok(waker) => {
+                    base.waker_fd.store(waker.wake_fd(), Ordering::Relaxed);
+                    let _ = self.reactor.register_internal(waker.fd().as_raw_fd(), WAKER);
+                    self.waker = Some(waker);
+                }
+                Err(error) => result = Err(error),
+            }
+        }
+        result.and(self.rebuild())
+    }
+
+    fn has_eventfd(&self) -> bool {
+        lock::threading_enabled()
+    }
+
+    /// Registers everything with a fresh kernel set.
+    pub fn rebuild(&mut self) -> std::io::Result<()> {
+        let registrations: Vec<Change> = self.reactor.registrations();
+        self.backend.rebuild(registrations)
+    }
+
+    /// How the backend is called, and what it can do.
+    pub fn features(&self) -> Features {
+        self.backend.features()
+    }
+
+    pub fn method(&self) -> Method {
+        self.backend.method()
+    }
+}
+
+/// The base that an event is set to, if any.
+///
+/// # Safety
+/// `ev` points to an initialised event whose base lives.
+#[inline]
+pub(crate) unsafe fn base_of<'a>(ev: *const event) -> Option<&'a event_base> {
+    // SAFETY: the caller's promise.
+    unsafe { (*ev).ev_base.as_ref() }
+}
+
+/// Whether the calling thread is the one that runs the loop.
+#[inline]
+pub(crate) fn in_loop_thread(core: &Core) -> bool {
+    !lock::threading_enabled() || core.owner == lock::thread_id()
+}

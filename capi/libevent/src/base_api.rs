@@ -1,0 +1,447 @@
+//! `event2/event.h`: bases.
+
+use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
+use crate::base::{self, Core, event_base, in_loop_thread, word};
+use crate::compat::{self, current_base};
+use crate::config::event_config;
+use crate::once;
+use crate::run;
+use crate::time::{common_index, common_value, nanos, without_marks};
+use core::ffi::{CStr, c_char, c_int, c_short, c_uint, c_void};
+use core::fmt::Write;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use evoxide_core::interest::Ready;
+use evoxide_core::reactor::{View, Walk};
+use evoxide_ffi::cstr::Text;
+use evoxide_ffi::warnx;
+use libc::timeval;
+
+type ForeachFn = unsafe extern "C-unwind" fn(*const event_base, *const event, *mut c_void) -> c_int;
+
+/// `EVENT_BASE_COUNT_*`.
+mod count {
+    pub const ACTIVE: u32 = 1;
+    pub const VIRTUAL: u32 = 2;
+    pub const ADDED: u32 = 4;
+}
+
+/// The caller's base, or the one that `event_init` made.
+unsafe fn or_current<'a>(base: *mut event_base) -> Option<&'a event_base> {
+    let base = if base.is_null() { current_base() } else { base };
+    // SAFETY: null or live.
+    unsafe { base.as_ref() }
+}
+
+/// A base with default settings.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_base_new() -> *mut event_base {
+    base::create(None).unwrap_or(ptr::null_mut())
+}
+
+/// A base according to a configuration; null where nothing fits it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_new_with_config(cfg: *const event_config) -> *mut event_base {
+    // SAFETY: null or the caller's configuration.
+    base::create(unsafe { cfg.as_ref() }).unwrap_or(ptr::null_mut())
+}
+
+unsafe fn free(base: *mut event_base, finalize: bool, function: &str) {
+    let base = if base.is_null() { current_base() } else { base };
+    if base.is_null() {
+        warnx!("{function}: no base to free");
+        return;
+    }
+    compat::forget(base);
+    // SAFETY: the caller's base, in no further use.
+    unsafe { base::destroy(base, finalize) };
+}
+
+/// Frees a base; its events stay the caller's. Pending finalizers run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_free(base: *mut event_base) {
+    // SAFETY: the caller's promise.
+    unsafe { free(base, true, "event_base_free_") };
+}
+
+/// As `event_base_free`, and pending finalizers do not run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_free_nofinalize(base: *mut event_base) {
+    // SAFETY: the caller's promise.
+    unsafe { free(base, false, "event_base_free_") };
+}
+
+/// Makes a base work in the child after a fork.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_reinit(base: *mut event_base) -> c_int {
+    // SAFETY: the caller's base.
+    let b = unsafe { &*base };
+    if b.section(|core| core.reinit(b)).is_ok() { 0 } else { -1 }
+}
+
+/// Runs the loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_loop(base: *mut event_base, flags: c_int) -> c_int {
+    // SAFETY: the caller's base.
+    unsafe { run::event_loop(base, flags) }
+}
+
+/// Runs the loop until nothing is left to wait for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_dispatch(base: *mut event_base) -> c_int {
+    // SAFETY: the caller's base.
+    unsafe { run::event_loop(base, 0) }
+}
+
+unsafe extern "C-unwind" fn exit(_fd: c_int, _what: c_short, base: *mut c_void) {
+    // SAFETY: the argument is the base whose loop runs this.
+    unsafe { (*base.cast::<event_base>()).got_exit.store(true, Ordering::Relaxed) };
+}
+
+/// Ends the loop when the events of a turn have run: this one's, or after `tv`. Async-signal-safe without `tv`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *const timeval) -> c_int {
+    if base.is_null() {
+        return -1;
+    }
+    // SAFETY: the caller's base; null or a duration.
+    unsafe {
+        if !tv.is_null() {
+            return once::add(base, -1, ev::TIMEOUT, Some(exit), base.cast(), tv);
+        }
+        (*base).word.fetch_or(word::EXIT, Ordering::SeqCst);
+        (*base).wake_if_waiting();
+    }
+    0
+}
+
+/// Ends the loop after the running callback. Async-signal-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
+    // SAFETY: null or the caller's base.
+    let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
+    b.word.fetch_or(word::BREAK, Ordering::SeqCst);
+    b.wake_if_waiting();
+    0
+}
+
+/// Looks for new events after the running callback, before the other active ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int {
+    // SAFETY: null or the caller's base.
+    let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
+    b.section(|core| core.reactor.interrupt_batch());
+    b.wake_if_waiting();
+    0
+}
+
+/// Whether the last loop was ended by `loopexit`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_got_exit(base: *mut event_base) -> c_int {
+    // SAFETY: the caller's base.
+    c_int::from(unsafe { (*base).got_exit.load(Ordering::Relaxed) })
+}
+
+/// Whether the last loop was ended by `loopbreak`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_got_break(base: *mut event_base) -> c_int {
+    // SAFETY: the caller's base.
+    let b = unsafe { &*base };
+    c_int::from(b.got_break.load(Ordering::Relaxed) || b.word.load(Ordering::Relaxed) & word::BREAK != 0)
+}
+
+/// An event that is made, added and freed by the base.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_once(
+    base: *mut event_base,
+    fd: c_int,
+    events: c_short,
+    callback: Option<EventFn>,
+    arg: *mut c_void,
+    tv: *const timeval,
+) -> c_int {
+    if base.is_null() {
+        return -1;
+    }
+    // SAFETY: the caller's base; null or a duration.
+    unsafe { once::add(base, fd, events, callback, arg, tv) }
+}
+
+/// The value that stands for timeouts of exactly `duration` in this base, with a queue of their own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_init_common_timeout(
+    base: *mut event_base,
+    duration: *const timeval,
+) -> *const timeval {
+    // SAFETY: the caller's base and duration.
+    let (b, tv) = unsafe { (&*base, &*duration) };
+    let answer = b.section(|core| core.common_timeout(tv));
+    if answer.is_null() {
+        warnx!(
+            "event_base_init_common_timeout: Too many common timeouts already in use; we only support {} per event_base",
+            evoxide_core::reactor::MAX_COMMON
+        );
+    }
+    answer
+}
+
+impl Core {
+    fn common_timeout(&mut self, tv: &timeval) -> *const timeval {
+        let known = common_index(tv).and_then(|i| self.commons.get(usize::from(i)));
+        let tv = if known.is_some() || tv.tv_usec > 1_000_000 { without_marks(tv) } else { *tv };
+        let duration = nanos(&tv);
+        let Some(queue) = self.reactor.common_queue(duration) else { return ptr::null() };
+        let index = usize::from(queue.0);
+        if index == self.commons.len() {
+            self.commons.push(Box::new(common_value(duration, queue.0)));
+        }
+        &raw const *self.commons[index]
+    }
+}
+
+/// How many priorities there are.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_npriorities(base: *mut event_base) -> c_int {
+    // SAFETY: null or live.
+    unsafe { or_current(base) }.map_or(0, |b| c_int::from(b.priorities.load(Ordering::Relaxed)))
+}
+
+/// Sets how many priorities there are. Events made before keep theirs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: c_int) -> c_int {
+    // SAFETY: the caller's base.
+    let b = unsafe { &*base };
+    if !(1..256).contains(&count) || !b.section(|core| core.reactor.set_priorities(count as u16)) {
+        return -1;
+    }
+    b.priorities.store(count as u16, Ordering::Relaxed);
+    0
+}
+
+/// The name of the method.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_method(base: *const event_base) -> *const c_char {
+    // SAFETY: the caller's base.
+    unsafe { (*base).section(|core| core.method.c_name().as_ptr()) }
+}
+
+/// How signals arrive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_signal_method(_base: *const event_base) -> *const c_char {
+    c"signal".as_ptr()
+}
+
+/// The features of the method.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_features(base: *const event_base) -> c_int {
+    // SAFETY: the caller's base.
+    unsafe { (*base).section(|core| core.features().bits() as c_int) }
+}
+
+fn pick(counts: evoxide_core::reactor::Counts, kinds: u32) -> c_int {
+    let mut sum = 0;
+    if kinds & count::ACTIVE != 0 {
+        sum += counts.active;
+    }
+    if kinds & count::VIRTUAL != 0 {
+        sum += counts.virtual_events;
+    }
+    if kinds & count::ADDED != 0 {
+        sum += counts.added;
+    }
+    sum as c_int
+}
+
+/// How many events there are, of the kinds asked for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds: c_uint) -> c_int {
+    // SAFETY: the caller's base.
+    pick(unsafe { (*base).section(|core| core.reactor.counts()) }, kinds)
+}
+
+/// The most events that there were at a time, of the kinds asked for; `clear` starts anew.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds: c_uint, clear: c_int) -> c_int {
+    // SAFETY: the caller's base.
+    unsafe {
+        (*base).section(|core| {
+            let most = core.reactor.most();
+            let answer = pick(*most, kinds);
+            if clear != 0 {
+                if kinds & count::ACTIVE != 0 {
+                    most.active = 0;
+                }
+                if kinds & count::VIRTUAL != 0 {
+                    most.virtual_events = 0;
+                }
+                if kinds & count::ADDED != 0 {
+                    most.added = 0;
+                }
+            }
+            answer
+        })
+    }
+}
+
+/// The event whose callback runs in the calling thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_get_running_event(base: *mut event_base) -> *mut event {
+    // SAFETY: the caller's base; a running callback is alive unless its user freed it, and then must not ask.
+    unsafe {
+        (*base).section(|core| {
+            let cb = core.current;
+            if cb.is_null() || !in_loop_thread(core) || (*cb).evcb_flags & evlist::INIT == 0 {
+                return ptr::null_mut();
+            }
+            cb.cast::<event>()
+        })
+    }
+}
+
+/// The wall clock; that of this turn, if the base's loop runs callbacks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_gettimeofday_cached(base: *mut event_base, tv: *mut timeval) -> c_int {
+    // SAFETY: null or live; the caller's place for a time.
+    unsafe {
+        let cached =
+            or_current(base).and_then(|b| b.section(|core| (core.cached != 0).then(|| core.wall(core.cached))));
+        let Some(cached) = cached else { return libc::gettimeofday(tv, ptr::null_mut()) };
+        *tv = cached;
+    }
+    0
+}
+
+/// Reads the clock into the time of this turn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> c_int {
+    // SAFETY: null or live.
+    let Some(b) = (unsafe { or_current(base) }) else { return -1 };
+    b.section(|core| {
+        if core.running {
+            let _ = core.keep_now();
+        }
+    });
+    0
+}
+
+/// Makes the events on a descriptor active that wait for one of `events`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
+    let ready = Ready::from_bits_truncate((events & (ev::READ | ev::WRITE | ev::CLOSED)) as u16);
+    // SAFETY: the caller's base.
+    let b = unsafe { &*base };
+    if fd >= 0 {
+        b.section(|core| core.reactor.activate_fd(fd, ready));
+        b.wake_if_waiting();
+    }
+}
+
+/// Makes the events of a signal active.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_active_by_signal(base: *mut event_base, signal: c_int) {
+    // SAFETY: the caller's base.
+    let b = unsafe { &*base };
+    b.section(|core| core.reactor.signalled(signal, 1));
+    b.wake_if_waiting();
+}
+
+/// Lets other threads wake the loop. Every base can be woken from the start.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evthread_make_base_notifiable(base: *mut event_base) -> c_int {
+    if base.is_null() { -1 } else { 0 }
+}
+
+/// The next event of a walk that C may see.
+fn step(core: &mut Core, walk: &mut Walk) -> Option<View<base::Cb>> {
+    loop {
+        let view = core.reactor.walk(walk)?;
+        // SAFETY: pending and active callbacks are alive.
+        if unsafe { (*view.payload.0).evcb_flags } & evlist::INIT != 0 {
+            return Some(view);
+        }
+    }
+}
+
+/// Calls back for every event that is pending or active, until an answer is not 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn event_base_foreach_event(
+    base: *mut event_base,
+    function: Option<ForeachFn>,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: null or the caller's base.
+    let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return -1 };
+    let mut walk = Walk::default();
+    while let Some(view) = b.section(|core| step(core, &mut walk)) {
+        // SAFETY: the user's callback, with a live event.
+        let answer = unsafe { function(base, view.payload.0.cast::<event>(), arg) };
+        if answer != 0 {
+            return answer;
+        }
+    }
+    0
+}
+
+/// Writes one line about an event. `active`: for the list of active ones.
+unsafe fn describe(core: &Core, view: &View<base::Cb>, active: bool) -> Option<Text<256>> {
+    let cb: *mut event_callback = view.payload.0;
+    // SAFETY: a pending or active event is alive.
+    let (e, flags, priority) = unsafe { (&*cb.cast::<event>(), (*cb).evcb_flags, (*cb).evcb_pri) };
+    let mut line = Text::new();
+    let kind = if e.ev_events & ev::SIGNAL != 0 { "sig" } else { "fd " };
+    let _ = write!(line, "  {:p} [{kind} {}", cb, e.ev_fd);
+    if active {
+        let _ = write!(line, ", priority={priority}");
+    }
+    let shown = if active { e.ev_res } else { e.ev_events };
+    let shown = if active { view.ready.map_or(shown, |r| r.bits() as i16) } else { shown };
+    let _ = line.write_char(']');
+    let words = [
+        (shown & ev::READ != 0, " Read"),
+        (shown & ev::WRITE != 0, " Write"),
+        (shown & ev::CLOSED != 0, " EOF"),
+        (shown & ev::SIGNAL != 0, " Signal"),
+        (active && shown & ev::TIMEOUT != 0, " Timeout"),
+        (!active && e.ev_events & ev::PERSIST != 0, " Persist"),
+        (!active && e.ev_events & ev::ET != 0, " ET"),
+        (flags & evlist::INTERNAL != 0, " Internal"),
+        (active && !view.later, " active"),
+        (active && view.later, " active_later"),
+    ];
+    for (_, word) in words.iter().filter(|w| w.0) {
+        let _ = line.write_str(word);
+    }
+    if !active && let Some(due) = view.deadline {
+        let tv = core.wall(due);
+        let _ = write!(line, " Timeout={}.{:06}", tv.tv_sec, tv.tv_usec);
+    }
+    let _ = line.write_char('\n');
+    Some(line)
+}
+
+/// Prints all events, for people.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_base_dump_events(base: *mut event_base, output: *mut libc::FILE) {
+    let print = |text: &CStr| {
+        // SAFETY: the caller's open file; a terminated string.
+        unsafe { libc::fputs(text.as_ptr(), output) };
+    };
+    for active in [false, true] {
+        print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
+        let mut walk = Walk::default();
+        // SAFETY: the caller's base.
+        while let Some(line) = unsafe { &*base }.section(|core| {
+            while let Some(view) = step(core, &mut walk) {
+                let wanted = if active { view.ready.is_some() } else { view.inserted || view.deadline.is_some() };
+                if wanted {
+                    // SAFETY: as above.
+                    return unsafe { describe(core, &view, active) };
+                }
+            }
+            None
+        }) {
+            // SAFETY: the text is terminated.
+            print(unsafe { CStr::from_ptr(line.as_ptr()) });
+        }
+    }
+}

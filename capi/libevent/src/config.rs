@@ -1,0 +1,243 @@
+//! `struct event_config`, the environment, and the choice of a backend.
+
+use crate::time::nanos;
+use core::ffi::{CStr, c_char, c_int};
+use core::ptr;
+use evoxide_core::reactor::Limits;
+use evoxide_ffi::mm;
+use evoxide_sys::backend::{Backend, Features, Method, Options};
+use libc::timeval;
+
+/// `EVENT_BASE_FLAG_*`.
+pub(crate) mod flag {
+    pub const NOLOCK: u32 = 0x01;
+    pub const IGNORE_ENV: u32 = 0x02;
+    pub const NO_CACHE_TIME: u32 = 0x08;
+    pub const CHANGELIST: u32 = 0x10;
+    pub const PRECISE_TIMER: u32 = 0x20;
+}
+
+/// One method to avoid.
+pub(crate) struct Avoided {
+    name: *mut c_char,
+    next: *mut Avoided,
+}
+
+/// `struct event_config`, opaque to C.
+pub struct event_config {
+    avoided: *mut Avoided,
+    features: Features,
+    flags: u32,
+    interval: Option<u64>,
+    callbacks: u32,
+    min_priority: u8,
+}
+
+/// What a configuration and the environment amount to.
+pub(crate) struct Settings {
+    pub no_lock: bool,
+    pub no_cache_time: bool,
+    pub show_method: bool,
+    pub limits: Limits,
+    environment: bool,
+    changelist: bool,
+    precise: bool,
+}
+
+/// A backend as C names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub method: Method,
+    pub changelist: bool,
+}
+
+impl Choice {
+    /// The name with its terminator, for C.
+    pub fn c_name(self) -> &'static CStr {
+        if self.changelist { c"epoll (with changelist)" } else { method_name(self.method) }
+    }
+
+    pub fn name(self) -> &'static str {
+        self.c_name().to_str().unwrap_or_default()
+    }
+}
+
+/// The name of a method, for C.
+pub(crate) fn method_name(method: Method) -> &'static CStr {
+    match method {
+        Method::Epoll => c"epoll",
+        Method::Poll => c"poll",
+        Method::Select => c"select",
+    }
+}
+
+/// Whether an environment variable is set, and the process is not one that must not trust its environment.
+fn environment(name: &CStr) -> bool {
+    // SAFETY: the name is a terminated string; the auxiliary vector is always there.
+    unsafe { libc::getauxval(libc::AT_SECURE) == 0 && !libc::getenv(name.as_ptr()).is_null() }
+}
+
+/// The variable that rules a method out.
+fn ruled_out(method: Method) -> bool {
+    environment(match method {
+        Method::Epoll => c"EVENT_NOEPOLL",
+        Method::Poll => c"EVENT_NOPOLL",
+        Method::Select => c"EVENT_NOSELECT",
+    })
+}
+
+/// Works out what is wanted.
+pub(crate) fn settings(config: Option<&event_config>) -> Settings {
+    let flags = config.map_or(0, |c| c.flags);
+    let trusted = flags & flag::IGNORE_ENV == 0;
+    let limits = config.map_or_else(Limits::default, |c| Limits {
+        callbacks: c.callbacks,
+        min_priority: if c.callbacks == c_int::MAX as u32 && c.interval.is_none() { u8::MAX } else { c.min_priority },
+        interval: c.interval,
+    });
+    Settings {
+        no_lock: flags & flag::NOLOCK != 0,
+        no_cache_time: flags & flag::NO_CACHE_TIME != 0,
+        show_method: trusted && environment(c"EVENT_SHOW_METHOD"),
+        limits,
+        environment: trusted,
+        changelist: flags & flag::CHANGELIST != 0 || trusted && environment(c"EVENT_EPOLL_USE_CHANGELIST"),
+        precise: flags & flag::PRECISE_TIMER != 0 || trusted && environment(c"EVENT_PRECISE_TIMER"),
+    }
+}
+
+/// Opens the best backend that is allowed, can what is required, and works.
+pub(crate) fn open(config: Option<&event_config>, settings: &Settings) -> Option<(Choice, Backend)> {
+    for &method in Method::ALL {
+        if settings.environment && ruled_out(method) {
+            continue;
+        }
+        if let Some(config) = config
+            && (config.avoids(method) || !method.features().contains(config.features))
+        {
+            continue;
+        }
+        if let Ok(backend) = Backend::new(method, Options { precise: settings.precise }) {
+            let changelist = settings.changelist && method == Method::Epoll;
+            return Some((Choice { method, changelist }, backend));
+        }
+    }
+    None
+}
+
+impl event_config {
+    fn avoids(&self, method: Method) -> bool {
+        let mut at = self.avoided;
+        // SAFETY: the list holds what `event_config_avoid_method` made.
+        while let Some(avoided) = unsafe { at.as_ref() } {
+            // SAFETY: as above: a terminated copy.
+            if unsafe { CStr::from_ptr(avoided.name) } == method_name(method) {
+                return true;
+            }
+            at = avoided.next;
+        }
+        false
+    }
+}
+
+/// An empty configuration.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_config_new() -> *mut event_config {
+    let config = event_config {
+        avoided: ptr::null_mut(),
+        features: Features::empty(),
+        flags: 0,
+        interval: None,
+        callbacks: c_int::MAX as u32,
+        min_priority: 1,
+    };
+    mm::alloc(config).map_or(ptr::null_mut(), |p| p.as_ptr())
+}
+
+/// Frees a configuration.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_free(cfg: *mut event_config) {
+    let Some(config) = ptr::NonNull::new(cfg) else { return };
+    // SAFETY: the caller's configuration came from `event_config_new`; the list is its own.
+    unsafe {
+        let mut at = (*cfg).avoided;
+        while !at.is_null() {
+            let next = (*at).next;
+            mm::free((*at).name.cast());
+            mm::free(at.cast());
+            at = next;
+        }
+        mm::free_value(config);
+    }
+}
+
+/// Rules a method out by name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_avoid_method(cfg: *mut event_config, method: *const c_char) -> c_int {
+    let entry = mm::malloc(size_of::<Avoided>()).cast::<Avoided>();
+    if entry.is_null() {
+        return -1;
+    }
+    // SAFETY: the caller gives a live configuration and a terminated string; `entry` is fresh.
+    unsafe {
+        let name = mm::strdup(method);
+        if name.is_null() {
+            mm::free(entry.cast());
+            return -1;
+        }
+        entry.write(Avoided { name, next: (*cfg).avoided });
+        (*cfg).avoided = entry;
+    }
+    0
+}
+
+/// Requires features of the method.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_require_features(cfg: *mut event_config, features: c_int) -> c_int {
+    // SAFETY: null or the caller's live configuration.
+    let Some(config) = (unsafe { cfg.as_mut() }) else { return -1 };
+    config.features = Features::from_bits_retain(features as u32);
+    0
+}
+
+/// Adds flags.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_set_flag(cfg: *mut event_config, flag: c_int) -> c_int {
+    // SAFETY: null or the caller's live configuration.
+    let Some(config) = (unsafe { cfg.as_mut() }) else { return -1 };
+    config.flags |= flag as u32;
+    0
+}
+
+/// Accepted; there is nothing here that a number of processors would change.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_set_num_cpus_hint(cfg: *mut event_config, _cpus: c_int) -> c_int {
+    if cfg.is_null() { -1 } else { 0 }
+}
+
+/// Limits how long callbacks of less urgent priorities run before new events are looked for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn event_config_set_max_dispatch_interval(
+    cfg: *mut event_config,
+    max_interval: *const timeval,
+    max_callbacks: c_int,
+    min_priority: c_int,
+) -> c_int {
+    // SAFETY: null or the caller's live configuration, null or a duration.
+    let (Some(config), interval) = (unsafe { (cfg.as_mut(), max_interval.as_ref()) }) else { return -1 };
+    config.interval = interval.map(nanos);
+    config.callbacks = if max_callbacks >= 0 { max_callbacks as u32 } else { c_int::MAX as u32 };
+    config.min_priority = min_priority.clamp(0, c_int::from(u8::MAX)) as u8;
+    0
+}
+
+/// The names of all methods, ended by a null.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_get_supported_methods() -> *mut *const c_char {
+    #[repr(transparent)]
+    struct Names([*const c_char; Method::ALL.len() + 1]);
+    // SAFETY: pointers to constants, never written.
+    unsafe impl Sync for Names {}
+    static NAMES: Names = Names([c"epoll".as_ptr(), c"poll".as_ptr(), c"select".as_ptr(), ptr::null()]);
+    NAMES.0.as_ptr().cast_mut()
+}

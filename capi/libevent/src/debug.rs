@@ -1,0 +1,141 @@
+//! Debug mode (`event_enable_debug_mode`): a table of which events are assigned and which are pending, and fatal errors
+//! for those that are used otherwise.
+
+use crate::abi::event::event;
+use core::ffi::c_int;
+use core::sync::atomic::{AtomicBool, Ordering};
+use evoxide_ffi::{errx, log};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+static ENABLED: AtomicBool = AtomicBool::new(false);
+/// Something was made before debug mode could be enabled.
+static TOO_LATE: AtomicBool = AtomicBool::new(false);
+/// Assigned events, by address: whether they are pending.
+static EVENTS: Mutex<Option<HashMap<usize, bool>>> = Mutex::new(None);
+
+fn with<R>(f: impl FnOnce(&mut HashMap<usize, bool>) -> R) -> R {
+    f(EVENTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
+
+#[inline]
+pub(crate) fn enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+/// From now on debug mode cannot be enabled.
+#[inline]
+pub(crate) fn too_late() {
+    if !enabled() {
+        TOO_LATE.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What is printed of an event.
+///
+/// # Safety
+/// `e` points to readable memory of an event's size, as the caller of the C function claims.
+unsafe fn describe(e: *const event) -> (i16, i32, u16) {
+    // SAFETY: the caller's promise.
+    unsafe { ((*e).ev_events, (*e).ev_fd, (*e).ev_evcallback.evcb_flags) }
+}
+
+/// The event was assigned.
+pub(crate) fn setup(e: *const event) {
+    if enabled() {
+        with(|map| map.insert(e as usize, false));
+    } else {
+        too_late();
+    }
+}
+
+/// The event is no event any more.
+pub(crate) fn teardown(e: *const event) {
+    if enabled() {
+        with(|map| map.remove(&(e as usize)));
+    }
+    too_late();
+}
+
+/// The event became pending or stopped to be.
+///
+/// # Safety
+/// As for the C functions that use the event.
+#[inline]
+pub(crate) unsafe fn note(e: *const event, pending: bool) {
+    if enabled() {
+        let known = with(|map| map.get_mut(&(e as usize)).map(|p| *p = pending).is_some());
+        if !known {
+            // SAFETY: the caller's promise.
+            let (events, fd, flags) = unsafe { describe(e) };
+            errx!(
+                log::ERR_ABORT,
+                "{}: noting a {} on a non-setup event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})",
+                if pending { "event_debug_note_add_" } else { "event_debug_note_del_" },
+                if pending { "add" } else { "del" },
+            );
+        }
+    } else {
+        too_late();
+    }
+}
+
+/// Fatal unless the event was assigned.
+///
+/// # Safety
+/// As for the C functions that use the event.
+#[inline]
+pub(crate) unsafe fn assert_setup(e: *const event, function: &str) {
+    if enabled() && !with(|map| map.contains_key(&(e as usize))) {
+        // SAFETY: the caller's promise.
+        let (events, fd, flags) = unsafe { describe(e) };
+        errx!(
+            log::ERR_ABORT,
+            "{function} called on a non-initialized event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})"
+        );
+    }
+}
+
+/// Fatal if the event is pending.
+///
+/// # Safety
+/// As for the C functions that use the event.
+#[inline]
+pub(crate) unsafe fn assert_not_added(e: *const event, function: &str) {
+    if enabled() && with(|map| map.get(&(e as usize)).copied().unwrap_or(false)) {
+        // SAFETY: the caller's promise.
+        let (events, fd, flags) = unsafe { describe(e) };
+        errx!(
+            log::ERR_ABORT,
+            "{function} called on an already added event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})"
+        );
+    }
+}
+
+/// Fatal if a descriptor would block: an event on it could block the loop.
+pub(crate) fn assert_nonblocking(fd: c_int) {
+    // SAFETY: asking for the flags of any number is harmless.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    if flags >= 0 && flags & libc::O_NONBLOCK == 0 {
+        errx!(log::ERR_ABORT, "Assertion flags & O_NONBLOCK failed in event_debug_assert_socket_nonblocking_");
+    }
+}
+
+/// Checks the use of events from now on.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_enable_debug_mode() {
+    if ENABLED.swap(true, Ordering::Relaxed) {
+        errx!(1, "event_enable_debug_mode was called twice!");
+    }
+    if TOO_LATE.load(Ordering::Relaxed) {
+        errx!(1, "event_enable_debug_mode must be called *before* creating any events or event_bases");
+    }
+    with(HashMap::clear);
+}
+
+/// Ends debug mode and frees its table.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_disable_debug_mode() {
+    ENABLED.store(false, Ordering::Relaxed);
+    *EVENTS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}

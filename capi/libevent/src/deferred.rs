@@ -1,0 +1,104 @@
+//! Callbacks that run from the loop without an event: deferred callbacks of buffers and streams, and the loop's exit.
+
+use crate::abi::event::{CallbackFn, DeferredFn, closure, event_callback, evlist};
+use crate::base::{Cb, Core, event_base};
+use core::ffi::c_void;
+use evoxide_core::interest::Ready;
+use evoxide_core::key::Key;
+use evoxide_core::reactor::Kind;
+
+/// So many deferred callbacks run in one turn; the others wait for the next, so that they cannot starve the rest.
+const MAX_PER_TURN: u32 = 32;
+
+/// Prepares a deferred callback. The struct must stay in place until it has run or was cancelled.
+pub(crate) fn init(cb: &mut event_callback, priority: u8, function: DeferredFn, arg: *mut c_void) {
+    *cb = event_callback::empty(closure::SELF);
+    cb.evcb_pri = priority;
+    cb.evcb_cb = CallbackFn { deferred: Some(function) };
+    cb.evcb_arg = arg;
+}
+
+impl Core {
+    /// The slot of a callback, made now if it has none.
+    ///
+    /// # Safety
+    /// `cb` points to a prepared callback.
+    unsafe fn callback_slot(&mut self, cb: *mut event_callback, priority: u8) -> Option<Key> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if let Some(key) = self.key_of(cb) {
+                return Some(key);
+            }
+            self.reactor.try_reserve().ok()?;
+            let key = self.reactor.insert(Cb(cb), priority, Kind::default());
+            Self::mark(cb, key);
+            Some(key)
+        }
+    }
+
+    /// Makes a callback active in this turn.
+    ///
+    /// # Safety
+    /// `cb` points to a prepared callback.
+    pub unsafe fn activate_callback(&mut self, cb: *mut event_callback, priority: u8) {
+        // SAFETY: the caller's promise.
+        if let Some(key) = unsafe { self.callback_slot(cb, priority) } {
+            self.reactor.activate(key, Ready::empty(), 1);
+        }
+    }
+}
+
+impl event_base {
+    /// Has a deferred callback run soon. Answers whether it was not scheduled yet.
+    ///
+    /// # Safety
+    /// `cb` points to a prepared callback that lives until it ran or was [cancelled](Self::cancel_deferred).
+    pub(crate) unsafe fn schedule_deferred(&self, cb: *mut event_callback) -> bool {
+        let fresh = self.section(|core| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                if core.key_of(cb).is_some() {
+                    return false;
+                }
+                let priority = (*cb).evcb_pri;
+                let Some(key) = core.callback_slot(cb, priority) else { return false };
+                if core.deferred > MAX_PER_TURN {
+                    core.reactor.activate_later(key, Ready::empty());
+                } else {
+                    core.deferred += 1;
+                    core.reactor.activate(key, Ready::empty(), 1);
+                }
+            }
+            true
+        });
+        if fresh {
+            self.wake_if_waiting();
+        }
+        fresh
+    }
+
+    /// Takes a deferred callback back. It does not run after this, unless it is running now in another thread.
+    ///
+    /// # Safety
+    /// `cb` points to a prepared callback.
+    pub(crate) unsafe fn cancel_deferred(&self, cb: *mut event_callback) {
+        self.section(|core| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                if let Some(key) = core.key_of(cb) {
+                    let gone = core.reactor.remove(key);
+                    core.tell(gone);
+                }
+                (*cb).evcb_flags &= !evlist::INSERTED;
+            }
+        });
+    }
+
+    /// Adds to the events that exist only outside the base, and keep its loop alive.
+    pub(crate) fn add_virtual(&self, by: i32) {
+        self.section(|core| core.reactor.add_virtual(by));
+        if by < 0 {
+            self.wake_if_waiting();
+        }
+    }
+}

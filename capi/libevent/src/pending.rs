@@ -1,0 +1,407 @@
+//! Adding, removing and activating events.
+
+use crate::abi::event::{closure, ev, event, event_callback, evlist};
+use crate::base::{Cb, Core, event_base, in_loop_thread, word};
+use crate::time::{common_index, is_set, nanos};
+use core::ffi::c_int;
+use core::ptr;
+use core::sync::atomic::Ordering;
+use evoxide_core::interest::{Change, Interest, Ready};
+use evoxide_core::key::Key;
+use evoxide_core::reactor::{AddError, Kind, QueueId};
+use evoxide_ffi::{errno, warn, warnx};
+use libc::timeval;
+
+/// The conditions that put an event into a table.
+const INSERTABLE: i16 = ev::READ | ev::WRITE | ev::CLOSED | ev::SIGNAL;
+
+/// Why an event could not be added; logged outside the section.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refused {
+    /// The original says nothing either.
+    Silently,
+    Mixed(c_int),
+    TooMany(c_int),
+    Kernel(Change, c_int),
+    Signal(c_int),
+}
+
+impl Refused {
+    /// Logs the reason and leaves `errno` as the kernel set it.
+    #[cold]
+    pub fn report(self) {
+        match self {
+            Self::Silently => {}
+            Self::Mixed(fd) => warnx!("Tried to mix edge-triggered and non-edge-triggered events on fd {fd}"),
+            Self::TooMany(fd) => warnx!("Too many events reading or writing on fd {fd}"),
+            Self::Kernel(change, code) => {
+                errno::set(code);
+                warn!(
+                    "Epoll {} on fd {} failed. Old events were {}; new events were {}",
+                    if change.old.is_empty() { "ADD" } else { "MOD" },
+                    change.fd,
+                    change.old.bits() & 0xff,
+                    change.new.bits() & 0xff,
+                );
+                errno::set(code);
+            }
+            Self::Signal(code) => {
+                errno::set(code);
+                warn!("sigaction");
+                errno::set(code);
+            }
+        }
+    }
+}
+
+/// What a deletion does about a callback that is running in another thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocking {
+    /// Waits for it, unless the event is one that gets finalized.
+    Auto,
+    Always,
+    Never,
+    /// Never, and deletes even a finalizing event.
+    EvenFinalizing,
+}
+
+impl Core {
+    /// Makes an event pending.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub unsafe fn add(&mut self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        let event = unsafe { &mut *e };
+        if event.ev_evcallback.evcb_flags & evlist::FINALIZING != 0 {
+            return Err(Refused::Silently);
+        }
+        let cb = e.cast::<event_callback>();
+        // SAFETY: as above.
+        let existing = unsafe { self.key_of(cb) };
+        let key = match existing {
+            Some(key) => key,
+            None => {
+                if self.reactor.try_reserve().is_err() {
+                    return Err(Refused::Silently);
+                }
+                let kind = Kind {
+                    persist: event.ev_events & ev::PERSIST != 0,
+                    internal: event.ev_evcallback.evcb_flags & evlist::INTERNAL != 0,
+                };
+                self.reactor.insert(Cb(cb), event.ev_evcallback.evcb_pri, kind)
+            }
+        };
+        if event.ev_events & INSERTABLE != 0
+            && (existing.is_none() || !(self.reactor.is_inserted(key) || self.reactor.readiness(key).is_some()))
+        {
+            let watched =
+                if event.ev_events & ev::SIGNAL != 0 { self.add_signal(event, key) } else { self.add_fd(event, key) };
+            if let Err(refused) = watched {
+                let _ = self.reactor.free_if_idle(key);
+                return Err(refused);
+            }
+        }
+        if let Some(tv) = timeout {
+            self.add_timeout(event, key, tv);
+        } else if existing.is_none() && event.ev_events & INSERTABLE == 0 && !self.reactor.free_if_idle(key) {
+            // Nothing to wait for: only its activation makes it run.
+            return Ok(());
+        }
+        // SAFETY: as above.
+        unsafe { Self::mark(cb, key) };
+        Ok(())
+    }
+
+    #[inline]
+    fn add_fd(&mut self, event: &event, key: Key) -> Result<(), Refused> {
+        let interest = Interest::from_bits_truncate(event.ev_events as u16).difference(Interest::ONESHOT);
+        let one_shot = event.ev_events & ev::PERSIST == 0;
+        if event.ev_fd < -1 {
+            return Ok(());
+        }
+        match self.reactor.watch_fd(key, event.ev_fd, interest, one_shot) {
+            Ok(None) => Ok(()),
+            Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {
+                self.reactor.undo_watch_fd(key, change);
+                Refused::Kernel(change, error.raw_os_error().unwrap_or(libc::EINVAL))
+            }),
+            Err(AddError::ModeConflict) => Err(Refused::Mixed(event.ev_fd)),
+            Err(AddError::TooMany) => Err(Refused::TooMany(event.ev_fd)),
+            Err(_) => Err(Refused::Silently),
+        }
+    }
+
+    fn add_signal(&mut self, event: &event, key: Key) -> Result<(), Refused> {
+        match self.reactor.watch_signal(key, event.ev_fd) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.signal_pipe().and_then(|pipe| pipe.subscribe(event.ev_fd)).map_err(|error| {
+                self.reactor.undo_watch_signal(key);
+                Refused::Signal(error.raw_os_error().unwrap_or(libc::EINVAL))
+            }),
+            Err(_) => Err(Refused::Silently),
+        }
+    }
+
+    #[inline]
+    fn add_timeout(&mut self, event: &mut event, key: Key, tv: &timeval) {
+        if event.ev_evcallback.evcb_closure == closure::PERSIST {
+            event.ev_io_timeout = *tv;
+        }
+        // A timeout that is about to be reported is moved, not reported.
+        if self.reactor.readiness(key).is_some_and(|r| r.contains(Ready::TIMEOUT)) {
+            if event.ev_events & ev::SIGNAL != 0 {
+                self.calls_left = 0;
+            }
+            self.reactor.deactivate(key);
+        }
+        let now = self.now();
+        if let Some(queue) = self.common_of(tv) {
+            let duration = self.reactor.common_duration(queue).unwrap_or(0);
+            self.reactor.set_common_timeout(key, queue, now.saturating_add(duration));
+        } else {
+            self.reactor.set_timeout(key, now.saturating_add(nanos(tv)));
+        }
+    }
+
+    /// The common queue that a value names, if it is one of this base's.
+    #[inline]
+    fn common_of(&self, tv: &timeval) -> Option<QueueId> {
+        let queue = QueueId(common_index(tv)?);
+        self.reactor.common_duration(queue).map(|_| queue)
+    }
+
+    /// Arms the timeout of a persistent event again, before its callback runs: from when it was due, or from now if something
+    /// else made it active or that time has passed.
+    ///
+    /// # Safety
+    /// `e` points to a persistent event of this base.
+    #[inline]
+    pub unsafe fn rearm(&mut self, e: *mut event, key: Key, ready: Ready, due: u64) {
+        // SAFETY: the caller's promise.
+        let tv = unsafe { (*e).ev_io_timeout };
+        let now = self.now();
+        let queue = self.common_of(&tv);
+        let delay = queue.and_then(|q| self.reactor.common_duration(q)).unwrap_or_else(|| nanos(&tv));
+        let from = if ready.contains(Ready::TIMEOUT) { due } else { now };
+        let mut at = from.saturating_add(delay);
+        if at < now {
+            at = now.saturating_add(delay);
+        }
+        match queue {
+            Some(queue) => self.reactor.set_common_timeout(key, queue, at),
+            None => self.reactor.set_timeout(key, at),
+        };
+    }
+
+    /// Makes an event neither pending nor active.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub unsafe fn del(&mut self, e: *mut event) {
+        let cb = e.cast::<event_callback>();
+        if self.current == cb {
+            self.calls_left = 0;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            if let Some(key) = self.key_of(cb) {
+                let gone = self.reactor.remove(key);
+                self.tell(gone);
+            }
+            (*cb).evcb_flags &= !evlist::INSERTED;
+        }
+    }
+
+    /// Makes an event active.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub unsafe fn activate(&mut self, e: *mut event, result: i16, calls: i16) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING != 0 {
+                return;
+            }
+            let cb = e.cast::<event_callback>();
+            let key = match self.key_of(cb) {
+                Some(key) => key,
+                None => {
+                    if self.reactor.try_reserve().is_err() {
+                        return;
+                    }
+                    let kind = Kind {
+                        persist: (*e).ev_events & ev::PERSIST != 0,
+                        internal: (*cb).evcb_flags & evlist::INTERNAL != 0,
+                    };
+                    let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, kind);
+                    Self::mark(cb, key);
+                    key
+                }
+            };
+            self.reactor.activate(key, Ready::from_bits_retain(result as u16), calls as u16);
+        }
+    }
+
+    /// Whether somebody must wait for the running callback before it may take `cb` for gone.
+    pub fn runs_elsewhere(&self, cb: *mut event_callback) -> bool {
+        self.current == cb && self.running && !in_loop_thread(self)
+    }
+}
+
+impl event_base {
+    /// `event_add` and friends, with everything around the machine.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub(crate) unsafe fn add(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        // SAFETY: the caller's promise.
+        if unsafe { (*e).ev_events } & ev::SIGNAL != 0 {
+            self.wait_for_current(e.cast());
+        }
+        // SAFETY: the caller's promise.
+        let result = self.section(|core| unsafe { core.add(e, timeout) });
+        if let Err(refused) = result {
+            refused.report();
+        }
+        self.wake_if_waiting();
+        result
+    }
+
+    /// `event_del` and friends.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub(crate) unsafe fn del(&self, e: *mut event, blocking: Blocking) {
+        // SAFETY: the caller's promise.
+        let (flags, events) = unsafe { ((*e).ev_evcallback.evcb_flags, (*e).ev_events) };
+        if blocking != Blocking::EvenFinalizing && flags & evlist::FINALIZING != 0 {
+            return;
+        }
+        self.take_async_if_any();
+        // SAFETY: the caller's promise.
+        let waiters = self.section(|core| unsafe {
+            core.del(e);
+            core.runs_elsewhere(e.cast())
+        });
+        if self.waiting.load(Ordering::Relaxed) {
+            // The loop may have nothing left to wait for.
+            if self.section(|core| core.reactor.is_idle()) {
+                self.wake_if_waiting();
+            }
+        }
+        let wait = match blocking {
+            Blocking::Always => true,
+            Blocking::Auto => events & ev::FINALIZE == 0,
+            Blocking::Never | Blocking::EvenFinalizing => false,
+        };
+        if waiters && wait {
+            self.wait_for_current(e.cast());
+        }
+    }
+
+    /// `event_active`. Also called from signal handlers: where a section is open, the event is left for the loop.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline]
+    pub(crate) unsafe fn activate(&self, e: *mut event, result: i16, calls: i16) {
+        // SAFETY: the caller's promise.
+        if unsafe { (*e).ev_events } & ev::SIGNAL != 0 && !self.core.is_open() {
+            self.wait_for_current(e.cast());
+        }
+        // SAFETY: the caller's promise.
+        match self.core.try_with(|core| unsafe { core.activate(e, result, calls) }) {
+            Some(()) => self.wake_if_waiting(),
+            // SAFETY: the caller's promise.
+            None => unsafe { self.leave_async(e, result, calls) },
+        }
+    }
+
+    /// Leaves an event for the loop. Async-signal-safe.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[cold]
+    unsafe fn leave_async(&self, e: *mut event, result: i16, calls: i16) {
+        // SAFETY: the caller's promise; only atomics of the struct are touched.
+        let event = unsafe { &*e };
+        let left = u32::from(result as u16) | u32::from(calls as u16) << 16;
+        if event.async_result.fetch_or(left.max(1 << 16), Ordering::AcqRel) != 0 {
+            return; // On the list already.
+        }
+        let cb = e.cast::<event_callback>();
+        let mut head = self.async_head.load(Ordering::Relaxed);
+        loop {
+            event.ev_evcallback.async_next.store(head, Ordering::Relaxed);
+            match self.async_head.compare_exchange_weak(head, cb, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+        self.word.fetch_or(word::ASYNC, Ordering::SeqCst);
+        self.wake_if_waiting();
+    }
+
+    /// Activates what signal handlers left, if anything.
+    #[inline]
+    pub(crate) fn take_async_if_any(&self) {
+        if self.word.load(Ordering::Relaxed) & word::ASYNC != 0 {
+            self.take_async();
+        }
+    }
+
+    /// Activates what signal handlers left.
+    #[cold]
+    pub(crate) fn take_async(&self) {
+        self.word.fetch_and(!word::ASYNC, Ordering::SeqCst);
+        let mut next = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
+        while !next.is_null() {
+            let e = next.cast::<event>();
+            // SAFETY: events on the list are alive: deletion and freeing take the list first.
+            let (after, left) = unsafe {
+                let after = (*next).async_next.load(Ordering::Relaxed);
+                (after, (*e).async_result.swap(0, Ordering::AcqRel))
+            };
+            // SAFETY: as above.
+            self.section(|core| unsafe { core.activate(e, left as i16, (left >> 16) as i16) });
+            next = after;
+        }
+    }
+
+    /// Waits until `cb` does not run in another thread.
+    #[inline]
+    pub(crate) fn wait_for_current(&self, cb: *mut event_callback) {
+        if !self.lock().is_null() {
+            self.wait_for_current_locked(cb);
+        }
+    }
+
+    #[cold]
+    fn wait_for_current_locked(&self, cb: *mut event_callback) {
+        self.lock().lock();
+        while self.core.with_locked(|core| {
+            let wait = core.runs_elsewhere(cb);
+            core.current_waiters += u32::from(wait);
+            wait
+        }) {
+            self.current_ended.wait(self.lock(), None);
+        }
+        self.lock().unlock();
+    }
+}
+
+/// Whether a persistent event has a timeout to arm again.
+///
+/// # Safety
+/// `e` points to an assigned event.
+#[inline]
+pub(crate) unsafe fn repeats(e: *const event) -> bool {
+    // SAFETY: the caller's promise.
+    is_set(unsafe { &(*e).ev_io_timeout })
+}

@@ -1,0 +1,382 @@
+//! The loop, and running one callback.
+//!
+//! A turn is: one section that plans the wait, the wait with nothing locked, one section that takes its reports, then for each
+//! ready event one short section that pops it, publishes it as "current" and copies its callback, and the call. The call happens
+//! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
+
+use crate::abi::event::{CallbackFn, closure, event, event_callback, evlist};
+use crate::base::{Core, SIGNALS, WAKER, event_base, word};
+use crate::pending::repeats;
+use crate::watch;
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::Ordering;
+use evoxide_ffi::lock;
+use evoxide_ffi::{mm, warn, warnx};
+use evoxide_sys::backend::Waiter;
+
+/// `EVLOOP_*`.
+pub(crate) mod evloop {
+    use core::ffi::c_int;
+    pub const ONCE: c_int = 0x01;
+    pub const NONBLOCK: c_int = 0x02;
+    pub const NO_EXIT_ON_EMPTY: c_int = 0x04;
+}
+
+/// So many turns in a row with reports that belong to nothing make the base rebuild its kernel set.
+const STALE_LIMIT: u32 = 64;
+
+/// A callback to make, copied out of its struct.
+#[derive(Clone, Copy)]
+struct Call {
+    cb: *mut event_callback,
+    function: CallbackFn,
+    arg: *mut c_void,
+    fd: c_int,
+    result: i16,
+    closure: u8,
+}
+
+/// What comes next in a turn.
+enum Step {
+    Call(Call),
+    /// The batch is over.
+    End,
+}
+
+/// `event_base_loop`.
+///
+/// # Safety
+/// `base` points to a live base; callbacks may unwind or jump out.
+pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
+    // SAFETY: the caller's promise; callbacks that free the running base break their own contract.
+    let b = unsafe { &*base };
+    let refused = b.section(|core| {
+        if core.running {
+            return true;
+        }
+        core.running = true;
+        core.owner = lock::thread_id();
+        core.cached = 0;
+        false
+    });
+    if refused {
+        warnx!("event_base_loop: reentrant invocation.  Only one event_base_loop can run on each event_base at once.");
+        return -1;
+    }
+    b.word.fetch_and(!word::BREAK, Ordering::Relaxed);
+    b.got_break.store(false, Ordering::Relaxed);
+    b.got_exit.store(false, Ordering::Relaxed);
+    let answer = loop {
+        if b.got_exit.load(Ordering::Relaxed) || b.take_break() {
+            break 0;
+        }
+        if b.word.load(Ordering::Relaxed) != 0 {
+            b.take_word();
+        }
+        let watched = b.watched.load(Ordering::Relaxed);
+        if watched {
+            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && b.section(|core| core.reactor.is_idle()) {
+                break 1;
+            }
+            let timeout = b.section(|core| core.timeout(flags));
+            // SAFETY: the base lives; the callbacks run outside sections.
+            unsafe { watch::run_prepare(b, timeout) };
+        }
+        // SAFETY: this thread runs the loop: `running` admits no other.
+        let waiter = unsafe { &mut *b.waiter.get() };
+        let Some(timeout) = b.begin_wait(flags, waiter) else { break 1 };
+        let waited = waiter.wait(timeout);
+        b.waiting.store(false, Ordering::Relaxed);
+        if let Err(error) = &waited {
+            evoxide_ffi::errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+            warn!("{}", b.section(|core| core.wait_call()));
+            break -1;
+        }
+        if watched {
+            // SAFETY: as above.
+            unsafe { watch::run_check(b) };
+        }
+        let ready = b.section(|core| core.finish_wait(waiter));
+        if ready {
+            // SAFETY: as above; every callback's owner keeps it alive while it is active.
+            let ran = unsafe { run_ready(b) };
+            if flags & evloop::ONCE != 0 && ran && b.section(|core| core.reactor.active()) == 0 {
+                break 0;
+            }
+        } else if flags & evloop::NONBLOCK != 0 {
+            break 0;
+        }
+    };
+    b.section(|core| {
+        core.cached = 0;
+        core.running = false;
+    });
+    answer
+}
+
+impl Core {
+    /// How long to wait: not at all while anything is ready.
+    #[inline]
+    fn timeout(&mut self, flags: c_int) -> Option<u64> {
+        self.cached = 0;
+        if self.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
+            return Some(0);
+        }
+        let first = self.reactor.first_deadline()?;
+        Some(first.saturating_sub(self.clock()))
+    }
+
+    /// Takes what the wait found. Answers whether anything is ready.
+    #[inline]
+    fn finish_wait(&mut self, waiter: &Waiter) -> bool {
+        let now = self.keep_now();
+        let finished = self.reactor.finish_wait(waiter.reports());
+        if finished.internal != 0 {
+            self.take_internal(finished.internal);
+        }
+        if finished.stale != 0 {
+            self.note_stale();
+        } else {
+            self.stale_turns = 0;
+        }
+        self.reactor.expire(now);
+        if self.reactor.active() == 0 {
+            return false;
+        }
+        self.reactor.begin_batch(|| now);
+        true
+    }
+
+    #[cold]
+    fn take_internal(&mut self, tags: u8) {
+        if tags & 1 << (WAKER - 1) != 0
+            && let Some(waker) = &self.waker
+        {
+            waker.drain();
+        }
+        if tags & 1 << (SIGNALS - 1) != 0
+            && let Some(pipe) = &mut self.signals
+        {
+            let reactor = &mut self.reactor;
+            pipe.drain(|signal, times| reactor.signalled(signal, times.min(i16::MAX as u32) as u16));
+        }
+    }
+
+    #[cold]
+    fn note_stale(&mut self) {
+        self.stale_turns += 1;
+        if self.stale_turns >= STALE_LIMIT {
+            self.stale_turns = 0;
+            let _ = self.rebuild();
+        }
+    }
+
+    /// The system call that a failed wait made.
+    fn wait_call(&self) -> &'static str {
+        match self.method() {
+            evoxide_sys::backend::Method::Epoll => "epoll_wait",
+            other => other.name(),
+        }
+    }
+
+    /// Ends the callback that ran. Answers whether threads wait for that.
+    #[inline]
+    fn end_current(&mut self) -> bool {
+        self.current = core::ptr::null_mut();
+        core::mem::take(&mut self.current_waiters) > 0
+    }
+
+    /// Takes the next callback.
+    ///
+    /// # Safety
+    /// The callbacks in the reactor are alive.
+    #[inline]
+    unsafe fn next(&mut self) -> Step {
+        if let Some(end) = self.reactor.batch_end() {
+            let now = self.keep_now();
+            if now >= end {
+                return Step::End;
+            }
+        }
+        let Some(popped) = self.reactor.pop_ready() else { return Step::End };
+        let cb = popped.payload.0;
+        // SAFETY: an active callback is alive, and nothing else refers to its struct inside this section.
+        unsafe {
+            let how = (*cb).evcb_closure;
+            let result = popped.ready.bits() as i16;
+            let e = cb.cast::<event>();
+            let mut fd = -1;
+            if how != closure::SELF && how != closure::EXIT {
+                (*e).ev_res = result;
+                fd = (*e).ev_fd;
+            }
+            if !popped.kept {
+                (*cb).evcb_flags &= !evlist::INSERTED;
+                self.tell(popped.gone);
+            } else if how == closure::PERSIST && repeats(e) {
+                self.rearm(e, popped.key, popped.ready, popped.deadline);
+            } else if !popped.linked && !self.reactor.free_if_idle(popped.key) {
+                (*cb).evcb_flags &= !evlist::INSERTED;
+            }
+            self.current = cb;
+            self.calls_left = popped.calls;
+            Step::Call(Call { cb, function: (*cb).evcb_cb, arg: (*cb).evcb_arg, fd, result, closure: how })
+        }
+    }
+}
+
+impl event_base {
+    /// Plans again, publishes that the loop waits, and shows the backend's waiting half what to wait for. `None`: nothing
+    /// is left to wait for.
+    #[inline]
+    fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<Option<u64>> {
+        let timeout = self.section(|core| {
+            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.reactor.is_idle() {
+                return None;
+            }
+            core.deferred = core.reactor.promote_later();
+            core.tell_leftovers();
+            let timeout = core.timeout(flags);
+            let _ = core.backend.prepare(waiter);
+            self.waiting.store(true, Ordering::SeqCst);
+            Some(timeout)
+        });
+        if timeout.is_none() || self.word.load(Ordering::SeqCst) == 0 {
+            return timeout;
+        }
+        // Whoever set a bit may have looked before we said that we wait.
+        Some(Some(0))
+    }
+
+    /// Whether the loop was told to break; forgets it, and remembers that it was so.
+    fn take_break(&self) -> bool {
+        if self.word.load(Ordering::Relaxed) & word::BREAK == 0 {
+            return false;
+        }
+        self.word.fetch_and(!word::BREAK, Ordering::Relaxed);
+        self.got_break.store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// Takes what was left without a section: events of signal handlers, and the wish to exit.
+    #[cold]
+    pub(crate) fn take_word(&self) {
+        let word = self.word.load(Ordering::SeqCst);
+        if word & word::ASYNC != 0 {
+            self.take_async();
+        }
+        if word & word::EXIT != 0 {
+            self.word.fetch_and(!word::EXIT, Ordering::SeqCst);
+            let exit = self.exit.get();
+            let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
+            // SAFETY: the exit callback is part of the base and changed in sections only.
+            self.section(|core| unsafe { core.activate_callback(exit, priority) });
+        }
+    }
+}
+
+/// Runs what is ready, in order. Answers whether anything ran.
+///
+/// # Safety
+/// This thread runs the loop of `b`.
+#[inline]
+unsafe fn run_ready(b: &event_base) -> bool {
+    let mut ran = false;
+    loop {
+        if b.word.load(Ordering::Relaxed) != 0 {
+            if b.word.load(Ordering::Relaxed) & word::BREAK != 0 {
+                break;
+            }
+            b.take_word();
+        }
+        let (step, waiters) = b.section(|core| {
+            let waiters = core.end_current();
+            // SAFETY: as above.
+            (unsafe { core.next() }, waiters)
+        });
+        if waiters {
+            b.tell_waiters();
+        }
+        let Step::Call(call) = step else { return ran };
+        ran = true;
+        // SAFETY: the callback is alive until its own call, which happens here, once.
+        unsafe { dispatch(b, call) };
+    }
+    if b.section(Core::end_current) {
+        b.tell_waiters();
+    }
+    ran
+}
+
+/// Makes one call.
+///
+/// # Safety
+/// `call` was just taken out of `b`.
+#[inline]
+unsafe fn dispatch(b: &event_base, call: Call) {
+    // SAFETY: the struct's owner set the function for this closure, with this argument; the union is read by closure.
+    unsafe {
+        match call.closure {
+            closure::EVENT | closure::PERSIST => {
+                if let Some(function) = call.function.event {
+                    function(call.fd, call.result, call.arg);
+                }
+            }
+            closure::SIGNAL => {
+                while b.section(|core| {
+                    let more = core.calls_left > 0 && core.current == call.cb;
+                    core.calls_left = core.calls_left.saturating_sub(1);
+                    more
+                }) {
+                    if let Some(function) = call.function.event {
+                        function(call.fd, call.result, call.arg);
+                    }
+                    if b.word.load(Ordering::Relaxed) & word::BREAK != 0 {
+                        break;
+                    }
+                }
+            }
+            closure::SELF => {
+                if let Some(function) = call.function.deferred {
+                    function(call.cb, call.arg);
+                }
+            }
+            closure::EXIT => b.got_exit.store(true, Ordering::Relaxed),
+            _ => {
+                if b.section(Core::end_current) {
+                    b.tell_waiters();
+                }
+                finalize(call.cb);
+            }
+        }
+    }
+}
+
+/// Runs an event's finalizer and, if it was asked for, frees the event.
+///
+/// # Safety
+/// `cb` is a finalizing event that is in no list.
+pub(crate) unsafe fn finalize(cb: *mut event_callback) {
+    let e = cb.cast::<event>();
+    // SAFETY: the caller's promise; the finalizer is the last to see the event unless it is freed here.
+    unsafe {
+        let free = (*cb).evcb_closure == closure::EVENT_FINALIZE_FREE;
+        if let Some(function) = (*cb).evcb_cb.finalize {
+            function(e, (*cb).evcb_arg);
+        }
+        if free {
+            crate::debug::teardown(e);
+            mm::free(e.cast());
+        }
+    }
+}
+
+impl event_base {
+    /// Tells the threads that wait for it that the running callback ended.
+    #[cold]
+    fn tell_waiters(&self) {
+        self.lock().lock();
+        self.current_ended.broadcast();
+        self.lock().unlock();
+    }
+}
