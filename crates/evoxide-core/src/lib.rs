@@ -9,6 +9,7 @@ pub mod buffer;
 pub mod heap;
 pub mod interest;
 pub mod key;
+pub mod net;
 pub mod rate;
 pub mod reactor;
 pub mod sim;
