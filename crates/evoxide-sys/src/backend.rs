@@ -122,8 +122,11 @@ macro_rules! backends {
             }
         }
 
+        // A tag of its own, not one hidden in a field: it is read several times a turn.
+        #[repr(usize)]
         enum Set { $($variant($module::$kind),)+ }
 
+        #[repr(usize)]
         enum Half { $($variant(<$module::$kind as Readiness>::Waiter),)+ }
 
         impl Set {
@@ -148,13 +151,17 @@ macro_rules! backends {
             fn prepare(&self, half: &mut Half) -> io::Result<()> {
                 match (self, half) {
                     $((Self::$variant(set), Half::$variant(waiter)) => set.prepare(waiter),)+
-                    (_, half) => {
-                        *half = self.waiter();
-                        match (self, half) {
-                            $((Self::$variant(set), Half::$variant(waiter)) => set.prepare(waiter),)+
-                            _ => Ok(()),
-                        }
-                    }
+                    (_, half) => self.prepare_another(half),
+                }
+            }
+
+            /// The half is of another kind: it becomes one of this.
+            #[cold]
+            fn prepare_another(&self, half: &mut Half) -> io::Result<()> {
+                *half = self.waiter();
+                match (self, half) {
+                    $((Self::$variant(set), Half::$variant(waiter)) => set.prepare(waiter),)+
+                    _ => Ok(()),
                 }
             }
 

@@ -39,7 +39,7 @@ pub fn write(fd: impl Descriptor, bytes: &[u8]) -> io::Result<usize> {
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// As [`read()`].
 #[inline]
 pub fn readv(fd: impl Descriptor, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     Ok(rustix::io::readv(fd.lend()?, slices)?)
@@ -49,7 +49,7 @@ pub fn readv(fd: impl Descriptor, slices: &mut [IoSliceMut<'_>]) -> io::Result<u
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 #[inline]
 pub fn writev(fd: impl Descriptor, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     Ok(rustix::io::writev(fd.lend()?, slices)?)

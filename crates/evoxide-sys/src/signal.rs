@@ -127,6 +127,69 @@ impl Drop for SignalPipe {
     }
 }
 
+/// A loop's receiver of signals, of whichever kind was asked for.
+#[derive(Debug)]
+pub enum Receiver {
+    /// By handler and pipe, the usual one.
+    Pipe(SignalPipe),
+    /// By signalfd, on request.
+    Fd(SignalFd),
+}
+
+impl Receiver {
+    /// What the loop registers for `READ`. Changes with [`reinit`](Self::reinit).
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Pipe(pipe) => pipe.fd(),
+            Self::Fd(fd) => fd.fd(),
+        }
+    }
+
+    /// Listens to a signal. Again is no error.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what is no signal, or none that can be caught.
+    pub fn subscribe(&mut self, signo: c_int) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe.subscribe(signo),
+            Self::Fd(fd) => fd.subscribe(signo),
+        }
+    }
+
+    /// Stops listening to a signal.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what is no signal, otherwise what the kernel says.
+    pub fn unsubscribe(&mut self, signo: c_int) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe.unsubscribe(signo),
+            Self::Fd(fd) => fd.unsubscribe(signo),
+        }
+    }
+
+    /// Takes what has come since the last time: each signal, lowest number first, and how often.
+    pub fn drain(&self, each: impl FnMut(c_int, u32)) {
+        match self {
+            Self::Pipe(pipe) => pipe.drain(each),
+            Self::Fd(fd) => fd.drain(each),
+        }
+    }
+
+    /// Takes new descriptors, as the child of a fork must.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`; everything is as it was.
+    pub fn reinit(&mut self) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe.reinit(),
+            Self::Fd(fd) => fd.reinit(),
+        }
+    }
+}
+
 /// Lets a signal through to the calling thread, where it was blocked.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use evoxide_core::interest::{Change, Interest};
 use evoxide_sys::backend::{Backend, Method, Options};
 use evoxide_sys::errno;
-use evoxide_sys::signal::{self, SignalFd, SignalPipe};
+use evoxide_sys::signal::{self, Receiver, SignalFd, SignalPipe};
 
 fn raise(signo: c_int) {
     // SAFETY: the signal has a handler, or is blocked.
@@ -314,6 +314,24 @@ fn what_was_blocked_stays_blocked() {
     assert!(blocked(realtime));
     signal::unblock(realtime).unwrap();
     assert!(!blocked(realtime));
+}
+
+#[test]
+fn receivers_are_alike() {
+    let realtime = libc::SIGRTMIN() + 7;
+    let receivers = [Receiver::Pipe(SignalPipe::new().unwrap()), Receiver::Fd(SignalFd::new().unwrap())];
+    for mut receiver in receivers {
+        receiver.subscribe(realtime).unwrap();
+        receiver.reinit().unwrap();
+        raise(realtime);
+        raise(realtime);
+        assert!(readable(receiver.fd(), Some(0)));
+        let mut came = Vec::new();
+        receiver.drain(|signo, count| came.push((signo, count)));
+        assert_eq!(came, [(realtime, 2)]);
+        receiver.unsubscribe(realtime).unwrap();
+        assert!(!readable(receiver.fd(), Some(0)));
+    }
 }
 
 fn blocked(signo: c_int) -> bool {
