@@ -277,28 +277,27 @@ fn forks_while_handlers_run_elsewhere() {
 
 #[test]
 fn by_signalfd() {
-    dispose(libc::SIGPWR, libc::SIG_IGN);
     let mut fd = SignalFd::new().unwrap();
     let realtime = libc::SIGRTMIN() + 3;
-    fd.subscribe(libc::SIGSYS).unwrap();
+    fd.subscribe(libc::SIGSTKFLT).unwrap();
     fd.subscribe(realtime).unwrap();
     fd.subscribe(realtime).unwrap();
     assert!(fd.is_subscribed(realtime) && !fd.is_subscribed(libc::SIGPWR));
-    raise(libc::SIGSYS);
-    raise(libc::SIGSYS);
+    raise(libc::SIGSTKFLT);
+    raise(libc::SIGSTKFLT);
     for _ in 0..40 {
         raise(realtime);
     }
     assert!(readable(fd.fd(), Some(0)));
-    assert_eq!(drained_fd(&fd), [(libc::SIGSYS, 1), (realtime, 40)]);
+    assert_eq!(drained_fd(&fd), [(libc::SIGSTKFLT, 1), (realtime, 40)]);
     assert_eq!(drained_fd(&fd), []);
 
     fd.reinit().unwrap();
     raise(realtime);
     assert_eq!(drained_fd(&fd), [(realtime, 1)]);
-    assert!(blocked(libc::SIGSYS) && blocked(realtime));
-    fd.unsubscribe(libc::SIGSYS).unwrap();
-    assert!(!blocked(libc::SIGSYS) && blocked(realtime));
+    assert!(blocked(libc::SIGSTKFLT) && blocked(realtime));
+    fd.unsubscribe(libc::SIGSTKFLT).unwrap();
+    assert!(!blocked(libc::SIGSTKFLT) && blocked(realtime));
     drop(fd);
     assert!(!blocked(realtime));
 }
