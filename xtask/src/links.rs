@@ -94,9 +94,20 @@ pub fn run(dist: &Dist) -> Result<Tally, String> {
         let fixed = build(&calls, &format!("static-{name}"), &[&file, "-lpthread", "-ldl", "-lm"]);
         check(&format!("linked statically with {name}.a"), run(fixed, Path::new("/nonexistent")), greeting);
     }
+    let readme = dir.join("readme.c");
+    tree::write(&readme, &readme_example()?)?;
+    let ticks = build(&readme, "readme", &["-levent"]);
+    check("the program of README.md", run(ticks, &lib), "tick, 2 left\ntick, 1 left\ntick, 0 left");
     let opened = build(&opens, "opens", &["-ldl"]);
     check("opened at run time", run(opened, &lib), "2.1.12-stable");
     Ok(tally)
+}
+
+/// The C program in README.md.
+fn readme_example() -> Result<String, String> {
+    let text = tree::read(&tree::root().join("README.md"))?;
+    let code = text.split("```c\n").nth(1).and_then(|rest| rest.split("```").next());
+    code.map(str::to_string).ok_or("README.md: no C program".into())
 }
 
 /// The libevent sonames that a program asks for.
