@@ -10,27 +10,33 @@ const ARITY: usize = 4;
 const KEEP: usize = 64;
 
 /// Where the owner of an entry keeps the entry's position.
-pub trait Positions {
+pub trait Positions<I = u32> {
     /// The entry of `id` is now at `position`.
-    fn moved(&mut self, id: u32, position: u32);
+    fn moved(&mut self, id: I, position: u32);
 }
 
 /// One entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// When it is due, in nanoseconds.
+pub struct Entry<I = u32> {
+    /// When it is due, in nanoseconds (or any other scale, as long as all entries of a heap share it).
     pub deadline: u64,
     /// Whose it is.
-    pub id: u32,
+    pub id: I,
 }
 
 /// A min-heap of [`Entry`] by deadline.
-#[derive(Debug, Default)]
-pub struct Heap {
-    entries: Vec<Entry>,
+#[derive(Debug)]
+pub struct Heap<I = u32> {
+    entries: Vec<Entry<I>>,
 }
 
-impl Heap {
+impl<I> Default for Heap<I> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
+impl<I: Copy> Heap<I> {
     /// An empty heap, without an allocation.
     pub const fn new() -> Self {
         Self { entries: Vec::new() }
@@ -64,24 +70,24 @@ impl Heap {
 
     /// The earliest entry.
     #[inline]
-    pub fn first(&self) -> Option<Entry> {
+    pub fn first(&self) -> Option<Entry<I>> {
         self.entries.first().copied()
     }
 
     /// The entry at a position.
     #[inline]
-    pub fn get(&self, position: u32) -> Option<Entry> {
+    pub fn get(&self, position: u32) -> Option<Entry<I>> {
         self.entries.get(position as usize).copied()
     }
 
     /// All entries, in heap order.
-    pub fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = Entry<I>> + '_ {
         self.entries.iter().copied()
     }
 
     /// Adds an entry.
     #[inline]
-    pub fn push(&mut self, entry: Entry, owners: &mut impl Positions) {
+    pub fn push(&mut self, entry: Entry<I>, owners: &mut impl Positions<I>) {
         self.entries.push(entry);
         let at = self.entries.len() - 1;
         self.sift_up(at, entry, owners);
@@ -92,7 +98,7 @@ impl Heap {
     /// # Panics
     /// Where there is no such position.
     #[inline]
-    pub fn set(&mut self, position: u32, deadline: u64, owners: &mut impl Positions) {
+    pub fn set(&mut self, position: u32, deadline: u64, owners: &mut impl Positions<I>) {
         let at = position as usize;
         let old = self.entries[at];
         let entry = Entry { deadline, ..old };
@@ -108,7 +114,7 @@ impl Heap {
     /// # Panics
     /// Where there is no such position.
     #[inline]
-    pub fn remove(&mut self, position: u32, owners: &mut impl Positions) -> Entry {
+    pub fn remove(&mut self, position: u32, owners: &mut impl Positions<I>) -> Entry<I> {
         let at = position as usize;
         let gone = self.entries[at];
         let Some(last) = self.entries.pop() else { return gone };
@@ -124,9 +130,20 @@ impl Heap {
         gone
     }
 
+    /// Gives every entry the deadline that `f` answers for its owner and its old deadline, and restores the order.
+    pub fn update(&mut self, mut f: impl FnMut(I, u64) -> u64, owners: &mut impl Positions<I>) {
+        for entry in &mut self.entries {
+            entry.deadline = f(entry.id, entry.deadline);
+        }
+        for at in 0..self.entries.len() {
+            let entry = self.entries[at];
+            self.sift_up(at, entry, owners);
+        }
+    }
+
     /// Takes the earliest entry out if it is due at `now`.
     #[inline]
-    pub fn pop_due(&mut self, now: u64, owners: &mut impl Positions) -> Option<Entry> {
+    pub fn pop_due(&mut self, now: u64, owners: &mut impl Positions<I>) -> Option<Entry<I>> {
         let first = self.first()?;
         if first.deadline > now {
             return None;
@@ -136,7 +153,7 @@ impl Heap {
 
     /// Puts `entry` at `at` or above it.
     #[inline]
-    fn sift_up(&mut self, mut at: usize, entry: Entry, owners: &mut impl Positions) {
+    fn sift_up(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) {
         let heap = &mut self.entries[..];
         while at > 0 {
             let up = (at - 1) / ARITY;
@@ -154,7 +171,7 @@ impl Heap {
 
     /// Puts `entry` at `at` or below it.
     #[inline]
-    fn sift_down(&mut self, mut at: usize, entry: Entry, owners: &mut impl Positions) {
+    fn sift_down(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) {
         let heap = &mut self.entries[..];
         loop {
             let from = at * ARITY + 1;

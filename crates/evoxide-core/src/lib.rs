@@ -15,3 +15,4 @@ pub mod reactor;
 pub mod sim;
 pub mod slab;
 pub mod stream;
+pub mod watch;

@@ -1,0 +1,365 @@
+//! `ev_run` and what belongs to it: pending callbacks, ends, references, time.
+
+use crate::abi::{EV_CHECK, EV_CUSTOM, EV_FORK, EV_PREPARE, EVRUN_NOWAIT, EVRUN_ONCE, LoopCallback, ev_loop};
+use crate::state::{Renew, with};
+use crate::watcher::W;
+use crate::{backend, fork, os, periodic};
+use core::ffi::{c_int, c_void};
+use core::ptr::addr_of_mut;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use evoxide_core::watch::{Break, Kind, Resync, Wait};
+
+/// The longest wait where the wall clock is only looked at now and then.
+const LONGEST: f64 = 59.743;
+/// The longest wait where the kernel tells when the wall clock is set.
+const LONGEST_TOLD: f64 = 1_500_000.;
+
+/// Runs what is pending, the highest priority first.
+#[inline(always)]
+unsafe fn run_pending(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller). The section has ended when the callback runs; the watcher is pending, so it is in
+    // place until then, and its callback is the one the user gave it.
+    unsafe {
+        while let Some((w, revents)) = with(l, |m| m.pop()) {
+            if let Some(cb) = (*w.ptr()).cb {
+                cb(l, w.ptr(), revents);
+            }
+        }
+    }
+}
+
+/// Runs what is pending in the way the user chose.
+#[inline(always)]
+pub(crate) unsafe fn invoke(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller), no section open.
+    unsafe {
+        match (*l).invoke_pending {
+            None => run_pending(l),
+            Some(cb) => cb(l),
+        }
+    }
+}
+
+/// `ev_invoke_pending`: runs everything that is pending.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ev_invoke_pending(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe { run_pending(l) }
+}
+
+/// `ev_run`: handles events until nothing is active, or a break.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ev_run(l: *mut ev_loop, flags: c_int) -> c_int {
+    // SAFETY: a live loop (the caller). No section is open where foreign code runs, and nothing here needs dropping.
+    unsafe {
+        with(l, |m| m.enter());
+        invoke(l);
+        loop {
+            if (*l).pid != 0 || (*l).renew != Renew::Nothing {
+                look_for_fork(l);
+            }
+            if with(l, |m| m.list_len(Kind::Prepare)) != 0 {
+                with(l, |m| m.feed_list_of(Kind::Prepare, EV_PREPARE));
+                invoke(l);
+            }
+            if with(l, |m| m.broken()) {
+                break;
+            }
+            if (*l).renew != Renew::Nothing {
+                fork::renew(l);
+            }
+            backend::tell_changes(l);
+            wait(l, flags & EVRUN_NOWAIT != 0);
+            with(l, |m| m.expire_timers());
+            if with(l, |m| m.periodic_count()) != 0 {
+                periodic::expire(l);
+            }
+            with(l, |m| {
+                m.feed_idle();
+                if m.list_len(Kind::Check) != 0 {
+                    m.feed_list_of(Kind::Check, EV_CHECK);
+                }
+            });
+            invoke(l);
+            if flags & (EVRUN_ONCE | EVRUN_NOWAIT) != 0 || with(l, |m| m.refs() == 0 || m.broken()) {
+                break;
+            }
+        }
+        with(l, |m| {
+            m.leave();
+            m.refs()
+        })
+    }
+}
+
+/// One wait, with the loop's time brought up to date after it.
+#[inline(always)]
+unsafe fn wait(l: *mut ev_loop, no_wait: bool) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        let mut plan = Wait { sleep: 0., wait: 0. };
+        // From here on others must ring. What they did before is seen now, or rung.
+        (*l).wake.wanted.store(true, SeqCst);
+        let skipped = (*l).wake.skipped.load(SeqCst);
+        if !(no_wait || skipped || with(l, |m| m.has_idle() || m.refs() == 0)) {
+            let before = with(l, |m| m.clock.mono());
+            update_time(l);
+            let longest = if (*l).clock_io.fd >= 0 { LONGEST_TOLD } else { LONGEST };
+            let shortest = (*l).backend.resolution();
+            plan = with(l, |m| m.plan(longest, shortest, before));
+            if plan.sleep > 0. {
+                os::sleep(plan.sleep);
+            }
+        }
+        with(l, |m| m.count_iteration());
+        backend::wait(l, plan.wait);
+        // Only this thread waits; a ring too many is harmless.
+        (*l).wake.wanted.store(false, Relaxed);
+        if (*l).wake.skipped.load(Relaxed) {
+            with(l, |m| m.feed(W::new(addr_of_mut!((*l).wake_io)), EV_CUSTOM));
+        }
+        update_time(l);
+    }
+}
+
+#[cold]
+unsafe fn look_for_fork(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        if (*l).pid != 0 {
+            let pid = os::pid();
+            if pid != (*l).pid {
+                (*l).pid = pid;
+                (*l).renew = Renew::All;
+            }
+        }
+        if (*l).renew == Renew::All && with(l, |m| m.list_len(Kind::Fork)) != 0 {
+            with(l, |m| m.feed_list_of(Kind::Fork, EV_FORK));
+            invoke(l);
+        }
+    }
+}
+
+/// Brings the loop's time up to date.
+///
+/// # Safety
+/// As for [`with`]; a rescheduling callback may run.
+#[inline(always)]
+pub(crate) unsafe fn update_time(l: *mut ev_loop) {
+    let mono = os::mono();
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        if with(l, |m| m.clock.advance(mono)) {
+            read_wall(l, mono);
+        }
+    }
+}
+
+#[cold]
+unsafe fn read_wall(l: *mut ev_loop, mut mono: f64) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        let before = with(l, |m| m.clock.offset());
+        // The thread may have been suspended between two readings: only what stays is a jump.
+        for _ in 0..4 {
+            let wall = os::wall();
+            if with(l, |m| m.clock.resync(mono, wall, before)) == Resync::Settled {
+                return;
+            }
+            mono = os::mono();
+        }
+        periodic::reschedule_all(l);
+    }
+}
+
+/// `ev_break`: ends the innermost run, or all.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_break(l: *mut ev_loop, how: c_int) {
+    let how = match how {
+        0 => Break::Cancel,
+        1 => Break::One,
+        _ => Break::All,
+    };
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.break_run(how)) }
+}
+
+/// `ev_ref`: one more reason to go on.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_ref(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.add_refs(1)) }
+}
+
+/// `ev_unref`: one reason to go on less.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_unref(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.add_refs(-1)) }
+}
+
+/// `ev_now`: the loop's time.
+///
+/// # Safety
+/// A live loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_now(l: *mut ev_loop) -> f64 {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.clock.wall()) }
+}
+
+/// `ev_now_update`: brings the loop's time up to date.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ev_now_update(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe { update_time(l) }
+}
+
+/// `ev_suspend`: time stands still from here.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ev_suspend(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe { update_time(l) }
+}
+
+/// `ev_resume`: timers are delayed by the time since `ev_suspend`, periodics find their next time.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ev_resume(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    unsafe {
+        let before = with(l, |m| m.clock.mono());
+        update_time(l);
+        with(l, |m| m.shift_timers(m.clock.mono() - before));
+        periodic::reschedule_all(l);
+    }
+}
+
+/// `ev_iteration`: how often the loop has waited.
+///
+/// # Safety
+/// A live loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_iteration(l: *mut ev_loop) -> u32 {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.iteration()) }
+}
+
+/// `ev_depth`: how many runs are nested.
+///
+/// # Safety
+/// A live loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_depth(l: *mut ev_loop) -> u32 {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.depth()) }
+}
+
+/// `ev_pending_count`: how many watchers are pending.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_pending_count(l: *mut ev_loop) -> u32 {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.pending_count()) as u32 }
+}
+
+/// `ev_set_io_collect_interval`: gathers descriptor events no more often than this.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_set_io_collect_interval(l: *mut ev_loop, interval: f64) {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.set_io_interval(interval)) }
+}
+
+/// `ev_set_timeout_collect_interval`: timers may be so late.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_set_timeout_collect_interval(l: *mut ev_loop, interval: f64) {
+    // SAFETY: the caller.
+    unsafe { with(l, |m| m.set_timeout_interval(interval)) }
+}
+
+/// `ev_set_userdata`: a pointer of the user's.
+///
+/// # Safety
+/// A live loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_set_userdata(l: *mut ev_loop, data: *mut c_void) {
+    // SAFETY: the caller.
+    unsafe { (*l).userdata = data }
+}
+
+/// `ev_userdata`: that pointer.
+///
+/// # Safety
+/// A live loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_userdata(l: *mut ev_loop) -> *mut c_void {
+    // SAFETY: the caller.
+    unsafe { (*l).userdata }
+}
+
+/// `ev_set_invoke_pending_cb`: called where the loop would run what is pending.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_set_invoke_pending_cb(l: *mut ev_loop, cb: LoopCallback) {
+    // SAFETY: the caller.
+    unsafe { (*l).invoke_pending = cb }
+}
+
+/// `ev_set_loop_release_cb`: called around each wait.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_set_loop_release_cb(l: *mut ev_loop, release: LoopCallback, acquire: LoopCallback) {
+    // SAFETY: the caller.
+    unsafe {
+        (*l).release = release;
+        (*l).acquire = acquire;
+    }
+}
+
+/// `ev_verify`: checks the loop's bookkeeping and ends the process where it is broken.
+///
+/// # Safety
+/// A live loop of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_verify(l: *mut ev_loop) {
+    // SAFETY: the caller.
+    if !unsafe { with(l, |m| m.verify()) } {
+        eprintln!("(libev) loop data corrupted");
+        std::process::abort();
+    }
+}

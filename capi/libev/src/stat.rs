@@ -1,0 +1,303 @@
+//! `ev_stat`: attributes of a path, by inotify where that can be relied on, else by looking from time to time.
+
+use crate::abi::{EV_STAT, ev_loop, ev_stat, ev_timer, ev_watcher, ev_watcher_list, ev_watcher_time};
+use crate::signal::unlink;
+use crate::state::{SPREAD, with};
+use crate::timer::ev_timer_again;
+use crate::watcher::W;
+use crate::{os, wake};
+use core::ffi::{CStr, c_int};
+use core::mem::offset_of;
+use core::ptr::{addr_of, addr_of_mut, null_mut};
+use std::ffi::CString;
+
+/// How often to look where the caller does not say.
+const USUAL: f64 = 5.0074891;
+/// The shortest interval at which to look.
+const SHORTEST: f64 = 0.1074891;
+
+const PLACE: u32 = libc::IN_CREATE | libc::IN_DELETE | libc::IN_MOVED_FROM | libc::IN_MOVED_TO | libc::IN_MASK_ADD;
+const SELF: u32 = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF;
+const FILE: u32 = libc::IN_ATTRIB | libc::IN_MODIFY | libc::IN_DONT_FOLLOW;
+
+/// File systems whose every change inotify reports: ext2 to ext4, XFS, btrfs, JFS, ReiserFS.
+const LOCAL: [i64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0x3153_464a, 0x5265_4973];
+
+/// `ev_stat_stat`: looks at the path now.
+///
+/// # Safety
+/// An initialised watcher whose path is a terminated text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_stat_stat(_l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: the caller; the call fills `attr`.
+    unsafe {
+        if libc::lstat((*w).path, addr_of_mut!((*w).attr)) < 0 {
+            (*w).attr.st_nlink = 0;
+        } else if (*w).attr.st_nlink == 0 {
+            (*w).attr.st_nlink = 1;
+        }
+    }
+}
+
+/// `ev_stat_start`.
+///
+/// # Safety
+/// A live loop of this thread; an initialised watcher whose path stays in place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_stat_start(l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: the caller.
+    unsafe {
+        if (*w).list.w.active != 0 {
+            return;
+        }
+        ev_stat_stat(l, w);
+        if (*w).interval < SHORTEST && (*w).interval != 0. {
+            (*w).interval = SHORTEST;
+        }
+        let time = ev_watcher_time { w: ev_watcher::new(Some(look), (*w).list.w.priority), at: 0. };
+        addr_of_mut!((*w).timer).write(ev_timer { time, repeat: interval(w) });
+        open(l);
+        if (*l).path_io.fd >= 0 {
+            watch_path(l, w);
+        } else {
+            rearm(l, w);
+        }
+        with(l, |m| m.started(W::new(w), 1));
+    }
+}
+
+/// `ev_stat_stop`.
+///
+/// # Safety
+/// A live loop of this thread; an initialised watcher.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_stat_stop(l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: the caller.
+    unsafe {
+        with(l, |m| m.clear_pending(W::new(w)));
+        if (*w).list.w.active == 0 {
+            return;
+        }
+        unwatch_path(l, w);
+        with(l, |m| {
+            if (*w).timer.time.w.active != 0 {
+                m.add_refs(1);
+            }
+            m.timer_stop(W::new(addr_of_mut!((*w).timer)));
+            m.stopped(W::new(w));
+        });
+    }
+}
+
+unsafe fn interval(w: *mut ev_stat) -> f64 {
+    // SAFETY: a live watcher (the caller).
+    unsafe { if (*w).interval != 0. { (*w).interval } else { USUAL } }
+}
+
+/// Starts or stops the timer as its interval says; it does not keep the loop alive.
+unsafe fn rearm(l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: a live loop and watcher (the caller).
+    unsafe {
+        let timer = addr_of_mut!((*w).timer);
+        if (*timer).time.w.active != 0 {
+            with(l, |m| m.add_refs(1));
+        }
+        ev_timer_again(l, timer);
+        if (*timer).time.w.active != 0 {
+            with(l, |m| m.add_refs(-1));
+        }
+    }
+}
+
+/// Makes sure that inotify is there, if it can be had.
+unsafe fn open(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        if (*l).path_io.fd == -1 {
+            (*l).path_io.fd = -2;
+            if let Ok(fd) = os::inotify() {
+                wake::start_own(l, addr_of_mut!((*l).path_io), fd);
+            }
+        }
+    }
+}
+
+/// Has inotify watch the path, or the nearest folder that exists, and the timer do the rest.
+unsafe fn watch_path(l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: a live loop and watcher with a terminated path (the caller).
+    unsafe {
+        let fd = (*l).path_io.fd;
+        let path = CStr::from_ptr((*w).path);
+        let usual = interval(w);
+        (*w).timer.repeat = usual;
+        match os::inotify_add(fd, path, PLACE | SELF | FILE) {
+            Ok(wd) => {
+                (*w).wd = wd;
+                if os::filesystem(path).is_ok_and(|kind| LOCAL.contains(&kind)) {
+                    (*w).timer.repeat = 0.;
+                }
+            }
+            Err(error) => {
+                (*w).wd = -1;
+                let mut bytes = path.to_bytes().to_vec();
+                let mut error = error;
+                while (error == libc::ENOENT || error == libc::EACCES) && bytes.len() <= 4096 {
+                    match bytes.iter().rposition(|&b| b == b'/') {
+                        None | Some(0) => break,
+                        Some(slash) => bytes.truncate(slash),
+                    }
+                    let Ok(folder) = CString::new(bytes.clone()) else { break };
+                    match os::inotify_add(fd, &folder, PLACE | SELF) {
+                        Ok(wd) => {
+                            (*w).wd = wd;
+                            break;
+                        }
+                        Err(e) => error = e,
+                    }
+                }
+            }
+        }
+        if (*w).wd >= 0 {
+            let head = addr_of_mut!((*l).paths[(*w).wd as usize % SPREAD]);
+            (*w).list.next = *head;
+            *head = w.cast();
+        }
+        rearm(l, w);
+    }
+}
+
+unsafe fn unwatch_path(l: *mut ev_loop, w: *mut ev_stat) {
+    // SAFETY: a live loop and watcher (the caller).
+    unsafe {
+        let wd = (*w).wd;
+        if wd < 0 {
+            return;
+        }
+        (*w).wd = -2;
+        let mut head = (*l).paths[wd as usize % SPREAD];
+        unlink(&mut head, w.cast());
+        (*l).paths[wd as usize % SPREAD] = head;
+        // Paths of one file share the number: it goes with the last.
+        let mut other = head.cast::<ev_stat>();
+        while !other.is_null() {
+            if (*other).wd == wd {
+                return;
+            }
+            other = (*other).list.next.cast();
+        }
+        os::inotify_remove((*l).path_io.fd, wd);
+    }
+}
+
+/// The timer's callback: looks whether something changed.
+unsafe extern "C-unwind" fn look(l: *mut ev_loop, timer: *mut ev_watcher, _revents: c_int) {
+    // SAFETY: `timer` is the timer inside a stat watcher that is active.
+    unsafe {
+        let w = timer.byte_sub(offset_of!(ev_stat, timer)).cast::<ev_stat>();
+        let before = addr_of!((*w).attr).read();
+        ev_stat_stat(l, w);
+        if !differs(&before, &*addr_of!((*w).attr)) {
+            return;
+        }
+        addr_of_mut!((*w).prev).write(before);
+        if (*l).path_io.fd >= 0 {
+            // Another file may be behind the path now.
+            unwatch_path(l, w);
+            watch_path(l, w);
+            ev_stat_stat(l, w);
+        }
+        with(l, |m| m.feed(W::new(w), EV_STAT));
+    }
+}
+
+fn differs(a: &libc::stat, b: &libc::stat) -> bool {
+    a.st_dev != b.st_dev
+        || a.st_ino != b.st_ino
+        || a.st_mode != b.st_mode
+        || a.st_nlink != b.st_nlink
+        || a.st_uid != b.st_uid
+        || a.st_gid != b.st_gid
+        || a.st_rdev != b.st_rdev
+        || a.st_size != b.st_size
+        || a.st_atime != b.st_atime
+        || a.st_mtime != b.st_mtime
+        || a.st_ctime != b.st_ctime
+}
+
+/// The callback of the inotify descriptor.
+pub(crate) unsafe extern "C-unwind" fn paths_changed(l: *mut ev_loop, _w: *mut ev_watcher, _revents: c_int) {
+    const HEAD: usize = size_of::<libc::inotify_event>();
+    let mut bytes = [0; 4096];
+    // SAFETY: called by the loop, on the loop's thread.
+    unsafe {
+        let Ok(n) = os::read((*l).path_io.fd, &mut bytes) else { return };
+        let mut rest = &bytes[..n];
+        while rest.len() >= HEAD {
+            let word = |at: usize| u32::from_ne_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+            let (wd, mask, len) = (word(0) as c_int, word(4), word(12) as usize);
+            if wd >= 0 {
+                path_changed(l, wd as usize % SPREAD, wd, mask);
+            } else {
+                // Too much happened at once: anything may have changed.
+                for list in 0..SPREAD {
+                    path_changed(l, list, -1, mask);
+                }
+            }
+            rest = rest.get(HEAD + len..).unwrap_or(&[]);
+        }
+    }
+}
+
+unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
+    // SAFETY: a live loop (the caller); its active watchers are live. What is done to a watcher may move it to the front of
+    // a list, never another one.
+    unsafe {
+        let mut at = (*l).paths[list];
+        while !at.is_null() {
+            let w = at.cast::<ev_stat>();
+            at = (*at).next;
+            if wd >= 0 && (*w).wd != wd {
+                continue;
+            }
+            if mask & (libc::IN_IGNORED | libc::IN_UNMOUNT | libc::IN_DELETE_SELF) != 0 && (*w).wd >= 0 {
+                let home = (*w).wd as usize % SPREAD;
+                let mut head = (*l).paths[home];
+                unlink(&mut head, w.cast());
+                (*l).paths[home] = head;
+                (*w).wd = -1;
+                watch_path(l, w);
+            }
+            look(l, addr_of_mut!((*w).timer).cast(), 0);
+        }
+    }
+}
+
+/// After a fork: an inotify of our own.
+pub(crate) unsafe fn renew(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        if (*l).path_io.fd < 0 {
+            return;
+        }
+        let old = (*l).path_io.fd;
+        wake::stop_own(l, addr_of_mut!((*l).path_io));
+        os::close(old);
+        (*l).path_io.fd = -1;
+        open(l);
+        let lists: [*mut ev_watcher_list; SPREAD] = (*l).paths;
+        (*l).paths = [null_mut(); SPREAD];
+        for mut at in lists {
+            while !at.is_null() {
+                let w = at.cast::<ev_stat>();
+                at = (*at).next;
+                (*w).wd = -1;
+                if (*l).path_io.fd >= 0 {
+                    watch_path(l, w);
+                } else {
+                    (*w).timer.repeat = interval(w);
+                    rearm(l, w);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `struct ev_loop`: the machine of [`evoxide_core::watch`] and what belongs to the face.
+
+use crate::abi::{Callback, LoopCallback, ev_child, ev_io, ev_signal, ev_watcher_list};
+use crate::backend::Backend;
+use crate::wake::Wake;
+use crate::watcher::W;
+use core::cell::UnsafeCell;
+use core::ffi::{c_int, c_void};
+use core::ptr::addr_of;
+use evoxide_core::watch::Watch;
+
+/// How many lists the watched children are spread over, and the watched inotify numbers.
+pub(crate) const SPREAD: usize = 16;
+
+/// A loop. C callers only hold its address.
+#[allow(non_camel_case_types)]
+pub struct ev_loop {
+    /// What other threads and signal handlers touch.
+    pub(crate) wake: Wake,
+    watch: UnsafeCell<Watch<W>>,
+    pub(crate) backend: Backend,
+    /// Overrides [`crate::run::ev_invoke_pending`].
+    pub(crate) invoke_pending: LoopCallback,
+    pub(crate) release: LoopCallback,
+    pub(crate) acquire: LoopCallback,
+    pub(crate) userdata: *mut c_void,
+    /// The flags it was made with.
+    pub(crate) flags: u32,
+    /// Under `EVFLAG_FORKCHECK`, the process that uses it; else zero.
+    pub(crate) pid: c_int,
+    /// What must be made anew before the next wait.
+    pub(crate) renew: Renew,
+    /// Watches `wake`'s descriptor.
+    pub(crate) wake_io: ev_io,
+    /// Watches the clock being set; its descriptor is -1 until the first periodic starts, -2 where there is none.
+    pub(crate) clock_io: ev_io,
+    /// Watches the signal descriptor; its descriptor is -1 until the first signal is watched, -2 where there is none.
+    pub(crate) signal_io: ev_io,
+    pub(crate) signal_set: libc::sigset_t,
+    /// Watches inotify; its descriptor is -1 until the first path is watched, -2 where there is none.
+    pub(crate) path_io: ev_io,
+    /// Watched paths by inotify number.
+    pub(crate) paths: [*mut ev_watcher_list; SPREAD],
+    /// SIGCHLD, in the default loop.
+    pub(crate) child_signal: ev_signal,
+    /// Watched children by process number, in the default loop.
+    pub(crate) children: [*mut ev_child; SPREAD],
+}
+
+/// What must be made anew before the next wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renew {
+    Nothing,
+    /// The backend alone: it reports files that are gone.
+    Backend,
+    /// Everything: the process is a fork's child.
+    All,
+}
+
+/// A signal watcher of this library's own.
+pub(crate) const fn own_signal(cb: Callback, priority: c_int, signum: c_int) -> ev_signal {
+    ev_signal { list: ev_io::new(cb, priority).list, signum }
+}
+
+impl ev_loop {
+    /// A loop that waits with `backend`.
+    pub(crate) fn new(backend: Backend, flags: u32, pid: c_int) -> Self {
+        let (mono, wall) = (crate::os::mono(), crate::os::wall());
+        Self {
+            wake: Wake::new(),
+            watch: UnsafeCell::new(Watch::new(mono, wall)),
+            backend,
+            invoke_pending: None,
+            release: None,
+            acquire: None,
+            userdata: core::ptr::null_mut(),
+            flags,
+            pid,
+            renew: Renew::Nothing,
+            wake_io: ev_io::new(Some(crate::wake::woken), 2),
+            clock_io: ev_io::new(Some(crate::periodic::clock_set), -2),
+            signal_io: ev_io::new(Some(crate::signal::signals_readable), 2),
+            signal_set: crate::os::no_signals(),
+            path_io: ev_io::new(Some(crate::stat::paths_changed), 2),
+            paths: [core::ptr::null_mut(); SPREAD],
+            child_signal: own_signal(Some(crate::child::child_signalled), 2, libc::SIGCHLD),
+            children: [core::ptr::null_mut(); SPREAD],
+        }
+    }
+}
+
+/// One short section on the loop's machine. The closure must not run foreign code.
+///
+/// # Safety
+/// `l` is a live loop, used by this thread only, and no other section of it is open.
+#[inline(always)]
+pub(crate) unsafe fn with<R>(l: *mut ev_loop, f: impl FnOnce(&mut Watch<W>) -> R) -> R {
+    // SAFETY: the caller: the loop lives, and this is the only reference to its machine.
+    f(unsafe { &mut *UnsafeCell::raw_get(addr_of!((*l).watch)) })
+}
