@@ -14,8 +14,13 @@ mod debug;
 #[allow(dead_code, reason = "for buffers and streams")]
 mod deferred;
 mod event;
+mod log;
+mod mm;
 mod once;
 mod pending;
 mod run;
+mod thread;
 mod time;
+mod util;
+mod variadic;
 mod watch;

@@ -1,6 +1,8 @@
 //! The structs that C programs see, with their layouts asserted. One file per header.
 
 pub mod event;
+pub mod thread;
+pub mod util;
 
 /// Asserts the size, the alignment and field offsets of a struct at compile time.
 macro_rules! layout {

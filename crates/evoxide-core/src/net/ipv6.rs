@@ -5,8 +5,9 @@ use core::fmt;
 use super::ipv4::{parse_ipv4, write_ipv4};
 
 /// Parses an IPv6 address without scope: eight groups of one to four hexadecimal digits, one `::` for at least one
-/// missing group, the last two groups possibly as IPv4. As in the C interface a group may be spelt with `0x` if it has no
-/// more than four characters, and the IPv4 part takes the liberties of [`parse_ipv4`] after its first digit.
+/// missing group, the last two groups possibly as IPv4. As in the C interface a colon may end the text, a group may be
+/// spelt with `0x` if it has no more than four characters, and the IPv4 part takes the liberties of [`parse_ipv4`] after
+/// its first digit.
 #[must_use]
 pub fn parse_ipv6(text: &[u8]) -> Option<[u8; 16]> {
     let mut groups = [0u16; 8];
@@ -27,16 +28,11 @@ pub fn parse_ipv6(text: &[u8]) -> Option<[u8; 16]> {
             *groups.get_mut(count)? = value;
             count += 1;
             rest = &rest[used..];
-            if rest.is_empty() {
-                // Only the very end of the text may follow a group directly.
-                if tail_groups > 0 {
-                    return None;
-                }
-            } else {
+            // What follows a group is a colon, or the very end of the text.
+            if !rest.is_empty() {
                 rest = rest.strip_prefix(b":")?;
-                if rest.is_empty() && tail_groups == 0 {
-                    return None;
-                }
+            } else if tail_groups > 0 {
+                return None;
             }
         } else if gap.is_none() && count > 0 && first == b':' {
             gap = Some(count);

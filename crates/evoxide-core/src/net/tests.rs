@@ -45,6 +45,7 @@ fn ipv6_accepts_what_the_c_interface_accepts() {
         let expected: Ipv6Addr = text.parse().unwrap();
         assert_eq!(parse_ipv6(text.as_bytes()), Some(expected.octets()), "{text}");
     }
+    assert_eq!(parse_ipv6(b"::1:"), Some("::1".parse::<Ipv6Addr>().unwrap().octets()));
     assert_eq!(parse_ipv6(b"::0x1:2"), Some("::1:2".parse::<Ipv6Addr>().unwrap().octets()));
     assert_eq!(parse_ipv6(b"::1. 2.3.4"), Some("::1.2.3.4".parse::<Ipv6Addr>().unwrap().octets()));
     for text in [
