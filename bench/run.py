@@ -230,7 +230,9 @@ def tls_files():
 
 def chain(libs, peers, opts, cl=False):
     o = opts.split()
-    return columns(libs, peers, ["loop_chain"] + o + (["-c"] if cl else []), ["loop_chain_ev"] + o,
+    if cl:
+        return columns(libs, peers, ["loop_chain"] + o + ["-c"])
+    return columns(libs, peers, ["loop_chain"] + o, ["loop_chain_ev"] + o,
                    libuv=["loop_chain_uv"] + o, raw=["loop_chain_raw"] + o)
 
 
@@ -375,8 +377,10 @@ def ops_micro(flag, scale, under):
         def run(n):
             with tempfile.NamedTemporaryFile() as f:
                 pre, read = under(f.name)
-                sp.run(pre + col.cmd() + [flag, str(int(n / scale))], env=col.env(), capture_output=True,
-                       preexec_fn=pin(LOAD))
+                r = sp.run(pre + col.cmd() + [flag, str(int(n / scale))], env=col.env(), capture_output=True,
+                           text=True, preexec_fn=pin(LOAD))
+                if r.returncode:
+                    raise RuntimeError(" ".join(col.cmd()) + ": " + r.stderr.strip()[-200:])
                 return read(f.name)
         return run
     return make
@@ -571,6 +575,7 @@ def goals(docs):
     o = []
 
     def row(what, value, sign, bound):
+        value = round(value, 3)
         met = value >= bound if sign == ">=" else value <= bound
         o.append(f"| {what} | {value:.3f} | {sign} {bound} | {'yes' if met else 'NO'} |")
 
