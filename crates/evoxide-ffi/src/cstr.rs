@@ -1,6 +1,6 @@
 //! C strings: reading what the caller passed, writing into the caller's buffer.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_int};
 
 /// The bytes of a C string without the terminator; `None` for a null pointer.
 ///
@@ -42,6 +42,20 @@ pub unsafe fn copy_truncated(source: &[u8], target: *mut c_char, size: usize) ->
         }
     }
     source.len()
+}
+
+/// As [`copy_truncated`], and the last byte of the room is 0 too, as after `evutil_snprintf`.
+///
+/// # Safety
+/// As [`copy_truncated`].
+pub unsafe fn copy_padded(source: &[u8], target: *mut c_char, size: usize) -> usize {
+    // SAFETY: the caller's promise; the last byte is inside the room.
+    unsafe {
+        if size > 0 && size <= c_int::MAX as usize {
+            *target.add(size - 1) = 0;
+        }
+        copy_truncated(source, target, size)
+    }
 }
 
 /// A zero-terminated text in a fixed array, for handing to C from a frame that owns nothing. Longer text is cut.

@@ -107,9 +107,13 @@ pub unsafe extern "C" fn evutil_inet_ntop(
         _ => return ptr::null(),
     };
     let fits = written.is_ok() && text.len() + limit <= size;
-    if fits || family == AF_INET {
-        // SAFETY: the caller's room of `size` bytes.
-        unsafe { cstr::copy_truncated(text.as_bytes(), target, size) };
+    // SAFETY: the caller's room of `size` bytes.
+    unsafe {
+        if family == AF_INET {
+            cstr::copy_padded(text.as_bytes(), target, size);
+        } else if fits {
+            cstr::copy_truncated(text.as_bytes(), target, size);
+        }
     }
     if fits { target } else { ptr::null() }
 }
@@ -190,7 +194,8 @@ pub unsafe extern "C" fn evutil_sockaddr_cmp(a: *const sockaddr, b: *const socka
         let (order, ports) = match family {
             AF_INET => {
                 let (a, b) = (a.cast::<sockaddr_in>().read_unaligned(), b.cast::<sockaddr_in>().read_unaligned());
-                let order = u32::from_be(a.sin_addr.s_addr).cmp(&u32::from_be(b.sin_addr.s_addr));
+                // Not converted from network order: the order is arbitrary but must stay what it was.
+                let order = a.sin_addr.s_addr.cmp(&b.sin_addr.s_addr);
                 (order as c_int, (a.sin_port, b.sin_port))
             }
             AF_INET6 => {

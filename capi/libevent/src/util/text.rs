@@ -62,6 +62,6 @@ pub unsafe extern "C" fn evutil_date_rfc1123(target: *mut c_char, size: usize, d
         return 0;
     }
     // SAFETY: the caller's room of `size` bytes.
-    let length = unsafe { cstr::copy_truncated(text.as_bytes(), target, size) };
+    let length = unsafe { cstr::copy_padded(text.as_bytes(), target, size) };
     c_int::try_from(length).unwrap_or(0)
 }
