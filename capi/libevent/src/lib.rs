@@ -8,6 +8,7 @@
 mod abi;
 mod base;
 mod base_api;
+mod buffer;
 mod compat;
 mod config;
 mod debug;

@@ -94,20 +94,20 @@ impl Delta {
 #[must_use = "the owners wait to be told that their content is free"]
 pub struct Retired<F> {
     first: Option<F>,
-    more: Vec<F>,
+    more: VecDeque<F>,
 }
 
 impl<F> Retired<F> {
     /// Nobody.
     #[inline]
     pub const fn none() -> Self {
-        Self { first: None, more: Vec::new() }
+        Self { first: None, more: VecDeque::new() }
     }
 
     /// Whether there is nobody to tell.
     #[inline]
-    pub const fn is_empty(&self) -> bool {
-        self.first.is_none()
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
     }
 
     /// Room for `n` owners.
@@ -120,22 +120,30 @@ impl<F> Retired<F> {
     }
 
     #[inline]
-    fn take(&mut self, segment: Segment<F>) {
+    fn keep(&mut self, segment: Segment<F>) {
         if let Segment::External(e) = segment {
             if self.first.is_none() {
                 self.first = Some(e.owner);
             } else {
-                self.more.push(e.owner);
+                self.more.push_back(e.owner);
             }
         }
     }
 }
 
-impl<F> IntoIterator for Retired<F> {
+impl<F> Default for Retired<F> {
+    #[inline]
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+/// In the order of the content.
+impl<F> Iterator for Retired<F> {
     type Item = F;
-    type IntoIter = core::iter::Chain<core::option::IntoIter<F>, std::vec::IntoIter<F>>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.more)
+    #[inline]
+    fn next(&mut self) -> Option<F> {
+        self.first.take().or_else(|| self.more.pop_front())
     }
 }
 
@@ -381,11 +389,10 @@ impl<F> Buffer<F> {
         Ok(())
     }
 
-    /// Appends `start..end` of what `owner` holds, without a copy. An empty range takes the owner too: the segment
-    /// does not come to be, and the owner is handed back.
+    /// Appends `start..end` of what `owner` holds, without a copy.
     ///
     /// # Errors
-    /// `Frozen`, `TooLong`, `NoMemory`, `OutOfRange` (`end` before `start`), each with the owner.
+    /// `Frozen`, `TooLong`, `NoMemory`, `OutOfRange` (an empty range), each with the owner.
     #[inline]
     pub fn append_external(&mut self, owner: F, start: usize, end: usize) -> Result<Delta, (Error, F)> {
         if end <= start {
@@ -468,7 +475,7 @@ impl<F> Buffer<F> {
         if self.front.is_none() {
             self.len = 0;
             let mut retired = Retired::none();
-            retired.take(core::mem::take(&mut self.tail));
+            retired.keep(core::mem::take(&mut self.tail));
             return Ok((Delta::removed(removed), retired));
         }
         self.drain_segments(removed)
@@ -508,7 +515,7 @@ impl<F> Buffer<F> {
             }
             left -= len;
             let segment = self.pop();
-            retired.take(segment);
+            retired.keep(segment);
         }
         if self.len == 0 {
             self.tail = Segment::default();
@@ -517,13 +524,13 @@ impl<F> Buffer<F> {
         Ok((Delta::removed(n), retired))
     }
 
-    /// Makes sure that `n` bytes can be appended to one segment without an allocation.
+    /// Makes sure that `n` bytes can be appended to one segment without an allocation. Works on frozen ends too, since it
+    /// leaves the content alone.
     ///
     /// # Errors
-    /// `Frozen`, `TooLong`, `NoMemory`.
+    /// `TooLong`, `NoMemory`.
     #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<(), Error> {
-        self.thawed(End::Back)?;
         self.grown(n)?;
         match &self.tail {
             Segment::Owned(o) if o.bytes.capacity() - o.bytes.len() >= n => Ok(()),

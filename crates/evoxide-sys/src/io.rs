@@ -4,7 +4,8 @@
 
 use std::ffi::c_void;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{OwnedFd, RawFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 use rustix::event::EventfdFlags;
@@ -43,6 +44,27 @@ pub fn write(fd: impl Descriptor, bytes: &[u8]) -> io::Result<usize> {
 #[inline]
 pub fn readv(fd: impl Descriptor, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
     Ok(rustix::io::readv(fd.lend()?, slices)?)
+}
+
+/// `readv` into memory that need not hold anything yet: first `one`, then `two`. The kernel has written as many bytes of them as
+/// the answer says.
+///
+/// # Errors
+///
+/// As [`read`].
+#[inline]
+pub fn read_spare(fd: impl Descriptor, one: &mut [MaybeUninit<u8>], two: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let fd = fd.lend()?.as_raw_fd();
+    let slices = [one, two].map(|s| libc::iovec { iov_base: s.as_mut_ptr().cast(), iov_len: s.len() });
+    // SAFETY: both are exclusively borrowed memory as long as said, and the kernel only writes there.
+    let n = unsafe {
+        match (slices[0].iov_len, slices[1].iov_len) {
+            (_, 0) => libc::read(fd, slices[0].iov_base, slices[0].iov_len),
+            (0, _) => libc::read(fd, slices[1].iov_base, slices[1].iov_len),
+            _ => libc::readv(fd, slices.as_ptr(), 2),
+        }
+    };
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
 }
 
 /// `writev`. Of more slices than the kernel takes at once, the first ones are used.

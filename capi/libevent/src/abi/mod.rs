@@ -1,5 +1,6 @@
 //! The structs that C programs see, with their layouts asserted. One file per header.
 
+pub mod buffer;
 pub mod event;
 pub mod thread;
 pub mod util;

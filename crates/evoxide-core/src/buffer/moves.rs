@@ -214,7 +214,7 @@ impl<F: Owner> Buffer<F> {
             piece.bytes.extend_from_slice(bytes);
             left -= bytes.len();
             let segment = self.pop();
-            retired.take(segment);
+            retired.keep(segment);
         }
         let piece = Segment::Owned(piece);
         match &mut self.front {

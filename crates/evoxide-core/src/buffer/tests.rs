@@ -155,7 +155,7 @@ fn opaque_content_counts_but_cannot_be_read() {
     assert_eq!(delta.removed, 14);
     assert!(matches!(b.parts(0).next(), Some(Part::Opaque { start: 20, end: 30, .. })));
     let (_, retired) = b.drain(10).expect("thawed");
-    assert_eq!(retired.into_iter().count(), 1);
+    assert_eq!(retired.count(), 1);
 }
 
 #[test]

@@ -213,14 +213,15 @@ impl World {
                 let (n, used) = (input.size(), input.size());
                 let data = self.bytes(used);
                 let side = &mut self.sides[x];
-                if side.buffer.reserve(n).is_ok() {
-                    assert!(side.buffer.spare() >= n);
-                    let used = used.min(side.buffer.spare());
-                    let (delta, ()) = side.buffer.fill(|v| v.extend_from_slice(&data[..used])).expect("unfrozen");
-                    assert_eq!(delta, Delta::added(used));
-                    side.model.extend_from_slice(&data[..used]);
-                } else {
-                    assert!(side.frozen[1]);
+                side.buffer.reserve(n).expect("not that much");
+                assert!(side.buffer.spare() >= n);
+                let used = used.min(side.buffer.spare());
+                match side.buffer.fill(|v| v.extend_from_slice(&data[..used])) {
+                    Ok((delta, ())) => {
+                        assert_eq!(delta, Delta::added(used));
+                        side.model.extend_from_slice(&data[..used]);
+                    }
+                    Err(e) => assert!(e == Error::Frozen && side.frozen[1]),
                 }
             }
             21 | 22 => {

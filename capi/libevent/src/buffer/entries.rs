@@ -1,0 +1,535 @@
+//! Life, lengths, content, callbacks and locks of a buffer.
+
+use super::callbacks::{Function, Observers, evbuffer_cb_entry};
+use super::deferred::Deferred;
+use super::object::{Machine, evbuffer, tell};
+use super::owner::Handle;
+use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer_iovec, evbuffer_ptr};
+use crate::base::event_base;
+use core::ffi::{c_int, c_void};
+use core::ptr;
+use core::slice;
+use evoxide_core::buffer::{Delta, End, Error, MAX_LEN, Part};
+use evoxide_ffi::lock::ExtLock;
+
+/// Memory of the program, as long as it says.
+///
+/// # Safety
+/// `data` points to `len` readable bytes, unless `len` is 0 or more than any memory can be.
+#[inline(always)]
+unsafe fn lent<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Error> {
+    if len > MAX_LEN {
+        return Err(Error::TooLong);
+    }
+    // SAFETY: the caller's promise; a length of 0 comes with any pointer.
+    Ok(if len == 0 { &[] } else { unsafe { slice::from_raw_parts(data.cast(), len) } })
+}
+
+/// Creates a buffer; null without memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evbuffer_new() -> *mut evbuffer {
+    evbuffer::create().map_or(ptr::null_mut(), |b| b.as_ptr())
+}
+
+/// Frees a buffer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_free(buffer: *mut evbuffer) {
+    // SAFETY: the program gives up its buffer.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        buffer.ext_lock().lock();
+        buffer.release();
+    }
+}
+
+/// Makes a buffer usable from several threads.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_enable_locking(buffer: *mut evbuffer, lock: *mut c_void) -> c_int {
+    // SAFETY: a live buffer; a lock that the program's callbacks accept.
+    let done = unsafe { evbuffer::of(buffer).enable_locking(ExtLock::from_raw(lock)) };
+    if done { 0 } else { -1 }
+}
+
+/// Takes a buffer's lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_lock(buffer: *mut evbuffer) {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.ext_lock().lock();
+}
+
+/// Releases a buffer's lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_unlock(buffer: *mut evbuffer) {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.ext_lock().unlock();
+}
+
+/// Sets flags.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_set_flags(buffer: *mut evbuffer, flags: u64) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.change_flags(flags, true);
+    0
+}
+
+/// Clears flags.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_clear_flags(buffer: *mut evbuffer, flags: u64) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.change_flags(flags, false);
+    0
+}
+
+impl evbuffer {
+    /// Reads from the machine under the lock.
+    #[inline(always)]
+    pub(super) fn locked<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
+        let lock = self.ext_lock();
+        lock.lock();
+        let answer = f(self);
+        lock.unlock();
+        answer
+    }
+}
+
+/// How many bytes a buffer holds.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_get_length(buffer: *const evbuffer) -> usize {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(evbuffer::len)
+}
+
+/// How many bytes are contiguous at the front.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_get_contiguous_space(buffer: *const evbuffer) -> usize {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(|b| b.look(|m| m.first_len()))
+}
+
+/// Makes room at the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_expand(buffer: *mut evbuffer, n: usize) -> c_int {
+    // SAFETY: a live buffer.
+    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.reserve(n)));
+    if done.is_ok() { 0 } else { -1 }
+}
+
+impl evbuffer {
+    /// One extent of at least `size` bytes of room; the caller holds the lock.
+    fn room(&self, size: usize) -> Option<evbuffer_iovec> {
+        self.section(|m| {
+            if m.is_frozen(End::Back) {
+                return None;
+            }
+            m.reserve(size.max(1)).ok()?;
+            m.fill(|v| evbuffer_iovec {
+                iov_base: v.spare_capacity_mut().as_mut_ptr().cast(),
+                iov_len: v.capacity() - v.len(),
+            })
+            .ok()
+            .map(|(_, extent)| extent)
+        })
+    }
+
+    /// Counts the first `extent.iov_len` bytes of the room as content, if the extent is the room.
+    ///
+    /// # Safety
+    /// The program has written them.
+    unsafe fn commit(m: &mut Machine, extent: evbuffer_iovec) -> Result<Delta, Error> {
+        let (delta, fits) = m.fill(|v| {
+            let spare = v.spare_capacity_mut();
+            let fits = ptr::eq(spare.as_ptr().cast(), extent.iov_base) && extent.iov_len <= spare.len();
+            if fits {
+                // SAFETY: within the capacity, and the caller promised the bytes.
+                unsafe { v.set_len(v.len() + extent.iov_len) };
+            }
+            fits
+        })?;
+        if fits { Ok(delta) } else { Err(Error::OutOfRange) }
+    }
+}
+
+/// Offers room at the end to write into.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_reserve_space(
+    buffer: *mut evbuffer,
+    size: isize,
+    extents: *mut evbuffer_iovec,
+    n: c_int,
+) -> c_int {
+    // SAFETY: a live buffer.
+    let buffer = unsafe { evbuffer::of(buffer) };
+    let Ok(size) = usize::try_from(size) else { return -1 };
+    if n < 1 {
+        return -1;
+    }
+    match buffer.locked(|b| b.room(size)) {
+        Some(extent) => {
+            // SAFETY: the program passes an array of `n` extents.
+            unsafe { extents.write(extent) };
+            1
+        }
+        None => -1,
+    }
+}
+
+/// Makes what was written into reserved room content.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_commit_space(
+    buffer: *mut evbuffer,
+    extents: *mut evbuffer_iovec,
+    n: c_int,
+) -> c_int {
+    // SAFETY: a live buffer and an array of `n` extents, whose bytes the program has written. Only one was ever offered, so
+    // further ones must be empty.
+    unsafe {
+        let extents = lent(extents.cast(), 0).map_or(&[][..], |_| match usize::try_from(n) {
+            Ok(n) if n > 0 => slice::from_raw_parts(extents, n),
+            _ => &[],
+        });
+        evbuffer::of(buffer).change(|m| {
+            if m.is_frozen(End::Back) {
+                return Err(Error::Frozen);
+            }
+            match extents {
+                [] => Ok(Delta::default()),
+                [only] => evbuffer::commit(m, *only),
+                [first, rest @ ..] if rest.iter().all(|e| e.iov_len == 0) => evbuffer::commit(m, *first),
+                _ => Err(Error::OutOfRange),
+            }
+        })
+    }
+}
+
+/// Appends a copy of memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add(buffer: *mut evbuffer, data: *const c_void, len: usize) -> c_int {
+    // SAFETY: a live buffer, and memory as long as said.
+    unsafe { evbuffer::of(buffer).change(|m| m.append(lent(data, len)?)) }
+}
+
+/// Prepends a copy of memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *const c_void, len: usize) -> c_int {
+    if len == 0 {
+        return 0;
+    }
+    // SAFETY: a live buffer, and memory as long as said.
+    unsafe { evbuffer::of(buffer).change(|m| m.prepend(lent(data, len)?)) }
+}
+
+/// Appends copies of several pieces of memory; answers how many bytes were added.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
+    buffer: *mut evbuffer,
+    pieces: *mut evbuffer_iovec,
+    n: c_int,
+) -> usize {
+    let n = usize::try_from(n).unwrap_or(0);
+    // SAFETY: a live buffer and an array of `n` pieces; the buffer is held across its callbacks.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        let piece = |i: usize| *pieces.add(i);
+        let total = (0..n).try_fold(0usize, |sum, i| sum.checked_add(piece(i).iov_len));
+        let lock = buffer.ext_lock();
+        lock.lock();
+        buffer.hold();
+        let mut added = 0;
+        if let Some(total) = total
+            && buffer.section(|m| m.reserve(total)).is_ok()
+        {
+            for i in 0..n {
+                let piece = piece(i);
+                if buffer.change(|m| m.append(lent(piece.iov_base, piece.iov_len)?)) < 0 {
+                    break;
+                }
+                added += piece.iov_len;
+            }
+        }
+        buffer.release();
+        added
+    }
+}
+
+/// Appends memory without copying it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_reference(
+    buffer: *mut evbuffer,
+    data: *const c_void,
+    len: usize,
+    cleanup: Option<CleanupFn>,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: as there.
+    unsafe { evbuffer_add_reference_with_offset(buffer, data, 0, len, cleanup, arg) }
+}
+
+/// Appends a part of memory without copying it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_reference_with_offset(
+    buffer: *mut evbuffer,
+    data: *const c_void,
+    offset: usize,
+    len: usize,
+    cleanup: Option<CleanupFn>,
+    arg: *mut c_void,
+) -> c_int {
+    let Some(end) = offset.checked_add(len).filter(|&end| end <= MAX_LEN) else { return -1 };
+    // SAFETY: a live buffer, and memory that the program lends until the clean-up. Handles are released outside sections.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        let Some(handle) = Handle::reference(data, end, cleanup, arg) else { return -1 };
+        buffer.ext_lock().lock();
+        match buffer.section(|m| m.append_external(handle, offset, end)) {
+            Ok(delta) => {
+                buffer.done(delta);
+                0
+            }
+            // Nothing to lend: it is free at once.
+            Err((Error::OutOfRange, handle)) if !buffer.look(|m| m.is_frozen(End::Back)) => {
+                handle.release();
+                buffer.ext_lock().unlock();
+                0
+            }
+            Err((_, handle)) => {
+                handle.forget();
+                buffer.ext_lock().unlock();
+                -1
+            }
+        }
+    }
+}
+
+/// Removes bytes from the front.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_drain(buffer: *mut evbuffer, len: usize) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        if buffer.ext_lock().is_null() && buffer.len() == 0 {
+            return 0;
+        }
+        buffer.shrink(|m| if m.is_empty() { Ok(Default::default()) } else { m.drain(len) })
+    }
+}
+
+impl evbuffer {
+    /// Copies up to `len` bytes from `from` on to `out`: how many, or -1. The caller holds the lock.
+    ///
+    /// # Safety
+    /// `out` has room for them.
+    #[inline]
+    unsafe fn copy_out(&self, from: usize, out: *mut c_void, len: usize) -> isize {
+        let all = self.len();
+        let len = len.min(all.saturating_sub(from));
+        if len == 0 {
+            return 0;
+        }
+        if self.look(|m| m.is_frozen(End::Front)) {
+            return -1;
+        }
+        // SAFETY: the caller's promise; each piece is cut to what is left.
+        let copied = |from: usize| unsafe {
+            self.look(|m| {
+                if from == 0 && m.first().len() >= len {
+                    ptr::copy_nonoverlapping(m.first().as_ptr(), out.cast(), len);
+                    return true;
+                }
+                let mut done = 0;
+                for part in m.parts(from) {
+                    let Part::Bytes(bytes) = part else { return false };
+                    let n = bytes.len().min(len - done);
+                    ptr::copy_nonoverlapping(bytes.as_ptr(), out.cast::<u8>().add(done), n);
+                    done += n;
+                    if done == len {
+                        break;
+                    }
+                }
+                true
+            })
+        };
+        if copied(from) || (self.make_readable(from, len) && copied(from)) { len as isize } else { -1 }
+    }
+}
+
+/// Copies bytes from the front.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_copyout(buffer: *mut evbuffer, out: *mut c_void, len: usize) -> isize {
+    // SAFETY: a live buffer, and room for `len` bytes.
+    unsafe { evbuffer::of(buffer).locked(|b| b.copy_out(0, out, len)) }
+}
+
+/// Copies bytes from a position on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_copyout_from(
+    buffer: *mut evbuffer,
+    pos: *const evbuffer_ptr,
+    out: *mut c_void,
+    len: usize,
+) -> isize {
+    // SAFETY: a live buffer, a position or null, and room for `len` bytes.
+    unsafe {
+        let Ok(from) = usize::try_from(pos.as_ref().map_or(0, |p| p.pos)) else { return -1 };
+        evbuffer::of(buffer).locked(|b| b.copy_out(from, out, len))
+    }
+}
+
+/// Moves bytes from the front to memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_remove(buffer: *mut evbuffer, out: *mut c_void, len: usize) -> c_int {
+    // SAFETY: a live buffer, and room for `len` bytes.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        buffer.ext_lock().lock();
+        let n = buffer.copy_out(0, out, len);
+        let drained = if n > 0 { buffer.section(|m| m.drain(n as usize)) } else { Ok(Default::default()) };
+        match drained {
+            Ok((delta, retired)) => {
+                tell(retired);
+                buffer.done(delta);
+                n as c_int
+            }
+            Err(_) => {
+                buffer.ext_lock().unlock();
+                -1
+            }
+        }
+    }
+}
+
+/// Makes the front contiguous.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_pullup(buffer: *mut evbuffer, size: isize) -> *mut u8 {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer).locked(|b| b.pull_up(size)) }
+}
+
+impl evbuffer {
+    /// The front as one piece, null where there is nothing or not so much. The caller holds the lock.
+    ///
+    /// # Safety
+    /// Runs clean-up callbacks.
+    pub(super) unsafe fn pull_up(&self, size: isize) -> *mut u8 {
+        let size = usize::try_from(size).unwrap_or_else(|_| self.len());
+        if size == 0 || size > self.len() {
+            return ptr::null_mut();
+        }
+        let mut answer = self.section(|m| m.pull_up(size));
+        if matches!(answer, Err(Error::Opaque)) && self.make_readable(0, size) {
+            answer = self.section(|m| m.pull_up(size));
+        }
+        let Ok(retired) = answer else { return ptr::null_mut() };
+        // SAFETY: outside the section.
+        unsafe { tell(retired) };
+        // The program may write there; who else sees the bytes is its own affair.
+        self.look(|m| m.first().as_ptr().cast_mut())
+    }
+}
+
+/// Refuses operations on one end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_freeze(buffer: *mut evbuffer, at_front: c_int) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.freeze(end(at_front))));
+    0
+}
+
+/// Allows operations on one end again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_unfreeze(buffer: *mut evbuffer, at_front: c_int) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.unfreeze(end(at_front))));
+    0
+}
+
+const fn end(at_front: c_int) -> End {
+    if at_front != 0 { End::Front } else { End::Back }
+}
+
+/// Adds a callback; null without memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_cb(
+    buffer: *mut evbuffer,
+    callback: ChangeFn,
+    arg: *mut c_void,
+) -> *mut evbuffer_cb_entry {
+    // SAFETY: a live buffer, locked.
+    unsafe { evbuffer::of(buffer).locked(|b| Observers::add(b, Function::Change(callback), arg)) }
+}
+
+/// Removes a callback by its entry.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_remove_cb_entry(
+    buffer: *mut evbuffer,
+    entry: *mut evbuffer_cb_entry,
+) -> c_int {
+    // SAFETY: a live buffer, locked.
+    let found = unsafe { evbuffer::of(buffer).locked(|b| Observers::remove_entry(b, entry)) };
+    if found { 0 } else { -1 }
+}
+
+/// Removes a callback by function and argument.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_remove_cb(
+    buffer: *mut evbuffer,
+    callback: ChangeFn,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: a live buffer, locked.
+    let found = unsafe { evbuffer::of(buffer).locked(|b| Observers::remove_matching(b, callback as usize, arg)) };
+    if found { 0 } else { -1 }
+}
+
+/// Replaces all callbacks by one of the old kind, or by none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_setcb(
+    buffer: *mut evbuffer,
+    callback: Option<LengthsFn>,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: a live buffer, locked.
+    unsafe {
+        evbuffer::of(buffer).locked(|b| {
+            Observers::remove_all(b);
+            match callback {
+                Some(f) if Observers::add(b, Function::Lengths(f), arg).is_null() => -1,
+                _ => 0,
+            }
+        })
+    }
+}
+
+/// Sets flags of a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_cb_set_flags(
+    buffer: *mut evbuffer,
+    entry: *mut evbuffer_cb_entry,
+    flags: u32,
+) -> c_int {
+    // SAFETY: a live buffer, locked, and a callback of it.
+    unsafe { evbuffer::of(buffer).locked(|_| Observers::change_flags(entry, flags, true)) };
+    0
+}
+
+/// Clears flags of a callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_cb_clear_flags(
+    buffer: *mut evbuffer,
+    entry: *mut evbuffer_cb_entry,
+    flags: u32,
+) -> c_int {
+    // SAFETY: a live buffer, locked, and a callback of it.
+    unsafe { evbuffer::of(buffer).locked(|_| Observers::change_flags(entry, flags, false)) };
+    0
+}
+
+/// Has callbacks run from a loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: *mut evbuffer, base: *mut event_base) -> c_int {
+    if base.is_null() {
+        return -1;
+    }
+    // SAFETY: a live buffer, locked; a live base.
+    let done = unsafe { evbuffer::of(buffer).locked(|b| Deferred::set(b, base)) };
+    if done { 0 } else { -1 }
+}

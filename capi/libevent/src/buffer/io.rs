@@ -1,0 +1,204 @@
+//! Reading from and writing to descriptors: one system call each.
+//!
+//! Reads go to the room behind the content and, beyond that, through scratch memory, so that neither the number of bytes has
+//! to be asked for first nor room be kept for what may never come.
+
+use super::callbacks::Observers;
+use super::object::evbuffer;
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::slice;
+use evoxide_core::buffer::{Delta, End, Error, Part};
+use evoxide_ffi::errno;
+use evoxide_sys::io as sys;
+use std::io::{self, IoSlice};
+
+/// The most that `evbuffer_read` takes by default.
+const MAX_READ: usize = 4096;
+/// The most pieces of one write.
+const PIECES: usize = 128;
+
+fn failed(error: &io::Error) -> c_int {
+    errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+    -1
+}
+
+impl evbuffer {
+    /// Reads up to `max` bytes, with one system call, into the room behind the content and then `scratch`. Tells nobody: the
+    /// caller, who holds the lock and finds the back thawed, passes the delta to [`notify`](Self::notify).
+    ///
+    /// # Errors
+    /// What the kernel says; `ENOMEM` where the bytes found no memory.
+    pub(crate) fn read_fd(&self, fd: c_int, max: usize, scratch: &mut [MaybeUninit<u8>]) -> io::Result<Delta> {
+        self.section(|m| {
+            let spare = m.spare().min(max);
+            let rest = (max - spare).min(scratch.len());
+            let scratch = &mut scratch[..rest];
+            let filled = m.fill(|v| {
+                let n = sys::read_spare(fd, &mut v.spare_capacity_mut()[..spare], scratch)?;
+                // SAFETY: the kernel has written the first `min(n, spare)` of these bytes.
+                unsafe { v.set_len(v.len() + n.min(spare)) };
+                Ok(n.saturating_sub(spare))
+            });
+            match filled {
+                Ok((_, Err(e))) => Err(e),
+                Ok((delta, Ok(0))) => Ok(delta),
+                Ok((delta, Ok(more))) => {
+                    // SAFETY: the kernel has written the first `more` bytes of the scratch memory.
+                    let more = unsafe { slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), more) };
+                    match m.append(more) {
+                        Ok(appended) => Ok(Delta::added(delta.added + appended.added)),
+                        Err(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
+                    }
+                }
+                Err(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
+            }
+        })
+    }
+
+    /// Writes up to `max` bytes from the front, with one system call, and leaves them there: drain what the answer says.
+    /// The caller holds the lock.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn write_fd(&self, fd: c_int, max: usize) -> io::Result<usize> {
+        let answer = self.look(|m| {
+            let mut parts = m.parts(0);
+            let first = match parts.next() {
+                None => return Ok(Some(0)),
+                Some(Part::Opaque { owner, start, end }) => {
+                    let Some(file) = owner.segment() else { return Ok(None) };
+                    let mut offset = file.offset_of(start);
+                    return match sys::sendfile(fd, file.fd(), Some(&mut offset), max.min(end - start)) {
+                        Ok(n) => Ok(Some(n)),
+                        Err(e) if matches!(e.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => Ok(None),
+                        Err(e) => Err(e),
+                    };
+                }
+                Some(Part::Bytes(bytes)) => &bytes[..bytes.len().min(max)],
+            };
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            pieces[0] = IoSlice::new(first);
+            let (mut count, mut left) = (1, max - first.len());
+            while left > 0
+                && count < PIECES
+                && let Some(Part::Bytes(bytes)) = parts.next()
+            {
+                let bytes = &bytes[..bytes.len().min(left)];
+                left -= bytes.len();
+                pieces[count] = IoSlice::new(bytes);
+                count += 1;
+            }
+            sys::writev(fd, &pieces[..count]).map(Some)
+        })?;
+        match answer {
+            Some(n) => Ok(n),
+            // The kernel does not send this file there: take its bytes.
+            None if self.make_readable(0, self.look(|m| m.first_len())) => self.write_fd(fd, max),
+            None => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        }
+    }
+
+    fn max_read(&self) -> usize {
+        // SAFETY: observers live as long as the buffer; the caller holds the lock.
+        match unsafe { self.observers.get().as_ref() } {
+            Some(observers) if observers.max_read > 0 => observers.max_read,
+            _ => MAX_READ,
+        }
+    }
+}
+
+/// Reads from a descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_read(buffer: *mut evbuffer, fd: c_int, howmuch: c_int) -> c_int {
+    // SAFETY: a live buffer.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        buffer.ext_lock().lock();
+        let answer = buffer.read_some(fd, howmuch);
+        match answer {
+            Ok(delta) => {
+                buffer.done(delta);
+                delta.added as c_int
+            }
+            Err(error) => {
+                buffer.ext_lock().unlock();
+                failed(&error)
+            }
+        }
+    }
+}
+
+impl evbuffer {
+    fn read_some(&self, fd: c_int, howmuch: c_int) -> io::Result<Delta> {
+        if self.look(|m| m.is_frozen(End::Back)) {
+            return Err(io::Error::from_raw_os_error(errno::get()));
+        }
+        let most = self.max_read();
+        let max = usize::try_from(howmuch).map_or(most, |n| n.min(most));
+        if max > MAX_READ {
+            // More than fits on the stack: make room first, unless nothing is there to read.
+            let n = sys::available(fd).map_or(max, |n| n.clamp(1, max));
+            self.section(|m| m.reserve(n)).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+            return self.read_fd(fd, n, &mut []);
+        }
+        self.read_fd(fd, max, &mut [MaybeUninit::uninit(); MAX_READ])
+    }
+}
+
+/// Writes everything to a descriptor, as far as it takes it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_write(buffer: *mut evbuffer, fd: c_int) -> c_int {
+    // SAFETY: as there.
+    unsafe { evbuffer_write_atmost(buffer, fd, -1) }
+}
+
+/// Writes bytes to a descriptor, as far as it takes them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_write_atmost(buffer: *mut evbuffer, fd: c_int, howmuch: isize) -> c_int {
+    // SAFETY: a live buffer, held across its callbacks.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        buffer.ext_lock().lock();
+        buffer.hold();
+        let all = buffer.len();
+        let max = usize::try_from(howmuch).map_or(all, |n| n.min(all));
+        let frozen = buffer.look(|m| m.is_frozen(End::Front));
+        let written = if frozen || max == 0 { None } else { Some(buffer.write_fd(fd, max)) };
+        let answer = match written {
+            None => -1,
+            Some(Err(error)) => failed(&error),
+            Some(Ok(n)) => match if n > 0 { buffer.drain(n) } else { Ok(Delta::default()) } {
+                Ok(_) | Err(Error::Frozen) => n as c_int,
+                Err(_) => -1,
+            },
+        };
+        buffer.release();
+        answer
+    }
+}
+
+/// Sets the most that one read takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_set_max_read(buffer: *mut evbuffer, max: usize) -> c_int {
+    if max > c_int::MAX as usize {
+        return -1;
+    }
+    // SAFETY: a live buffer, locked.
+    let observers = unsafe { evbuffer::of(buffer) }.locked(Observers::of);
+    match observers {
+        Some(observers) => {
+            // SAFETY: lives as long as the buffer.
+            unsafe { (*observers.as_ptr()).max_read = max };
+            0
+        }
+        None => -1,
+    }
+}
+
+/// The most that one read takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_get_max_read(buffer: *mut evbuffer) -> usize {
+    // SAFETY: a live buffer.
+    unsafe { evbuffer::of(buffer) }.locked(evbuffer::max_read)
+}

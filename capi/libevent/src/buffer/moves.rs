@@ -1,0 +1,150 @@
+//! Operations on two buffers.
+//!
+//! Both locks are held throughout, and the two machines are different objects: a buffer paired with itself is answered first.
+
+use super::object::{Machine, done_both, evbuffer, lock_both, unlock_both};
+use core::ffi::c_int;
+use core::ptr;
+use evoxide_core::buffer::{Delta, End, Error};
+
+/// Who hears of a move first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Source,
+    Target,
+}
+
+/// A whole operation that moves from `src` to `dst`: how many bytes, or -1.
+///
+/// # Safety
+/// Both are alive and different. Runs callbacks.
+#[inline]
+unsafe fn transfer(
+    src: &evbuffer,
+    dst: &evbuffer,
+    first: First,
+    f: impl FnOnce(&mut Machine, &mut Machine) -> Result<Delta, Error>,
+) -> isize {
+    lock_both(src, dst);
+    match dst.section(|d| src.section(|s| f(d, s))) {
+        Ok(added) => {
+            let removed = Delta::removed(added.added);
+            // SAFETY: locked above; not used again.
+            unsafe {
+                match first {
+                    First::Source => done_both((src, removed), (dst, added)),
+                    First::Target => done_both((dst, added), (src, removed)),
+                }
+            }
+            added.added as isize
+        }
+        Err(_) => {
+            unlock_both(src.ext_lock(), dst.ext_lock());
+            -1
+        }
+    }
+}
+
+const fn status(moved: isize) -> c_int {
+    if moved < 0 { -1 } else { 0 }
+}
+
+impl evbuffer {
+    /// Moves all of `src` behind the content: 0 or -1. For the bufferevents too: thaw the ends first.
+    ///
+    /// # Safety
+    /// Both are alive. Runs callbacks.
+    pub(crate) unsafe fn add_buffer(&self, src: &evbuffer) -> c_int {
+        if ptr::eq(self, src) {
+            return 0;
+        }
+        // SAFETY: the caller's promise.
+        status(unsafe {
+            transfer(
+                src,
+                self,
+                First::Source,
+                |d, s| if s.is_empty() { Ok(Delta::default()) } else { d.append_buffer(s) },
+            )
+        })
+    }
+
+    /// Moves up to `n` bytes of `src` behind the content: how many, or -1.
+    ///
+    /// # Safety
+    /// As [`evbuffer::add_buffer`].
+    pub(crate) unsafe fn add_prefix(&self, src: &evbuffer, n: usize) -> isize {
+        if n == 0 || ptr::eq(self, src) {
+            return 0;
+        }
+        // What becomes everything moves as `add_buffer` does.
+        let all = src.locked(|s| s.len() <= n);
+        let first = if all { First::Source } else { First::Target };
+        // SAFETY: the caller's promise.
+        unsafe {
+            transfer(src, self, first, |d, s| {
+                if d.is_frozen(End::Back) || s.is_frozen(End::Front) {
+                    return Err(Error::Frozen);
+                }
+                d.append_prefix(s, n)
+            })
+        }
+    }
+}
+
+/// Moves everything behind another buffer's content.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_buffer(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
+    // SAFETY: live buffers.
+    unsafe { evbuffer::of(target).add_buffer(evbuffer::of(source)) }
+}
+
+/// Moves everything before another buffer's content.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_prepend_buffer(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
+    if target == source {
+        return 0;
+    }
+    // SAFETY: live buffers, different ones.
+    status(unsafe {
+        transfer(evbuffer::of(source), evbuffer::of(target), First::Source, |d, s| {
+            if s.is_empty() { Ok(Delta::default()) } else { d.prepend_buffer(s) }
+        })
+    })
+}
+
+/// Moves bytes from the front of one buffer to the end of another.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_remove_buffer(
+    source: *mut evbuffer,
+    target: *mut evbuffer,
+    n: usize,
+) -> c_int {
+    // SAFETY: live buffers.
+    unsafe { evbuffer::of(target).add_prefix(evbuffer::of(source), n) as c_int }
+}
+
+/// Appends another buffer's content, which stays there too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evbuffer_add_buffer_reference(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
+    if target == source {
+        return -1;
+    }
+    // SAFETY: live buffers, different ones.
+    unsafe {
+        let (dst, src) = (evbuffer::of(target), evbuffer::of(source));
+        lock_both(src, dst);
+        let answer =
+            dst.section(|d| src.section(|s| if s.is_empty() { Ok(Delta::default()) } else { d.append_reference(s) }));
+        match answer {
+            Ok(delta) => {
+                done_both((src, Delta::default()), (dst, delta));
+                0
+            }
+            Err(_) => {
+                unlock_both(src.ext_lock(), dst.ext_lock());
+                -1
+            }
+        }
+    }
+}
