@@ -1,0 +1,149 @@
+//! What can go wrong.
+
+use evoxide_core::reactor::AddError;
+use std::fmt;
+use std::io;
+
+/// What kind of thing went wrong.
+///
+/// # Examples
+/// ```
+/// use evoxide::{Config, ErrorKind, EventLoop, Method};
+///
+/// let config = Config::new().avoid(Method::Epoll).avoid(Method::Poll).avoid(Method::Select);
+/// let error = EventLoop::with_config(config, ()).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NoMethod);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused; [`Error::io`] says what it said.
+    System,
+    /// No method is left that the configuration allows and that offers what it asks for.
+    NoMethod,
+    /// The id names no event any more, or one of another kind.
+    NoSuchEvent,
+    /// A descriptor or signal number that no event can wait for.
+    OutOfRange,
+    /// Edge- and level-triggered events on one descriptor.
+    ModeConflict,
+    /// More events on one descriptor than fit.
+    TooMany,
+    /// A value in a configuration or an argument that makes no sense.
+    Invalid,
+    /// The loop of this handle has gone.
+    Closed,
+}
+
+impl ErrorKind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::System => "the operating system refused",
+            Self::NoMethod => "no method fits the configuration",
+            Self::NoSuchEvent => "no such event",
+            Self::OutOfRange => "descriptor or signal number out of range",
+            Self::ModeConflict => "edge- and level-triggered events on one descriptor",
+            Self::TooMany => "too many events on one descriptor",
+            Self::Invalid => "invalid argument",
+            Self::Closed => "the loop has gone",
+        }
+    }
+}
+
+/// The error of every fallible call of this crate.
+///
+/// # Examples
+/// ```
+/// use evoxide::{ErrorKind, EventLoop, Signal};
+///
+/// let mut ev = EventLoop::new(())?;
+/// let error = ev.signal(Signal::from_raw(9999), |_, _| {}).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::OutOfRange);
+/// assert_eq!(error.to_string(), "descriptor or signal number out of range");
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub struct Error {
+    kind: ErrorKind,
+    source: Option<io::Error>,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = evoxide::Error::from(std::io::Error::from_raw_os_error(24));
+    /// assert_eq!(error.kind(), evoxide::ErrorKind::System);
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What the operating system said, if it was the one to refuse.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = evoxide::Error::from(std::io::Error::from_raw_os_error(24));
+    /// assert_eq!(error.io().unwrap().raw_os_error(), Some(24));
+    /// ```
+    pub fn io(&self) -> Option<&io::Error> {
+        self.source.as_ref()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(source: io::Error) -> Self {
+        Self { kind: ErrorKind::System, source: Some(source) }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error.source {
+            Some(source) => source,
+            None => Self::other(error),
+        }
+    }
+}
+
+impl From<AddError> for Error {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::ModeConflict => ErrorKind::ModeConflict.into(),
+            AddError::TooMany => ErrorKind::TooMany.into(),
+            AddError::StaleKey => ErrorKind::NoSuchEvent.into(),
+            AddError::NoMemory => io::Error::from(io::ErrorKind::OutOfMemory).into(),
+            _ => ErrorKind::OutOfRange.into(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => source.fmt(f),
+            None => f.write_str(self.kind.text()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => f.debug_tuple("Error").field(source).finish(),
+            None => f.debug_tuple("Error").field(&self.kind).finish(),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|e| e as _)
+    }
+}

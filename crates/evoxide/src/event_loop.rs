@@ -1,0 +1,504 @@
+//! Running a loop.
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::event::{EventId, Fired, Kind};
+use crate::handle::{EXIT, STOP};
+use crate::registry::{Registry, SIGNALS, WAKER};
+use crate::timer::nanos;
+use evoxide_core::interest::Ready;
+use evoxide_core::key::Key;
+use evoxide_core::reactor::Popped;
+use evoxide_sys::backend::Waiter;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// After so many waits in a row that reported what is not watched any more, the backend starts anew.
+const STALE_WAITS: u32 = 8;
+
+/// Why a run ended.
+///
+/// # Examples
+/// ```
+/// use evoxide::{EventLoop, Outcome};
+///
+/// let mut ev = EventLoop::new(())?;
+/// assert_eq!(ev.run()?, Outcome::Idle);
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Nothing is left to wait for.
+    Idle,
+    /// Somebody called [`exit`](Registry::exit).
+    Exited,
+    /// Somebody called [`stop`](Registry::stop).
+    Stopped,
+    /// A single turn was asked for, and done.
+    Turned,
+}
+
+/// An event loop with state `S`, which every handler can reach.
+///
+/// The loop owns its events; [`Registry`], to which it dereferences, has the verbs to add and change them. It belongs to one
+/// thread; a [`Handle`](crate::Handle) reaches it from others.
+///
+/// # Panics in handlers
+/// A panic passes through [`run`](Self::run). The event whose handler panicked is removed; everything else is as it was, and
+/// the loop may be run again.
+///
+/// # Examples
+/// ```
+/// use evoxide::{EventLoop, Timer};
+/// use std::time::Duration;
+///
+/// let mut ev = EventLoop::new(0)?;
+/// ev.timer(Timer::every(Duration::from_millis(1)), |cx| {
+///     *cx.state() += 1;
+///     if *cx.state() == 3 {
+///         cx.exit();
+///     }
+/// });
+/// ev.run()?;
+/// assert_eq!(ev.into_state(), 3);
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub struct EventLoop<S> {
+    state: S,
+    inner: Inner<S>,
+}
+
+/// Apart, so that the state can be moved out of a loop: this is what needs work when it is dropped.
+struct Inner<S> {
+    registry: Registry<S>,
+    waiter: Waiter,
+    stale_waits: u32,
+}
+
+impl<S> Drop for Inner<S> {
+    fn drop(&mut self) {
+        self.registry.shared.close();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Forever,
+    Once,
+    Poll,
+}
+
+impl<S> EventLoop<S> {
+    /// A loop with the default configuration.
+    ///
+    /// # Errors
+    /// What the operating system says: no more descriptors, for example.
+    ///
+    /// # Examples
+    /// See [`EventLoop`].
+    pub fn new(state: S) -> Result<Self, Error> {
+        Self::with_config(Config::new(), state)
+    }
+
+    /// A loop of one's own making.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`ErrorKind::NoMethod`] and [`ErrorKind::Invalid`] for configurations that cannot be.
+    ///
+    /// # Examples
+    /// See [`Config`].
+    pub fn with_config(config: Config, state: S) -> Result<Self, Error> {
+        let registry = Registry::new(&config)?;
+        let waiter = registry.backend.waiter();
+        Ok(Self { state, inner: Inner { registry, waiter, stale_waits: 0 } })
+    }
+
+    /// The loop's state.
+    ///
+    /// # Examples
+    /// See [`Timer`](crate::Timer).
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The loop's state, to change it.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut ev = evoxide::EventLoop::new(1)?;
+    /// *ev.state_mut() += 1;
+    /// assert_eq!(*ev.state(), 2);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn state_mut(&mut self) -> &mut S {
+        &mut self.state
+    }
+
+    /// Ends the loop, with all its events, and gives its state back.
+    ///
+    /// # Examples
+    /// See [`EventLoop`].
+    pub fn into_state(self) -> S {
+        self.state
+    }
+
+    /// The loop as a handler sees it, for functions that take a [`Context`].
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{Context, EventLoop};
+    ///
+    /// fn start(cx: &mut Context<'_, Vec<u8>>) {
+    ///     cx.state().push(1);
+    /// }
+    ///
+    /// let mut ev = EventLoop::new(Vec::new())?;
+    /// start(&mut ev.context());
+    /// assert_eq!(ev.state(), &[1]);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn context(&mut self) -> Context<'_, S> {
+        Context { registry: &mut self.inner.registry, state: &mut self.state, id: None }
+    }
+
+    /// Waits for events and calls their handlers until nothing is left to wait for, or somebody calls
+    /// [`exit`](Registry::exit) or [`stop`](Registry::stop).
+    ///
+    /// # Errors
+    /// What the operating system says of a wait. The loop may be run again.
+    ///
+    /// # Examples
+    /// See [`EventLoop`].
+    pub fn run(&mut self) -> Result<Outcome, Error> {
+        self.drive(Mode::Forever)
+    }
+
+    /// Waits until something is ready, calls the handlers of what is, and returns.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.timer(Duration::from_millis(1), |_| {});
+    /// assert_eq!(ev.run_once()?, Outcome::Turned);
+    /// assert_eq!(ev.run_once()?, Outcome::Idle);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn run_once(&mut self) -> Result<Outcome, Error> {
+        self.drive(Mode::Once)
+    }
+
+    /// Calls the handlers of what is ready now, without waiting.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(false)?;
+    /// ev.timer(Duration::from_secs(3600), |cx| *cx.state() = true);
+    /// assert_eq!(ev.poll()?, Outcome::Turned);
+    /// assert!(!ev.state());
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn poll(&mut self) -> Result<Outcome, Error> {
+        self.drive(Mode::Poll)
+    }
+
+    /// Lets time pass on a [`Clock::Virtual`](crate::Clock::Virtual); timers that are due run with the next turn.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] on any other clock.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{Clock, Config, EventLoop};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::with_config(Config::new().clock(Clock::Virtual), false)?;
+    /// ev.timer(Duration::from_secs(2), |cx| *cx.state() = true);
+    /// ev.advance(Duration::from_secs(1))?;
+    /// ev.poll()?;
+    /// assert!(!ev.state());
+    /// ev.advance(Duration::from_secs(1))?;
+    /// ev.poll()?;
+    /// assert!(*ev.state());
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn advance(&mut self, time: Duration) -> Result<(), Error> {
+        let clock = &mut self.inner.registry.time;
+        if !clock.is_virtual() {
+            return Err(ErrorKind::Invalid.into());
+        }
+        clock.jump_to(clock.now().saturating_add(nanos(time)));
+        Ok(())
+    }
+
+    fn drive(&mut self, mode: Mode) -> Result<Outcome, Error> {
+        loop {
+            if let Some(outcome) = self.asked() {
+                return Ok(outcome);
+            }
+            if self.inner.registry.is_idle() {
+                return Ok(Outcome::Idle);
+            }
+            self.inner.registry.in_turn = true;
+            let called = catch_unwind(AssertUnwindSafe(|| self.turn(mode)));
+            self.inner.registry.in_turn = false;
+            let called = match called {
+                Ok(called) => called?,
+                Err(panic) => resume_unwind(panic),
+            };
+            if mode == Mode::Poll || (mode == Mode::Once && called) {
+                return Ok(self.asked().unwrap_or(Outcome::Turned));
+            }
+        }
+    }
+
+    /// Takes what was asked for, if anything.
+    fn asked(&mut self) -> Option<Outcome> {
+        let asked = &self.inner.registry.shared.asked;
+        if asked.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        match asked.swap(0, Ordering::SeqCst) {
+            both if both & STOP != 0 => Some(Outcome::Stopped),
+            EXIT => Some(Outcome::Exited),
+            _ => None,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.inner.registry.shared.asked.load(Ordering::SeqCst) & STOP != 0
+    }
+
+    /// One wait, and the handlers of what it found: one priority level, or all of them where only one turn is asked for.
+    /// Answers whether any was called.
+    fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
+        self.inner.registry.reactor.promote_later();
+        self.inner.registry.time.update();
+        self.prepare(mode);
+        self.wait(mode)?;
+        self.hooks(|r| r.checks.clone(), None);
+        let registry = &mut self.inner.registry;
+        let now = registry.time.now();
+        registry.reactor.expire(now);
+        if registry.reactor.active() == 0 {
+            for id in registry.idles.clone() {
+                if registry.entries.get(id.0).is_some_and(|e| !e.paused) {
+                    registry.activate_with(id, Ready::READ);
+                }
+            }
+        }
+        let batches = if mode == Mode::Forever { 1 } else { registry.reactor.priorities() };
+        let mut called = false;
+        for _ in 0..batches {
+            if self.inner.registry.reactor.active() == 0 || self.is_stopped() {
+                break;
+            }
+            called |= self.batch(now);
+        }
+        Ok(called)
+    }
+
+    /// How long to wait, in nanoseconds.
+    fn timeout(&mut self, mode: Mode) -> Option<u64> {
+        let registry = &mut self.inner.registry;
+        let idle = registry.idles.iter().any(|id| registry.entries.get(id.0).is_some_and(|e| !e.paused));
+        if mode == Mode::Poll
+            || idle
+            || registry.reactor.active() > 0
+            || registry.shared.asked.load(Ordering::SeqCst) != 0
+        {
+            return Some(0);
+        }
+        let now = registry.time.now();
+        registry.reactor.first_deadline().map(|at| at.saturating_sub(now))
+    }
+
+    fn prepare(&mut self, mode: Mode) {
+        if self.inner.registry.prepares.is_empty() {
+            return;
+        }
+        let wait = self.timeout(mode).map(Duration::from_nanos);
+        self.hooks(|r| r.prepares.clone(), wait);
+    }
+
+    /// Calls the prepare or check hooks.
+    fn hooks(&mut self, which: impl FnOnce(&Registry<S>) -> Vec<EventId>, wait: Option<Duration>) {
+        for id in which(&self.inner.registry) {
+            if self.inner.registry.entries.get(id.0).is_some_and(|e| !e.paused) {
+                self.call(id, Fired { ready: Ready::empty(), calls: 1, wait });
+            }
+        }
+    }
+
+    fn wait(&mut self, mode: Mode) -> Result<(), Error> {
+        let timeout = self.timeout(mode);
+        let Inner { registry, waiter, stale_waits } = &mut self.inner;
+        while let Some(change) = registry.reactor.next_leftover() {
+            // The descriptor may be closed by now.
+            let _ = registry.backend.apply(&change);
+        }
+        registry.backend.prepare(waiter)?;
+        if registry.time.is_virtual() {
+            let found = waiter.wait(Some(0))?;
+            match timeout {
+                Some(0) => {}
+                Some(timeout) if found == 0 => registry.time.jump_to(registry.time.now().saturating_add(timeout)),
+                None if found == 0 => {
+                    waiter.wait(None)?;
+                }
+                _ => {}
+            }
+        } else {
+            waiter.wait(timeout)?;
+            registry.time.update();
+        }
+        let found = registry.reactor.finish_wait(waiter.reports());
+        if found.internal & (1 << (WAKER - 1)) != 0 {
+            registry.shared.drain();
+        }
+        if registry.shared.waiting.load(Ordering::SeqCst) > 0 {
+            registry.reactor.activate(registry.work, Ready::READ, 1);
+        }
+        if found.internal & (1 << (SIGNALS - 1)) != 0
+            && let Some(pipe) = &registry.signals
+        {
+            let reactor = &mut registry.reactor;
+            pipe.drain(|signal, times| reactor.signalled(signal, u16::try_from(times).unwrap_or(u16::MAX)));
+        }
+        *stale_waits = if found.stale > 0 { *stale_waits + 1 } else { 0 };
+        if *stale_waits >= STALE_WAITS {
+            *stale_waits = 0;
+            log::warn!("a descriptor that is not watched any more keeps being reported: starting anew");
+            let registrations = registry.reactor.registrations();
+            registry.backend.rebuild(registrations)?;
+        }
+        Ok(())
+    }
+
+    /// Calls the handlers of one batch of ready events. Answers whether any was called.
+    fn batch(&mut self, now: u64) -> bool {
+        self.inner.registry.reactor.begin_batch(|| now);
+        let mut called = false;
+        loop {
+            if called && self.batch_is_over() {
+                return called;
+            }
+            let Some(popped) = self.inner.registry.reactor.pop_ready() else { return called };
+            called |= self.dispatch(popped);
+        }
+    }
+
+    fn batch_is_over(&mut self) -> bool {
+        if self.is_stopped() {
+            return true;
+        }
+        match self.inner.registry.reactor.batch_end() {
+            Some(end) => self.inner.registry.time.update() >= end,
+            None => false,
+        }
+    }
+
+    fn dispatch(&mut self, popped: Popped<u64>) -> bool {
+        let registry = &mut self.inner.registry;
+        registry.tell_gone(popped.gone);
+        let Some(id) = Key::from_bits(popped.payload).map(EventId) else { return self.work() };
+        let now = registry.time.now();
+        let Some(entry) = registry.entries.get_mut(id.0) else { return false };
+        if !popped.kept {
+            entry.slot = None;
+        }
+        let again = match entry.kind {
+            Kind::Timer { period: Some(period), .. } => {
+                // Counted from when it was due, unless it fell behind or was made to happen.
+                let due = popped.deadline.saturating_add(period);
+                let on_time = popped.ready.contains(Ready::TIMEOUT) && due > now;
+                Some(if on_time { due } else { now.saturating_add(period) })
+            }
+            Kind::Descriptor { timeout: Some(timeout), .. } => Some(now.saturating_add(timeout)),
+            _ => None,
+        };
+        if let (Some(deadline), true) = (again, popped.kept) {
+            registry.reactor.set_timeout(popped.key, deadline);
+        }
+        self.call(id, Fired { ready: popped.ready, calls: popped.calls, wait: None });
+        true
+    }
+
+    /// Takes a handler out, calls it, and puts it back if its event still lives.
+    fn call(&mut self, id: EventId, fired: Fired) {
+        let registry = &mut self.inner.registry;
+        let Some(mut handler) = registry.entries.get_mut(id.0).and_then(|e| e.handler.take()) else { return };
+        let mut cx = Context { registry, state: &mut self.state, id: Some(id) };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler.call(&mut cx, fired))) {
+            self.inner.registry.remove(id);
+            resume_unwind(panic);
+        }
+        let registry = &mut self.inner.registry;
+        let Some(entry) = registry.entries.get_mut(id.0) else { return };
+        let fd = handler.fd();
+        entry.handler = Some(handler);
+        if entry.once && entry.slot.is_none() && !entry.paused {
+            registry.remove(id);
+            return;
+        }
+        if let (Kind::Descriptor { fd: old, .. }, Some(new)) = (&mut entry.kind, fd)
+            && *old != new
+        {
+            // The handler put another descriptor in the place of its source.
+            *old = new;
+            if registry.pause(id) && registry.resume(id).is_err() {
+                registry.remove(id);
+            }
+        }
+    }
+
+    /// Runs posted work: what there is now, not what it posts.
+    fn work(&mut self) -> bool {
+        let shared = self.inner.registry.shared.clone();
+        let count = shared.waiting.load(Ordering::SeqCst);
+        for _ in 0..count {
+            let Some(job) = shared.next_job() else { break };
+            job(&mut self.context());
+            if self.is_stopped() {
+                break;
+            }
+        }
+        count > 0
+    }
+}
+
+impl<S> Deref for EventLoop<S> {
+    type Target = Registry<S>;
+
+    fn deref(&self) -> &Registry<S> {
+        &self.inner.registry
+    }
+}
+
+impl<S> DerefMut for EventLoop<S> {
+    fn deref_mut(&mut self) -> &mut Registry<S> {
+        &mut self.inner.registry
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for EventLoop<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop").field("state", &self.state).field("events", &self.inner.registry).finish()
+    }
+}

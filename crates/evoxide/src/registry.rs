@@ -1,0 +1,347 @@
+//! A loop's events: adding, changing and removing them, asking about them.
+
+use crate::clock::Time;
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Entry, EventId, Kind, OnDescriptor, OnPrepare, OnSignal, Plain};
+use crate::handle::{EXIT, Handle, STOP, Shared};
+use crate::interest::{Ready, Watch};
+use crate::signal::Signal;
+use crate::timer::{Due, Timer, nanos};
+use evoxide_core::key::Key;
+use evoxide_core::reactor::{self, Reactor};
+use evoxide_core::slab::Slab;
+use evoxide_sys::backend::Backend;
+use evoxide_sys::signal::SignalPipe;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+mod arm;
+mod ask;
+mod change;
+
+pub use ask::Counts;
+
+/// Tags of the loop's own descriptors.
+pub(crate) const WAKER: u8 = 1;
+pub(crate) const SIGNALS: u8 = 2;
+
+/// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`] both dereference to it, so that events are added and
+/// changed in the same words outside and inside handlers.
+///
+/// The loop owns every handler, and what it waits on; both are dropped with the event.
+pub struct Registry<S> {
+    pub(crate) reactor: Reactor<u64>,
+    pub(crate) entries: Slab<Entry<S>>,
+    pub(crate) backend: Backend,
+    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) time: Time,
+    pub(crate) signals: Option<SignalPipe>,
+    /// The slot that is ready when work was posted.
+    pub(crate) work: Key,
+    pub(crate) prepares: Vec<EventId>,
+    pub(crate) checks: Vec<EventId>,
+    pub(crate) idles: Vec<EventId>,
+    /// Inside a turn the cached time is good enough.
+    pub(crate) in_turn: bool,
+}
+
+impl<S> Registry<S> {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let mut reactor = Reactor::new();
+        if !reactor.set_priorities(config.priorities) {
+            return Err(ErrorKind::Invalid.into());
+        }
+        reactor.set_limits(config.limits);
+        let mut backend = config.backend()?;
+        let shared = Arc::new(Shared::new()?);
+        let change = reactor.register_internal(shared.waker.fd().as_raw_fd(), WAKER)?;
+        backend.apply(&change)?;
+        let middle = (config.priorities / 2) as u8;
+        let work = reactor.insert(0, middle, reactor::Kind { persist: true, internal: true });
+        Ok(Self {
+            reactor,
+            entries: Slab::new(),
+            backend,
+            shared,
+            time: Time::new(config.clock),
+            signals: None,
+            work,
+            prepares: Vec::new(),
+            checks: Vec::new(),
+            idles: Vec::new(),
+            in_turn: false,
+        })
+    }
+
+    /// Calls `handler` when `source` is ready for what `watch` (an [`Interest`], or more precisely a [`Watch`]) asks for.
+    ///
+    /// The loop owns the source from now on and lends it to the handler; it is dropped with the event. Anything that lends a
+    /// descriptor will do: a `TcpListener`, an `OwnedFd`, an `Rc<UnixStream>`. A source should be non-blocking.
+    ///
+    /// # Errors
+    /// What the operating system says of the descriptor; [`ErrorKind::ModeConflict`] where edge- and level-triggered events
+    /// would mix. The source is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Interest};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (mut a, b) = UnixStream::pair()?;
+    /// let mut ev = EventLoop::new(String::new())?;
+    /// ev.descriptor(b, Interest::READ, |cx, b, _ready| {
+    ///     let mut buf = [0; 100];
+    ///     match b.read(&mut buf) {
+    ///         Ok(0) | Err(_) => drop(cx.remove_self()),
+    ///         Ok(n) => cx.state().push_str(&String::from_utf8_lossy(&buf[..n])),
+    ///     }
+    /// })?;
+    /// a.write_all(b"hello")?;
+    /// drop(a);
+    /// ev.run()?;
+    /// assert_eq!(ev.state(), "hello");
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn descriptor<F, H>(&mut self, source: F, watch: impl Into<Watch>, handler: H) -> Result<EventId, Error>
+    where
+        F: AsFd + 'static,
+        H: FnMut(&mut Context<'_, S>, &mut F, Ready) + 'static,
+    {
+        let watch = watch.into();
+        let fd = source.as_fd().as_raw_fd();
+        let kind = Kind::Descriptor { fd, interest: watch.interest, timeout: watch.timeout.map(nanos) };
+        let id = self.insert(kind, watch.priority, watch.once, Box::new(OnDescriptor { source, handler }));
+        self.arm_new(id)
+    }
+
+    /// Calls `handler` when a timer (a [`Duration`] from now, or more precisely a [`Timer`]) is due.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.timer(Duration::from_millis(5), |_| println!("five milliseconds later"));
+    /// ev.run()?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn timer<H>(&mut self, timer: impl Into<Timer>, handler: H) -> EventId
+    where
+        H: FnMut(&mut Context<'_, S>) + 'static,
+    {
+        let timer = timer.into();
+        let after = match timer.due {
+            Due::After(delay) => nanos(delay),
+            Due::At(moment) => {
+                let now = self.fresh_now();
+                self.time.nanoseconds(moment).saturating_sub(now)
+            }
+        };
+        let kind = Kind::Timer { after, period: timer.period.map(nanos) };
+        let id = self.insert(kind, timer.priority, timer.period.is_none(), Box::new(Plain(handler)));
+        // A timer needs nothing of the system.
+        let _ = self.arm(id);
+        id
+    }
+
+    /// Calls `handler` when the process gets `signal`, with how often it came since the last call.
+    ///
+    /// Any number of loops may wait for the same signal; each is told. The first one takes over the process's disposition of
+    /// it, and the last one to stop waiting gives it back.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfRange`] for what is no signal; what the operating system says of one that cannot be caught.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Signal};
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.signal(Signal::TERM, |cx, _times| cx.exit())?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn signal<H>(&mut self, signal: Signal, handler: H) -> Result<EventId, Error>
+    where
+        H: FnMut(&mut Context<'_, S>, u32) + 'static,
+    {
+        let id = self.insert(Kind::Signal(signal.as_raw()), None, false, Box::new(OnSignal(handler)));
+        self.arm_new(id)
+    }
+
+    /// An event that happens when somebody [activates](Self::activate) it. It does not keep a loop running.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// let id = ev.user(|cx| *cx.state() += 1);
+    /// ev.activate(id);
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 1);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn user<H>(&mut self, handler: H) -> EventId
+    where
+        H: FnMut(&mut Context<'_, S>) + 'static,
+    {
+        self.insert(Kind::User, None, false, Box::new(Plain(handler)))
+    }
+
+    /// Calls `handler` before each wait, with how long the loop is about to wait (`None`: until something happens). What it
+    /// adds or activates is seen by that wait. It does not keep a loop running.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// ev.prepare(|cx, wait| {
+    ///     assert!(wait.unwrap() <= Duration::from_millis(1));
+    ///     *cx.state() += 1;
+    /// });
+    /// ev.timer(Duration::from_millis(1), |_| {});
+    /// ev.run()?;
+    /// assert!(*ev.state() > 0);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn prepare<H>(&mut self, handler: H) -> EventId
+    where
+        H: FnMut(&mut Context<'_, S>, Option<Duration>) + 'static,
+    {
+        let id = self.insert(Kind::Prepare, None, false, Box::new(OnPrepare(handler)));
+        self.prepares.push(id);
+        id
+    }
+
+    /// Calls `handler` after each wait, before the handlers of what is ready. It does not keep a loop running.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// ev.check(|cx| *cx.state() += 1);
+    /// ev.timer(Duration::from_millis(1), |_| {});
+    /// ev.run()?;
+    /// assert!(*ev.state() > 0);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn check<H>(&mut self, handler: H) -> EventId
+    where
+        H: FnMut(&mut Context<'_, S>) + 'static,
+    {
+        let id = self.insert(Kind::Check, None, false, Box::new(Plain(handler)));
+        self.checks.push(id);
+        id
+    }
+
+    /// Calls `handler` whenever nothing else is ready: the loop does not wait as long as such an event exists, and keeps
+    /// running.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// ev.idle(|cx| {
+    ///     *cx.state() += 1;
+    ///     if *cx.state() == 3 {
+    ///         cx.remove_self();
+    ///     }
+    /// });
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 3);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn idle<H>(&mut self, handler: H) -> EventId
+    where
+        H: FnMut(&mut Context<'_, S>) + 'static,
+    {
+        let id = self.insert(Kind::Idle, None, false, Box::new(Plain(handler)));
+        self.idles.push(id);
+        self.reactor.add_virtual(1);
+        id
+    }
+
+    /// A handle to reach this loop from other threads.
+    ///
+    /// # Examples
+    /// See [`Handle`].
+    pub fn handle(&self) -> Handle<S> {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Ends the run when the handlers that are ready now, at the same priority, have run. Outside a run: ends the next one as it begins.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.timer(Duration::ZERO, |cx| cx.exit());
+    /// ev.timer(Duration::from_secs(3600), |_| {});
+    /// assert_eq!(ev.run()?, Outcome::Exited);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn exit(&mut self) {
+        self.shared.ask(EXIT);
+    }
+
+    /// Ends the run in so long a time. Until then the loop has something to wait for.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.exit_after(Duration::from_millis(1));
+    /// assert_eq!(ev.run()?, Outcome::Exited);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn exit_after(&mut self, delay: Duration) -> EventId {
+        self.timer(delay, |cx| cx.exit())
+    }
+
+    /// Ends the run as soon as the handler that runs now returns; what is ready stays ready for the next run. Outside a run:
+    /// ends the next one as it begins.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// for _ in 0..2 {
+    ///     let id = ev.user(|cx| {
+    ///         *cx.state() += 1;
+    ///         cx.stop();
+    ///     });
+    ///     ev.activate(id);
+    /// }
+    /// assert_eq!(ev.run()?, Outcome::Stopped);
+    /// assert_eq!(*ev.state(), 1);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn stop(&mut self) {
+        self.shared.ask(STOP);
+    }
+}
+
+impl<S> fmt::Debug for Registry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("method", &self.method())
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
