@@ -13,14 +13,42 @@ use crate::opts::Opts;
 use crate::proc::{self, Tally};
 use crate::{symtab, tree};
 
+/// One C interface, as these checks see it.
+struct Suite {
+    name: &'static str,
+    /// Included before anything else, where a header of the original does not stand alone.
+    first: &'static [&'static str],
+    /// What a function's name starts with.
+    functions: &'static [&'static str],
+    /// What a macro's name starts with.
+    macros: &'static [&'static str],
+    /// Fewer functions than this mean that the comparison itself is broken.
+    least: usize,
+}
+
+const SUITES: [Suite; 2] = [
+    Suite {
+        name: "libevent",
+        first: &["event2/event.h", "event2/bufferevent.h"],
+        functions: &["ev", "bufferevent_", "libevent_"],
+        macros: &["EV", "BEV_", "LEV_", "LIBEVENT_", "ev", "_EVENT", "signal_", "timeout_"],
+        least: 100,
+    },
+    Suite { name: "libev", first: &["ev.h"], functions: &["ev_"], macros: &["EV", "ev_"], least: 60 },
+];
+
 /// `cargo xtask headers`.
 pub fn task(_: &Opts) -> Result<Tally, String> {
     let mut tally = Tally::default();
-    for suite in ["libevent", "libev"] {
-        tally.add(alone(suite)?);
+    for suite in &SUITES {
+        if names(suite.name).is_empty() {
+            println!("{}: no headers yet", suite.name);
+            continue;
+        }
+        tally.add(alone(suite.name)?);
+        tally.add(layouts(suite)?);
+        tally.add(like_debian(suite)?);
     }
-    tally.add(layouts()?);
-    tally.add(like_debian()?);
     Ok(tally.print())
 }
 
@@ -79,8 +107,8 @@ struct Layout {
     place: String,
 }
 
-fn layout_rows(have: &BTreeSet<String>) -> Result<Vec<Layout>, String> {
-    let text = tree::read(&tree::root().join("capi/libevent/layouts.txt"))?;
+fn layout_rows(suite: &Suite, have: &BTreeSet<String>) -> Result<Vec<Layout>, String> {
+    let text = tree::read(&tree::root().join("capi").join(suite.name).join("layouts.txt"))?;
     let mut rows = Vec::new();
     for line in symtab::lines(&text) {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -100,12 +128,11 @@ fn layout_rows(have: &BTreeSet<String>) -> Result<Vec<Layout>, String> {
 }
 
 /// A program that prints sizes and offsets, compiled with both header sets, against the table.
-fn layouts() -> Result<Tally, String> {
-    let have: BTreeSet<String> = names("libevent").into_iter().collect();
-    let rows = layout_rows(&have)?;
+fn layouts(suite: &Suite) -> Result<Tally, String> {
+    let have: BTreeSet<String> = names(suite.name).into_iter().collect();
+    let rows = layout_rows(suite, &have)?;
     let headers: BTreeSet<&String> = rows.iter().map(|r| &r.header).collect();
-    let mut code = String::from("#include <stddef.h>\n#include <stdio.h>\n#include <event2/event.h>\n");
-    code.push_str("#include <event2/bufferevent.h>\n");
+    let mut code = format!("#include <stddef.h>\n#include <stdio.h>\n{}", first(suite));
     for header in &headers {
         let _ = writeln!(code, "#include <{header}>");
     }
@@ -121,12 +148,12 @@ fn layouts() -> Result<Tally, String> {
     }
     code.push_str("\treturn 0;\n}\n");
     let dir = tree::scratch("headers")?;
-    let source = dir.join("layouts.c");
+    let source = dir.join(format!("{}-layouts.c", suite.name));
     tree::write(&source, &code)?;
     let mut tally = Tally::default();
     for headers in [Headers::Ours, Headers::Debian] {
-        let out = dir.join(format!("layouts.{}", headers.word()));
-        let mut cmd = with_headers(headers);
+        let out = dir.join(format!("{}-layouts.{}", suite.name, headers.word()));
+        let mut cmd = with_headers(suite, headers);
         cc::compile(cmd.arg("-w").arg(&source).arg("-o").arg(&out))?;
         let printed = proc::text(&mut Command::new(&out))?;
         let mut wrong = 0;
@@ -136,34 +163,39 @@ fn layouts() -> Result<Tally, String> {
                 wrong += 1;
             }
         }
-        println!("layouts, {} headers: {} facts, {wrong} wrong", headers.word(), rows.len());
+        println!("{}: layouts, {} headers: {} facts, {wrong} wrong", suite.name, headers.word(), rows.len());
         tally.count(wrong == 0);
     }
     Ok(tally)
 }
 
-fn with_headers(headers: Headers) -> Command {
+/// The lines that include what must come first.
+fn first(suite: &Suite) -> String {
+    suite.first.iter().map(|h| format!("#include <{h}>\n")).collect()
+}
+
+fn with_headers(suite: &Suite, headers: Headers) -> Command {
     let mut cmd = cc::cc();
     if headers == Headers::Ours {
-        cmd.arg("-I").arg(cc::include("libevent"));
+        cmd.arg("-I").arg(cc::include(suite.name));
     }
     cmd
 }
 
 /// Every function and macro of the distribution's headers, for the headers that we have.
-fn like_debian() -> Result<Tally, String> {
-    let have = names("libevent");
+fn like_debian(suite: &Suite) -> Result<Tally, String> {
+    let have = names(suite.name);
     let dir = tree::scratch("headers")?;
-    let source = dir.join("all.c");
+    let source = dir.join(format!("{}-all.c", suite.name));
     // What the distribution has too: the headers that came with 2.2 are ours alone.
-    let shared = proc::parallel(&have, |name| probe(&dir, name));
+    let shared = proc::parallel(&have, |name| probe(suite, &dir, name));
     let shared: Vec<&String> = have.iter().zip(shared).filter_map(|(name, there)| there.then_some(name)).collect();
-    let mut code = String::from("#include <event2/event.h>\n#include <event2/bufferevent.h>\n");
+    let mut code = first(suite);
     for name in shared.iter().filter(|n| n.starts_with("event2/")) {
         let _ = writeln!(code, "#include <{name}>");
     }
     tree::write(&source, &code)?;
-    let (ours, theirs) = (prototypes(Headers::Ours, &source)?, prototypes(Headers::Debian, &source)?);
+    let (ours, theirs) = (prototypes(suite, Headers::Ours, &source)?, prototypes(suite, Headers::Debian, &source)?);
     let mut wrong = 0;
     for (name, declared) in &theirs {
         if ours.get(name) != Some(declared) {
@@ -171,35 +203,38 @@ fn like_debian() -> Result<Tally, String> {
             wrong += 1;
         }
     }
-    println!("prototypes: {} as the distribution declares them, {wrong} not", theirs.len() - wrong);
+    println!("{}: prototypes: {} as the distribution declares them, {wrong} not", suite.name, theirs.len() - wrong);
     let mut tally = Tally::default();
-    tally.count(wrong == 0 && theirs.len() > 100);
+    tally.count(wrong == 0 && theirs.len() >= suite.least);
 
-    let (ours, theirs) = (macros(Headers::Ours, &source)?, macros(Headers::Debian, &source)?);
-    let mine = |n: &&String| {
-        ["EV", "BEV_", "LEV_", "LIBEVENT_", "ev", "_EVENT", "signal_", "timeout_"].iter().any(|p| n.starts_with(p))
-    };
+    let (ours, theirs) = (macros(suite, Headers::Ours, &source)?, macros(suite, Headers::Debian, &source)?);
+    let mine = |n: &&String| suite.macros.iter().any(|p| n.starts_with(p));
     let missing: Vec<&String> =
         theirs.difference(&ours).filter(mine).filter(|n| !n.starts_with("EVENT_DEFINED_")).collect();
     for name in &missing {
         println!("FAIL macro {name} is missing");
     }
-    println!("macros: {} of the distribution's, {} missing", theirs.iter().filter(mine).count(), missing.len());
+    println!(
+        "{}: macros: {} of the distribution's, {} missing",
+        suite.name,
+        theirs.iter().filter(mine).count(),
+        missing.len()
+    );
     tally.count(missing.is_empty());
     Ok(tally)
 }
 
 /// Whether the distribution has that header.
-fn probe(dir: &Path, name: &str) -> bool {
+fn probe(suite: &Suite, dir: &Path, name: &str) -> bool {
     let source = dir.join(format!("probe-{}.c", name.replace('/', "-")));
-    let code = format!("#include <event2/event.h>\n#include <event2/bufferevent.h>\n#include <{name}>\n");
+    let code = format!("{}#include <{name}>\n", first(suite));
     tree::write(&source, &code).and_then(|()| cc::compile(cc::cc().arg("-fsyntax-only").arg(source))).is_ok()
 }
 
 /// The functions declared, by name: what the compiler makes of their declarations.
-fn prototypes(headers: Headers, source: &PathBuf) -> Result<BTreeMap<String, String>, String> {
-    let out = tree::scratch("headers")?.join(format!("prototypes.{}", headers.word()));
-    let mut cmd = with_headers(headers);
+fn prototypes(suite: &Suite, headers: Headers, source: &PathBuf) -> Result<BTreeMap<String, String>, String> {
+    let out = tree::scratch("headers")?.join(format!("{}-prototypes.{}", suite.name, headers.word()));
+    let mut cmd = with_headers(suite, headers);
     cc::compile(cmd.args(["-c", "-o", "/dev/null", "-aux-info"]).arg(&out).arg(source))?;
     let text = tree::read(&out)?;
     let mut found = BTreeMap::new();
@@ -207,7 +242,7 @@ fn prototypes(headers: Headers, source: &PathBuf) -> Result<BTreeMap<String, Str
         let declared = line.split_once("*/ ").map_or(line, |(_, d)| d).trim();
         let Some((head, _)) = declared.split_once(" (") else { continue };
         let name = head.rsplit([' ', '*']).next().unwrap_or_default();
-        if ["event_", "ev", "bufferevent_", "libevent_"].iter().any(|p| name.starts_with(p)) {
+        if suite.functions.iter().any(|p| name.starts_with(p)) {
             found.insert(name.to_string(), declared.to_string());
         }
     }
@@ -215,8 +250,8 @@ fn prototypes(headers: Headers, source: &PathBuf) -> Result<BTreeMap<String, Str
 }
 
 /// The names of all macros.
-fn macros(headers: Headers, source: &PathBuf) -> Result<BTreeSet<String>, String> {
-    let mut cmd = with_headers(headers);
+fn macros(suite: &Suite, headers: Headers, source: &PathBuf) -> Result<BTreeSet<String>, String> {
+    let mut cmd = with_headers(suite, headers);
     let text = proc::text(cmd.args(["-dM", "-E"]).arg(source))?;
     let name = |l: &str| l.split_whitespace().nth(1).and_then(|n| n.split('(').next()).map(str::to_string);
     Ok(text.lines().filter_map(name).collect())

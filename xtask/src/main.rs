@@ -29,6 +29,7 @@ const USAGE: &str = "\
 cargo xtask TASK [OPTIONS]
 
   demo      memcached and the Rust echo server at work, with their system calls counted
+              --kv                     a small server in C instead of memcached
   test      everything that must hold; what CI calls. As root it installs the Debian packages that are missing
   dist      build the shared objects, static libraries, headers and .pc files into target/dist
               --profile release|dev    dev goes to target/dist-dev: quicker to build, slower to run

@@ -8,7 +8,7 @@ pub struct Opts {
 }
 
 /// Options that take no value.
-const FLAGS: &[&str] = &["valgrind", "stock-only", "keep-going", "no-build", "quick", "verbose"];
+const FLAGS: &[&str] = &["valgrind", "stock-only", "keep-going", "no-build", "quick", "kv"];
 
 impl Opts {
     /// Reads the arguments that follow the task.

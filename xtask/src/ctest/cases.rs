@@ -5,6 +5,9 @@ use std::path::Path;
 
 use crate::{symtab, tree};
 
+#[cfg(test)]
+mod tests;
+
 /// One case's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
