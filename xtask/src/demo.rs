@@ -4,8 +4,8 @@
 //! operation are counted on the distribution's library and on ours. Where memcached cannot be had, a small key-value
 //! server in C takes its place. Then the Rust echo server of the examples does the same.
 
-mod client;
-mod server;
+pub mod client;
+pub mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -14,6 +14,7 @@ mod links;
 mod nm;
 mod opts;
 mod packages;
+mod peers;
 mod proc;
 mod suite;
 mod symbols;
@@ -53,6 +54,7 @@ cargo xtask TASK [OPTIONS]
               [SECTION...]             insns syscalls chain timers active buffer conns echo
               --only chain,timers,...  narrows insns and syscalls
               --reps N, --quick, --profile, --no-build
+  peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls
 ";
 
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         "test" => suite::task(&opts),
         "clients" => clients::task(&opts),
         "links" => links::task(&opts),
+        "peers" => peers::task(&opts),
         "bench" => bench::task(&opts),
         "headers" => headers::task(&opts),
         "symbols" => symbols::task(&opts),
