@@ -8,17 +8,15 @@
 
 mod callbacks;
 mod deferred;
-mod entries;
+pub(crate) mod entries;
 mod file;
 mod format;
 mod io;
-mod moves;
-#[allow(dead_code, reason = "for the bufferevents")]
+pub(crate) mod moves;
 mod object;
 mod owner;
 mod search;
 
 pub use file::evbuffer_file_segment;
-#[allow(unused_imports, reason = "for the bufferevents")]
 pub(crate) use object::OwnerOps;
 pub use object::evbuffer;

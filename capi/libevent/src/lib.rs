@@ -9,12 +9,14 @@ mod abi;
 mod base;
 mod base_api;
 mod buffer;
+mod bufferevent;
 mod compat;
 mod config;
 mod debug;
-#[allow(dead_code, reason = "for buffers and streams")]
+#[allow(dead_code, reason = "for what is to come")]
 mod deferred;
 mod event;
+mod listener;
 mod log;
 mod mm;
 mod once;

@@ -96,6 +96,11 @@ impl Bucket {
         self.write = self.write.min(rate.write_burst as isize);
     }
 
+    /// Counts from this tick on, whatever passed before.
+    pub fn restart(&mut self, tick: u32) {
+        self.updated = tick;
+    }
+
     /// Gives what the ticks since the last refill allow. Answers whether any time had passed; a clock that went backwards
     /// gives nothing.
     pub fn refill(&mut self, rate: &Rate, tick: u32) -> bool {
@@ -165,7 +170,7 @@ impl Group {
     /// Changes the limit. What is in the bucket stays, up to the new bursts.
     pub fn set_rate(&mut self, rate: Rate, tick: u32) {
         self.bucket.clip(&rate);
-        self.bucket.updated = tick;
+        self.bucket.restart(tick);
         self.rate = rate;
         let _ = self.set_min_share(self.wanted_share);
     }

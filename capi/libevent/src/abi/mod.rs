@@ -1,7 +1,9 @@
 //! The structs that C programs see, with their layouts asserted. One file per header.
 
 pub mod buffer;
+pub mod bufferevent;
 pub mod event;
+pub mod listener;
 pub mod thread;
 pub mod util;
 

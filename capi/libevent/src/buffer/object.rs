@@ -334,6 +334,29 @@ impl evbuffer {
         Ok(delta)
     }
 
+    /// As [`evbuffer::drain`], frozen or not.
+    ///
+    /// # Safety
+    /// As [`evbuffer::notify`].
+    #[inline]
+    pub(crate) unsafe fn drain_frozen(&self, n: usize) -> Result<Delta, Error> {
+        let (delta, retired) = self.section(|m| {
+            let frozen = m.is_frozen(End::Front);
+            m.unfreeze(End::Front);
+            let drained = m.drain(n);
+            if frozen {
+                m.freeze(End::Front);
+            }
+            drained
+        })?;
+        // SAFETY: outside the section; the caller's promise.
+        unsafe {
+            tell(retired);
+            self.notify(delta);
+        }
+        Ok(delta)
+    }
+
     /// Runs `f` with the front thawed, and freezes it again if it was frozen. The caller holds the lock.
     pub(crate) fn thawed_front<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
         self.thawed(End::Front, f)

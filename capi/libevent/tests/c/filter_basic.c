@@ -284,8 +284,8 @@ CASE(two_levels)
 {
 	struct bufferevent *g;
 	start(upper, upper, BEV_OPT_CLOSE_ON_FREE);
-	g = bufferevent_filter_new(f, lines, lines, BEV_OPT_CLOSE_ON_FREE, freed_ctx, "outer");
-	bufferevent_setcb(g, drain_read, log_write, log_event, "g");
+	g = bufferevent_filter_new(f, lines, upper, BEV_OPT_CLOSE_ON_FREE, freed_ctx, "outer");
+	bufferevent_setcb(g, drain_read, NULL, log_event, "g");
 	bufferevent_enable(g, EV_READ);
 	put(sv[1], "one\ntwo");
 	settle();

@@ -1,0 +1,282 @@
+//! Entries of `event2/bufferevent.h`: marks, timeouts, sizes, descriptors, bases; and `event2/bufferevent_compat.h`.
+
+use super::data::held;
+use super::{Bev, Kind, LockFrom, create, filter, get, notice, set, socket};
+use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark, opt};
+use crate::abi::event::ev;
+use crate::base::event_base;
+use crate::event as events;
+use core::ffi::{c_int, c_short, c_void};
+use core::ptr;
+use evoxide_core::stream::Direction;
+use evoxide_sys::io;
+use libc::timeval;
+
+/// Sets the marks of one direction or both.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_setwatermark(
+    bufev: *mut bufferevent,
+    which: c_short,
+    low: usize,
+    high: usize,
+) {
+    let marks = event_watermark { low, high };
+    let set = |bev: Bev| {
+        if which & ev::WRITE != 0 {
+            set!(bev, public.wm_write, marks);
+        }
+        if which & ev::READ != 0 {
+            set!(bev, public.wm_read, marks);
+            notice::check_mark(bev);
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, (), set) }
+}
+
+/// Answers the marks of one direction; -1 for any other question.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_getwatermark(
+    bufev: *mut bufferevent,
+    which: c_short,
+    low: *mut usize,
+    high: *mut usize,
+) -> c_int {
+    let answer = |bev: Bev| {
+        let marks: event_watermark = match which {
+            ev::READ => get!(bev, public.wm_read),
+            ev::WRITE => get!(bev, public.wm_write),
+            _ => return -1,
+        };
+        // SAFETY: the caller's promise; what is not asked for is null.
+        unsafe {
+            if !low.is_null() {
+                *low = marks.low;
+            }
+            if !high.is_null() {
+                *high = marks.high;
+            }
+        }
+        0
+    };
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, answer) }
+}
+
+/// Sets the timeouts; NULL ends one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_set_timeouts(
+    bufev: *mut bufferevent,
+    read: *const timeval,
+    write: *const timeval,
+) -> c_int {
+    const NONE: timeval = timeval { tv_sec: 0, tv_usec: 0 };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (read, write) = (read.as_ref().copied().unwrap_or(NONE), write.as_ref().copied().unwrap_or(NONE));
+        held(bufev, -1, |bev| {
+            set!(bev, public.timeout_read, read);
+            set!(bev, public.timeout_write, write);
+            adjust(bev, Direction::READ).min(adjust(bev, Direction::WRITE))
+        })
+    }
+}
+
+/// Applies a changed timeout to what is waited for now.
+fn adjust(bev: Bev, direction: Direction) -> c_int {
+    let timeout = bev.timeout(direction).is_some();
+    if get!(bev, kind) == Kind::Socket {
+        if !bev.waits(direction) || direction == Direction::WRITE && bev.is(super::flag::TRY) {
+            return 0;
+        }
+        if timeout {
+            return bev.add_event(direction);
+        }
+        // SAFETY: the event is assigned.
+        return unsafe { events::event_remove_timer(bev.event(direction)) };
+    }
+    let wants =
+        bev.machine(|m| m.moves(direction)) && (direction == Direction::READ || super::buf::len(bev.output()) > 0);
+    if timeout && wants {
+        return bev.add_event(direction);
+    }
+    bev.del_event(direction);
+    0
+}
+
+/// The most that one read takes; 0 for the default.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_set_max_single_read(bufev: *mut bufferevent, size: usize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        held(bufev, -1, |bev| {
+            bev.machine(|m| m.set_max_single(Direction::READ, size));
+            0
+        })
+    }
+}
+
+/// The most that one write takes; 0 for the default.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_set_max_single_write(bufev: *mut bufferevent, size: usize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        held(bufev, -1, |bev| {
+            bev.machine(|m| m.set_max_single(Direction::WRITE, size));
+            0
+        })
+    }
+}
+
+/// The most that one read takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_max_single_read(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| bev.machine(|m| m.max_single(Direction::READ)) as isize) }
+}
+
+/// The most that one write takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| bev.machine(|m| m.max_single(Direction::WRITE)) as isize) }
+}
+
+/// The bufferevent that has the descriptor: itself, or the lowest below its filters.
+fn bottom(mut bev: Bev) -> Bev {
+    while let Some(below) = filter::below(bev) {
+        bev = below;
+    }
+    bev
+}
+
+/// Gives it another descriptor; the old one is left open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_setfd(bufev: *mut bufferevent, fd: c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| replace(bev, fd, false)) }
+}
+
+/// As `bufferevent_setfd`, and closes the old descriptor if it would be closed with the bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_replacefd(bufev: *mut bufferevent, fd: c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| replace(bev, fd, true)) }
+}
+
+fn replace(bev: Bev, fd: c_int, close: bool) -> c_int {
+    let bev = bottom(bev);
+    if get!(bev, kind) != Kind::Socket {
+        return -1;
+    }
+    let old = bev.fd();
+    socket::attach(bev, fd, false);
+    if close && old >= 0 && old != fd && get!(bev, options) & opt::CLOSE_ON_FREE != 0 {
+        // SAFETY: the option says that the descriptor is the bufferevent's own.
+        if unsafe { io::close(old) }.is_err() {
+            return -1;
+        }
+    }
+    0
+}
+
+/// The descriptor, or -1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        held(bufev, -1, |bev| {
+            let bev = bottom(bev);
+            if get!(bev, kind) == Kind::Socket { bev.fd() } else { -1 }
+        })
+    }
+}
+
+/// The bufferevent below a filter, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_underlying(bufev: *mut bufferevent) -> *mut bufferevent {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, ptr::null_mut(), |bev| filter::below(bev).map_or(ptr::null_mut(), Bev::public)) }
+}
+
+/// The base.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bufferevent_get_base(bufev: *mut bufferevent) -> *mut event_base {
+    // SAFETY: the caller's promise.
+    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| get!(bev, public.ev_base))
+}
+
+/// Moves a bufferevent on a descriptor to another base.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: *mut bufferevent) -> c_int {
+    let set = |bev: Bev| {
+        if get!(bev, kind) != Kind::Socket {
+            return -1;
+        }
+        set!(bev, public.ev_base, base);
+        // SAFETY: both events are assigned; the base is the caller's promise.
+        unsafe {
+            let read = events::event_base_set(base, bev.event(Direction::READ));
+            if read == -1 { -1 } else { events::event_base_set(base, bev.event(Direction::WRITE)) }
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, set) }
+}
+
+/// Sets the priority of a bufferevent on a descriptor.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent, priority: c_int) -> c_int {
+    let set = |bev: Bev| {
+        if get!(bev, kind) != Kind::Socket {
+            return -1;
+        }
+        // SAFETY: both events are assigned; the deferred callback, if made, lives as long as the object.
+        unsafe {
+            if events::event_priority_set(bev.event(Direction::READ), priority) == -1
+                || events::event_priority_set(bev.event(Direction::WRITE), priority) == -1
+            {
+                return -1;
+            }
+            if let Some(deferred) = get!(bev, deferred).as_mut() {
+                deferred.evcb_pri = priority as u8;
+            }
+        }
+        0
+    };
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, set) }
+}
+
+/// The priority.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bufferevent_get_priority(bufev: *const bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { Bev::of(bufev.cast_mut()) }.map_or(-1, |bev| c_int::from(get!(bev, public.ev_read.ev_evcallback.evcb_pri)))
+}
+
+/// Makes a bufferevent on the current base, as libevent 1 did.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_new(
+    fd: c_int,
+    read: Option<DataFn>,
+    write: Option<DataFn>,
+    event: Option<EventFn>,
+    arg: *mut c_void,
+) -> *mut bufferevent {
+    let Some(bev) = create(ptr::null_mut(), fd, 0, Kind::Socket, LockFrom::Own) else { return ptr::null_mut() };
+    set!(bev, public.readcb, read);
+    set!(bev, public.writecb, write);
+    set!(bev, public.errorcb, event);
+    set!(bev, public.cbarg, arg);
+    bev.public()
+}
+
+/// Sets the timeouts in seconds; 0 ends one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_settimeout(bufev: *mut bufferevent, read: c_int, write: c_int) {
+    let seconds = |s: c_int| timeval { tv_sec: s.into(), tv_usec: 0 };
+    let (read, write) = (seconds(read), seconds(write));
+    // SAFETY: the caller's promise; the values live here.
+    unsafe { bufferevent_set_timeouts(bufev, &raw const read, &raw const write) };
+}

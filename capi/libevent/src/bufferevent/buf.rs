@@ -1,0 +1,135 @@
+//! What bufferevents ask of their two buffers, which lie in the same block of memory.
+
+use super::{Bev, Kind, filter, get, notice, pair, socket};
+use crate::buffer::evbuffer;
+use crate::buffer::{OwnerOps, moves};
+use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
+use evoxide_core::buffer::{Delta, End};
+use evoxide_ffi::errno;
+
+static OPS: OwnerOps = OwnerOps { changed, hold, release };
+
+/// A buffer changed: the lock is held, no section is open, the program's own callbacks have run.
+unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
+    // SAFETY: a bufferevent outlives its buffers.
+    let bev = unsafe { Bev::from_arg(owner) };
+    if buffer == bev.input() {
+        return notice::input_changed(bev);
+    }
+    if delta.added == 0 {
+        return;
+    }
+    match get!(bev, kind) {
+        Kind::Socket => {
+            socket::start_writing(bev);
+        }
+        Kind::Pair => pair::output_grew(bev),
+        Kind::Filter => filter::output_grew(bev),
+    }
+}
+
+unsafe fn hold(owner: *mut c_void) {
+    // SAFETY: as in `changed`.
+    let bev = unsafe { Bev::from_arg(owner) };
+    bev.hold();
+    bev.unlock();
+}
+
+unsafe fn release(owner: *mut c_void) {
+    // SAFETY: as in `changed`; the reference is the one that `hold` took.
+    let bev = unsafe { Bev::from_arg(owner) };
+    bev.lock();
+    bev.release();
+}
+
+/// Makes the buffers of a new bufferevent its own. `frozen`: programs may only add to the output and drain the input.
+pub(crate) fn own(bev: Bev, frozen: bool) {
+    // SAFETY: the buffers lie in the live object.
+    let (input, output) = unsafe { (evbuffer::of(bev.input()), evbuffer::of(bev.output())) };
+    let lock = get!(bev, lock);
+    input.belong_to(bev.arg(), &OPS, lock);
+    output.belong_to(bev.arg(), &OPS, lock);
+    if get!(bev, kind) == Kind::Socket {
+        output.change_flags(crate::abi::buffer::FLAG_DRAINS_TO_FD, true);
+    }
+    if frozen {
+        input.section(|m| m.freeze(End::Back));
+        output.section(|m| m.freeze(End::Front));
+    }
+}
+
+/// Ends a buffer with its bufferevent.
+pub(crate) fn end(buffer: *mut evbuffer) {
+    // SAFETY: the buffer lies in the live object, whose finalizer is the last to use it.
+    unsafe {
+        let buffer = evbuffer::of(buffer);
+        buffer.ext_lock().lock();
+        buffer.release();
+    }
+}
+
+/// Bytes in a buffer.
+#[inline]
+pub(crate) fn len(buffer: *mut evbuffer) -> usize {
+    // SAFETY: the buffer lies in a live object, whose lock is held.
+    unsafe { evbuffer::of(buffer) }.len()
+}
+
+/// What one read takes at most beyond the room that the buffer has.
+const SCRATCH: usize = 16384;
+
+/// One read into the frozen back. As `read`, with `errno`.
+#[inline]
+pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize) -> isize {
+    // SAFETY: as in `len`; a reference to the object is held while callbacks run.
+    let buffer = unsafe { evbuffer::of(buffer) };
+    let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
+    match buffer.thawed_back(read) {
+        Ok(delta) => {
+            // SAFETY: the lock and a reference are held, no section is open.
+            unsafe { buffer.notify(delta) };
+            delta.added as isize
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// One write from the frozen front. As `write`, with `errno`.
+#[inline]
+pub(crate) fn write(buffer: *mut evbuffer, fd: c_int, max: usize) -> isize {
+    // SAFETY: as in `read`.
+    let buffer = unsafe { evbuffer::of(buffer) };
+    match buffer.write_fd(fd, max) {
+        Ok(n) => {
+            // SAFETY: as in `read`.
+            let drained = unsafe { buffer.drain_frozen(n) };
+            debug_assert!(drained.is_ok());
+            n as isize
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+#[cold]
+fn failed(error: &std::io::Error) -> isize {
+    errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+    -1
+}
+
+/// Moves the first `n` bytes of an output to an input, frozen ends or not.
+pub(crate) fn transfer(from: *mut evbuffer, to: *mut evbuffer, n: usize) -> bool {
+    // SAFETY: as in `read`; both lie in objects that share a lock.
+    unsafe {
+        evbuffer::of(from)
+            .thawed_front(|_| evbuffer::of(to).thawed_back(|_| moves::evbuffer_remove_buffer(from, to, n)))
+            > 0
+    }
+}
+
+/// A filter without a function: moves everything up to the limit, if it is not negative.
+pub(crate) fn pass(from: *mut evbuffer, to: *mut evbuffer, limit: isize) -> bool {
+    let n = usize::try_from(limit).unwrap_or(usize::MAX).min(len(from));
+    // SAFETY: as in `transfer`.
+    n > 0 && unsafe { moves::evbuffer_remove_buffer(from, to, n) > 0 }
+}

@@ -1,0 +1,187 @@
+//! Connecting a bufferevent: by address, by host name, or waiting for an attempt that the caller began.
+
+use super::data::held;
+use super::{Bev, Kind, get, notice, set, socket};
+use crate::abi::bufferevent::{bufferevent, opt};
+use core::ffi::{c_char, c_int, c_void};
+use core::{ptr, slice};
+use evoxide_core::stream::{Direction, What};
+use evoxide_ffi::{cstr, errno};
+use evoxide_sys::io;
+use evoxide_sys::socket::{self as net, Addr, Flags};
+use libc::{addrinfo, sockaddr};
+use std::os::fd::IntoRawFd;
+
+/// How the call that begins an attempt ended.
+enum Begun {
+    Waiting,
+    Made,
+    Refused,
+}
+
+/// Begins to connect. -1, with `errno`, if nothing was begun; a descriptor of its own making is then closed.
+fn connect(bev: Bev, addr: Option<&Addr>) -> c_int {
+    if get!(bev, kind) != Kind::Socket {
+        return -1;
+    }
+    let given = bev.fd();
+    let fd = match (given >= 0, addr) {
+        (true, _) => given,
+        (false, None) => return -1,
+        (false, Some(addr)) => match net::stream(addr, Flags { nonblocking: true, cloexec: false }) {
+            Ok(made) => made.into_raw_fd(),
+            Err(error) => return failed(&error),
+        },
+    };
+    let begun = match addr.map_or(Ok(Begun::Waiting), |addr| begin(fd, addr)) {
+        Ok(begun) => begun,
+        Err(error) => {
+            if given < 0 {
+                // SAFETY: made above, and nobody else knows of it.
+                let _ = unsafe { io::close(fd) };
+            }
+            return failed(&error);
+        }
+    };
+    socket::attach(bev, fd, true);
+    match begun {
+        Begun::Waiting => bev.add_event(Direction::WRITE),
+        Begun::Made => {
+            notice::data(bev, Direction::WRITE, c_int::from(opt::DEFER_CALLBACKS));
+            bev.add_event(Direction::WRITE)
+        }
+        Begun::Refused => {
+            let _ = bev.machine(|m| m.read_done(evoxide_core::stream::Io::Refused));
+            // SAFETY: the event is assigned.
+            unsafe { crate::event::event_active(bev.event(Direction::WRITE), Direction::WRITE.bits().into(), 1) };
+            0
+        }
+    }
+}
+
+fn failed(error: &std::io::Error) -> c_int {
+    errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+    -1
+}
+
+fn begin(fd: c_int, addr: &Addr) -> std::io::Result<Begun> {
+    match net::connect(fd, addr) {
+        Ok(()) => Ok(Begun::Made),
+        Err(error) if net::is_connecting(&error) => Ok(Begun::Waiting),
+        Err(error) if error.raw_os_error() == Some(libc::ECONNREFUSED) => Ok(Begun::Refused),
+        Err(error) => Err(error),
+    }
+}
+
+/// Connects to an address, or waits for an attempt under way on the descriptor if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_socket_connect(
+    bufev: *mut bufferevent,
+    addr: *const sockaddr,
+    len: c_int,
+) -> c_int {
+    let addr = if addr.is_null() {
+        None
+    } else {
+        // SAFETY: the caller passes an address of that length.
+        let bytes = unsafe { slice::from_raw_parts(addr.cast::<u8>(), usize::try_from(len).unwrap_or(0)) };
+        match Addr::from_bytes(bytes) {
+            Ok(addr) => Some(addr),
+            Err(error) => return failed(&error),
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| connect(bev, addr.as_ref())) }
+}
+
+/// What a look-up found first. `Err`: its error code.
+fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c_int> {
+    let port = std::ffi::CString::new(port.to_string()).map_err(|_| libc::EAI_NONAME)?;
+    let mut list: *mut addrinfo = ptr::null_mut();
+    // SAFETY: both strings are terminated, and the hints are a value; the list is freed below.
+    unsafe {
+        let code = libc::getaddrinfo(host.as_ptr(), port.as_ptr(), hints, &raw mut list);
+        if code != 0 {
+            return Err(code);
+        }
+        let found = match list.as_ref() {
+            Some(first) => {
+                let bytes = slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize);
+                Addr::from_bytes(bytes).map_err(|_| libc::EAI_FAMILY)
+            }
+            None => Err(libc::EAI_NONAME),
+        };
+        libc::freeaddrinfo(list);
+        found
+    }
+}
+
+fn connect_by_name(bev: Bev, host: &std::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
+    let family = matches!(hints.ai_family, libc::AF_UNSPEC | libc::AF_INET | libc::AF_INET6);
+    let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
+    set!(bev, dns_error, 0);
+    match look_up(host, port, hints) {
+        Ok(addr) => {
+            if connect(bev, Some(&addr)) < 0 {
+                notice::event(bev, What::ERROR, 0);
+            }
+        }
+        Err(code) => {
+            set!(bev, dns_error, code);
+            notice::event(bev, What::ERROR, 0);
+        }
+    }
+    0
+}
+
+/// A host's name without the brackets around an IPv6 address.
+fn bare(host: &[u8]) -> Option<std::ffi::CString> {
+    let bare = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
+    std::ffi::CString::new(bare).ok()
+}
+
+/// Looks a name up, blocking until the answer is there, and connects.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
+    bufev: *mut bufferevent,
+    _dns: *mut c_void,
+    hints: *const addrinfo,
+    host: *const c_char,
+    port: c_int,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (Some(hints), Some(name)) = (hints.as_ref(), cstr::bytes(host)) else { return -1 };
+        let Some(name) = bare(name) else { return -1 };
+        // The name must not be in this frame while callbacks run.
+        let name = name.into_raw();
+        let result = held(bufev, -1, |bev| connect_by_name(bev, std::ffi::CStr::from_ptr(name), port, hints));
+        drop(std::ffi::CString::from_raw(name));
+        result
+    }
+}
+
+/// Looks a name up in a family, blocking until the answer is there, and connects.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
+    bufev: *mut bufferevent,
+    dns: *mut c_void,
+    family: c_int,
+    host: *const c_char,
+    port: c_int,
+) -> c_int {
+    // SAFETY: all-zero is a value of the hints, which are numbers and null pointers.
+    let mut hints: addrinfo = unsafe { core::mem::zeroed() };
+    hints.ai_family = family;
+    hints.ai_socktype = libc::SOCK_STREAM;
+    hints.ai_protocol = libc::IPPROTO_TCP;
+    // SAFETY: the caller's promise.
+    unsafe { bufferevent_socket_connect_hostname_hints(bufev, dns, &raw const hints, host, port) }
+}
+
+/// The error of the last look-up, as `evutil_gai_strerror` takes it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_socket_get_dns_error(bufev: *mut bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { held(bufev, -1, |bev| get!(bev, dns_error)) }
+}

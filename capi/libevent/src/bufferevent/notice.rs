@@ -1,0 +1,200 @@
+//! Telling the user: data and event callbacks, at once or deferred; the high mark; timers of kinds without a descriptor.
+
+use super::{Bev, Kind, buf, filter, flag, get, set};
+use crate::abi::bufferevent::{TRIG_IGNORE_WATERMARKS, opt};
+use crate::abi::event::event_callback;
+
+use crate::deferred;
+use core::ffi::{c_int, c_short, c_void};
+use evoxide_core::stream::{Direction, Hold, What};
+use evoxide_ffi::{errno, mm};
+
+fn is_deferred(bev: Bev, options: c_int) -> bool {
+    (get!(bev, options) | options as u8) & opt::DEFER_CALLBACKS != 0
+}
+
+/// Tells of data, where the low marks allow it or `options` say not to ask. A reference is held.
+#[inline]
+pub(crate) fn data(bev: Bev, directions: Direction, options: c_int) {
+    let ignore = options & TRIG_IGNORE_WATERMARKS != 0;
+    if directions.contains(Direction::READ)
+        && get!(bev, public.readcb).is_some()
+        && (ignore || buf::len(bev.input()) >= get!(bev, public.wm_read.low))
+    {
+        if is_deferred(bev, options) {
+            schedule(bev, |b| set!(b, pending, get!(b, pending) | Direction::READ));
+        } else {
+            call_read(bev);
+        }
+    }
+    if directions.contains(Direction::WRITE)
+        && get!(bev, public.writecb).is_some()
+        && (ignore || buf::len(bev.output()) <= get!(bev, public.wm_write.low))
+    {
+        if is_deferred(bev, options) {
+            schedule(bev, |b| set!(b, pending, get!(b, pending) | Direction::WRITE));
+        } else {
+            call_write(bev);
+        }
+    }
+}
+
+/// Tells of an event. A reference is held; `errno` is what the callback sees.
+pub(crate) fn event(bev: Bev, what: What, options: c_int) {
+    if get!(bev, public.errorcb).is_none() {
+        return;
+    }
+    if is_deferred(bev, options) {
+        let error = errno::get();
+        schedule(bev, |b| {
+            set!(b, pending_event, get!(b, pending_event) | what);
+            set!(b, pending_errno, error);
+        });
+    } else {
+        call_event(bev, what);
+    }
+}
+
+fn call_read(bev: Bev) {
+    if let Some(function) = get!(bev, public.readcb) {
+        // SAFETY: the user's callback with the user's argument, outside every section, a reference held.
+        unsafe { function(bev.public(), get!(bev, public.cbarg)) };
+        still_full(bev);
+    }
+}
+
+fn call_write(bev: Bev) {
+    if let Some(function) = get!(bev, public.writecb) {
+        // SAFETY: as in `call_read`.
+        unsafe { function(bev.public(), get!(bev, public.cbarg)) };
+    }
+}
+
+fn call_event(bev: Bev, what: What) {
+    if let Some(function) = get!(bev, public.errorcb) {
+        // SAFETY: as in `call_read`.
+        unsafe { function(bev.public(), c_short::from(what.bits()), get!(bev, public.cbarg)) };
+    }
+}
+
+/// A reader that left its input full is called again, or nothing would ever move.
+#[inline]
+fn still_full(bev: Bev) {
+    let high = get!(bev, public.wm_read.high);
+    if high != 0
+        && get!(bev, public.enabled) & c_short::from(Direction::READ.bits()) != 0
+        && buf::len(bev.input()) >= high
+    {
+        data(bev, Direction::READ, c_int::from(opt::DEFER_CALLBACKS));
+    }
+}
+
+/// Notes something for the deferred callback and has it run. Without memory the notice is made at once rather than lost.
+fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
+    note(bev);
+    if bev.is(flag::SCHEDULED) {
+        return;
+    }
+    let mut cb: *mut event_callback = get!(bev, deferred);
+    if cb.is_null() {
+        let mut fresh = event_callback::empty(crate::abi::event::closure::SELF);
+        let priority = get!(bev, public.ev_read.ev_evcallback.evcb_pri);
+        deferred::init(&mut fresh, priority, run_deferred, bev.arg());
+        match mm::alloc(fresh) {
+            Some(made) => cb = made.as_ptr(),
+            None => return run_pending(bev),
+        }
+        set!(bev, deferred, cb);
+    }
+    let Some(base) = bev.base() else { return run_pending(bev) };
+    // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
+    if unsafe { base.schedule_deferred(cb) } {
+        bev.mark(flag::SCHEDULED, true);
+        set!(bev, refs, get!(bev, refs) + 1);
+    }
+}
+
+/// Runs deferred callbacks, from the loop. Gives back the reference that scheduling took.
+unsafe extern "C-unwind" fn run_deferred(_cb: *mut event_callback, arg: *mut c_void) {
+    // SAFETY: scheduling took a reference.
+    let bev = unsafe { Bev::from_arg(arg) };
+    bev.lock();
+    bev.mark(flag::SCHEDULED, false);
+    run_pending(bev);
+    bev.release();
+}
+
+fn run_pending(bev: Bev) {
+    let unlocked = get!(bev, options) & opt::UNLOCK_CALLBACKS != 0;
+    let around = |call: &dyn Fn()| {
+        if unlocked {
+            bev.unlock();
+        }
+        call();
+        if unlocked {
+            bev.lock();
+        }
+    };
+    if get!(bev, pending_event).contains(What::CONNECTED) && get!(bev, public.errorcb).is_some() {
+        set!(bev, pending_event, get!(bev, pending_event) - What::CONNECTED);
+        around(&|| call_event(bev, What::CONNECTED));
+    }
+    let pending: Direction = get!(bev, pending);
+    if pending.contains(Direction::READ) && get!(bev, public.readcb).is_some() {
+        set!(bev, pending, get!(bev, pending) - Direction::READ);
+        around(&|| call_read(bev));
+    }
+    if get!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
+        set!(bev, pending, get!(bev, pending) - Direction::WRITE);
+        around(&|| call_write(bev));
+    }
+    let what: What = get!(bev, pending_event);
+    if !what.is_empty() && get!(bev, public.errorcb).is_some() {
+        let error = get!(bev, pending_errno);
+        set!(bev, pending_event, What::empty());
+        set!(bev, pending_errno, 0);
+        errno::set(error);
+        around(&|| call_event(bev, what));
+    }
+}
+
+/// The input buffer changed.
+#[inline]
+pub(crate) fn input_changed(bev: Bev) {
+    if get!(bev, kind) == Kind::Filter {
+        filter::input_changed(bev);
+    }
+    if get!(bev, public.wm_read.high) != 0 {
+        check_mark(bev);
+    }
+}
+
+/// Holds or resumes reading as the high mark says.
+pub(crate) fn check_mark(bev: Bev) {
+    let marks = bev.marks(Direction::READ);
+    let held = bev.machine(|m| m.held(Direction::READ)).contains(Hold::MARK);
+    match (marks.is_full(buf::len(bev.input())), held) {
+        (true, false) => bev.suspend(Direction::READ, Hold::MARK),
+        (false, true) => bev.resume(Direction::READ, Hold::MARK),
+        _ => {}
+    }
+}
+
+/// The read timeout of a kind without a descriptor.
+pub(crate) unsafe extern "C-unwind" fn read_timer(_fd: c_int, _what: c_short, arg: *mut c_void) {
+    // SAFETY: the event lies in the object, which lives while it is pending.
+    timed_out(unsafe { Bev::from_arg(arg) }, Direction::READ);
+}
+
+/// The write timeout of a kind without a descriptor.
+pub(crate) unsafe extern "C-unwind" fn write_timer(_fd: c_int, _what: c_short, arg: *mut c_void) {
+    // SAFETY: as in `read_timer`.
+    timed_out(unsafe { Bev::from_arg(arg) }, Direction::WRITE);
+}
+
+fn timed_out(bev: Bev, direction: Direction) {
+    bev.hold();
+    let outcome = bev.machine(|m| m.timed_out(direction));
+    bev.conclude(outcome, 0);
+    bev.release();
+}

@@ -1,0 +1,696 @@
+//! Rate limits of streams and groups: the buckets are machines, the timers and members are kept here.
+//!
+//! Lock order: stream, then group, then base. A group that pauses or resumes its members therefore only *tries* their locks; what
+//! it could not reach finds out by itself before its next read or write, and is resumed by the group's next tick.
+
+use super::{Bev, get, set};
+use crate::abi::bufferevent::bufferevent;
+use crate::abi::event::{ev, event};
+use crate::base::event_base;
+use crate::event as events;
+use crate::pending::Blocking;
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::{c_int, c_short, c_void};
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+use evoxide_core::rate::{Bucket, Group, MAX, Rate, Turn};
+use evoxide_core::stream::{Direction, Hold};
+use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
+use evoxide_ffi::mm;
+use libc::timeval;
+
+/// `struct ev_token_bucket_cfg`.
+pub struct ev_token_bucket_cfg {
+    rate: Rate,
+    tick: timeval,
+}
+
+/// What only limited bufferevents have.
+pub(crate) struct Limits {
+    cfg: *const ev_token_bucket_cfg,
+    bucket: Bucket,
+    group: *mut bufferevent_rate_limit_group,
+    /// Refills the bucket while a direction is held for it. Assigned with the first limit.
+    refill: MaybeUninit<event>,
+}
+
+/// `struct bufferevent_rate_limit_group`.
+pub struct bufferevent_rate_limit_group {
+    machine: UnsafeCell<Group>,
+    members: UnsafeCell<Vec<Bev>>,
+    lock: ExtLock,
+    /// Where the next round of resuming begins: nobody is always last.
+    turn: Cell<usize>,
+    /// Directions in which a member could not be reached.
+    missed: Cell<Direction>,
+    tick: Cell<timeval>,
+    refill: UnsafeCell<MaybeUninit<event>>,
+}
+
+fn now_ms(base: Option<&event_base>) -> u64 {
+    base.map_or(0, |b| b.section(|core| core.now())) / 1_000_000
+}
+
+fn limits(bev: Bev) -> Option<NonNull<Limits>> {
+    NonNull::new(get!(bev, limits))
+}
+
+fn limits_or_new(bev: Bev) -> Option<NonNull<Limits>> {
+    if let Some(limits) = limits(bev) {
+        return Some(limits);
+    }
+    let none = Rate::new((1, 1), (1, 1), 1)?;
+    let limits = mm::alloc(Limits {
+        cfg: ptr::null(),
+        bucket: Bucket::new(&none, 0),
+        group: ptr::null_mut(),
+        refill: MaybeUninit::zeroed(),
+    })?;
+    set!(bev, limits, limits.as_ptr());
+    Some(limits)
+}
+
+/// Reads or writes a word of a stream's limits.
+macro_rules! of {
+    ($limits:expr, $field:ident) => {
+        // SAFETY: limits live until their bufferevent is finalized, and the stream's lock is held.
+        unsafe { (*$limits.as_ptr()).$field }
+    };
+    ($limits:expr, $field:ident = $value:expr) => {{
+        let value = $value;
+        // SAFETY: as above.
+        unsafe { (*$limits.as_ptr()).$field = value }
+    }};
+}
+
+/// The configured limit of a stream.
+fn rate_of(limits: NonNull<Limits>) -> Option<(Rate, timeval)> {
+    // SAFETY: a configuration outlives its use by streams: that is its user's duty.
+    unsafe { of!(limits, cfg).as_ref() }.map(|cfg| (cfg.rate, cfg.tick))
+}
+
+fn refill_event(limits: NonNull<Limits>) -> *mut event {
+    // SAFETY: the limits live; only the address is taken.
+    unsafe { (&raw mut (*limits.as_ptr()).refill).cast() }
+}
+
+/// Gives the bucket what the time since its last refill allows.
+fn update(bev: Bev, limits: NonNull<Limits>, rate: &Rate) {
+    let tick = rate.tick_at(now_ms(bev.base()));
+    let mut bucket = of!(limits, bucket);
+    bucket.refill(rate, tick);
+    of!(limits, bucket = bucket);
+}
+
+/// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
+#[inline]
+pub(crate) fn allowance(bev: Bev, direction: Direction) -> usize {
+    let max = bev.machine(|m| m.max_single(direction));
+    if get!(bev, limits).is_null() { max } else { limited_allowance(bev, direction, max) }
+}
+
+#[cold]
+fn limited_allowance(bev: Bev, direction: Direction, mut max: usize) -> usize {
+    let Some(limits) = limits(bev) else { return max };
+    if let Some((rate, _)) = rate_of(limits) {
+        update(bev, limits, &rate);
+        max = max.min(of!(limits, bucket).level(direction).max(0) as usize);
+    }
+    // SAFETY: a group outlives its members.
+    if let Some(group) = unsafe { of!(limits, group).as_ref() } {
+        match group.with(|machine, members| machine.allowance(direction, members.len())) {
+            Some(share) => max = max.min(share),
+            None => {
+                bev.suspend(direction, Hold::GROUP);
+                max = 0;
+            }
+        }
+    }
+    max
+}
+
+/// Books what was moved.
+#[inline]
+pub(crate) fn spend(bev: Bev, direction: Direction, amount: usize) {
+    if !get!(bev, limits).is_null() {
+        spend_limited(bev, direction, amount);
+    }
+}
+
+#[cold]
+fn spend_limited(bev: Bev, direction: Direction, amount: usize) {
+    let Some(limits) = limits(bev) else { return };
+    if rate_of(limits).is_some() {
+        take(bev, limits, direction, amount.min(MAX) as isize);
+    }
+    let group: *mut bufferevent_rate_limit_group = of!(limits, group);
+    // SAFETY: a group outlives its members.
+    if let Some(g) = unsafe { group.as_ref() } {
+        let turn = g.with(|machine, _| machine.spend(direction, amount));
+        carry_out(group, direction, turn);
+    }
+}
+
+/// Takes out of a stream's bucket and holds or resumes it where that crosses zero.
+fn take(bev: Bev, limits: NonNull<Limits>, direction: Direction, amount: isize) {
+    let Some((_, tick)) = rate_of(limits) else { return };
+    let mut bucket = of!(limits, bucket);
+    let turn = bucket.take(direction, amount);
+    of!(limits, bucket = bucket);
+    match turn {
+        Turn::Same => {}
+        Turn::Pause => {
+            bev.suspend(direction, Hold::RATE);
+            add_timer(bev, refill_event(limits), &tick);
+        }
+        Turn::Resume => {
+            bev.resume(direction, Hold::RATE);
+            if !is_held(bev) {
+                del_timer(bev, refill_event(limits));
+            }
+        }
+    }
+}
+
+fn is_held(bev: Bev) -> bool {
+    bev.machine(|m| (m.held(Direction::READ) | m.held(Direction::WRITE)).contains(Hold::RATE))
+}
+
+fn add_timer(bev: Bev, timer: *mut event, tick: &timeval) {
+    if let Some(base) = bev.base() {
+        // SAFETY: the timer is assigned and lives as long as the limits.
+        let _ = unsafe { base.add(timer, Some(tick)) };
+    }
+}
+
+fn del_timer(bev: Bev, timer: *mut event) {
+    if let Some(base) = bev.base() {
+        // SAFETY: as in `add_timer`.
+        unsafe { base.del(timer, Blocking::Never) };
+    }
+}
+
+/// A tick passed on a held stream.
+unsafe extern "C-unwind" fn on_refill(_fd: c_int, _what: c_short, arg: *mut c_void) {
+    // SAFETY: the timer ends with the bufferevent.
+    let bev = unsafe { Bev::from_arg(arg) };
+    bev.hold();
+    if let Some(limits) = limits(bev)
+        && let Some((rate, tick)) = rate_of(limits)
+    {
+        update(bev, limits, &rate);
+        for direction in [Direction::READ, Direction::WRITE] {
+            if bev.machine(|m| m.held(direction)).contains(Hold::RATE) && of!(limits, bucket).level(direction) > 0 {
+                bev.resume(direction, Hold::RATE);
+            }
+        }
+        if is_held(bev) {
+            add_timer(bev, refill_event(limits), &tick);
+        }
+    }
+    bev.release();
+}
+
+/// `bufferevent_set_rate_limit`.
+fn set_limit(bev: Bev, cfg: *const ev_token_bucket_cfg) -> c_int {
+    // SAFETY: null, or alive: the caller's promise.
+    let Some(config) = (unsafe { cfg.as_ref() }) else {
+        if let Some(limits) = limits(bev)
+            && !of!(limits, cfg).is_null()
+        {
+            of!(limits, cfg = ptr::null());
+            del_timer(bev, refill_event(limits));
+            bev.resume(Direction::READ, Hold::RATE);
+            bev.resume(Direction::WRITE, Hold::RATE);
+        }
+        return 0;
+    };
+    let Some(limits) = limits_or_new(bev) else { return -1 };
+    if of!(limits, cfg) == cfg {
+        return 0;
+    }
+    let mut bucket = of!(limits, bucket);
+    if of!(limits, cfg).is_null() {
+        bucket = Bucket::new(&config.rate, config.rate.tick_at(now_ms(bev.base())));
+        // SAFETY: the event lies in the limits and is not pending: there was no limit.
+        unsafe {
+            events::assign(
+                refill_event(limits),
+                get!(bev, public.ev_read.ev_base),
+                -1,
+                ev::FINALIZE,
+                Some(on_refill),
+                bev.arg(),
+            );
+        }
+    } else {
+        del_timer(bev, refill_event(limits));
+        bucket.clip(&config.rate);
+        bucket.restart(config.rate.tick_at(now_ms(bev.base())));
+    }
+    of!(limits, cfg = cfg);
+    of!(limits, bucket = bucket);
+    let mut held = false;
+    for direction in [Direction::READ, Direction::WRITE] {
+        if bucket.level(direction) > 0 {
+            bev.resume(direction, Hold::RATE);
+        } else {
+            bev.suspend(direction, Hold::RATE);
+            held = true;
+        }
+    }
+    if held {
+        add_timer(bev, refill_event(limits), &config.tick);
+    }
+    0
+}
+
+impl bufferevent_rate_limit_group {
+    fn timer(&self) -> *mut event {
+        self.refill.get().cast()
+    }
+
+    /// The base of its timer.
+    fn base(&self) -> Option<&'static event_base> {
+        // SAFETY: the timer was assigned when the group was made; a base outlives the groups on it.
+        unsafe { (*self.timer()).ev_base.as_ref() }
+    }
+
+    /// Runs `f` on the machine and the members, under the group's lock.
+    fn with<R>(&self, f: impl FnOnce(&mut Group, &mut Vec<Bev>) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: under the lock, and no closure given here calls out or opens the group again.
+        let result = f(unsafe { &mut *self.machine.get() }, unsafe { &mut *self.members.get() });
+        self.lock.unlock();
+        result
+    }
+}
+
+/// Pauses or resumes every member that can be reached.
+fn carry_out(group: *mut bufferevent_rate_limit_group, direction: Direction, turn: Turn) {
+    if turn == Turn::Same {
+        return;
+    }
+    // SAFETY: a group outlives its members and is freed only without any.
+    let g = unsafe { &*group };
+    g.lock.lock();
+    let count = g.with(|_, members| members.len());
+    let first = g.turn.get().wrapping_add(1);
+    g.turn.set(first);
+    g.missed.set(g.missed.get() - direction);
+    for i in 0..count {
+        // A member may leave while another one resumes, so each is looked up anew.
+        let Some(bev) = g.with(|_, members| {
+            let n = members.len();
+            (n > 0).then(|| members[(first.wrapping_add(i)) % n])
+        }) else {
+            break;
+        };
+        if !get!(bev, lock).try_lock() {
+            g.missed.set(g.missed.get() | direction);
+            continue;
+        }
+        if turn == Turn::Pause {
+            bev.suspend(direction, Hold::GROUP);
+        } else {
+            bev.resume(direction, Hold::GROUP);
+        }
+        bev.unlock();
+    }
+    g.lock.unlock();
+}
+
+/// A tick passed for a group.
+unsafe extern "C-unwind" fn on_group_tick(_fd: c_int, _what: c_short, arg: *mut c_void) {
+    let group = arg.cast::<bufferevent_rate_limit_group>();
+    // SAFETY: the timer ends with the group.
+    let g = unsafe { &*group };
+    let now = now_ms(g.base());
+    let (read, write) = g.with(|machine, _| {
+        let tick = machine.rate().tick_at(now);
+        machine.tick(tick)
+    });
+    for (direction, mut turn) in [(Direction::READ, read), (Direction::WRITE, write)] {
+        let missed = g.missed.get().contains(direction) && !g.with(|machine, _| machine.is_paused(direction));
+        if turn == Turn::Same && missed {
+            turn = Turn::Resume;
+        }
+        carry_out(group, direction, turn);
+    }
+}
+
+fn leave_group(bev: Bev) {
+    let Some(limits) = limits(bev) else { return };
+    // SAFETY: a group outlives its members.
+    if let Some(group) = unsafe { of!(limits, group).as_ref() } {
+        of!(limits, group = ptr::null_mut());
+        group.with(|_, members| members.retain(|member| *member != bev));
+    }
+}
+
+/// Ends the limits of a bufferevent.
+pub(crate) fn finish(bev: Bev) {
+    let Some(limits) = limits(bev) else { return };
+    leave_group(bev);
+    if !of!(limits, cfg).is_null() {
+        del_timer(bev, refill_event(limits));
+    }
+    set!(bev, limits, ptr::null_mut());
+    // SAFETY: made by `mm::alloc`, and forgotten just now.
+    unsafe { mm::free_value(limits) };
+}
+
+/// Makes a limit: bytes per tick on average and at most, for reading and writing. NULL where it makes no sense.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_token_bucket_cfg_new(
+    read_rate: usize,
+    read_burst: usize,
+    write_rate: usize,
+    write_burst: usize,
+    tick: *const timeval,
+) -> *mut ev_token_bucket_cfg {
+    // SAFETY: null or a value, by contract.
+    let tick = unsafe { tick.as_ref() }.copied().unwrap_or(timeval { tv_sec: 1, tv_usec: 0 });
+    let ms = (tick.tv_sec.max(0) as u64).saturating_mul(1000).saturating_add(tick.tv_usec.max(0) as u64 / 1000);
+    Rate::new((read_rate, read_burst), (write_rate, write_burst), ms)
+        .and_then(|rate| mm::alloc(ev_token_bucket_cfg { rate, tick }))
+        .map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+/// Frees a limit that no bufferevent uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ev_token_bucket_cfg_free(cfg: *mut ev_token_bucket_cfg) {
+    // SAFETY: null, or made by `ev_token_bucket_cfg_new`.
+    unsafe { mm::free(cfg.cast()) };
+}
+
+/// Runs `f` on the bufferevent that C names, locked; `missing` if it names none.
+///
+/// # Safety
+/// `bufev` is null or a live bufferevent.
+unsafe fn locked<R>(bufev: *const bufferevent, missing: R, f: impl FnOnce(Bev) -> R) -> R {
+    // SAFETY: the caller's promise.
+    let Some(bev) = (unsafe { Bev::of(bufev.cast_mut()) }) else { return missing };
+    bev.lock();
+    let result = f(bev);
+    bev.unlock();
+    result
+}
+
+/// Sets or ends the limit of one bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_set_rate_limit(
+    bufev: *mut bufferevent,
+    cfg: *mut ev_token_bucket_cfg,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, -1, |bev| set_limit(bev, cfg)) }
+}
+
+/// The limit of one bufferevent, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_token_bucket_cfg(
+    bufev: *const bufferevent,
+) -> *const ev_token_bucket_cfg {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, ptr::null(), |bev| limits(bev).map_or(ptr::null(), |l| of!(l, cfg))) }
+}
+
+fn level(bev: Bev, direction: Direction) -> isize {
+    let Some(limits) = limits(bev) else { return isize::MAX };
+    let Some((rate, _)) = rate_of(limits) else { return isize::MAX };
+    update(bev, limits, &rate);
+    of!(limits, bucket).level(direction)
+}
+
+/// What is left of the read limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_read_limit(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, isize::MAX, |bev| level(bev, Direction::READ)) }
+}
+
+/// What is left of the write limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_write_limit(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, isize::MAX, |bev| level(bev, Direction::WRITE)) }
+}
+
+/// How much the next read may take.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_max_to_read(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::READ) as isize) }
+}
+
+/// How much the next write may take.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_max_to_write(bufev: *mut bufferevent) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::WRITE) as isize) }
+}
+
+fn decrement(bev: Bev, direction: Direction, amount: isize) -> c_int {
+    let Some(limits) = limits(bev) else { return -1 };
+    let Some((rate, _)) = rate_of(limits) else { return -1 };
+    update(bev, limits, &rate);
+    take(bev, limits, direction, amount);
+    0
+}
+
+/// Takes out of the read bucket by hand; below zero puts in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_decrement_read_limit(bufev: *mut bufferevent, amount: isize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, -1, |bev| decrement(bev, Direction::READ, amount)) }
+}
+
+/// Takes out of the write bucket by hand; below zero puts in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_decrement_write_limit(bufev: *mut bufferevent, amount: isize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { locked(bufev, -1, |bev| decrement(bev, Direction::WRITE, amount)) }
+}
+
+/// Makes a group whose members share a limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
+    base: *mut event_base,
+    cfg: *const ev_token_bucket_cfg,
+) -> *mut bufferevent_rate_limit_group {
+    // SAFETY: null or alive, by contract.
+    let (Some(config), b) = (unsafe { (cfg.as_ref(), base.as_ref()) }) else { return ptr::null_mut() };
+    let Some(lock) = ExtLock::try_new(LOCKTYPE_RECURSIVE) else { return ptr::null_mut() };
+    let machine = Group::new(config.rate, config.rate.tick_at(now_ms(b)));
+    let group = mm::alloc(bufferevent_rate_limit_group {
+        machine: UnsafeCell::new(machine),
+        members: UnsafeCell::new(Vec::new()),
+        lock,
+        turn: Cell::new(0),
+        missed: Cell::new(Direction::empty()),
+        tick: Cell::new(config.tick),
+        refill: UnsafeCell::new(MaybeUninit::zeroed()),
+    });
+    let Some(group) = group else { return ptr::null_mut() };
+    let group = group.as_ptr();
+    // SAFETY: the timer lies in the group, which lives until it is freed, and its timer with it.
+    unsafe {
+        let timer = (*group).timer();
+        events::assign(timer, base, -1, ev::PERSIST | ev::FINALIZE, Some(on_group_tick), group.cast());
+        if let Some(b) = b {
+            let _ = b.add(timer, Some(&config.tick));
+        }
+    }
+    group
+}
+
+/// Changes the limit of a group.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_cfg(
+    group: *mut bufferevent_rate_limit_group,
+    cfg: *const ev_token_bucket_cfg,
+) -> c_int {
+    // SAFETY: both are null or alive, by contract.
+    let (Some(g), Some(config)) = (unsafe { (group.as_ref(), cfg.as_ref()) }) else { return -1 };
+    let tick = config.rate.tick_at(now_ms(g.base()));
+    g.with(|machine, _| machine.set_rate(config.rate, tick));
+    let old = g.tick.replace(config.tick);
+    if (old.tv_sec, old.tv_usec) != (config.tick.tv_sec, config.tick.tv_usec)
+        && let Some(base) = g.base()
+    {
+        // SAFETY: the group lives; its timer is assigned.
+        let _ = unsafe { base.add(g.timer(), Some(&config.tick)) };
+    }
+    0
+}
+
+/// Sets what one member is given at least.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_min_share(
+    group: *mut bufferevent_rate_limit_group,
+    share: usize,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let Some(g) = (unsafe { group.as_ref() }) else { return -1 };
+    if g.with(|machine, _| machine.set_min_share(share)) { 0 } else { -1 }
+}
+
+/// Frees a group without members.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_free(group: *mut bufferevent_rate_limit_group) {
+    let Some(owned) = NonNull::new(group) else { return };
+    // SAFETY: the caller promises that the group lives and that nobody uses it any more.
+    unsafe {
+        let timer = (*group).timer();
+        if let Some(base) = (*group).base() {
+            base.del(timer, Blocking::Never);
+        }
+        crate::debug::teardown(timer);
+        // Members that are left contrary to the contract must not find freed memory.
+        let members = (*group).with(|_, members| core::mem::take(members));
+        for bev in members {
+            if let Some(limits) = limits(bev) {
+                of!(limits, group = ptr::null_mut());
+            }
+        }
+        (*group).lock.free(LOCKTYPE_RECURSIVE);
+        mm::free_value(owned);
+    }
+}
+
+/// Puts a bufferevent into a group, or takes it out of its group for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_add_to_rate_limit_group(
+    bufev: *mut bufferevent,
+    group: *mut bufferevent_rate_limit_group,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        locked(bufev, -1, |bev| match group.as_ref() {
+            Some(g) => join(bev, group, g),
+            None => leave(bev),
+        })
+    }
+}
+
+fn join(bev: Bev, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate_limit_group) -> c_int {
+    let Some(limits) = limits_or_new(bev) else { return -1 };
+    if of!(limits, group) == group {
+        return 0;
+    }
+    if !of!(limits, group).is_null() {
+        leave(bev);
+    }
+    let joined = g.with(|_, members| {
+        members.try_reserve(1).is_ok() && {
+            members.push(bev);
+            true
+        }
+    });
+    if !joined {
+        return -1;
+    }
+    of!(limits, group = group);
+    for direction in [Direction::READ, Direction::WRITE] {
+        if g.with(|machine, _| machine.is_paused(direction)) {
+            bev.suspend(direction, Hold::GROUP);
+        }
+    }
+    0
+}
+
+fn leave(bev: Bev) -> c_int {
+    leave_group(bev);
+    bev.resume(Direction::READ, Hold::GROUP);
+    bev.resume(Direction::WRITE, Hold::GROUP);
+    0
+}
+
+/// Takes a bufferevent out of its group.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_remove_from_rate_limit_group(bufev: *mut bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        locked(bufev, -1, |bev| if limits(bev).is_some_and(|l| !of!(l, group).is_null()) { leave(bev) } else { 0 })
+    }
+}
+
+/// What is left in a group's read bucket.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_get_read_limit(
+    group: *mut bufferevent_rate_limit_group,
+) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { group.as_ref() }.map_or(0, |g| g.with(|machine, _| machine.level(Direction::READ)))
+}
+
+/// What is left in a group's write bucket.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_get_write_limit(
+    group: *mut bufferevent_rate_limit_group,
+) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { group.as_ref() }.map_or(0, |g| g.with(|machine, _| machine.level(Direction::WRITE)))
+}
+
+/// Takes out of (or, below zero, puts into) a group's bucket by hand.
+///
+/// # Safety
+/// `group` is null or lives.
+unsafe fn group_take(group: *mut bufferevent_rate_limit_group, direction: Direction, amount: isize) -> c_int {
+    // SAFETY: the caller's promise.
+    let Some(g) = (unsafe { group.as_ref() }) else { return -1 };
+    let turn = g.with(|machine, _| machine.take(direction, amount));
+    carry_out(group, direction, turn);
+    0
+}
+
+/// Takes out of a group's read bucket by hand; below zero puts in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_decrement_read(
+    group: *mut bufferevent_rate_limit_group,
+    amount: isize,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { group_take(group, Direction::READ, amount) }
+}
+
+/// Takes out of a group's write bucket by hand; below zero puts in.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_decrement_write(
+    group: *mut bufferevent_rate_limit_group,
+    amount: isize,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { group_take(group, Direction::WRITE, amount) }
+}
+
+/// Everything that a group's members ever read and wrote.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bufferevent_rate_limit_group_get_totals(
+    group: *mut bufferevent_rate_limit_group,
+    read: *mut u64,
+    written: *mut u64,
+) {
+    // SAFETY: the caller's promise; results that are not wanted are null.
+    unsafe {
+        let Some(g) = group.as_ref() else { return };
+        let totals = g.with(|machine, _| machine.totals());
+        if let Some(read) = read.as_mut() {
+            *read = totals.0;
+        }
+        if let Some(written) = written.as_mut() {
+            *written = totals.1;
+        }
+    }
+}
+
+/// Starts a group's totals anew.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bufferevent_rate_limit_group_reset_totals(group: *mut bufferevent_rate_limit_group) {
+    // SAFETY: the caller's promise.
+    if let Some(g) = unsafe { group.as_ref() } {
+        g.with(|machine, _| machine.reset_totals());
+    }
+}

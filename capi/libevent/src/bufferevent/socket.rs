@@ -1,0 +1,267 @@
+//! Bufferevents on descriptors: readiness in, at most one `readv` or `writev` each, notices out.
+//!
+//! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
+//! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
+
+use super::{Bev, buf, flag, get, notice, rate, set};
+use crate::abi::bufferevent::opt;
+use crate::abi::event::{ev, event, event_callback};
+use crate::base::{Cb, Core, event_base};
+use core::ffi::{c_int, c_short, c_void};
+use evoxide_core::interest::Ready;
+use evoxide_core::reactor::Kind as SlotKind;
+use evoxide_core::stream::{Attempt, Direction, Io, Start, State, Step};
+use evoxide_ffi::errno;
+use evoxide_sys::{io, socket};
+
+/// Interest begins in these directions.
+pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
+    let mut result = 0;
+    if directions.contains(Direction::READ) {
+        result = bev.add_event(Direction::READ);
+    }
+    if directions.contains(Direction::WRITE) {
+        if bev.is(flag::TRY) {
+            return result;
+        }
+        // With nothing to write, somebody may wait to hear that the descriptor is writable.
+        let asked = buf::len(bev.output()) == 0 && wants_to_hear(bev);
+        let again =
+            if asked || bev.waits(Direction::WRITE) { bev.add_event(Direction::WRITE) } else { start_writing(bev) };
+        result = result.min(again);
+    }
+    result
+}
+
+/// Whether it matters that the descriptor is writable although there is nothing to write.
+fn wants_to_hear(bev: Bev) -> bool {
+    get!(bev, public.writecb).is_some() || bev.timeout(Direction::WRITE).is_some()
+}
+
+/// Whether the descriptor is one on which a write may be tried: it never blocks. Asked once for each descriptor.
+#[inline]
+fn never_blocks(bev: Bev) -> bool {
+    if !bev.is(flag::BLOCKING_KNOWN) {
+        bev.mark(flag::BLOCKING_KNOWN, true);
+        let fd = bev.fd();
+        let saved = errno::get();
+        bev.mark(flag::NONBLOCKING, fd >= 0 && io::is_nonblocking(fd).unwrap_or(false));
+        errno::set(saved);
+    }
+    bev.is(flag::NONBLOCKING)
+}
+
+/// Gets output moving.
+#[inline]
+pub(crate) fn start_writing(bev: Bev) -> c_int {
+    let waiting = bev.waits(Direction::WRITE);
+    let direct = !waiting && never_blocks(bev);
+    match bev.machine(|m| m.output_grew(waiting, direct)) {
+        Start::No => 0,
+        Start::Try => {
+            queue_try(bev);
+            0
+        }
+        Start::Arm => bev.add_event(Direction::WRITE),
+    }
+}
+
+#[inline]
+fn queue_try(bev: Bev) {
+    let Some(base) = bev.base() else { return };
+    let later = bev.is(flag::WRITING);
+    // SAFETY: the event is assigned as long as the object lives.
+    if unsafe { base.try_soon(bev.event(Direction::WRITE), later) } {
+        bev.mark(flag::TRY, true);
+    } else {
+        bev.add_event(Direction::WRITE);
+    }
+}
+
+impl Core {
+    /// Makes an idle event active as if it were writable, for one call; the kernel is not asked.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base that is neither pending nor active.
+    #[inline]
+    unsafe fn activate_unasked(&mut self, e: *mut event, later: bool) -> bool {
+        if self.reactor.try_reserve().is_err() {
+            return false;
+        }
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise.
+        let key = unsafe {
+            let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
+            Self::mark(cb, key);
+            key
+        };
+        if later {
+            self.reactor.activate_later(key, Ready::WRITE);
+        } else {
+            self.reactor.activate(key, Ready::WRITE, 1);
+        }
+        true
+    }
+}
+
+impl event_base {
+    /// Has a write tried when the running batch ends, or in the next turn. `false`: no memory.
+    ///
+    /// # Safety
+    /// As for [`Core::activate_unasked`].
+    #[inline]
+    unsafe fn try_soon(&self, e: *mut event, later: bool) -> bool {
+        // SAFETY: the caller's promise.
+        let queued = self.section(|core| unsafe { core.activate_unasked(e, later) });
+        self.wake_if_waiting();
+        queued
+    }
+}
+
+/// What a failed read or write means.
+#[inline]
+fn io_of(moved: isize) -> Io {
+    match moved {
+        0 => Io::Eof,
+        n if n > 0 => Io::Moved(n as usize),
+        _ => match errno::get() {
+            libc::EAGAIN | libc::EINTR => Io::Retry,
+            libc::ECONNREFUSED => Io::Refused,
+            _ => Io::Failed,
+        },
+    }
+}
+
+/// The read event.
+pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) {
+    // SAFETY: the event lies in the object, which lives while it is pending.
+    let bev = unsafe { Bev::from_arg(arg) };
+    bev.hold();
+    if what == ev::TIMEOUT {
+        let outcome = bev.machine(|m| m.timed_out(Direction::READ));
+        bev.conclude(outcome, 0);
+    } else {
+        read(bev, fd);
+    }
+    bev.release();
+}
+
+#[inline]
+fn read(bev: Bev, fd: c_int) {
+    let allowance = rate::allowance(bev, Direction::READ);
+    let marks = bev.marks(Direction::READ);
+    let len = buf::len(bev.input());
+    match bev.machine(|m| m.readable(len, marks, allowance)) {
+        Step::Full => bev.del_event(Direction::READ),
+        Step::Read { max } => {
+            let result = io_of(buf::read(bev.input(), fd, max));
+            let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
+            if let Io::Moved(n) = result {
+                rate::spend(bev, Direction::READ, n);
+            }
+            let outcome = bev.machine(|m| m.read_done(result));
+            if outcome.readable {
+                notice::data(bev, Direction::READ, 0);
+            } else if !outcome.event.is_empty() {
+                bev.conclude(outcome, error);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The write event: the descriptor is writable, a write is to be tried, or the timeout passed.
+pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void) {
+    // SAFETY: the event lies in the object, which lives while it is pending.
+    let bev = unsafe { Bev::from_arg(arg) };
+    bev.hold();
+    let tried = bev.is(flag::TRY);
+    bev.mark(flag::TRY, false);
+    let outer = bev.is(flag::WRITING);
+    bev.mark(flag::WRITING, true);
+    if what == ev::TIMEOUT {
+        let outcome = bev.machine(|m| m.timed_out(Direction::WRITE));
+        bev.conclude(outcome, 0);
+    } else if bev.machine(|m| m.state()) != State::Connecting {
+        write(bev, fd, tried, false);
+    } else if finish_connect(bev, fd) {
+        write(bev, fd, false, true);
+    }
+    bev.mark(flag::WRITING, outer);
+    bev.release();
+}
+
+/// Asks how the attempt ended and tells. Answers whether to go on writing.
+fn finish_connect(bev: Bev, fd: c_int) -> bool {
+    let (attempt, error) = match socket::finished_connecting(fd) {
+        Ok(true) => (Attempt::Made, 0),
+        Ok(false) => (Attempt::Pending, 0),
+        Err(error) => (Attempt::Failed, error.raw_os_error().unwrap_or(0)),
+    };
+    let outcome = bev.machine(|m| m.connect_done(attempt));
+    let made = outcome.event.contains(evoxide_core::stream::What::CONNECTED);
+    let error = if attempt == Attempt::Made && !made { libc::ECONNREFUSED } else { error };
+    bev.conclude(outcome, error);
+    made && !bev.is_freed() && bev.machine(|m| m.moves(Direction::WRITE) && m.state() != State::Connecting)
+}
+
+#[inline]
+fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
+    let allowance = rate::allowance(bev, Direction::WRITE);
+    let len = buf::len(bev.output());
+    let (result, after) = match bev.machine(|m| m.writable(len, allowance)) {
+        Step::Drained if tried => {
+            if wants_to_hear(bev) {
+                bev.add_event(Direction::WRITE);
+            }
+            return;
+        }
+        Step::Drained => (Io::Moved(0), 0),
+        Step::Write { max } => {
+            let result = io_of(buf::write(bev.output(), fd, max));
+            if let Io::Moved(n) = result {
+                rate::spend(bev, Direction::WRITE, n);
+            }
+            (result, buf::len(bev.output()))
+        }
+        _ => return,
+    };
+    let error = if matches!(result, Io::Failed | Io::Refused) { errno::get() } else { 0 };
+    let outcome = bev.machine(|m| m.write_done(result, after, quiet));
+    if !outcome.event.is_empty() {
+        return bev.conclude(outcome, error);
+    }
+    if after == 0 {
+        bev.del_event(Direction::WRITE);
+    } else if tried && !bev.waits(Direction::WRITE) && bev.machine(|m| m.moves(Direction::WRITE)) {
+        bev.add_event(Direction::WRITE);
+    }
+    if outcome.drained {
+        notice::data(bev, Direction::WRITE, 0);
+    }
+}
+
+/// Another descriptor takes the old one's place. `connecting`: an attempt to connect it is under way.
+pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
+    bev.del_event(Direction::READ);
+    bev.del_event(Direction::WRITE);
+    bev.mark(flag::BLOCKING_KNOWN, false);
+    bev.machine(|m| if connecting { m.connecting() } else { m.attach() });
+    let base = get!(bev, public.ev_read.ev_base);
+    // Assigning sets the events to their base's middle priority, as in the original.
+    super::assign(bev, base, fd);
+    if fd < 0 {
+        return 0;
+    }
+    bev.enable(bev.machine(|m| m.enabled()))
+}
+
+/// Closes the descriptor of a bufferevent that owns it.
+pub(crate) fn finish(bev: Bev) {
+    let fd = bev.fd();
+    if get!(bev, options) & opt::CLOSE_ON_FREE != 0 && fd >= 0 {
+        // SAFETY: the option says that the descriptor is the bufferevent's own.
+        let _ = unsafe { io::close(fd) };
+        set!(bev, public.ev_read.ev_fd, -1);
+    }
+}
