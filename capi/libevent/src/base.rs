@@ -268,6 +268,8 @@ pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
     let mut reactor = Reactor::new();
     reactor.set_deferred(choice.changelist);
     reactor.set_limits(settings.limits);
+    // As the original: only debug mode minds.
+    reactor.set_mixing(!crate::debug::enabled());
     let waiter = backend.waiter();
     let waker = if locking { Waker::new() } else { Waker::pipe() }.ok()?;
     let (waker_fd, wake_fd) = (waker.fd().as_raw_fd(), waker.wake_fd());

@@ -186,9 +186,24 @@ pub unsafe extern "C" fn event_base_init_common_timeout(
 }
 
 impl Core {
+    /// Makes every event of `fd` active that has a timeout, as if that were due.
+    fn activate_timeouts(&mut self, fd: c_int) {
+        let mut from = 0;
+        while let Some(key) = self.reactor.next_slot(from) {
+            from = key.index + 1;
+            let Some(payload) = self.reactor.payload(key).filter(|_| self.reactor.deadline(key).is_some()) else {
+                continue;
+            };
+            // SAFETY: only events have timeouts, and a pending event is alive.
+            if unsafe { (*payload.0.cast::<event>()).ev_fd } == fd {
+                self.reactor.activate(key, Ready::TIMEOUT, 1);
+            }
+        }
+    }
+
     fn common_timeout(&mut self, tv: &timeval) -> *const timeval {
         let known = common_index(tv).and_then(|i| self.commons.get(usize::from(i)));
-        let tv = if known.is_some() || tv.tv_usec > 1_000_000 { without_marks(tv) } else { *tv };
+        let tv = if known.is_some() { without_marks(tv) } else { *tv };
         let duration = nanos(&tv);
         let Some(queue) = self.reactor.common_queue(duration) else { return ptr::null() };
         let index = usize::from(queue.0);
@@ -324,16 +339,22 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
     0
 }
 
-/// Makes the events on a descriptor active that wait for one of `events`.
+/// Makes the events on a descriptor active that wait for one of `events`, reading and writing; for `EV_TIMEOUT`, every event
+/// of that descriptor that has a timeout.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
-    let ready = Ready::from_bits_truncate((events & (ev::READ | ev::WRITE | ev::CLOSED)) as u16);
+    let ready = Ready::from_bits_truncate((events & (ev::READ | ev::WRITE)) as u16);
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
-    if fd >= 0 {
-        b.section(|core| core.reactor.activate_fd(fd, ready));
-        b.wake_if_waiting();
-    }
+    b.section(|core| {
+        if fd >= 0 {
+            core.reactor.activate_fd(fd, ready);
+        }
+        if events & ev::TIMEOUT != 0 {
+            core.activate_timeouts(fd);
+        }
+    });
+    b.wake_if_waiting();
 }
 
 /// Makes the events of a signal active.

@@ -468,13 +468,13 @@ pub extern "C" fn event_get_version_number() -> u32 {
     0x0201_0c00
 }
 
-/// Monotonic time: that of this turn, if the base's loop runs callbacks.
+/// Monotonic time, read anew even while callbacks run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_gettime_monotonic(base: *mut event_base, tp: *mut timeval) -> c_int {
     // SAFETY: null or a live base; the caller's place for a time.
     unsafe {
         let (Some(base), Some(tp)) = (base.as_ref(), tp.as_mut()) else { return -1 };
-        *tp = timeval_of(base.section(|core| core.now()));
+        *tp = timeval_of(base.section(|core| core.clock()));
     }
     0
 }

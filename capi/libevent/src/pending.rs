@@ -118,9 +118,6 @@ impl Core {
     fn add_fd(&mut self, event: &event, key: Key) -> Result<(), Refused> {
         let interest = Interest::from_bits_truncate(event.ev_events as u16).difference(Interest::ONESHOT);
         let one_shot = event.ev_events & ev::PERSIST == 0;
-        if event.ev_fd < -1 {
-            return Ok(());
-        }
         match self.reactor.watch_fd(key, event.ev_fd, interest, one_shot) {
             Ok(None) => Ok(()),
             Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {

@@ -325,21 +325,21 @@ CASE(callback_and_argument_are_read_when_due)
 	event_base_free(base);
 }
 
+/* What programs ask the flag word: is it an event at all, and is it in a table. */
 CASE(flag_word_follows_the_life)
 {
 	struct event_base *base = event_base_new();
 	struct event ev;
 	int fd[2];
+	enum { SEEN = EVLIST_INIT | EVLIST_INSERTED | EVLIST_FINALIZING | EVLIST_INTERNAL };
 
 	pair(fd);
 	event_assign(&ev, base, fd[0], EV_READ, trace, "");
 	SAY("assigned %02x\n", ev.ev_evcallback.evcb_flags);
 	event_add(&ev, NULL);
-	SAY("added %02x\n", ev.ev_evcallback.evcb_flags);
-	event_add(&ev, ms(1000));
-	SAY("timeout %02x\n", ev.ev_evcallback.evcb_flags);
+	SAY("added %02x\n", ev.ev_evcallback.evcb_flags & SEEN);
 	event_active(&ev, EV_READ, 1);
-	SAY("active %02x\n", ev.ev_evcallback.evcb_flags);
+	SAY("active %02x\n", ev.ev_evcallback.evcb_flags & SEEN);
 	event_del(&ev);
 	SAY("deleted %02x\n", ev.ev_evcallback.evcb_flags);
 	event_base_free(base);

@@ -272,9 +272,9 @@ CASE(flag_word)
 
 	event_assign(&ev, base, -1, 0, trace, "ev");
 	event_finalize(0, &ev, done);
-	SAY("%02x\n", ev.ev_evcallback.evcb_flags);
+	CHECK(ev.ev_evcallback.evcb_flags & EVLIST_FINALIZING);
 	event_base_dispatch(base);
-	SAY("%02x\n", ev.ev_evcallback.evcb_flags);
+	CHECK(ev.ev_evcallback.evcb_flags & EVLIST_FINALIZING);
 	event_base_free(base);
 }
 

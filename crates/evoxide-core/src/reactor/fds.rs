@@ -24,8 +24,8 @@ pub(super) struct FdEntry {
     pub closers: u16,
     /// What the kernel was told last.
     pub registered: Interest,
-    /// Whether the events are edge-triggered.
-    pub edge: bool,
+    /// How many of the events are edge-triggered.
+    pub edges: u16,
     /// A `ONESHOT` registration fired, so the kernel disarmed it; in deferred mode: all events went since the last wait.
     pub fired: bool,
     /// In `FdMap::leftover`.
@@ -43,7 +43,7 @@ impl FdEntry {
         writers: 0,
         closers: 0,
         registered: Interest::empty(),
-        edge: false,
+        edges: 0,
         fired: false,
         queued: false,
         internal: 0,
@@ -54,7 +54,8 @@ impl FdEntry {
         wanted.set(Interest::READ, self.readers > 0);
         wanted.set(Interest::WRITE, self.writers > 0);
         wanted.set(Interest::CLOSED, self.closers > 0);
-        wanted.set(Interest::EDGE, self.edge && !wanted.is_empty());
+        // Where both kinds wait, level-triggered reports serve both.
+        wanted.set(Interest::EDGE, self.edges > 0 && self.edges == self.events);
         wanted
     }
 
@@ -67,6 +68,7 @@ impl FdEntry {
         step(&mut self.readers, Interest::READ);
         step(&mut self.writers, Interest::WRITE);
         step(&mut self.closers, Interest::CLOSED);
+        step(&mut self.edges, Interest::EDGE);
         self.events = self.events.wrapping_add(by);
     }
 
@@ -88,6 +90,8 @@ pub(super) struct FdMap {
     leftover: Vec<Fd>,
     /// Whether all changes wait until then.
     pub deferred: bool,
+    /// Whether edge- and level-triggered events may share a descriptor.
+    pub mixing: bool,
     /// No serial of an entry that was trimmed is above this.
     first_serial: u32,
     /// How often `trim` was asked since it last looked.
@@ -132,7 +136,7 @@ impl FdMap {
         interest: Interest,
         one_shot: bool,
     ) -> Result<Option<Change>, AddError> {
-        if fd == -1 {
+        if fd < 0 {
             let slot = slots.at_mut(index);
             (slot.fd, slot.interest) = (fd, interest);
             slot.state |= state::FD;
@@ -143,14 +147,13 @@ impl FdMap {
         }
         let Some(entry) = self.entries.get_mut(fd as usize) else { return Err(AddError::OutOfRange) };
         let edge = interest.contains(Interest::EDGE);
-        if entry.events > 0 && entry.edge != edge {
+        if entry.events > 0 && (entry.edges > 0) != edge && !self.mixing {
             return Err(AddError::ModeConflict);
         }
         if entry.events >= MAX_PER_CONDITION || entry.internal != 0 {
             return Err(AddError::TooMany);
         }
         let first = entry.events == 0;
-        entry.edge = edge;
         entry.count(interest, 1);
         let head = entry.head;
         entry.head = index;
@@ -183,7 +186,7 @@ impl FdMap {
         let slot = slots.at_mut(index);
         slot.state &= !state::FD;
         let (fd, interest, next, prev) = (slot.fd, slot.interest, slot.fd_next, slot.fd_prev);
-        if fd == -1 {
+        if fd < 0 {
             return None;
         }
         let entry = self.entries.get_mut(fd as usize)?;
@@ -244,7 +247,7 @@ impl FdMap {
 impl<T: Copy + Default> Reactor<T> {
     /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires.
     ///
-    /// Descriptor -1 is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
+    /// A negative descriptor is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
     /// [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
     ///
     /// # Errors
@@ -313,6 +316,12 @@ impl<T: Copy + Default> Reactor<T> {
     /// costs one change at most. Choose it before the first event.
     pub fn set_deferred(&mut self, deferred: bool) {
         self.fds.deferred = deferred;
+    }
+
+    /// Whether edge- and level-triggered events may wait on one descriptor. While they do, it is watched level-triggered.
+    /// Otherwise, and from the start, [`AddError::ModeConflict`] refuses it.
+    pub fn set_mixing(&mut self, mixing: bool) {
+        self.fds.mixing = mixing;
     }
 
     /// Registers a descriptor of the face itself (its waker, its signal pipe): readable reports on it come out of
