@@ -121,8 +121,7 @@ pub(crate) struct Core {
     pub once: *mut Once,
     pub watchers: Watchers,
     /// What `event_base_init_common_timeout` answered, by queue; the addresses are stable.
-    #[allow(clippy::vec_box, reason = "C keeps pointers to the values")]
-    pub commons: Vec<Box<timeval>>,
+    pub commons: Vec<mm::Owned<timeval>>,
 }
 
 // SAFETY: the raw pointers are names or are followed only under the base's lock.
@@ -217,12 +216,7 @@ impl Core {
     pub fn signal_pipe(&mut self) -> std::io::Result<&mut SignalPipe> {
         if self.signals.is_none() {
             let pipe = SignalPipe::new()?;
-            let change =
-                self.reactor.register_internal(pipe.fd().as_raw_fd(), SIGNALS).map_err(std::io::Error::other)?;
-            if let Err(error) = self.backend.apply(&change) {
-                let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
-                return Err(error);
-            }
+            self.watch_own(pipe.fd().as_raw_fd(), SIGNALS)?;
             self.signals = Some(pipe);
         }
         self.signals.as_mut().ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOMEM))
@@ -343,6 +337,7 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
             if !payload.0.is_null() {
                 // SAFETY: a pending event is alive: its owner must delete it before freeing it.
                 unsafe { (*payload.0).evcb_flags &= !evlist::INSERTED };
+                crate::debug::ended(payload.0.cast());
             }
         }
         // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
@@ -380,26 +375,40 @@ impl Core {
 
     /// Starts anew in the child after a fork: nothing inherited is touched.
     pub fn reinit(&mut self, base: &event_base) -> std::io::Result<()> {
-        let mut result = Ok(());
-        if let Some(pipe) = &mut self.signals {
+        // The kernel set comes first: a new descriptor of ours may get the number of one that the child closed.
+        if let Some(pipe) = &self.signals {
             let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
-            result = pipe.reinit();
-            let _ = self.reactor.register_internal(pipe.fd().as_raw_fd(), SIGNALS);
         }
-        if let Some(old) = self.waker.take() {
+        let old = self.waker.take();
+        if let Some(old) = &old {
             let _ = self.reactor.unregister_internal(old.fd().as_raw_fd());
-            let fresh = if self.has_eventfd() { Waker::new() } else { Waker::pipe() };
+        }
+        let mut result = self.rebuild();
+        if let Some(mut pipe) = self.signals.take() {
+            let renewed = pipe.reinit().and_then(|()| self.watch_own(pipe.fd().as_raw_fd(), SIGNALS));
+            result = result.and(renewed);
+            self.signals = Some(pipe);
+        }
+        if let Some(old) = old {
             drop(old);
-            match fresh {
+            match if self.has_eventfd() { Waker::new() } else { Waker::pipe() } {
                 Ok(waker) => {
                     base.waker_fd.store(waker.wake_fd(), Ordering::Relaxed);
-                    let _ = self.reactor.register_internal(waker.fd().as_raw_fd(), WAKER);
+                    result = result.and(self.watch_own(waker.fd().as_raw_fd(), WAKER));
                     self.waker = Some(waker);
                 }
                 Err(error) => result = Err(error),
             }
         }
-        result.and(self.rebuild())
+        result
+    }
+
+    /// Watches a descriptor of the base's own.
+    fn watch_own(&mut self, fd: i32, tag: u8) -> std::io::Result<()> {
+        let change = self.reactor.register_internal(fd, tag).map_err(std::io::Error::other)?;
+        self.backend.apply(&change).inspect_err(|_| {
+            let _ = self.reactor.unregister_internal(fd);
+        })
     }
 
     fn has_eventfd(&self) -> bool {

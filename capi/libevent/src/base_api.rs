@@ -14,7 +14,7 @@ use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::{View, Walk};
 use evoxide_ffi::cstr::Text;
-use evoxide_ffi::warnx;
+use evoxide_ffi::{mm, warnx};
 use libc::timeval;
 
 type ForeachFn = unsafe extern "C-unwind" fn(*const event_base, *const event, *mut c_void) -> c_int;
@@ -205,12 +205,19 @@ impl Core {
         let known = common_index(tv).and_then(|i| self.commons.get(usize::from(i)));
         let tv = if known.is_some() { without_marks(tv) } else { *tv };
         let duration = nanos(&tv);
-        let Some(queue) = self.reactor.common_queue(duration) else { return ptr::null() };
-        let index = usize::from(queue.0);
-        if index == self.commons.len() {
-            self.commons.push(Box::new(common_value(duration, queue.0)));
+        if let Some(value) = self.commons.iter().find(|tv| nanos(&without_marks(tv)) == duration) {
+            return &raw const **value;
         }
-        &raw const *self.commons[index]
+        // The value first: every queue has one.
+        let index = self.commons.len();
+        if index == evoxide_core::reactor::MAX_COMMON {
+            return ptr::null();
+        }
+        let Some(value) = mm::Owned::new(common_value(duration, index as u16)) else { return ptr::null() };
+        let _ = self.reactor.common_queue(duration);
+        let answer = &raw const *value;
+        self.commons.push(value);
+        answer
     }
 }
 
@@ -393,14 +400,17 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
     // SAFETY: null or the caller's base.
     let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return -1 };
     let mut walk = Walk::default();
-    while let Some(view) = b.section(|core| step(core, &mut walk)) {
+    let mut answer = 0;
+    // Other threads stay out for the whole walk, as documented.
+    b.lock().lock();
+    while answer == 0
+        && let Some(view) = b.section(|core| step(core, &mut walk))
+    {
         // SAFETY: the user's callback, with a live event.
-        let answer = unsafe { function(base, view.payload.0.cast::<event>(), arg) };
-        if answer != 0 {
-            return answer;
-        }
+        answer = unsafe { function(base, view.payload.0.cast::<event>(), arg) };
     }
-    0
+    b.lock().unlock();
+    answer
 }
 
 /// Writes one line about an event. `active`: for the list of active ones.

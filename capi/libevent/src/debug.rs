@@ -57,6 +57,16 @@ pub(crate) fn teardown(e: *const event) {
     too_late();
 }
 
+/// The event stopped to be pending by itself.
+#[inline(always)]
+pub(crate) fn ended(e: *const event) {
+    if enabled() {
+        with(|map| {
+            map.entry(e as usize).and_modify(|pending| *pending = false);
+        });
+    }
+}
+
 /// The event became pending or stopped to be.
 ///
 /// # Safety

@@ -86,13 +86,7 @@ pub(crate) unsafe fn add(
         let (fd, events) = if conditions == 0 { (-1, 0) } else { (fd, conditions) };
         crate::event::assign(e, base, fd, events, Some(fire), once.cast());
         let b = &*base;
-        if conditions == 0 && timeout.is_none_or(|tv| !is_set(tv)) {
-            b.activate(e, ev::TIMEOUT, 1);
-        } else if b.add(e, timeout).is_err() {
-            crate::debug::teardown(e);
-            mm::free(once.cast());
-            return -1;
-        }
+        // Into the list first: once it is pending, another thread's loop may fire and free it at any time.
         b.section(|core| {
             (*once).prev = ptr::null_mut();
             (*once).next = core.once;
@@ -101,6 +95,14 @@ pub(crate) unsafe fn add(
             }
             core.once = once;
         });
+        if conditions == 0 && timeout.is_none_or(|tv| !is_set(tv)) {
+            b.activate(e, ev::TIMEOUT, 1);
+        } else if b.add(e, timeout).is_err() {
+            b.section(|core| Once::unlink(core, once));
+            crate::debug::teardown(e);
+            mm::free(once.cast());
+            return -1;
+        }
     }
     0
 }

@@ -137,6 +137,8 @@ impl Core {
                 self.reactor.undo_watch_signal(key);
                 Refused::Signal(error.raw_os_error().unwrap_or(libc::EINVAL))
             }),
+            // The kernel refuses number 0, and the original lets it.
+            Err(_) if event.ev_fd == 0 => Err(Refused::Signal(libc::EINVAL)),
             Err(_) => Err(Refused::Silently),
         }
     }

@@ -211,6 +211,7 @@ impl Core {
                 fd = (*e).ev_fd;
             }
             if !popped.kept {
+                crate::debug::ended(e);
                 (*cb).evcb_flags &= !evlist::INSERTED;
                 self.tell(popped.gone);
             } else if how == closure::PERSIST && repeats(e) {
