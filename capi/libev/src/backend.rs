@@ -4,8 +4,9 @@ use crate::abi::{EVBACKEND_EPOLL, EVBACKEND_POLL, EVBACKEND_SELECT, ev_loop};
 use crate::global::syserr;
 use crate::os;
 use crate::state::{Renew, with};
+use crate::watcher::W;
 use core::ffi::c_int;
-use evoxide_core::watch::{FdChange, FdFix, FdReport, READ, WRITE};
+use evoxide_core::watch::{FdChange, FdFix, FdReport, READ, WRITE, Watch};
 
 const R: u8 = READ as u8;
 const WR: u8 = WRITE as u8;
@@ -271,16 +272,9 @@ unsafe fn wait_epoll(l: *mut ev_loop, epoll: c_int, events: &mut Vec<libc::epoll
                 0
             }
         };
-        for event in events.iter().take(n) {
-            let (bits, data) = (event.events, event.u64);
-            let mut got = 0;
-            if bits & (libc::EPOLLIN | libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0 {
-                got |= R;
-            }
-            if bits & (libc::EPOLLOUT | libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0 {
-                got |= WR;
-            }
-            match with(l, |m| m.report(data as u32 as c_int, (data >> 32) as u32, got)) {
+        let mut found = events[..n.min(events.len())].iter();
+        while let Some(odd) = with(l, |m| feed_ready(m, &mut found)) {
+            match odd {
                 FdReport::Fed => {}
                 FdReport::Stale => (*l).renew = if (*l).renew == Renew::All { Renew::All } else { Renew::Backend },
                 FdReport::Unwanted(fix) => mend(l, epoll, fix),
@@ -293,6 +287,23 @@ unsafe fn wait_epoll(l: *mut ev_loop, epoll: c_int, events: &mut Vec<libc::epoll
             with(l, |m| m.feed_always_ready());
         }
     }
+}
+
+/// Hands over what epoll found; stops after a report that needs more than that.
+#[inline(always)]
+fn feed_ready(m: &mut Watch<W>, found: &mut core::slice::Iter<'_, libc::epoll_event>) -> Option<FdReport> {
+    for event in found {
+        let (bits, data) = (event.events, event.u64);
+        let broken = bits & (libc::EPOLLERR | libc::EPOLLHUP) as u32 != 0;
+        // The two conditions have the bits that libev gives them, after a shift of the second.
+        const { assert!(libc::EPOLLIN == READ && libc::EPOLLOUT >> 1 == WRITE) };
+        let got = (bits & libc::EPOLLIN as u32 | bits >> 1 & WRITE as u32) as u8 | if broken { R | WR } else { 0 };
+        match m.report(data as u32 as c_int, (data >> 32) as u32, got) {
+            FdReport::Fed => {}
+            odd => return Some(odd),
+        }
+    }
+    None
 }
 
 #[cold]

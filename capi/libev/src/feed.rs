@@ -10,7 +10,7 @@ use core::ffi::{c_int, c_void};
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_feed_event(l: *mut ev_loop, w: *mut c_void, revents: c_int) {
+pub unsafe extern "C-unwind" fn ev_feed_event(l: *mut ev_loop, w: *mut c_void, revents: c_int) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.feed(W::new(w), revents)) }
 }
@@ -20,7 +20,7 @@ pub unsafe extern "C" fn ev_feed_event(l: *mut ev_loop, w: *mut c_void, revents:
 /// # Safety
 /// A live loop of this thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_feed_fd_event(l: *mut ev_loop, fd: c_int, revents: c_int) {
+pub unsafe extern "C-unwind" fn ev_feed_fd_event(l: *mut ev_loop, fd: c_int, revents: c_int) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.feed_fd(fd, revents)) }
 }
@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn ev_invoke(l: *mut ev_loop, w: *mut c_void, reven
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_clear_pending(l: *mut ev_loop, w: *mut c_void) -> c_int {
+pub unsafe extern "C-unwind" fn ev_clear_pending(l: *mut ev_loop, w: *mut c_void) -> c_int {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.clear_pending(W::new(w))) }
 }

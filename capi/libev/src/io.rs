@@ -14,7 +14,7 @@ const LARGE: i32 = 1 << 16;
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_io_start(l: *mut ev_loop, w: *mut ev_io) {
+pub unsafe extern "C-unwind" fn ev_io_start(l: *mut ev_loop, w: *mut ev_io) {
     // SAFETY: the caller.
     unsafe {
         let fd = (*w).fd;
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn ev_io_start(l: *mut ev_loop, w: *mut ev_io) {
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_io_stop(l: *mut ev_loop, w: *mut ev_io) {
+pub unsafe extern "C-unwind" fn ev_io_stop(l: *mut ev_loop, w: *mut ev_io) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.io_stop(W::new(w), (*w).fd)) }
 }

@@ -9,7 +9,7 @@ use crate::watcher::W;
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_timer_start(l: *mut ev_loop, w: *mut ev_timer) {
+pub unsafe extern "C-unwind" fn ev_timer_start(l: *mut ev_loop, w: *mut ev_timer) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.timer_start(W::new(w))) }
 }
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn ev_timer_start(l: *mut ev_loop, w: *mut ev_timer) {
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_timer_stop(l: *mut ev_loop, w: *mut ev_timer) {
+pub unsafe extern "C-unwind" fn ev_timer_stop(l: *mut ev_loop, w: *mut ev_timer) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.timer_stop(W::new(w))) }
 }
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn ev_timer_stop(l: *mut ev_loop, w: *mut ev_timer) {
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_timer_again(l: *mut ev_loop, w: *mut ev_timer) {
+pub unsafe extern "C-unwind" fn ev_timer_again(l: *mut ev_loop, w: *mut ev_timer) {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.timer_again(W::new(w))) }
 }
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn ev_timer_again(l: *mut ev_loop, w: *mut ev_timer) {
 /// # Safety
 /// A live loop of this thread; an initialised watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ev_timer_remaining(l: *mut ev_loop, w: *mut ev_timer) -> f64 {
+pub unsafe extern "C-unwind" fn ev_timer_remaining(l: *mut ev_loop, w: *mut ev_timer) -> f64 {
     // SAFETY: the caller.
     unsafe { with(l, |m| m.timer_remaining(W::new(w))) }
 }

@@ -109,6 +109,51 @@ impl<I: Copy> Heap<I> {
         }
     }
 
+    /// Changes the deadline of the entry at `position` if it is `id`'s; answers whether it is.
+    #[inline(always)]
+    pub fn set_of(&mut self, position: u32, id: I, deadline: u64, owners: &mut impl Positions<I>) -> bool
+    where
+        I: PartialEq,
+    {
+        let at = position as usize;
+        let len = self.entries.len();
+        let Some(old) = self.entries.get(at).filter(|e| e.id == id) else { return false };
+        let up = deadline < old.deadline;
+        let stays = if up {
+            at == 0 || self.entries.get((at - 1) / ARITY).is_some_and(|parent| parent.deadline <= deadline)
+        } else {
+            at * ARITY + 1 >= len
+        };
+        if !stays {
+            self.resettle(at, Entry { deadline, id }, up, owners);
+        } else if let Some(entry) = self.entries.get_mut(at) {
+            entry.deadline = deadline;
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn resettle(&mut self, at: usize, entry: Entry<I>, up: bool, owners: &mut impl Positions<I>) {
+        if up {
+            self.sift_up(at, entry, owners);
+        } else {
+            self.sift_down(at, entry, owners);
+        }
+    }
+
+    /// Takes the entry at `position` out if it is `id`'s; answers whether it was.
+    #[inline]
+    pub fn remove_of(&mut self, position: u32, id: I, owners: &mut impl Positions<I>) -> bool
+    where
+        I: PartialEq,
+    {
+        let held = self.entries.get(position as usize).is_some_and(|e| e.id == id);
+        if held {
+            self.remove(position, owners);
+        }
+        held
+    }
+
     /// Takes the entry at `position` out.
     ///
     /// # Panics
@@ -157,15 +202,19 @@ impl<I: Copy> Heap<I> {
         let heap = &mut self.entries[..];
         while at > 0 {
             let up = (at - 1) / ARITY;
-            let parent = heap[up];
+            let Some(&parent) = heap.get(up) else { break };
             if parent.deadline <= entry.deadline {
                 break;
             }
-            heap[at] = parent;
+            if let Some(slot) = heap.get_mut(at) {
+                *slot = parent;
+            }
             owners.moved(parent.id, at as u32);
             at = up;
         }
-        heap[at] = entry;
+        if let Some(slot) = heap.get_mut(at) {
+            *slot = entry;
+        }
         owners.moved(entry.id, at as u32);
     }
 
@@ -173,32 +222,47 @@ impl<I: Copy> Heap<I> {
     #[inline]
     fn sift_down(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) {
         let heap = &mut self.entries[..];
+        // The entries below entry n are the n-th group of four behind the first entry.
         loop {
-            let from = at * ARITY + 1;
-            let (mut best, mut low);
-            if let Some(&[a, b, c, d]) = heap.get(from..from + ARITY).and_then(|s| s.first_chunk::<ARITY>()) {
-                // Two independent comparisons, then one: shorter than a chain of three.
-                let (i, x) = if b.deadline < a.deadline { (from + 1, b) } else { (from, a) };
-                let (j, y) = if d.deadline < c.deadline { (from + 3, d) } else { (from + 2, c) };
-                (best, low) = if y.deadline < x.deadline { (j, y) } else { (i, x) };
-            } else if let Some(rest) = heap.get(from..).filter(|r| !r.is_empty()) {
-                (best, low) = (from, rest[0]);
-                for (k, e) in rest.iter().enumerate().skip(1) {
-                    if e.deadline < low.deadline {
-                        (best, low) = (from + k, *e);
+            let (groups, rest) = heap.get(1..).unwrap_or_default().as_chunks::<ARITY>();
+            let Some(group) = groups.get(at) else {
+                // The last group may be incomplete, and has nothing below it.
+                if at == groups.len()
+                    && let Some((k, low)) = rest.iter().enumerate().min_by_key(|(_, e)| e.deadline)
+                    && low.deadline < entry.deadline
+                {
+                    let (low, below) = (*low, at * ARITY + 1 + k);
+                    if let Some(slot) = heap.get_mut(at) {
+                        *slot = low;
                     }
+                    owners.moved(low.id, at as u32);
+                    at = below;
                 }
-            } else {
+                break;
+            };
+            let (mut best, mut low) = (0, group[0].deadline);
+            if group[1].deadline < low {
+                (best, low) = (1, group[1].deadline);
+            }
+            if group[2].deadline < low {
+                (best, low) = (2, group[2].deadline);
+            }
+            if group[3].deadline < low {
+                (best, low) = (3, group[3].deadline);
+            }
+            if entry.deadline <= low {
                 break;
             }
-            if entry.deadline <= low.deadline {
-                break;
+            let child = Entry { deadline: low, id: group[best].id };
+            if let Some(slot) = heap.get_mut(at) {
+                *slot = child;
             }
-            heap[at] = low;
-            owners.moved(low.id, at as u32);
-            at = best;
+            owners.moved(child.id, at as u32);
+            at = at * ARITY + 1 + best;
         }
-        heap[at] = entry;
+        if let Some(slot) = heap.get_mut(at) {
+            *slot = entry;
+        }
         owners.moved(entry.id, at as u32);
     }
 }

@@ -99,11 +99,20 @@ impl<W: Watcher> Positions<W> for Mark {
     }
 }
 
-/// The order-preserving image of a point in time: heaps compare integers. Everything before zero is equally past.
+/// The sign bit of a time.
+const SIGN: u64 = 1 << 63;
+
+/// The order-preserving image of a point in time, since heaps compare integers. Times before zero come before all others,
+/// but in no order: they are simply past.
 #[inline(always)]
 const fn stamp(at: f64) -> u64 {
-    let bits = at.to_bits() as i64;
-    if bits < 0 { 0 } else { bits as u64 }
+    at.to_bits() ^ SIGN
+}
+
+/// The point in time of an image.
+#[inline(always)]
+const fn time(stamp: u64) -> f64 {
+    f64::from_bits(stamp ^ SIGN)
 }
 
 /// One loop.
@@ -140,9 +149,8 @@ impl<W: Watcher> Watch<W> {
     #[inline(always)]
     fn adjust(w: W) {
         let priority = w.priority();
-        let within = priority.clamp(MIN_PRIORITY, MAX_PRIORITY);
-        if within != priority {
-            w.set_priority(within);
+        if priority.wrapping_sub(MIN_PRIORITY) as u32 >= PRIORITIES as u32 {
+            w.set_priority(priority.clamp(MIN_PRIORITY, MAX_PRIORITY));
         }
     }
 

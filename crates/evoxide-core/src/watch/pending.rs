@@ -9,22 +9,25 @@ struct Item<W> {
     events: i32,
 }
 
+/// More than there are priorities: a number of so few bits needs no check.
+const LEVELS: usize = 8;
+
 #[derive(Debug)]
 pub(super) struct Queues<W> {
-    by_priority: [Vec<Item<W>>; PRIORITIES],
-    /// Which of them may be non-empty.
-    filled: u32,
+    by_level: [Vec<Item<W>>; LEVELS],
+    /// All levels above this one are empty.
+    top: u32,
 }
 
 impl<W> Queues<W> {
     pub(super) const fn new() -> Self {
-        Self { by_priority: [const { Vec::new() }; PRIORITIES], filled: 0 }
+        Self { by_level: [const { Vec::new() }; LEVELS], top: -MIN_PRIORITY as u32 }
     }
 
     /// Whether something of this priority (counted from zero) is queued.
     #[inline]
     pub(super) const fn holds(&self, level: usize) -> bool {
-        !self.by_priority[level].is_empty()
+        !self.by_level[level].is_empty()
     }
 }
 
@@ -45,8 +48,22 @@ impl<W: Watcher> Watch<W> {
     /// Makes a watcher pending, or adds events to what it is pending for.
     #[inline]
     pub fn feed(&mut self, w: W, events: i32) {
+        let level = w.priority().wrapping_sub(MIN_PRIORITY) as u32;
+        if w.pending() == 0 && level <= self.queues.top {
+            let queue = &mut self.queues.by_level[level as usize % LEVELS];
+            if queue.len() < queue.capacity() {
+                queue.push(Item { watcher: Some(w), events });
+                w.set_pending(queue.len() as i32);
+                return;
+            }
+        }
+        self.feed_slow(w, events);
+    }
+
+    #[inline(never)]
+    fn feed_slow(&mut self, w: W, events: i32) {
         let level = level(w.priority());
-        let queue = &mut self.queues.by_priority[level];
+        let queue = &mut self.queues.by_level[level];
         let pending = w.pending();
         if pending != 0 {
             if let Some(item) = queue.get_mut((pending as usize).wrapping_sub(1)) {
@@ -56,18 +73,20 @@ impl<W: Watcher> Watch<W> {
         }
         queue.push(Item { watcher: Some(w), events });
         w.set_pending(queue.len() as i32);
-        self.queues.filled |= 1 << level;
+        self.queues.top = self.queues.top.max(level as u32);
     }
 
     /// Takes the pending state off a watcher; answers the events it was pending for, or zero.
     #[inline]
     pub fn clear_pending(&mut self, w: W) -> i32 {
+        if w.pending() == 0 { 0 } else { self.clear_pending_slow(w) }
+    }
+
+    #[inline(never)]
+    fn clear_pending_slow(&mut self, w: W) -> i32 {
         let pending = w.pending();
-        if pending == 0 {
-            return 0;
-        }
         w.set_pending(0);
-        match self.queues.by_priority[level(w.priority())].get_mut((pending as usize).wrapping_sub(1)) {
+        match self.queues.by_level[level(w.priority())].get_mut((pending as usize).wrapping_sub(1)) {
             Some(item) if item.watcher == Some(w) => {
                 item.watcher = None;
                 item.events
@@ -80,26 +99,29 @@ impl<W: Watcher> Watch<W> {
     #[inline]
     pub fn pop(&mut self) -> Option<(W, i32)> {
         loop {
-            let filled = self.queues.filled;
-            if filled == 0 {
-                return None;
-            }
-            // Never out of range, `filled` has no other bits.
-            let level = (31 - filled.leading_zeros()) as usize;
-            let queue = self.queues.by_priority.get_mut(level)?;
-            match queue.pop() {
+            match self.queues.by_level[self.queues.top as usize % LEVELS].pop() {
                 Some(Item { watcher: Some(w), events }) => {
                     w.set_pending(0);
                     return Some((w, events));
                 }
                 Some(_) => {}
-                None => self.queues.filled = filled & !(1 << level),
+                None if self.descend() => {}
+                None => return None,
             }
         }
     }
 
+    /// Finds the highest level that holds something.
+    #[inline(never)]
+    fn descend(&mut self) -> bool {
+        // Feeding most often goes to the middle: an empty machine waits there.
+        let found = (0..self.queues.top).rev().find(|&level| self.queues.holds(level as usize));
+        self.queues.top = found.unwrap_or(-MIN_PRIORITY as u32);
+        found.is_some()
+    }
+
     /// How many entries are queued, cleared ones included.
     pub fn pending_count(&self) -> usize {
-        self.queues.by_priority.iter().map(Vec::len).sum()
+        self.queues.by_level.iter().map(Vec::len).sum()
     }
 }

@@ -3,7 +3,7 @@
 //! When a periodic is due next may be decided by foreign code, so the machine only says whose turn it is; the face finds
 //! the next time (with [`next_occurrence`] for plain intervals) and hands it back.
 
-use super::{Mark, PERIODIC, Watch, Watcher, stamp};
+use super::{Mark, PERIODIC, Watch, Watcher, stamp, time};
 use crate::heap::Entry;
 
 /// Intervals below this lose their meaning in the resolution of wall-clock time.
@@ -41,9 +41,7 @@ impl<W: Watcher> Watch<W> {
         if active == 0 {
             return;
         }
-        if self.periodics.get((active as u32).wrapping_sub(1)).is_some_and(|e| e.id == w) {
-            self.periodics.remove(active as u32 - 1, &mut Mark);
-        }
+        self.periodics.remove_of((active as u32).wrapping_sub(1), w, &mut Mark);
         w.set_active(0);
         self.run.refs -= 1;
     }
@@ -58,9 +56,7 @@ impl<W: Watcher> Watch<W> {
 
     /// The due periodic fires and will be due again at its new time.
     pub fn periodic_moved(&mut self, w: W) {
-        let active = w.active();
-        if active > 0 && self.periodics.get(active as u32 - 1).is_some_and(|e| e.id == w) {
-            self.periodics.set(active as u32 - 1, stamp(w.at()), &mut Mark);
+        if self.periodics.set_of((w.active() as u32).wrapping_sub(1), w, stamp(w.at()), &mut Mark) {
             self.due.push(w);
         }
     }
@@ -95,6 +91,6 @@ impl<W: Watcher> Watch<W> {
     /// How long until the first periodic is due.
     #[inline]
     pub(super) fn until_periodic(&self) -> Option<f64> {
-        self.periodics.first().map(|e| f64::from_bits(e.deadline) - self.clock.wall())
+        self.periodics.first().map(|e| time(e.deadline) - self.clock.wall())
     }
 }

@@ -1,6 +1,6 @@
 //! Relative timers on the monotonic clock.
 
-use super::{Mark, TIMER, Watch, Watcher, stamp};
+use super::{Mark, TIMER, Watch, Watcher, stamp, time};
 use crate::heap::Entry;
 
 impl<W: Watcher> Watch<W> {
@@ -25,38 +25,35 @@ impl<W: Watcher> Watch<W> {
         if active == 0 {
             return;
         }
-        if self.holds_timer(w, active) {
-            self.timers.remove(active as u32 - 1, &mut Mark);
-        }
+        self.timers.remove_of((active as u32).wrapping_sub(1), w, &mut Mark);
         w.set_at(w.at() - self.clock.mono());
         w.set_active(0);
         self.run.refs -= 1;
     }
 
-    #[inline(always)]
-    fn holds_timer(&self, w: W, active: i32) -> bool {
-        self.timers.get((active as u32).wrapping_sub(1)).is_some_and(|e| e.id == w)
-    }
-
     /// Restarts a repeating timer, stops another, and clears the pending state of either.
     #[inline]
     pub fn timer_again(&mut self, w: W) {
+        let (active, repeat) = (w.active(), w.repeat());
+        if w.pending() != 0 || active == 0 || repeat == 0. {
+            return self.timer_again_slow(w);
+        }
+        let at = self.clock.mono() + repeat;
+        w.set_at(at);
+        self.timers.set_of((active as u32).wrapping_sub(1), w, stamp(at), &mut Mark);
+    }
+
+    #[inline(never)]
+    fn timer_again_slow(&mut self, w: W) {
         self.clear_pending(w);
-        let active = w.active();
-        let repeat = w.repeat();
-        if active != 0 {
-            if repeat != 0. {
-                let at = self.clock.mono() + repeat;
-                w.set_at(at);
-                if self.holds_timer(w, active) {
-                    self.timers.set(active as u32 - 1, stamp(at), &mut Mark);
-                }
-            } else {
-                self.timer_stop(w);
-            }
-        } else if repeat != 0. {
-            w.set_at(repeat);
+        if w.repeat() == 0. {
+            // As if it had expired: its delay is what was left.
+            self.timer_stop(w);
+        } else if w.active() == 0 {
+            w.set_at(w.repeat());
             self.timer_start(w);
+        } else {
+            self.timer_again(w);
         }
     }
 
@@ -122,6 +119,6 @@ impl<W: Watcher> Watch<W> {
     /// How long until the first timer is due.
     #[inline]
     pub(super) fn until_timer(&self) -> Option<f64> {
-        self.timers.first().map(|e| f64::from_bits(e.deadline) - self.clock.mono())
+        self.timers.first().map(|e| time(e.deadline) - self.clock.mono())
     }
 }
