@@ -256,6 +256,7 @@ pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
     if settings.show_method {
         msgx!("libevent using: {}", choice.name());
     }
+    lock::note_context();
     let locking = lock::threading_enabled() && !settings.no_lock;
     let (ext_lock, cond) =
         if locking { (ExtLock::try_new(RECURSIVE)?, ExtCond::new()) } else { (ExtLock::none(), ExtCond::none()) };

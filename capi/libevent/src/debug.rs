@@ -4,7 +4,7 @@
 use crate::abi::event::event;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
-use evoxide_ffi::{errx, log};
+use evoxide_ffi::{errx, lock, log};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -140,6 +140,7 @@ pub extern "C" fn event_enable_debug_mode() {
     if TOO_LATE.load(Ordering::Relaxed) {
         errx!(1, "event_enable_debug_mode must be called *before* creating any events or event_bases");
     }
+    lock::set_debug_mode(true);
     with(HashMap::clear);
 }
 
@@ -147,5 +148,6 @@ pub extern "C" fn event_enable_debug_mode() {
 #[unsafe(no_mangle)]
 pub extern "C" fn event_disable_debug_mode() {
     ENABLED.store(false, Ordering::Relaxed);
+    lock::set_debug_mode(false);
     *EVENTS.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
