@@ -7,7 +7,7 @@
 //! - `pending` : adding, removing and activating events; `run` : the loop; `deferred` : callbacks without an event.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::config::{Choice, event_config};
+use crate::config::{Choice, Settings, event_config};
 use crate::once::Once;
 use crate::time::timeval_of;
 use crate::watch::Watchers;
@@ -260,6 +260,25 @@ pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
     let locking = lock::threading_enabled() && !settings.no_lock;
     let (ext_lock, cond) =
         if locking { (ExtLock::try_new(RECURSIVE)?, ExtCond::new()) } else { (ExtLock::none(), ExtCond::none()) };
+    let made = build(&settings, choice, backend, locking, (ext_lock, cond));
+    if made.is_none() {
+        // SAFETY: just made, and used by nobody.
+        unsafe {
+            cond.free();
+            ext_lock.free(RECURSIVE);
+        }
+    }
+    made
+}
+
+/// The base itself, around its backend and its lock and condition, which stay the caller's if this fails.
+fn build(
+    settings: &Settings,
+    choice: Choice,
+    backend: Backend,
+    locking: bool,
+    (ext_lock, cond): (ExtLock, ExtCond),
+) -> Option<*mut event_base> {
     let mut reactor = Reactor::new();
     reactor.set_deferred(choice.changelist);
     reactor.set_limits(settings.limits);
