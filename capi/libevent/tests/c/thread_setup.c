@@ -83,7 +83,7 @@ five(void)
 }
 
 /* Static, so that what a fatal error leaves behind is still reachable. */
-static struct event_base *left_behind;
+static struct event_base *volatile left_behind;
 
 static const struct evthread_lock_callbacks first = { 1, 1, lock_alloc, lock_free, lock_lock, lock_unlock };
 static const struct evthread_lock_callbacks other = { 1, 1, lock_alloc, lock_free, lock_unlock, lock_lock };
