@@ -322,6 +322,7 @@ impl<S> EventLoop<S> {
             || idle
             || registry.reactor.active() > 0
             || registry.shared.asked.load(Ordering::SeqCst) != 0
+            || registry.shared.waiting.load(Ordering::SeqCst) > 0
         {
             return Some(0);
         }
