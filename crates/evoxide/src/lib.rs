@@ -67,3 +67,8 @@ pub use interest::{Interest, Ready, Watch};
 pub use registry::{Counts, Registry};
 pub use signal::Signal;
 pub use timer::Timer;
+
+/// The programs of the README are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
