@@ -57,21 +57,24 @@ macro_rules! hidden {
     ($($name:literal => $target:path;)*) => {
         $(
             #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
-            global_asm!(
-                concat!(".pushsection .text.", $name, ",\"ax\",@progbits"),
-                concat!(".globl ", $name), concat!(".hidden ", $name), concat!(".type ", $name, ",@function"),
-                concat!($name, ":"), "jmp {target}", ".popsection", target = sym $target
-            );
-            #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-            global_asm!(
-                concat!(".pushsection .text.", $name, ",\"ax\",%progbits"),
-                concat!(".globl ", $name), concat!(".hidden ", $name), concat!(".type ", $name, ",%function"),
-                concat!($name, ":"),
-                #[cfg(target_arch = "aarch64")] "b {target}",
-                #[cfg(target_arch = "riscv64")] "tail {target}",
-                ".popsection", target = sym $target
-            );
+            hidden!(@symbol $name, "jmp {target}", $target);
+            #[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+            hidden!(@symbol $name, "b {target}", $target);
+            #[cfg(any(target_arch = "riscv64", target_arch = "riscv32"))]
+            hidden!(@symbol $name, "tail {target}", $target);
         )*
+    };
+    (@symbol $name:literal, $jump:literal, $target:path) => {
+        global_asm!(
+            concat!(".pushsection .text.", $name, ",\"ax\",%progbits"),
+            concat!(".globl ", $name),
+            concat!(".hidden ", $name),
+            concat!(".type ", $name, ",%function"),
+            concat!($name, ":"),
+            $jump,
+            ".popsection",
+            target = sym $target
+        );
     };
 }
 
