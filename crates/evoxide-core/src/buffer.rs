@@ -26,12 +26,17 @@ use std::collections::VecDeque;
 
 /// The longest content: what a signed size can say.
 pub const MAX_LEN: usize = isize::MAX as usize;
-/// Room in the first segment of a buffer, such that the allocator's own word fits beside it.
-const FIRST: usize = 512 - 8;
+/// Room in the first segment of a buffer. Like all rooms a power of two: what is copied on then keeps its alignment.
+const FIRST: usize = 1024;
 /// Room in the segments of a long buffer.
-const USUAL: usize = 8192 - 8;
+const USUAL: usize = 32 * 1024;
 /// Shorter pieces are not split over two segments.
 const SPLIT: usize = 256;
+/// A lone segment with no more content than this moves to a larger one instead of getting a successor.
+const MOVE: usize = 1024;
+/// Pieces from here on are copied to where they lie like their source within [`LINE`] bytes: that copies faster.
+const ALIGN: usize = 2048;
+const LINE: usize = 64;
 
 /// Why an operation refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,27 +99,29 @@ impl Delta {
 #[must_use = "the owners wait to be told that their content is free"]
 pub struct Retired<F> {
     first: Option<F>,
-    more: VecDeque<F>,
+    /// Boxed, since there is hardly ever a second and the answer should be small.
+    #[allow(clippy::box_collection)]
+    more: Option<Box<VecDeque<F>>>,
 }
 
 impl<F> Retired<F> {
     /// Nobody.
     #[inline]
     pub const fn none() -> Self {
-        Self { first: None, more: VecDeque::new() }
+        Self { first: None, more: None }
     }
 
     /// Whether there is nobody to tell.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.more.is_empty()
+        self.first.is_none() && self.more.as_ref().is_none_or(|m| m.is_empty())
     }
 
     /// Room for `n` owners.
     fn with_room(n: usize) -> Result<Self, Error> {
         let mut retired = Self::none();
         if n > 1 {
-            retired.more.try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
+            retired.more.get_or_insert_default().try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
         }
         Ok(retired)
     }
@@ -125,7 +132,7 @@ impl<F> Retired<F> {
             if self.first.is_none() {
                 self.first = Some(e.owner);
             } else {
-                self.more.push_back(e.owner);
+                self.more.get_or_insert_default().push_back(e.owner);
             }
         }
     }
@@ -143,7 +150,7 @@ impl<F> Iterator for Retired<F> {
     type Item = F;
     #[inline]
     fn next(&mut self) -> Option<F> {
-        self.first.take().or_else(|| self.more.pop_front())
+        self.first.take().or_else(|| self.more.as_mut()?.pop_front())
     }
 }
 
@@ -310,11 +317,59 @@ impl<F> Buffer<F> {
             Segment::Owned(o) => o.bytes.capacity(),
             _ => 0,
         };
-        let mut room = FIRST;
-        while room < need || (room <= last && room < USUAL) {
-            room = room * 2 + 8;
+        // Four times as much from segment to segment.
+        need.max(last.saturating_mul(4).min(USUAL)).max(FIRST).next_power_of_two()
+    }
+
+    /// Makes the tail of a buffer without content an owned segment with room for `n` bytes.
+    #[inline]
+    fn anew(&mut self, n: usize) -> Result<&mut Vec<u8>, Error> {
+        if !matches!(self.tail, Segment::Owned(_)) {
+            self.tail = Segment::default();
         }
-        room
+        let room = self.room_for(n);
+        match &mut self.tail {
+            Segment::Owned(o) => {
+                o.bytes.clear();
+                o.start = 0;
+                if o.bytes.capacity() < n {
+                    // Not grown: nothing is worth copying.
+                    o.bytes = Vec::new();
+                    o.bytes.try_reserve_exact(room).map_err(|_| Error::NoMemory)?;
+                }
+                Ok(&mut o.bytes)
+            }
+            _ => Err(Error::NoMemory),
+        }
+    }
+
+    /// The content of a buffer that has none.
+    #[inline]
+    fn append_first(&mut self, data: &[u8]) -> Result<(), Error> {
+        if data.len() < ALIGN {
+            self.anew(data.len())?.extend_from_slice(data);
+            return Ok(());
+        }
+        let bytes = self.anew(data.len() + LINE)?;
+        let shift = (data.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize) % LINE;
+        bytes.resize(shift, 0);
+        bytes.extend_from_slice(data);
+        if let Segment::Owned(o) = &mut self.tail {
+            o.start = shift;
+        }
+        Ok(())
+    }
+
+    /// Drops the tail of a buffer without content, with its room.
+    #[inline]
+    fn reset_tail(&mut self) {
+        match &mut self.tail {
+            Segment::Owned(o) => {
+                o.bytes = Vec::new();
+                o.start = 0;
+            }
+            other => *other = Segment::default(),
+        }
     }
 
     /// Appends a copy of `data`.
@@ -342,6 +397,22 @@ impl<F> Buffer<F> {
         let len = self.grown(data.len())?;
         if data.is_empty() {
             return Ok(Delta::default());
+        }
+        if self.len == 0 {
+            self.append_first(data)?;
+            self.len = len;
+            return Ok(Delta::added(data.len()));
+        }
+        if self.len <= MOVE
+            && self.front.is_none()
+            && let Segment::Owned(o) = &self.tail
+        {
+            let mut bytes = storage(self.room_for(len))?;
+            bytes.extend_from_slice(o.bytes.get(o.start..).unwrap_or(&[]));
+            bytes.extend_from_slice(data);
+            self.tail = Segment::Owned(Owned { bytes, start: 0 });
+            self.len = len;
+            return Ok(Delta::added(data.len()));
         }
         let spare = match &self.tail {
             Segment::Owned(o) if data.len() >= SPLIT && o.bytes.len() > o.start => o.bytes.capacity() - o.bytes.len(),
@@ -401,6 +472,12 @@ impl<F> Buffer<F> {
         if let Err(e) = self.reserve_external(end - start) {
             return Err((e, owner));
         }
+        if self.len == 0
+            && let Segment::Owned(o) = &mut self.tail
+        {
+            // Nothing of it is left to drop when the new tail is written over it.
+            o.bytes = Vec::new();
+        }
         let segment = Segment::External(External { owner, start, end, borrowed: false });
         if self.tail.len() == 0 {
             self.tail = segment;
@@ -442,10 +519,7 @@ impl<F> Buffer<F> {
             Segment::Owned(o) => o.bytes.capacity(),
             _ => 0,
         };
-        let mut room = FIRST;
-        while room <= last && room < USUAL {
-            room = room * 2 + 8;
-        }
+        let room = last.saturating_mul(4).clamp(FIRST, USUAL).next_power_of_two();
         let start = room.saturating_sub(data.len());
         let mut bytes = storage(start + data.len())?;
         bytes.resize(start, 0);
@@ -459,7 +533,7 @@ impl<F> Buffer<F> {
     ///
     /// # Errors
     /// `Frozen`, `NoMemory` (for the list of owners to tell).
-    #[inline]
+    #[inline(always)]
     pub fn drain(&mut self, n: usize) -> Result<(Delta, Retired<F>), Error> {
         self.thawed(End::Front)?;
         if n < self.len {
@@ -472,13 +546,18 @@ impl<F> Buffer<F> {
             return self.drain_segments(n);
         }
         let removed = self.len;
-        if self.front.is_none() {
-            self.len = 0;
-            let mut retired = Retired::none();
-            retired.keep(core::mem::take(&mut self.tail));
-            return Ok((Delta::removed(removed), retired));
+        if self.front.is_some() {
+            return self.drain_segments(removed);
         }
-        self.drain_segments(removed)
+        self.len = 0;
+        if let Segment::Owned(o) = &mut self.tail {
+            o.bytes = Vec::new();
+            o.start = 0;
+            return Ok((Delta::removed(removed), Retired::none()));
+        }
+        let mut retired = Retired::none();
+        retired.keep(core::mem::take(&mut self.tail));
+        Ok((Delta::removed(removed), retired))
     }
 
     /// Removes all content.
@@ -518,7 +597,7 @@ impl<F> Buffer<F> {
             retired.keep(segment);
         }
         if self.len == 0 {
-            self.tail = Segment::default();
+            self.reset_tail();
             self.front = None;
         }
         Ok((Delta::removed(n), retired))
@@ -541,6 +620,9 @@ impl<F> Buffer<F> {
     #[cold]
     #[inline(never)]
     fn reserve_new(&mut self, n: usize) -> Result<(), Error> {
+        if self.len == 0 {
+            return self.anew(n).map(|_| ());
+        }
         let bytes = storage(self.room_for(n))?;
         self.push(Segment::Owned(Owned { bytes, start: 0 }))
     }

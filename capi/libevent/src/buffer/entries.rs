@@ -328,18 +328,37 @@ impl evbuffer {
         if self.look(|m| m.is_frozen(End::Front)) {
             return -1;
         }
-        // SAFETY: the caller's promise; each piece is cut to what is left.
-        let copied = |from: usize| unsafe {
-            self.look(|m| {
-                if from == 0 && m.first().len() >= len {
-                    ptr::copy_nonoverlapping(m.first().as_ptr(), out.cast(), len);
-                    return true;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at_once = |m: &Machine| {
+                let first = m.first();
+                let fits = from == 0 && first.len() >= len;
+                if fits {
+                    ptr::copy_nonoverlapping(first.as_ptr(), out.cast(), len);
                 }
+                fits
+            };
+            if self.look(at_once) {
+                return len as isize;
+            }
+            self.copy_pieces(from, out.cast(), len)
+        }
+    }
+
+    /// As above, for what lies in several segments; `len` bytes are there.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(never)]
+    unsafe fn copy_pieces(&self, from: usize, out: *mut u8, len: usize) -> isize {
+        let copied = || {
+            self.look(|m| {
                 let mut done = 0;
                 for part in m.parts(from) {
                     let Part::Bytes(bytes) = part else { return false };
                     let n = bytes.len().min(len - done);
-                    ptr::copy_nonoverlapping(bytes.as_ptr(), out.cast::<u8>().add(done), n);
+                    // SAFETY: the caller's promise; each piece is cut to what is left.
+                    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), out.add(done), n) };
                     done += n;
                     if done == len {
                         break;
@@ -348,7 +367,7 @@ impl evbuffer {
                 true
             })
         };
-        if copied(from) || (self.make_readable(from, len) && copied(from)) { len as isize } else { -1 }
+        if copied() || (self.make_readable(from, len) && copied()) { len as isize } else { -1 }
     }
 }
 

@@ -59,11 +59,15 @@ const _: () = assert!(size_of::<evbuffer>() <= 104);
 ///
 /// # Safety
 /// Outside every section.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn tell(retired: Retired<Handle>) {
-    if retired.is_empty() {
-        return;
+    if !retired.is_empty() {
+        // SAFETY: the caller's promise.
+        unsafe { tell_owners(retired) };
     }
+}
+
+unsafe fn tell_owners(retired: Retired<Handle>) {
     // Nothing to drop in this frame while the program's code runs.
     let mut retired = ManuallyDrop::new(retired);
     for handle in retired.by_ref() {

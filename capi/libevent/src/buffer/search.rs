@@ -209,9 +209,6 @@ pub unsafe extern "C-unwind" fn evbuffer_peek(
                 Err(_) if n == 0 => (usize::MAX, usize::MAX),
                 Err(_) => (usize::MAX, usize::try_from(n).unwrap_or(0)),
             };
-            if room > 0 {
-                b.make_readable(from, want);
-            }
             b.look(|m| {
                 let (mut count, mut shown) = (0, 0);
                 for part in m.parts(from) {
@@ -220,9 +217,13 @@ pub unsafe extern "C-unwind" fn evbuffer_peek(
                     }
                     if count < room {
                         let base = match part {
-                            Part::Bytes(bytes) => bytes.as_ptr().cast_mut().cast::<c_void>(),
-                            Part::Opaque { .. } => ptr::null_mut(),
+                            Part::Bytes(bytes) => bytes.as_ptr(),
+                            // A file may be shown after all.
+                            Part::Opaque { owner, start, .. } => {
+                                owner.load_bytes().map_or(ptr::null(), |b| b[start..].as_ptr())
+                            }
                         };
+                        let base = base.cast_mut().cast::<c_void>();
                         extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() });
                     }
                     count += 1;

@@ -8,9 +8,18 @@ const SHARE: usize = 4096;
 
 impl<F> Buffer<F> {
     /// Takes everything over from a buffer that `self`, without content, replaces.
+    #[inline]
     fn replace_with(&mut self, src: &mut Self) -> Delta {
-        self.tail = core::mem::take(&mut src.tail);
-        self.front = src.front.take();
+        if let (Segment::Owned(mine), Segment::Owned(theirs)) = (&mut self.tail, &mut src.tail) {
+            // Word by word: the likely case, and its words were written a moment ago.
+            mine.bytes = core::mem::take(&mut theirs.bytes);
+            mine.start = core::mem::take(&mut theirs.start);
+        } else {
+            self.tail = core::mem::take(&mut src.tail);
+        }
+        if src.front.is_some() || self.front.is_some() {
+            self.front = src.front.take();
+        }
         self.len = core::mem::take(&mut src.len);
         Delta::added(self.len)
     }
@@ -94,6 +103,21 @@ impl<F: Owner> Buffer<F> {
         }
         self.thawed(End::Back)?;
         src.thawed(End::Front)?;
+        let head = src.head_mut();
+        if n < head.len()
+            && n < SHARE
+            && let Some(bytes) = head.bytes()
+        {
+            let delta = self.append(&bytes[..n])?;
+            head.advance(n);
+            src.len -= n;
+            return Ok(delta);
+        }
+        self.append_whole(src, n)
+    }
+
+    /// As above, for what is not a short part of one segment.
+    fn append_whole(&mut self, src: &mut Self, n: usize) -> Result<Delta, Error> {
         let len = self.grown(n)?;
         let (mut whole, mut part) = (0, n);
         for segment in src.segments() {
@@ -200,7 +224,7 @@ impl<F: Owner> Buffer<F> {
             head
         } else {
             // What is all of the content will be appended to next.
-            let room = if n == self.len { n.saturating_add(n / 4).min(super::MAX_LEN) } else { n };
+            let room = if n == self.len { n.saturating_add(64).checked_next_power_of_two().unwrap_or(n) } else { n };
             Owned { bytes: storage(room.max(super::FIRST)).or_else(|_| storage(n))?, start: 0 }
         };
         while left > 0 {
