@@ -348,17 +348,23 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
         }
     }
     b.section(|core| {
+        let forget = |payload: Cb| {
+            if !payload.0.is_null() {
+                // SAFETY: a pending or active event is alive: its owner must delete it before freeing it.
+                unsafe { (*payload.0).evcb_flags &= !evlist::INSERTED };
+                crate::debug::ended(payload.0.cast());
+            }
+        };
+        while let Some(payload) = core.reactor.take_ticket() {
+            forget(payload);
+        }
         let mut from = 0;
         while let Some(key) = core.reactor.next_slot(from) {
             from = key.index + 1;
             let payload = core.reactor.payload(key).unwrap_or_default();
             let gone = core.reactor.remove(key);
             core.tell(gone);
-            if !payload.0.is_null() {
-                // SAFETY: a pending event is alive: its owner must delete it before freeing it.
-                unsafe { (*payload.0).evcb_flags &= !evlist::INSERTED };
-                crate::debug::ended(payload.0.cast());
-            }
+            forget(payload);
         }
         // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
         unsafe { crate::once::free_all(core) };

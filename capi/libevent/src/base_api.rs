@@ -12,7 +12,7 @@ use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::{View, Walk};
+use evoxide_core::reactor::{Counts, View, Walk};
 use evoxide_ffi::cstr::Text;
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -260,7 +260,7 @@ pub unsafe extern "C" fn event_base_get_features(base: *const event_base) -> c_i
     unsafe { (*base).section(|core| core.features().bits() as c_int) }
 }
 
-fn pick(counts: evoxide_core::reactor::Counts, kinds: u32) -> c_int {
+fn pick(counts: Counts, kinds: u32) -> c_int {
     let mut sum = 0;
     if kinds & count::ACTIVE != 0 {
         sum += counts.active;
@@ -287,18 +287,13 @@ pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds:
     // SAFETY: the caller's base.
     unsafe {
         (*base).section(|core| {
-            let most = core.reactor.most();
-            let answer = pick(*most, kinds);
+            let answer = pick(core.reactor.most(), kinds);
             if clear != 0 {
-                if kinds & count::ACTIVE != 0 {
-                    most.active = 0;
-                }
-                if kinds & count::VIRTUAL != 0 {
-                    most.virtual_events = 0;
-                }
-                if kinds & count::ADDED != 0 {
-                    most.added = 0;
-                }
+                core.reactor.reset_most(Counts {
+                    added: kinds & count::ADDED,
+                    active: kinds & count::ACTIVE,
+                    virtual_events: kinds & count::VIRTUAL,
+                });
             }
             answer
         })

@@ -18,7 +18,7 @@ fn with<R>(f: impl FnOnce(&mut HashMap<usize, bool>) -> R) -> R {
     f(EVENTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn enabled() -> bool {
     ENABLED.load(Ordering::Relaxed)
 }
@@ -71,9 +71,19 @@ pub(crate) fn ended(e: *const event) {
 ///
 /// # Safety
 /// As for the C functions that use the event.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn note(e: *const event, pending: bool) {
     if enabled() {
+        // SAFETY: the caller's promise.
+        unsafe { note_enabled(e, pending) };
+    } else {
+        too_late();
+    }
+}
+
+#[cold]
+unsafe fn note_enabled(e: *const event, pending: bool) {
+    {
         let known = with(|map| map.get_mut(&(e as usize)).map(|p| *p = pending).is_some());
         if !known {
             // SAFETY: the caller's promise.
@@ -85,8 +95,6 @@ pub(crate) unsafe fn note(e: *const event, pending: bool) {
                 if pending { "add" } else { "del" },
             );
         }
-    } else {
-        too_late();
     }
 }
 
@@ -94,9 +102,17 @@ pub(crate) unsafe fn note(e: *const event, pending: bool) {
 ///
 /// # Safety
 /// As for the C functions that use the event.
-#[inline]
-pub(crate) unsafe fn assert_setup(e: *const event, function: &str) {
-    if enabled() && !with(|map| map.contains_key(&(e as usize))) {
+#[inline(always)]
+pub(crate) unsafe fn assert_setup(e: *const event, function: &'static str) {
+    if enabled() {
+        // SAFETY: the caller's promise.
+        unsafe { assert_setup_enabled(e, function) };
+    }
+}
+
+#[cold]
+unsafe fn assert_setup_enabled(e: *const event, function: &str) {
+    if !with(|map| map.contains_key(&(e as usize))) {
         // SAFETY: the caller's promise.
         let (events, fd, flags) = unsafe { describe(e) };
         errx!(
@@ -110,9 +126,17 @@ pub(crate) unsafe fn assert_setup(e: *const event, function: &str) {
 ///
 /// # Safety
 /// As for the C functions that use the event.
-#[inline]
-pub(crate) unsafe fn assert_not_added(e: *const event, function: &str) {
-    if enabled() && with(|map| map.get(&(e as usize)).copied().unwrap_or(false)) {
+#[inline(always)]
+pub(crate) unsafe fn assert_not_added(e: *const event, function: &'static str) {
+    if enabled() {
+        // SAFETY: the caller's promise.
+        unsafe { assert_not_added_enabled(e, function) };
+    }
+}
+
+#[cold]
+unsafe fn assert_not_added_enabled(e: *const event, function: &str) {
+    if with(|map| map.get(&(e as usize)).copied().unwrap_or(false)) {
         // SAFETY: the caller's promise.
         let (events, fd, flags) = unsafe { describe(e) };
         errx!(

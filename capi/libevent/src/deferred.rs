@@ -4,7 +4,6 @@ use crate::abi::event::{CallbackFn, DeferredFn, closure, event_callback, evlist}
 use crate::base::{Cb, Core, event_base};
 use core::ffi::c_void;
 use evoxide_core::interest::Ready;
-use evoxide_core::key::Key;
 use evoxide_core::reactor::Kind;
 
 /// So many deferred callbacks run in one turn; the others wait for the next, so that they cannot starve the rest.
@@ -19,31 +18,17 @@ pub(crate) fn init(cb: &mut event_callback, priority: u8, function: DeferredFn, 
 }
 
 impl Core {
-    /// The slot of a callback, made now if it has none.
-    ///
-    /// # Safety
-    /// `cb` points to a prepared callback.
-    unsafe fn callback_slot(&mut self, cb: *mut event_callback, priority: u8) -> Option<Key> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if let Some(key) = self.key_of(cb) {
-                return Some(key);
-            }
-            self.reactor.try_reserve().ok()?;
-            let key = self.reactor.insert(Cb(cb), priority, Kind::default());
-            Self::mark(cb, key);
-            Some(key)
-        }
-    }
-
     /// Makes a callback active in this turn.
     ///
     /// # Safety
     /// `cb` points to a prepared callback.
     pub unsafe fn activate_callback(&mut self, cb: *mut event_callback, priority: u8) {
         // SAFETY: the caller's promise.
-        if let Some(key) = unsafe { self.callback_slot(cb, priority) } {
-            self.reactor.activate(key, Ready::empty(), 1);
+        unsafe {
+            if self.key_of(cb).is_none() {
+                let key = self.reactor.enqueue(Cb(cb), priority, false, Ready::empty(), 1);
+                Self::mark(cb, key);
+            }
         }
     }
 }
@@ -60,13 +45,16 @@ impl event_base {
                 if core.key_of(cb).is_some() {
                     return false;
                 }
-                let priority = (*cb).evcb_pri;
-                let Some(key) = core.callback_slot(cb, priority) else { return false };
                 if core.deferred > MAX_PER_TURN {
+                    if core.reactor.try_reserve().is_err() {
+                        return false;
+                    }
+                    let key = core.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
+                    Core::mark(cb, key);
                     core.reactor.activate_later(key, Ready::empty());
                 } else {
                     core.deferred += 1;
-                    core.reactor.activate(key, Ready::empty(), 1);
+                    core.activate_callback(cb, (*cb).evcb_pri);
                 }
             }
             true

@@ -1,7 +1,7 @@
 //! `event2/event.h`: events.
 
 use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, closure, ev, event, event_callback, evlist};
-use crate::base::{Cb, base_of, event_base};
+use crate::base::{Cb, Core, base_of, event_base};
 use crate::compat::current_base;
 use crate::debug;
 use crate::pending::Blocking;
@@ -10,7 +10,6 @@ use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::Kind;
 use evoxide_ffi::{lock, log, mm, warnx};
 use libc::timeval;
 
@@ -163,7 +162,7 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
 }
 
 #[inline]
-unsafe fn del(e: *mut event, blocking: Blocking, function: &str) -> c_int {
+unsafe fn del(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
     // SAFETY: the caller's live, assigned event.
     unsafe {
         let Some(base) = base_of(e) else {
@@ -424,9 +423,8 @@ unsafe fn finalize(e: *mut event, callback: Option<FinalizeFn>, how: u8, functio
             let cb = e.cast::<event_callback>();
             (*cb).evcb_closure = how;
             (*cb).evcb_cb = CallbackFn { finalize: callback };
-            let key = core.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
-            crate::base::Core::mark(cb, key);
-            core.reactor.activate(key, Ready::FINALIZE, 1);
+            let key = core.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, Ready::FINALIZE, 1);
+            Core::mark(cb, key);
             (*cb).evcb_flags |= evlist::FINALIZING;
         });
         base.wake_if_waiting();

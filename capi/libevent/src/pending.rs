@@ -54,6 +54,13 @@ impl Refused {
     }
 }
 
+/// When a timeout is due, and in which common queue it waits.
+#[derive(Clone, Copy)]
+struct Due {
+    queue: Option<QueueId>,
+    at: u64,
+}
+
 /// What a deletion does about a callback that is running in another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blocking {
@@ -72,6 +79,28 @@ impl Core {
     /// `e` points to an assigned event of this base.
     #[inline]
     pub unsafe fn add(&mut self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        let due = match timeout {
+            Some(tv) => {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING == 0
+                        && (*e).ev_evcallback.evcb_closure == closure::PERSIST
+                    {
+                        (*e).ev_io_timeout = *tv;
+                    }
+                }
+                Some(self.due(tv))
+            }
+            None => None,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.add_at(e, due) }
+    }
+
+    /// # Safety
+    /// As for [`add`](Self::add).
+    #[inline]
+    unsafe fn add_at(&mut self, e: *mut event, due: Option<Due>) -> Result<(), Refused> {
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         let event = unsafe { &mut *e };
         if event.ev_evcallback.evcb_flags & evlist::FINALIZING != 0 {
@@ -81,7 +110,7 @@ impl Core {
         // SAFETY: as above.
         let existing = unsafe { self.key_of(cb) };
         let key = match existing {
-            Some(key) => key,
+            Some(key) => self.reactor.promote(key, event.ev_events & ev::PERSIST != 0),
             None => {
                 if self.reactor.try_reserve().is_err() {
                     return Err(Refused::Silently);
@@ -103,8 +132,8 @@ impl Core {
                 return Err(refused);
             }
         }
-        if let Some(tv) = timeout {
-            self.add_timeout(event, key, tv);
+        if let Some(due) = due {
+            self.arm(key, due);
         } else if existing.is_none() && event.ev_events & INSERTABLE == 0 && !self.reactor.free_if_idle(key) {
             // Nothing to wait for: only its activation makes it run.
             return Ok(());
@@ -143,25 +172,27 @@ impl Core {
         }
     }
 
+    /// When a timeout that starts now is due.
     #[inline]
-    fn add_timeout(&mut self, event: &mut event, key: Key, tv: &timeval) {
-        if event.ev_evcallback.evcb_closure == closure::PERSIST {
-            event.ev_io_timeout = *tv;
-        }
+    fn due(&mut self, tv: &timeval) -> Due {
+        let queue = self.common_of(tv);
+        let delay = match queue {
+            Some(queue) => self.reactor.common_duration(queue).unwrap_or(0),
+            None => nanos(tv),
+        };
+        Due { queue, at: self.now().saturating_add(delay) }
+    }
+
+    #[inline]
+    fn arm(&mut self, key: Key, due: Due) {
         // A timeout that is about to be reported is moved, not reported.
         if self.reactor.readiness(key).is_some_and(|r| r.contains(Ready::TIMEOUT)) {
-            if event.ev_events & ev::SIGNAL != 0 {
-                self.calls_left = 0;
-            }
             self.reactor.deactivate(key);
         }
-        let now = self.now();
-        if let Some(queue) = self.common_of(tv) {
-            let duration = self.reactor.common_duration(queue).unwrap_or(0);
-            self.reactor.set_common_timeout(key, queue, now.saturating_add(duration));
-        } else {
-            self.reactor.set_timeout(key, now.saturating_add(nanos(tv)));
-        }
+        match due.queue {
+            Some(queue) => self.reactor.set_common_timeout(key, queue, due.at),
+            None => self.reactor.set_timeout(key, due.at),
+        };
     }
 
     /// The common queue that a value names, if it is one of this base's.
@@ -172,12 +203,13 @@ impl Core {
     }
 
     /// Arms the timeout of a persistent event again, before its callback runs: from when it was due, or from now if something
-    /// else made it active or that time has passed.
+    /// else made it active or that time has passed. An event that was activated by hand becomes pending by this, as in the
+    /// original.
     ///
     /// # Safety
     /// `e` points to a persistent event of this base.
     #[inline]
-    pub unsafe fn rearm(&mut self, e: *mut event, key: Key, ready: Ready, due: u64) {
+    pub unsafe fn rearm(&mut self, e: *mut event, ready: Ready, due: u64) {
         // SAFETY: the caller's promise.
         let tv = unsafe { (*e).ev_io_timeout };
         let now = self.now();
@@ -188,10 +220,8 @@ impl Core {
         if at < now {
             at = now.saturating_add(delay);
         }
-        match queue {
-            Some(queue) => self.reactor.set_common_timeout(key, queue, at),
-            None => self.reactor.set_timeout(key, at),
-        };
+        // SAFETY: the caller's promise.
+        let _ = unsafe { self.add_at(e, Some(Due { queue, at })) };
     }
 
     /// Makes an event neither pending nor active.
@@ -226,22 +256,15 @@ impl Core {
                 return;
             }
             let cb = e.cast::<event_callback>();
-            let key = match self.key_of(cb) {
-                Some(key) => key,
+            let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
+            match self.key_of(cb) {
+                Some(key) => self.reactor.activate(key, ready, calls),
                 None => {
-                    if self.reactor.try_reserve().is_err() {
-                        return;
-                    }
-                    let kind = Kind {
-                        persist: (*e).ev_events & ev::PERSIST != 0,
-                        internal: (*cb).evcb_flags & evlist::INTERNAL != 0,
-                    };
-                    let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, kind);
+                    let internal = (*cb).evcb_flags & evlist::INTERNAL != 0;
+                    let key = self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, internal, ready, calls);
                     Self::mark(cb, key);
-                    key
                 }
-            };
-            self.reactor.activate(key, Ready::from_bits_retain(result as u16), calls as u16);
+            }
         }
     }
 

@@ -214,9 +214,10 @@ impl Core {
                 crate::debug::ended(e);
                 (*cb).evcb_flags &= !evlist::INSERTED;
                 self.tell(popped.gone);
-            } else if how == closure::PERSIST && repeats(e) {
-                self.rearm(e, popped.key, popped.ready, popped.deadline);
-            } else if !popped.linked && !self.reactor.free_if_idle(popped.key) {
+            }
+            if how == closure::PERSIST && repeats(e) {
+                self.rearm(e, popped.ready, popped.deadline);
+            } else if popped.kept && !popped.linked && !self.reactor.free_if_idle(popped.key) {
                 (*cb).evcb_flags &= !evlist::INSERTED;
             }
             self.current = cb;

@@ -80,7 +80,8 @@ impl<T: Default> Slab<T> {
     /// Stores an object.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
-        self.generation = self.generation.wrapping_add(1).max(1);
+        // The highest bit is free for keys that name no slot.
+        self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
         let generation = NonZeroU32::new(self.generation).unwrap_or(NonZeroU32::MIN);
         self.len += 1;
         let index = self.free;

@@ -27,6 +27,7 @@
 //! ```
 
 mod fds;
+mod ready;
 mod signals;
 mod slot;
 mod timers;
@@ -40,13 +41,14 @@ pub use turn::{Finished, Limits, Popped};
 pub use walk::{View, Walk};
 
 use crate::heap::Heap;
-use crate::interest::{Change, Ready};
+use crate::interest::Change;
 use crate::key::Key;
 use crate::slab::Slab;
 use core::fmt;
 use fds::FdMap;
+use ready::Ring;
 use signals::SignalTable;
-use slot::{CommonQueue, ReadyList, Slot, state};
+use slot::{CommonQueue, Slot, state};
 use std::collections::TryReserveError;
 use turn::Batch;
 
@@ -118,12 +120,17 @@ pub struct Reactor<T> {
     queues: Vec<CommonQueue>,
     fds: FdMap,
     signals: SignalTable,
-    ready: Vec<ReadyList>,
-    later: ReadyList,
+    ready: Vec<Ring<T>>,
+    later: Ring<T>,
+    /// Tickets that became slots.
+    moved: Vec<(Key, Key)>,
     batch: Batch,
     limits: Limits,
-    added: u32,
+    /// How many lists of pending events hold one that counts.
+    inserted: u32,
     active: u32,
+    /// How many of the active ones do not count.
+    internal_active: u32,
     virtual_events: u32,
     most: Counts,
 }
@@ -143,12 +150,14 @@ impl<T: Copy + Default> Reactor<T> {
             queues: Vec::new(),
             fds: FdMap::default(),
             signals: SignalTable::default(),
-            ready: vec![ReadyList::EMPTY],
-            later: ReadyList::EMPTY,
+            ready: vec![Ring::default()],
+            later: Ring::default(),
+            moved: Vec::new(),
             batch: Batch::default(),
             limits: Limits::default(),
-            added: 0,
+            inserted: 0,
             active: 0,
+            internal_active: 0,
             virtual_events: 0,
             most: Counts::default(),
         }
@@ -177,13 +186,25 @@ impl<T: Copy + Default> Reactor<T> {
     /// Whose slot it is.
     #[inline]
     pub fn payload(&self, key: Key) -> Option<T> {
-        self.slots.get(key).map(|s| s.payload)
+        match self.slots.get(key) {
+            Some(slot) => Some(slot.payload),
+            None => self.ticket_payload(key),
+        }
+    }
+
+    #[cold]
+    fn ticket_payload(&self, key: Key) -> Option<T> {
+        let resolved = self.resolve(key);
+        if resolved != key {
+            return self.slots.get(resolved).map(|s| s.payload);
+        }
+        self.ticket(key).map(|e| e.payload)
     }
 
     /// Takes an event out of every list and frees its slot.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Gone {
-        let Some(slot) = self.slots.get(key) else { return Gone::default() };
+        let Some(slot) = self.slots.get(key) else { return self.remove_other(key) };
         if slot.state & (state::READY | state::LATER) != 0 {
             self.deactivate_slot(key.index);
         }
@@ -195,39 +216,14 @@ impl<T: Copy + Default> Reactor<T> {
         gone
     }
 
-    /// Makes an event ready: `ready` is added to what happened. `calls` is how often to call back.
-    #[inline]
-    pub fn activate(&mut self, key: Key, ready: Ready, calls: u16) {
-        if self.slots.get(key).is_some() {
-            self.activate_slot(key.index, ready, calls);
+    #[cold]
+    fn remove_other(&mut self, key: Key) -> Gone {
+        let resolved = self.resolve(key);
+        if resolved != key {
+            return self.remove(resolved);
         }
-    }
-
-    /// Makes an event ready from the next turn on. No effect on one that is ready already.
-    #[inline]
-    pub fn activate_later(&mut self, key: Key, ready: Ready) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        if slot.state & (state::READY | state::LATER) != 0 {
-            return;
-        }
-        slot.result = ready;
-        slot.calls = 1;
-        slot.state |= state::LATER;
-        self.later.push(&mut self.slots, key.index);
-        self.count_active(key.index);
-    }
-
-    /// Takes an event out of the ready queue. Its slot lives on, even with nothing left to wait for.
-    pub fn deactivate(&mut self, key: Key) {
-        if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::LATER) != 0) {
-            self.deactivate_slot(key.index);
-        }
-    }
-
-    /// Whether an event is ready, and why.
-    #[inline]
-    pub fn readiness(&self, key: Key) -> Option<Ready> {
-        self.slots.get(key).filter(|s| s.state & (state::READY | state::LATER) != 0).map(|s| s.result)
+        self.remove_ticket(key);
+        Gone::default()
     }
 
     /// Whether an event waits on a descriptor or for a signal.
@@ -258,7 +254,7 @@ impl<T: Copy + Default> Reactor<T> {
                 let _ = self.slots.remove(key);
                 false
             }
-            None => false,
+            None => self.readiness(key).is_some(),
         }
     }
 
@@ -270,12 +266,31 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// How many events there are now.
     pub fn counts(&self) -> Counts {
-        Counts { added: self.added, active: self.active, virtual_events: self.virtual_events }
+        Counts {
+            added: self.inserted + self.active - self.internal_active,
+            active: self.active,
+            virtual_events: self.virtual_events,
+        }
     }
 
     /// The most there ever were since the last time it was lowered, each for itself.
-    pub fn most(&mut self) -> &mut Counts {
-        &mut self.most
+    pub fn most(&self) -> Counts {
+        self.most
+    }
+
+    /// Lowers the most there ever were, each for itself, to 0 where `which` has a 1.
+    pub fn reset_most(&mut self, which: Counts) {
+        let clear = |most: &mut u32, bit: u32| {
+            if bit != 0 {
+                *most = 0;
+            }
+        };
+        clear(&mut self.most.active, which.active);
+        clear(&mut self.most.added, which.added);
+        clear(&mut self.most.virtual_events, which.virtual_events);
+        for ring in &mut self.ready {
+            ring.limit = 0;
+        }
     }
 
     /// How many events are ready.
@@ -286,66 +301,32 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// How much memory events, timeouts and descriptors hold, in bytes.
     pub fn held_memory(&self) -> usize {
-        self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory()
+        let rings: usize = self.ready.iter().chain([&self.later]).map(Ring::held_memory).sum();
+        self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory() + rings
     }
 
     /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.added == 0 && self.active == 0 && self.virtual_events == 0
+        self.inserted == 0 && self.active == 0 && self.virtual_events == 0
     }
 
-    #[inline]
-    fn activate_slot(&mut self, index: u32, ready: Ready, calls: u16) {
-        let slot = self.slots.at_mut(index);
-        if slot.state & (state::READY | state::LATER) != 0 {
-            slot.result |= ready;
-            return;
-        }
-        slot.result = ready;
-        slot.calls = calls;
-        slot.state |= state::READY;
-        let priority = slot.priority;
-        if priority < self.batch.running {
-            self.batch.interrupted = true;
-        }
-        self.ready[usize::from(priority)].push(&mut self.slots, index);
-        self.count_active(index);
-    }
-
-    fn deactivate_slot(&mut self, index: u32) {
-        let slot = self.slots.at_mut(index);
-        let (later, priority, internal) =
-            (slot.state & state::LATER != 0, usize::from(slot.priority), slot.state & state::INTERNAL != 0);
-        slot.state &= !(state::READY | state::LATER);
-        let fd = if slot.state & state::FD != 0 { Some(slot.fd) } else { None };
-        let list = if later { &mut self.later } else { &mut self.ready[priority] };
-        list.unlink(&mut self.slots, index);
-        if let Some(fd) = fd {
-            self.fds.rearm(fd);
-        }
-        self.active -= 1;
-        self.added -= u32::from(!internal);
-    }
-
-    #[inline]
-    fn count_active(&mut self, index: u32) {
-        self.active += 1;
-        self.most.active = self.most.active.max(self.active);
-        self.count_added(index);
-    }
-
-    #[inline]
+    #[inline(always)]
     fn count_added(&mut self, index: u32) {
         if self.slots.at(index).state & state::INTERNAL == 0 {
-            self.added += 1;
-            self.most.added = self.most.added.max(self.added);
+            self.inserted += 1;
+            let added = self.inserted + self.active - self.internal_active;
+            self.most.added = self.most.added.max(added);
+            // How long a ring may get without a new maximum has changed.
+            if let Some(ring) = self.ready.first_mut() {
+                ring.limit = 0;
+            }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn count_removed(&mut self, index: u32) {
-        self.added -= u32::from(self.slots.at(index).state & state::INTERNAL == 0);
+        self.inserted -= u32::from(self.slots.at(index).state & state::INTERNAL == 0);
     }
 }
 

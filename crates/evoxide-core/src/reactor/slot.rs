@@ -1,7 +1,7 @@
 //! The slot of one pending or active event, and the lists that run through slots.
 
 use crate::heap::Positions;
-use crate::interest::{Interest, Ready};
+use crate::interest::Interest;
 use crate::slab::Slab;
 
 /// "No slot" in an intrusive list.
@@ -17,9 +17,9 @@ pub(super) mod state {
     pub const TIMER: u8 = 4;
     /// In a common-timeout queue.
     pub const COMMON: u8 = 8;
-    /// In a ready queue.
+    /// In a ready ring.
     pub const READY: u8 = 16;
-    /// In the "active later" queue.
+    /// In the "active later" ring.
     pub const LATER: u8 = 32;
     /// Stays inserted when it fires.
     pub const PERSIST: u8 = 64;
@@ -29,7 +29,7 @@ pub(super) mod state {
     pub const LINKED: u8 = FD | SIGNAL | TIMER | COMMON | READY | LATER;
 }
 
-/// One event, 56 bytes with a pointer-sized payload: with the slab's generation a cache line.
+/// One event, 48 bytes with a pointer-sized payload: with the slab's bookkeeping less than a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot<T> {
     pub payload: T,
@@ -43,11 +43,9 @@ pub(super) struct Slot<T> {
     pub timer_prev: u32,
     pub fd_next: u32,
     pub fd_prev: u32,
-    pub ready_next: u32,
-    pub ready_prev: u32,
+    /// Its place in the ring of its priority, or in the later ring.
+    pub ready_place: u32,
     pub interest: Interest,
-    pub result: Ready,
-    pub calls: u16,
     pub queue: u16,
     pub priority: u8,
     pub state: u8,
@@ -63,55 +61,11 @@ impl<T: Default> Default for Slot<T> {
             timer_prev: NONE,
             fd_next: NONE,
             fd_prev: NONE,
-            ready_next: NONE,
-            ready_prev: NONE,
+            ready_place: 0,
             interest: Interest::empty(),
-            result: Ready::empty(),
-            calls: 0,
             queue: 0,
             priority: 0,
             state: 0,
-        }
-    }
-}
-
-/// A doubly linked list through `ready_next` and `ready_prev`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReadyList {
-    pub head: u32,
-    pub tail: u32,
-}
-
-impl ReadyList {
-    pub const EMPTY: Self = Self { head: NONE, tail: NONE };
-
-    #[inline]
-    pub fn push<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32) {
-        let tail = self.tail;
-        let slot = slots.at_mut(index);
-        slot.ready_next = NONE;
-        slot.ready_prev = tail;
-        self.tail = index;
-        if tail == NONE {
-            self.head = index;
-        } else {
-            slots.at_mut(tail).ready_next = index;
-        }
-    }
-
-    #[inline]
-    pub fn unlink<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32) {
-        let slot = slots.at(index);
-        let (next, prev) = (slot.ready_next, slot.ready_prev);
-        if prev == NONE {
-            self.head = next;
-        } else {
-            slots.at_mut(prev).ready_next = next;
-        }
-        if next == NONE {
-            self.tail = prev;
-        } else {
-            slots.at_mut(next).ready_prev = prev;
         }
     }
 }

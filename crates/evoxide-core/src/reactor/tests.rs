@@ -1,4 +1,5 @@
 use super::*;
+use crate::interest::Ready;
 use crate::interest::{Interest, Report};
 
 fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
@@ -20,7 +21,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
     assert_eq!(r.finish_wait([report].into_iter()), Finished::default());
     r.begin_batch(|| 0);
     let p = r.pop_ready().unwrap();
-    assert_eq!((p.kept, p.gone), (false, Gone::default()));
+    assert_eq!((p.kept, p.unlinked, r.unlink_popped(&p)), (false, true, Gone::default()));
     let k = r.insert(1, 0, Kind::default());
     let again = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!((again.old, again.new, again.serial), (change.new, change.new, change.serial));

@@ -3,7 +3,8 @@
 //! The rules are libevent's: lower numbers first, first in first out within a priority, one priority level per turn; a
 //! callback that makes a more urgent event ready ends the batch, and so does a limit ([`Limits`]).
 
-use super::slot::{NONE, ReadyList, state};
+use super::ready::{GAP, INTERNAL_TICKET, Ring};
+use super::slot::{NONE, state};
 use super::{Gone, Reactor};
 use crate::interest::{Change, Interest, Ready, Report};
 use crate::key::Key;
@@ -30,21 +31,19 @@ impl Default for Limits {
 pub struct Popped<T> {
     /// Whose it is.
     pub payload: T,
-    /// Its slot, as long as it lives.
-    pub key: Key,
+    /// Its slot's index, where it has one.
+    slot: u32,
     /// What happened.
     pub ready: Ready,
     /// How often to call back (signals that arrived several times).
     pub calls: u16,
     /// Whether it is persistent: then its slot is still there, even with nothing left to wait for (the caller re-arms it or
-    /// calls [`Reactor::free_if_idle`]). Otherwise its slot is gone.
+    /// calls [`Reactor::free_if_idle`] with [`Reactor::popped_key`]). Otherwise its slot is gone.
     pub kept: bool,
     /// Whether a kept event waits for anything.
     pub linked: bool,
-    /// The deadline it was last armed with: what repeating timeouts count from.
-    pub deadline: u64,
-    /// What the kernel must be told of the removal.
-    pub gone: Gone,
+    /// Whether [`Reactor::unlink_popped`] must be called now.
+    pub unlinked: bool,
 }
 
 /// What [`Reactor::finish_wait`] found besides events.
@@ -59,24 +58,36 @@ pub struct Finished {
 
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The priority whose events are running, or 255 outside a batch and at the lowest priority.
+    /// The priority whose events are running.
     pub running: u8,
-    /// A more urgent event became ready, or the face asked to stop.
-    pub interrupted: bool,
-    count: u32,
-    limit: u32,
-    end: Option<u64>,
+    /// How many events it may still run; 0 also where a more urgent event became ready, or the face asked to stop.
+    budget: u32,
+    /// Whether any event that counts ran.
+    start: u32,
+    /// When it must end, or `u64::MAX`.
+    end: u64,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { running: 0, interrupted: false, count: 0, limit: u32::MAX, end: None }
+        Self { running: 0, budget: 0, start: 0, end: u64::MAX }
     }
+}
+
+/// What became of the slot of a ready event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    /// Persistent; whether it waits for anything.
+    Kept { linked: bool },
+    /// It waited for nothing else and is gone.
+    Freed,
+    /// It is gone from lists that the outside must be told of.
+    Unlinked,
 }
 
 impl<T: Copy + Default> Reactor<T> {
     /// Turns what a wait reported into ready events.
-    #[inline]
+    #[inline(always)]
     pub fn finish_wait(&mut self, reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
         reports.for_each(|report| {
@@ -112,109 +123,146 @@ impl<T: Copy + Default> Reactor<T> {
         finished
     }
 
-    /// Moves the "active later" events to the ready queues. Answers how many.
-    #[inline]
-    pub fn promote_later(&mut self) -> u32 {
-        let mut moved = 0;
-        while self.later.head != NONE {
-            let index = self.later.head;
-            self.later.unlink(&mut self.slots, index);
-            let slot = self.slots.at_mut(index);
-            slot.state = slot.state & !state::LATER | state::READY;
-            let priority = usize::from(slot.priority);
-            self.ready[priority].push(&mut self.slots, index);
-            moved += 1;
-        }
-        moved
-    }
-
     /// Starts to run ready events. `now` bounds the batch where the limits have an interval.
     #[inline]
     pub fn begin_batch(&mut self, now: impl FnOnce() -> u64) {
-        let first = self.ready.iter().position(|q| q.head != NONE).unwrap_or(0);
+        let first = match self.ready.first() {
+            Some(ring) if !ring.is_empty() => 0,
+            _ => self.ready.iter().position(|q| !q.is_empty()).unwrap_or(0),
+        };
         self.batch.running = first as u8;
-        self.batch.interrupted = false;
-        self.batch.count = 0;
+        self.batch.end = u64::MAX;
+        self.batch.start = u32::MAX;
         if first >= usize::from(self.limits.min_priority) {
-            self.batch.limit = self.limits.callbacks.max(1);
-            self.batch.end = self.limits.interval.map(|i| now().saturating_add(i));
-        } else {
-            self.batch.limit = u32::MAX;
-            self.batch.end = None;
+            self.batch.start = self.limits.callbacks.max(1);
+            if let Some(interval) = self.limits.interval {
+                self.batch.end = now().saturating_add(interval);
+            }
         }
+        self.batch.budget = self.batch.start;
     }
 
     /// Whether the batch must end when this time has passed.
-    #[inline]
+    #[inline(always)]
     pub fn batch_end(&self) -> Option<u64> {
-        self.batch.end.filter(|_| self.batch.count > 0)
+        if self.batch.end == u64::MAX || self.batch_count() == 0 { None } else { Some(self.batch.end) }
     }
 
     /// Takes the next ready event of this batch out of its queue; `None` ends the batch. An event that is not persistent
     /// leaves the reactor with it.
-    #[inline]
+    #[inline(always)]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
-        if self.batch.interrupted || self.batch.count >= self.batch.limit {
-            return None;
-        }
-        let mut priority = usize::from(self.batch.running);
-        let mut index = self.ready.get(priority)?.head;
-        if index == NONE {
-            if self.batch.count > 0 {
-                return None;
+        loop {
+            let budget = self.batch.budget.checked_sub(1)?;
+            let Some(entry) = self.ready.get_mut(usize::from(self.batch.running))?.take() else {
+                if !self.next_priority() {
+                    return None;
+                }
+                continue;
+            };
+            if entry.slot == GAP {
+                continue;
             }
-            // Only internal events ran so far: go on with less urgent ones.
-            priority = self.ready.iter().position(|q| q.head != NONE)?;
-            self.batch.running = priority as u8;
-            index = self.ready[priority].head;
+            self.batch.budget = budget;
+            self.active -= 1;
+            let mut popped = Popped {
+                payload: entry.payload,
+                slot: entry.slot,
+                ready: entry.ready,
+                calls: entry.calls,
+                kept: false,
+                linked: false,
+                unlinked: false,
+            };
+            if entry.is_special() {
+                if entry.slot == INTERNAL_TICKET {
+                    self.uncount();
+                }
+                return Some(popped);
+            }
+            match self.settle(entry.slot) {
+                Settled::Kept { linked } => (popped.kept, popped.linked) = (true, linked),
+                Settled::Freed => {}
+                Settled::Unlinked => popped.unlinked = true,
+            }
+            return Some(popped);
         }
-        let key = self.slots.key_at(index)?;
+    }
+
+    /// An internal event does not count.
+    #[cold]
+    fn uncount(&mut self) {
+        self.internal_active -= 1;
+        self.batch.budget += 1;
+    }
+
+    #[inline(always)]
+    fn settle(&mut self, index: u32) -> Settled {
         let slot = self.slots.at_mut(index);
-        let next = slot.ready_next;
-        slot.state &= !state::READY;
-        let (kept, internal) = (slot.state & state::PERSIST != 0, slot.state & state::INTERNAL != 0);
-        let mut popped = Popped {
-            payload: slot.payload,
-            key,
-            ready: slot.result,
-            calls: slot.calls,
-            kept,
-            linked: slot.state & state::LINKED != 0,
-            deadline: slot.deadline,
-            gone: Gone::default(),
-        };
-        let list = &mut self.ready[priority];
-        list.head = next;
-        if next == NONE {
-            list.tail = NONE;
-        } else {
-            self.slots.at_mut(next).ready_prev = NONE;
+        let was = slot.state;
+        slot.state = was & !state::READY;
+        if was & state::INTERNAL != 0 {
+            self.uncount();
         }
-        self.active -= 1;
-        if !internal {
-            self.added -= 1;
-            self.batch.count += 1;
+        let linked = was & (state::LINKED & !state::READY) != 0;
+        if was & state::PERSIST != 0 {
+            return Settled::Kept { linked };
         }
-        if !kept {
-            if popped.linked {
-                popped.gone = self.unlink_all(index, true);
-                popped.linked = false;
-            }
+        if linked {
+            return Settled::Unlinked;
+        }
+        if let Some(key) = self.slots.key_at(index) {
             let _ = self.slots.remove(key);
         }
-        Some(popped)
+        Settled::Freed
+    }
+
+    /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
+    /// what the kernel must be told. To be called for a [`Popped::unlinked`] event, at once.
+    pub fn unlink_popped(&mut self, popped: &Popped<T>) -> Gone {
+        let Some(key) = self.slots.key_at(popped.slot) else { return Gone::default() };
+        let gone = self.unlink_all(popped.slot, true);
+        let _ = self.slots.remove(key);
+        gone
+    }
+
+    /// The key of a popped event that is kept.
+    #[inline]
+    pub fn popped_key(&self, popped: &Popped<T>) -> Option<Key> {
+        self.slots.key_at(popped.slot).filter(|_| popped.kept)
+    }
+
+    /// The deadline that a popped event was last armed with, if it is kept: what repeating timeouts count from.
+    #[inline]
+    pub fn popped_deadline(&self, popped: &Popped<T>) -> u64 {
+        if popped.kept { self.slots.at(popped.slot).deadline } else { 0 }
+    }
+
+    /// Goes on with less urgent events where only internal ones ran so far.
+    #[cold]
+    fn next_priority(&mut self) -> bool {
+        if let Some(ring) = self.ready.get_mut(usize::from(self.batch.running)) {
+            ring.trim();
+        }
+        if self.batch_count() > 0 {
+            return false;
+        }
+        let Some(priority) = self.ready.iter().position(|q| !q.is_empty()) else { return false };
+        self.batch.running = priority as u8;
+        true
     }
 
     /// Ends the batch before its next event.
     #[inline]
     pub fn interrupt_batch(&mut self) {
-        self.batch.interrupted = true;
+        self.batch.start -= self.batch.budget;
+        self.batch.budget = 0;
     }
 
     /// How many events of this batch were popped.
     #[inline]
     pub fn batch_count(&self) -> u32 {
-        self.batch.count
+        self.batch.start - self.batch.budget
     }
 
     /// Which event limits apply; takes effect with the next batch.
@@ -232,7 +280,7 @@ impl<T: Copy + Default> Reactor<T> {
         if ready.try_reserve_exact(usize::from(count)).is_err() {
             return false;
         }
-        ready.resize(usize::from(count), ReadyList::EMPTY);
+        ready.resize_with(usize::from(count), Ring::default);
         self.ready = ready;
         let last = (count - 1) as u8;
         self.slots.for_each_mut(|slot| slot.priority = slot.priority.min(last));

@@ -2,6 +2,7 @@
 //! descriptors, signals, timers, common queues, then events that are only active.
 
 use super::Reactor;
+use super::ready::INTERNAL_TICKET;
 use super::slot::{NONE, QUEUE_ID, state};
 use crate::interest::{Interest, Ready};
 use crate::key::Key;
@@ -49,7 +50,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// What is known about `key`.
     #[inline]
     pub fn view(&self, key: Key) -> Option<View<T>> {
-        let s = self.slots.get(key)?;
+        let Some(s) = self.slots.get(key) else { return self.view_other(key) };
         Some(View {
             payload: s.payload,
             key,
@@ -57,15 +58,58 @@ impl<T: Copy + Default> Reactor<T> {
             interest: s.interest,
             inserted: s.state & (state::FD | state::SIGNAL) != 0,
             deadline: (s.state & (state::TIMER | state::COMMON) != 0).then_some(s.deadline),
-            ready: (s.state & (state::READY | state::LATER) != 0).then_some(s.result),
+            ready: self.readiness(key),
             later: s.state & state::LATER != 0,
             internal: s.state & state::INTERNAL != 0,
         })
     }
 
+    /// What is known about an event that is only active.
+    fn view_other(&self, key: Key) -> Option<View<T>> {
+        let resolved = self.resolve(key);
+        if resolved != key {
+            return self.view(resolved);
+        }
+        let entry = self.ticket(key)?;
+        Some(View {
+            payload: entry.payload,
+            key,
+            fd: -1,
+            interest: Interest::empty(),
+            inserted: false,
+            deadline: None,
+            ready: Some(entry.ready),
+            later: false,
+            internal: entry.slot == INTERNAL_TICKET,
+        })
+    }
+
+    /// The next event that is only active.
+    fn walk_active(&self, at: &mut Walk) -> Option<View<T>> {
+        loop {
+            let ring = if at.major == self.ready.len() { &self.later } else { self.ready.get(at.major)? };
+            let place = at.minor.unwrap_or(ring.head);
+            let Some(entry) = ring.get(place) else {
+                (at.major, at.minor) = (at.major + 1, None);
+                continue;
+            };
+            at.minor = Some(place.wrapping_add(1));
+            let elsewhere = state::FD | state::SIGNAL | state::TIMER | state::COMMON;
+            if !entry.is_special() && self.slots.at(entry.slot).state & elsewhere != 0 {
+                continue;
+            }
+            if let Some(key) = self.key_of_entry(entry, place, at.major) {
+                return self.view(key);
+            }
+        }
+    }
+
     /// The next event of a walk.
     pub fn walk(&self, at: &mut Walk) -> Option<View<T>> {
         loop {
+            if at.phase == 4 {
+                return self.walk_active(at);
+            }
             let index = match at.minor.take() {
                 Some(NONE) => {
                     at.major += 1;
@@ -81,7 +125,6 @@ impl<T: Copy + Default> Reactor<T> {
                         continue;
                     }
                     Some(i) => i,
-                    None if at.phase == 4 => return None,
                     None => {
                         *at = Walk { phase: at.phase + 1, ..Walk::default() };
                         continue;
@@ -93,14 +136,9 @@ impl<T: Copy + Default> Reactor<T> {
             at.minor = Some(match at.phase {
                 0 | 1 => slot.fd_next,
                 2 => NONE,
-                3 => slot.timer,
-                _ => slot.ready_next,
+                _ => slot.timer,
             });
-            let seen = match at.phase {
-                0 | 1 => 0,
-                2 | 3 => state::FD | state::SIGNAL,
-                _ => state::FD | state::SIGNAL | state::TIMER | state::COMMON,
-            };
+            let seen = if at.phase < 2 { 0 } else { state::FD | state::SIGNAL };
             if slot.state & seen == 0 {
                 return self.view(key);
             }
@@ -113,9 +151,7 @@ impl<T: Copy + Default> Reactor<T> {
             0 => self.fd_head(at.major),
             1 => self.signal_head(at.major),
             2 => self.heap.get(at.major as u32).map(|e| if e.id < QUEUE_ID { e.id } else { NONE }),
-            3 => self.queues.get(at.major).map(|q| q.head),
-            _ if at.major == self.ready.len() => Some(self.later.head),
-            _ => self.ready.get(at.major).map(|q| q.head),
+            _ => self.queues.get(at.major).map(|q| q.head),
         }
     }
 }
