@@ -233,8 +233,15 @@ impl event_base {
     /// Wakes the loop if it waits. Async-signal-safe.
     #[inline]
     pub(crate) fn wake_if_waiting(&self) {
+        if self.waiting.load(Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
         // The first to see it wakes; one wake-up is enough.
-        if self.waiting.load(Ordering::SeqCst) && self.waiting.swap(false, Ordering::SeqCst) {
+        if self.waiting.swap(false, Ordering::SeqCst) {
             waker::wake(self.waker_fd.load(Ordering::Relaxed));
         }
     }

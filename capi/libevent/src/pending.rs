@@ -77,7 +77,7 @@ impl Core {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(never)]
     pub unsafe fn add(&mut self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
         let due = match timeout {
             Some(tv) => {
@@ -97,9 +97,42 @@ impl Core {
         unsafe { self.add_at(e, due) }
     }
 
+    /// [`add`](Self::add) by the short ways that most calls take: a fresh timer, and moving a timeout. `None`: take the
+    /// long one.
+    ///
     /// # Safety
     /// As for [`add`](Self::add).
-    #[inline]
+    #[inline(always)]
+    pub unsafe fn add_shortly(&mut self, e: *mut event, tv: &timeval) -> Option<bool> {
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (flags, events) = ((*cb).evcb_flags, (*e).ev_events);
+            if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || common_index(tv).is_some() {
+                return None;
+            }
+            let persist = (*cb).evcb_closure == closure::PERSIST;
+            let deadline = self.now().saturating_add(nanos(tv));
+            let moved = if flags & evlist::INSERTED != 0 {
+                // An event with a timeout that is not ready is in its descriptor's list too, if it has one.
+                self.reactor.move_timeout(Key::from_bits((*cb).key)?, Cb(cb), deadline)?
+            } else if events & INSERTABLE == 0 {
+                let (key, first) = self.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline).ok()?;
+                Self::mark(cb, key);
+                first
+            } else {
+                return None;
+            };
+            if persist {
+                (*e).ev_io_timeout = *tv;
+            }
+            Some(moved)
+        }
+    }
+
+    /// # Safety
+    /// As for [`add`](Self::add).
+    #[inline(never)]
     unsafe fn add_at(&mut self, e: *mut event, due: Option<Due>) -> Result<(), Refused> {
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         let event = unsafe { &mut *e };
@@ -228,7 +261,7 @@ impl Core {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn del(&mut self, e: *mut event) {
         let cb = e.cast::<event_callback>();
         if self.current == cb {
@@ -236,11 +269,27 @@ impl Core {
         }
         // SAFETY: the caller's promise.
         unsafe {
+            if (*cb).evcb_flags & evlist::INSERTED == 0 {
+                return;
+            }
+            let key = Key::from_bits((*cb).key);
+            if !key.is_some_and(|key| self.reactor.remove_timer(key, Cb(cb))) {
+                self.del_at_length(cb);
+            }
+            (*cb).evcb_flags &= !evlist::INSERTED;
+        }
+    }
+
+    /// # Safety
+    /// As for [`del`](Self::del).
+    #[inline(never)]
+    unsafe fn del_at_length(&mut self, cb: *mut event_callback) {
+        // SAFETY: the caller's promise.
+        unsafe {
             if let Some(key) = self.key_of(cb) {
                 let gone = self.reactor.remove(key);
                 self.tell(gone);
             }
-            (*cb).evcb_flags &= !evlist::INSERTED;
         }
     }
 
@@ -248,14 +297,29 @@ impl Core {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn activate(&mut self, e: *mut event, result: i16, calls: i16) {
         // SAFETY: the caller's promise.
         unsafe {
-            if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING != 0 {
+            let cb = e.cast::<event_callback>();
+            if (*cb).evcb_flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+                return self.activate_known(cb, result, calls);
+            }
+            let ready = Ready::from_bits_retain(result as u16);
+            let key = self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls as u16);
+            Self::mark(cb, key);
+        }
+    }
+
+    /// # Safety
+    /// As for [`activate`](Self::activate).
+    #[inline(never)]
+    unsafe fn activate_known(&mut self, cb: *mut event_callback, result: i16, calls: i16) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*cb).evcb_flags & evlist::FINALIZING != 0 {
                 return;
             }
-            let cb = e.cast::<event_callback>();
             let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
             match self.key_of(cb) {
                 Some(key) => self.reactor.activate(key, ready, calls),
@@ -279,14 +343,31 @@ impl event_base {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn add(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        if let Some(tv) = timeout {
+            // SAFETY: the caller's promise.
+            if let Some(earlier) = unsafe { self.core.enter().add_shortly(e, tv) } {
+                if earlier {
+                    self.wake_if_waiting();
+                }
+                return Ok(());
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.add_at_length(e, timeout) }
+    }
+
+    /// # Safety
+    /// As for [`add`](Self::add).
+    #[inline(never)]
+    unsafe fn add_at_length(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
         // SAFETY: the caller's promise.
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 {
             self.wait_for_current(e.cast());
         }
         // SAFETY: the caller's promise.
-        let result = self.section(|core| unsafe { core.add(e, timeout) });
+        let result = unsafe { self.core.enter().add(e, timeout) };
         if let Err(refused) = result {
             refused.report();
         }
@@ -298,7 +379,7 @@ impl event_base {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn del(&self, e: *mut event, blocking: Blocking) {
         // SAFETY: the caller's promise.
         let (flags, events) = unsafe { ((*e).ev_evcallback.evcb_flags, (*e).ev_events) };
@@ -306,16 +387,13 @@ impl event_base {
             return;
         }
         self.take_async_if_any();
+        let mut core = self.core.enter();
         // SAFETY: the caller's promise.
-        let waiters = self.section(|core| unsafe {
-            core.del(e);
-            core.runs_elsewhere(e.cast())
-        });
+        unsafe { core.del(e) };
+        let waiters = core.current == e.cast() && core.runs_elsewhere(e.cast());
+        drop(core);
         if self.waiting.load(Ordering::Relaxed) {
-            // The loop may have nothing left to wait for.
-            if self.section(|core| core.reactor.is_idle()) {
-                self.wake_if_waiting();
-            }
+            self.wake_if_idle();
         }
         let wait = match blocking {
             Blocking::Always => true,
@@ -327,22 +405,32 @@ impl event_base {
         }
     }
 
+    /// A loop that waits may have nothing left to wait for.
+    #[cold]
+    fn wake_if_idle(&self) {
+        if self.section(|core| core.reactor.is_idle()) {
+            self.wake_if_waiting();
+        }
+    }
+
     /// `event_active`. Also called from signal handlers: where a section is open, the event is left for the loop.
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn activate(&self, e: *mut event, result: i16, calls: i16) {
         // SAFETY: the caller's promise.
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 && !self.core.is_open() {
             self.wait_for_current(e.cast());
         }
-        // SAFETY: the caller's promise.
-        match self.core.try_with(|core| unsafe { core.activate(e, result, calls) }) {
-            Some(()) => self.wake_if_waiting(),
+        let Some(mut core) = self.core.try_enter() else {
             // SAFETY: the caller's promise.
-            None => unsafe { self.leave_async(e, result, calls) },
-        }
+            return unsafe { self.leave_async(e, result, calls) };
+        };
+        // SAFETY: the caller's promise.
+        unsafe { core.activate(e, result, calls) };
+        drop(core);
+        self.wake_if_waiting();
     }
 
     /// Leaves an event for the loop. Async-signal-safe.

@@ -4,12 +4,13 @@
 //! ready event one short section that pops it, publishes it as "current" and copies its callback, and the call. The call happens
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
-use crate::abi::event::{CallbackFn, closure, event, event_callback, evlist};
-use crate::base::{Core, SIGNALS, WAKER, event_base, word};
+use crate::abi::event::{closure, event, event_callback, evlist};
+use crate::base::{Cb, Core, SIGNALS, WAKER, event_base, word};
 use crate::pending::repeats;
 use crate::watch;
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 use core::sync::atomic::Ordering;
+use evoxide_core::reactor::Popped;
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
 use evoxide_sys::backend::Waiter;
@@ -24,24 +25,6 @@ pub(crate) mod evloop {
 
 /// So many turns in a row with reports that belong to nothing make the base rebuild its kernel set.
 const STALE_LIMIT: u32 = 64;
-
-/// A callback to make, copied out of its struct.
-#[derive(Clone, Copy)]
-struct Call {
-    cb: *mut event_callback,
-    function: CallbackFn,
-    arg: *mut c_void,
-    fd: c_int,
-    result: i16,
-    closure: u8,
-}
-
-/// What comes next in a turn.
-enum Step {
-    Call(Call),
-    /// The batch is over.
-    End,
-}
 
 /// `event_base_loop`.
 ///
@@ -186,43 +169,35 @@ impl Core {
         core::mem::take(&mut self.current_waiters) > 0
     }
 
-    /// Takes the next callback.
+    /// Whether the batch has taken long enough.
+    #[cold]
+    fn is_over(&mut self, end: u64) -> bool {
+        self.keep_now() >= end
+    }
+
+    /// # Safety
+    /// `e` was just popped, is persistent and has a timeout.
+    #[inline(never)]
+    unsafe fn repeat(&mut self, e: *mut event, popped: &Popped<Cb>) {
+        let due = self.reactor.popped_deadline(popped);
+        // SAFETY: the caller's promise.
+        unsafe { self.rearm(e, popped.ready, due) };
+    }
+
+    /// Finishes what popping an event left to do.
     ///
     /// # Safety
-    /// The callbacks in the reactor are alive.
-    #[inline]
-    unsafe fn next(&mut self) -> Step {
-        if let Some(end) = self.reactor.batch_end() {
-            let now = self.keep_now();
-            if now >= end {
-                return Step::End;
-            }
-        }
-        let Some(popped) = self.reactor.pop_ready() else { return Step::End };
-        let cb = popped.payload.0;
-        // SAFETY: an active callback is alive, and nothing else refers to its struct inside this section.
-        unsafe {
-            let how = (*cb).evcb_closure;
-            let result = popped.ready.bits() as i16;
-            let e = cb.cast::<event>();
-            let mut fd = -1;
-            if how != closure::SELF && how != closure::EXIT {
-                (*e).ev_res = result;
-                fd = (*e).ev_fd;
-            }
-            if !popped.kept {
-                crate::debug::ended(e);
-                (*cb).evcb_flags &= !evlist::INSERTED;
-                self.tell(popped.gone);
-            }
-            if how == closure::PERSIST && repeats(e) {
-                self.rearm(e, popped.ready, popped.deadline);
-            } else if popped.kept && !popped.linked && !self.reactor.free_if_idle(popped.key) {
-                (*cb).evcb_flags &= !evlist::INSERTED;
-            }
-            self.current = cb;
-            self.calls_left = popped.calls;
-            Step::Call(Call { cb, function: (*cb).evcb_cb, arg: (*cb).evcb_arg, fd, result, closure: how })
+    /// `cb` was just popped.
+    #[inline(never)]
+    unsafe fn settle(&mut self, cb: *mut event_callback, popped: &Popped<Cb>) {
+        if popped.unlinked {
+            let gone = self.reactor.unlink_popped(popped);
+            self.tell(gone);
+        } else if let Some(key) = self.reactor.popped_key(popped)
+            && !self.reactor.free_if_idle(key)
+        {
+            // SAFETY: the caller's promise.
+            unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
         }
     }
 }
@@ -281,57 +256,83 @@ impl event_base {
 ///
 /// # Safety
 /// This thread runs the loop of `b`.
-#[inline]
+#[inline(always)]
 unsafe fn run_ready(b: &event_base) -> bool {
     let mut ran = false;
     loop {
-        if b.word.load(Ordering::Relaxed) != 0 {
-            if b.word.load(Ordering::Relaxed) & word::BREAK != 0 {
-                break;
-            }
-            b.take_word();
+        if b.word.load(Ordering::Relaxed) != 0 && b.must_stop() {
+            break;
         }
-        let (step, waiters) = b.section(|core| {
-            let waiters = core.end_current();
-            // SAFETY: as above.
-            (unsafe { core.next() }, waiters)
-        });
-        if waiters {
-            b.tell_waiters();
+        let mut core = b.core.enter();
+        if core.current_waiters != 0 {
+            drop(core);
+            b.end_current();
+            continue;
         }
-        let Step::Call(call) = step else { return ran };
+        if let Some(end) = core.reactor.batch_end()
+            && core.is_over(end)
+        {
+            break;
+        }
+        let Some(popped) = core.reactor.pop_ready() else { break };
+        let cb = popped.payload.0;
         ran = true;
-        // SAFETY: the callback is alive until its own call, which happens here, once.
-        unsafe { dispatch(b, call) };
+        // SAFETY: an active callback is alive; inside the section nothing else refers to its struct. The function is its
+        // owner's for this closure, with this argument, and is called once, after the section.
+        unsafe {
+            let how = (*cb).evcb_closure;
+            if !popped.kept {
+                (*cb).evcb_flags &= !evlist::INSERTED;
+                crate::debug::ended(cb.cast());
+            }
+            core.current = cb;
+            if how != closure::EVENT && how != closure::PERSIST {
+                core.settle(cb, &popped);
+                core.calls_left = popped.calls;
+                drop(core);
+                dispatch(b, cb, popped.ready.bits() as i16);
+                continue;
+            }
+            let e = cb.cast::<event>();
+            let result = popped.ready.bits() as i16;
+            (*e).ev_res = result;
+            if how == closure::PERSIST && repeats(e) {
+                core.repeat(e, &popped);
+            } else if popped.unlinked | (popped.kept & !popped.linked) {
+                core.settle(cb, &popped);
+            }
+            let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
+            drop(core);
+            if let Some(function) = function {
+                function(fd, result, arg);
+            }
+        }
     }
-    if b.section(Core::end_current) {
-        b.tell_waiters();
-    }
+    b.end_current();
     ran
 }
 
-/// Makes one call.
+/// Makes a call that is not a plain event's.
 ///
 /// # Safety
-/// `call` was just taken out of `b`.
-#[inline]
-unsafe fn dispatch(b: &event_base, call: Call) {
+/// `cb` was just taken out of `b` and published as the current callback.
+#[inline(never)]
+unsafe fn dispatch(b: &event_base, cb: *mut event_callback, result: i16) {
     // SAFETY: the struct's owner set the function for this closure, with this argument; the union is read by closure.
     unsafe {
-        match call.closure {
-            closure::EVENT | closure::PERSIST => {
-                if let Some(function) = call.function.event {
-                    function(call.fd, call.result, call.arg);
-                }
-            }
+        let (function, arg) = ((*cb).evcb_cb, (*cb).evcb_arg);
+        match (*cb).evcb_closure {
             closure::SIGNAL => {
+                let e = cb.cast::<event>();
+                (*e).ev_res = result;
+                let fd = (*e).ev_fd;
                 while b.section(|core| {
-                    let more = core.calls_left > 0 && core.current == call.cb;
+                    let more = core.calls_left > 0 && core.current == cb;
                     core.calls_left = core.calls_left.saturating_sub(1);
                     more
                 }) {
-                    if let Some(function) = call.function.event {
-                        function(call.fd, call.result, call.arg);
+                    if let Some(function) = function.event {
+                        function(fd, result, arg);
                     }
                     if b.word.load(Ordering::Relaxed) & word::BREAK != 0 {
                         break;
@@ -339,16 +340,14 @@ unsafe fn dispatch(b: &event_base, call: Call) {
                 }
             }
             closure::SELF => {
-                if let Some(function) = call.function.deferred {
-                    function(call.cb, call.arg);
+                if let Some(function) = function.deferred {
+                    function(cb, arg);
                 }
             }
             closure::EXIT => b.got_exit.store(true, Ordering::Relaxed),
             _ => {
-                if b.section(Core::end_current) {
-                    b.tell_waiters();
-                }
-                finalize(call.cb);
+                b.end_current();
+                finalize(cb);
             }
         }
     }
@@ -374,11 +373,22 @@ pub(crate) unsafe fn finalize(cb: *mut event_callback) {
 }
 
 impl event_base {
-    /// Tells the threads that wait for it that the running callback ended.
+    /// No callback runs now: tells the threads that wait for it.
+    fn end_current(&self) {
+        if self.section(Core::end_current) {
+            self.lock().lock();
+            self.current_ended.broadcast();
+            self.lock().unlock();
+        }
+    }
+
+    /// Whether the batch must stop; takes what signal handlers left.
     #[cold]
-    fn tell_waiters(&self) {
-        self.lock().lock();
-        self.current_ended.broadcast();
-        self.lock().unlock();
+    fn must_stop(&self) -> bool {
+        if self.word.load(Ordering::Relaxed) & word::BREAK != 0 {
+            return true;
+        }
+        self.take_word();
+        false
     }
 }

@@ -13,11 +13,17 @@ const COMMON_INDEX: u32 = 20;
 const COMMON_MICROS: i64 = 0x000f_ffff;
 
 /// A duration; negative ones are none at all, and long ones saturate.
-#[inline]
+#[inline(always)]
 pub(crate) fn nanos(tv: &timeval) -> u64 {
-    if (0..1 << 33).contains(&tv.tv_sec) && (0..1 << 33).contains(&tv.tv_usec) {
+    if (tv.tv_sec as u64 | tv.tv_usec as u64) < 1 << 33 {
         return tv.tv_sec as u64 * SECOND as u64 + tv.tv_usec as u64 * MICRO as u64;
     }
+    unusual(tv)
+}
+
+#[cold]
+#[inline(never)]
+fn unusual(tv: &timeval) -> u64 {
     let total = i128::from(tv.tv_sec) * SECOND + i128::from(tv.tv_usec) * MICRO;
     u64::try_from(total.max(0)).unwrap_or(u64::MAX)
 }

@@ -65,7 +65,13 @@ impl<I: Copy> Heap<I> {
     /// The allocator's refusal, with nothing changed.
     #[inline]
     pub fn try_reserve_one(&mut self) -> Result<(), TryReserveError> {
-        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.entries.try_reserve(1) }
+        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.reserve_more() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_more(&mut self) -> Result<(), TryReserveError> {
+        self.entries.try_reserve(1)
     }
 
     /// The earliest entry.

@@ -74,6 +74,12 @@ impl<T: Default> Slab<T> {
         if self.free != NONE || self.entries.len() < self.entries.capacity() {
             return Ok(());
         }
+        self.reserve_more()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_more(&mut self) -> Result<(), TryReserveError> {
         self.entries.try_reserve(1)
     }
 
@@ -94,6 +100,62 @@ impl<T: Default> Slab<T> {
         let index = self.entries.len() as u32;
         self.entries.push(Entry { generation: generation.get(), next_free: NONE, value });
         Key { index, generation }
+    }
+
+    /// Stores whatever object is at hand, the one that was there before or a default one, for the caller to make its own:
+    /// cheaper than [`insert`](Self::insert) where only some of it matters.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline(always)]
+    pub fn try_insert_any(&mut self) -> Result<(Key, &mut T), TryReserveError> {
+        if self.free as usize >= self.entries.len() {
+            self.try_reserve_one()?;
+        }
+        Ok(self.insert_any())
+    }
+
+    /// As [`try_insert_any`](Self::try_insert_any), where memory was made sure of.
+    #[inline(always)]
+    pub fn insert_any(&mut self) -> (Key, &mut T) {
+        self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
+        let generation = NonZeroU32::new(self.generation).unwrap_or(NonZeroU32::MIN);
+        self.len += 1;
+        let mut index = self.free;
+        if index as usize >= self.entries.len() {
+            index = self.grow();
+        }
+        let entry = &mut self.entries[index as usize];
+        self.free = entry.next_free;
+        entry.generation = generation.get();
+        (Key { index, generation }, &mut entry.value)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> u32 {
+        self.entries.push(Entry { generation: 0, next_free: NONE, value: T::default() });
+        self.entries.len() as u32 - 1
+    }
+
+    /// Takes an object out and leaves its value where it is, for [`insert_any`](Self::insert_any).
+    #[inline(always)]
+    pub fn discard(&mut self, index: u32) {
+        let Some(entry) = self.entries.get_mut(index as usize).filter(|e| e.generation != 0) else { return };
+        entry.generation = 0;
+        entry.next_free = self.free;
+        self.free = index;
+        self.len -= 1;
+        if self.len == 0 && self.entries.capacity() > KEEP {
+            self.reset();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reset(&mut self) {
+        self.entries = Vec::new();
+        self.free = NONE;
     }
 
     /// The object of a key.

@@ -301,7 +301,8 @@ impl Bench {
         let popped = popped.expect("the model has a ready event");
         let at = self.position(id);
         let event = &mut self.events[at];
-        assert_eq!((popped.payload, popped.key, Some(popped.ready)), (id, event.key, event.ready));
+        assert_eq!((popped.payload, Some(popped.ready)), (id, event.ready));
+        assert_eq!(self.reactor.popped_key(&popped), event.persist.then_some(event.key));
         event.ready = None;
         self.popped += 1;
         assert_eq!((popped.kept, popped.linked), (event.persist, event.persist && event.linked()));
@@ -309,7 +310,10 @@ impl Bench {
         if !linked {
             self.events.remove(at);
         }
-        self.gone(popped.gone);
+        if popped.unlinked {
+            let gone = self.reactor.unlink_popped(&popped);
+            self.gone(gone);
+        }
         assert_eq!(self.reactor.free_if_idle(key), linked);
     }
 

@@ -417,7 +417,10 @@ impl<S> EventLoop<S> {
 
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = &mut self.inner.registry;
-        registry.tell_gone(popped.gone);
+        if popped.unlinked {
+            let gone = registry.reactor.unlink_popped(&popped);
+            registry.tell_gone(gone);
+        }
         let Some(id) = Key::from_bits(popped.payload).map(EventId) else { return self.work() };
         let now = registry.time.now();
         let Some(entry) = registry.entries.get_mut(id.0) else { return false };
@@ -427,15 +430,15 @@ impl<S> EventLoop<S> {
         let again = match entry.kind {
             Kind::Timer { period: Some(period), .. } => {
                 // Counted from when it was due, unless it fell behind or was made to happen.
-                let due = popped.deadline.saturating_add(period);
+                let due = registry.reactor.popped_deadline(&popped).saturating_add(period);
                 let on_time = popped.ready.contains(Ready::TIMEOUT) && due > now;
                 Some(if on_time { due } else { now.saturating_add(period) })
             }
             Kind::Descriptor { timeout: Some(timeout), .. } => Some(now.saturating_add(timeout)),
             _ => None,
         };
-        if let (Some(deadline), true) = (again, popped.kept) {
-            registry.reactor.set_timeout(popped.key, deadline);
+        if let (Some(deadline), Some(key)) = (again, registry.reactor.popped_key(&popped)) {
+            registry.reactor.set_timeout(key, deadline);
         }
         self.call(id, Fired { ready: popped.ready, calls: popped.calls, wait: None });
         true

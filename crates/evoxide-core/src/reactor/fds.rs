@@ -252,7 +252,7 @@ impl<T: Copy + Default> Reactor<T> {
     ///
     /// # Errors
     /// [`AddError`], with nothing changed.
-    #[inline]
+    #[inline(never)]
     pub fn watch_fd(
         &mut self,
         key: Key,
@@ -306,7 +306,7 @@ impl<T: Copy + Default> Reactor<T> {
             let slot = self.slots.at(index);
             let (next, bits) = (slot.fd_next, slot.interest.bits() & ready.bits());
             if bits & Interest::CONDITIONS.bits() != 0 {
-                self.activate_slot(index, Ready::from_bits_retain(bits), 1);
+                self.activate_slot::<true>(index, Ready::from_bits_retain(bits), 1);
             }
             index = next;
         }

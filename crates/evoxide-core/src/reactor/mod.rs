@@ -176,11 +176,14 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Makes a slot. It lives until it is removed, or popped with nothing left to wait for; a slot that waits for nothing
     /// from the start is the caller's to fill or to [`remove`](Self::remove). A priority beyond the last means the last.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, payload: T, priority: u8, kind: Kind) -> Key {
         let state = if kind.persist { state::PERSIST } else { 0 } | if kind.internal { state::INTERNAL } else { 0 };
         let priority = priority.min((self.ready.len() - 1) as u8);
-        self.slots.insert(Slot { payload, priority, state, ..Slot::default() })
+        let (key, slot) = self.slots.insert_any();
+        // What the other fields hold matters only where a state bit says so, and linking sets them.
+        (slot.payload, slot.priority, slot.state) = (payload, priority, state);
+        key
     }
 
     /// Whose slot it is.
@@ -202,14 +205,14 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Takes an event out of every list and frees its slot.
-    #[inline]
+    #[inline(never)]
     pub fn remove(&mut self, key: Key) -> Gone {
         let Some(slot) = self.slots.get(key) else { return self.remove_other(key) };
         if slot.state & (state::READY | state::LATER) != 0 {
             self.deactivate_slot(key.index);
         }
         let gone = self.unlink_all(key.index, false);
-        let _ = self.slots.remove(key);
+        self.slots.discard(key.index);
         if self.slots.is_empty() {
             self.trim_fds();
         }
@@ -251,7 +254,7 @@ impl<T: Copy + Default> Reactor<T> {
         match self.slots.get(key) {
             Some(slot) if slot.state & state::LINKED != 0 => true,
             Some(_) => {
-                let _ = self.slots.remove(key);
+                self.slots.discard(key.index);
                 false
             }
             None => self.readiness(key).is_some(),
@@ -314,13 +317,19 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     fn count_added(&mut self, index: u32) {
         if self.slots.at(index).state & state::INTERNAL == 0 {
-            self.inserted += 1;
-            let added = self.inserted + self.active - self.internal_active;
-            self.most.added = self.most.added.max(added);
-            // How long a ring may get without a new maximum has changed.
-            if let Some(ring) = self.ready.first_mut() {
-                ring.limit = 0;
-            }
+            self.count_one_more();
+        }
+    }
+
+    #[inline(always)]
+    fn count_one_more(&mut self) {
+        self.inserted += 1;
+        if self.inserted + self.active > self.most.added {
+            self.most.added = self.most.added.max(self.inserted + self.active - self.internal_active);
+        }
+        // How long a ring may get without a new maximum has changed.
+        if let Some(ring) = self.ready.first_mut() {
+            ring.limit = 0;
         }
     }
 

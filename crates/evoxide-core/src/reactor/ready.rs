@@ -191,18 +191,20 @@ impl<T: Copy + Default> Reactor<T> {
         let slot = if internal { INTERNAL_TICKET } else { TICKET };
         self.internal_active += u32::from(internal);
         let priority = if usize::from(priority) < self.ready.len() { priority } else { (self.ready.len() - 1) as u8 };
-        let place = self.push_ready(priority, Entry { payload, slot, ready, calls });
+        let place = self.push_ready::<true>(priority, Entry { payload, slot, ready, calls });
         ticket_key(place, priority)
     }
 
+    /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
-    pub(super) fn push_ready(&mut self, priority: u8, entry: Entry<T>) -> u32 {
-        if priority < self.batch.running {
+    pub(super) fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
+        if COUNTED && priority < self.batch.running {
             self.interrupt_batch();
         }
         self.active += 1;
         let ring = &mut self.ready[usize::from(priority)];
-        if ring.tail.wrapping_sub(ring.head) >= ring.limit {
+        let limit = if COUNTED { ring.limit } else { ring.entries.len() as u32 };
+        if ring.tail.wrapping_sub(ring.head) >= limit {
             return self.push_slowly(priority, entry);
         }
         ring.put(entry)
@@ -317,7 +319,7 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub fn activate(&mut self, key: Key, ready: Ready, calls: u16) {
         if self.slots.get(key).is_some() {
-            self.activate_slot(key.index, ready, calls);
+            self.activate_slot::<true>(key.index, ready, calls);
         } else {
             self.activate_ticket(key, ready, calls);
         }
@@ -327,7 +329,7 @@ impl<T: Copy + Default> Reactor<T> {
     fn activate_ticket(&mut self, key: Key, ready: Ready, calls: u16) {
         let key = self.resolve(key);
         if self.slots.get(key).is_some() {
-            self.activate_slot(key.index, ready, calls);
+            self.activate_slot::<true>(key.index, ready, calls);
         } else if let Some(entry) = self.ticket_mut(key) {
             entry.ready |= ready;
         }
@@ -367,7 +369,7 @@ impl<T: Copy + Default> Reactor<T> {
             slot.state = slot.state & !state::LATER | state::READY;
             let priority = slot.priority;
             self.active -= 1;
-            let place = self.push_ready(priority, entry);
+            let place = self.push_ready::<true>(priority, entry);
             self.slots.at_mut(entry.slot).ready_place = place;
             moved += 1;
         }
@@ -375,14 +377,14 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     #[inline(always)]
-    pub(super) fn activate_slot(&mut self, index: u32, ready: Ready, calls: u16) {
+    pub(super) fn activate_slot<const COUNTED: bool>(&mut self, index: u32, ready: Ready, calls: u16) {
         let slot = self.slots.at_mut(index);
         if slot.state & (state::READY | state::LATER | state::INTERNAL) != 0 {
             return self.activate_slot_slowly(index, ready, calls);
         }
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
-        let place = self.push_ready(priority, Entry { payload, slot: index, ready, calls });
+        let place = self.push_ready::<COUNTED>(priority, Entry { payload, slot: index, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 
@@ -399,7 +401,7 @@ impl<T: Copy + Default> Reactor<T> {
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
         self.internal_active += 1;
-        let place = self.push_ready(priority, Entry { payload, slot: index, ready, calls });
+        let place = self.push_ready::<true>(priority, Entry { payload, slot: index, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 

@@ -77,7 +77,7 @@ impl<T: Copy + Default> Reactor<T> {
         let mut index = self.signals.heads[signal as usize];
         while index != NONE {
             let next = self.slots.at(index).fd_next;
-            self.activate_slot(index, Ready::SIGNAL, calls);
+            self.activate_slot::<true>(index, Ready::SIGNAL, calls);
             index = next;
         }
     }

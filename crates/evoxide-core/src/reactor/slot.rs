@@ -77,26 +77,16 @@ pub(super) struct CommonQueue {
     pub duration: u64,
     pub head: u32,
     pub tail: u32,
-    /// Its entry in the heap, or [`NONE`].
-    pub position: u32,
+    /// The slot that stands for it in the heap, or [`NONE`] while the queue is empty.
+    pub slot: u32,
 }
 
-/// Heap ids at or above this name a common queue.
-pub(super) const QUEUE_ID: u32 = 1 << 31;
-
-/// Tells slots and common queues where their heap entries are.
-pub(super) struct Owners<'a, T> {
-    pub slots: &'a mut Slab<Slot<T>>,
-    pub queues: &'a mut [CommonQueue],
-}
+/// Tells slots where their heap entries are.
+pub(super) struct Owners<'a, T>(pub &'a mut Slab<Slot<T>>);
 
 impl<T: Default> Positions for Owners<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn moved(&mut self, id: u32, position: u32) {
-        if id < QUEUE_ID {
-            self.slots.at_mut(id).timer = position;
-        } else if let Some(queue) = self.queues.get_mut((id - QUEUE_ID) as usize) {
-            queue.position = position;
-        }
+        self.0.at_mut(id).timer = position;
     }
 }

@@ -6,6 +6,9 @@ fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
     let mut out = Vec::new();
     r.begin_batch(|| 0);
     while let Some(p) = r.pop_ready() {
+        if p.unlinked {
+            let _ = r.unlink_popped(&p);
+        }
         out.push((p.payload, p.ready));
     }
     out

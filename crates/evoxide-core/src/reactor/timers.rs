@@ -3,13 +3,15 @@
 //! A slot's `deadline` is the truth. Its heap entry may be *earlier*: moving a timeout later (what every busy connection does
 //! with its idle timeout) only writes the slot, and the entry is put right when it reaches the top. So re-arming later is
 //! O(1), there is still exactly one entry per timeout, and [`Reactor::first_deadline`] answers the true minimum.
-//! A common queue has one entry in the same heap, a lower bound of its head's deadline.
+//! A common queue has one entry in the same heap, a lower bound of its head's deadline. A slot stands for the queue there: the only
+//! kind in the heap without [`state::TIMER`].
 
 use super::Reactor;
-use super::slot::{CommonQueue, NONE, Owners, QUEUE_ID, state};
+use super::slot::{CommonQueue, NONE, Owners, Slot, state};
 use crate::heap;
 use crate::interest::Ready;
 use crate::key::Key;
+use std::collections::TryReserveError;
 
 /// How many common durations a reactor takes.
 pub const MAX_COMMON: usize = 256;
@@ -17,12 +19,6 @@ pub const MAX_COMMON: usize = 256;
 /// Names a common-timeout queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueId(pub u16);
-
-macro_rules! owners {
-    ($self:ident) => {
-        &mut Owners { slots: &mut $self.slots, queues: &mut $self.queues }
-    };
-}
 
 impl<T: Copy + Default> Reactor<T> {
     /// The queue for timeouts of exactly `duration` nanoseconds, made on first use, or `None` when there are
@@ -34,8 +30,9 @@ impl<T: Copy + Default> Reactor<T> {
         if self.queues.len() == MAX_COMMON {
             return None;
         }
-        self.queues.push(CommonQueue { duration, head: NONE, tail: NONE, position: NONE });
-        Some(QueueId((self.queues.len() - 1) as u16))
+        let queue = self.queues.len() as u16;
+        self.queues.push(CommonQueue { duration, head: NONE, tail: NONE, slot: NONE });
+        Some(QueueId(queue))
     }
 
     /// The duration of a common queue in nanoseconds.
@@ -46,14 +43,14 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Arms or re-arms the timeout of `key`. Answers whether the earliest deadline may have become earlier (a waiting loop
     /// must then be woken).
-    #[inline]
+    #[inline(never)]
     pub fn set_timeout(&mut self, key: Key, deadline: u64) -> bool {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         slot.deadline = deadline;
         if slot.state & state::TIMER != 0 {
             let position = slot.timer;
             if self.heap.get(position).is_some_and(|e| deadline < e.deadline) {
-                self.heap.set(position, deadline, owners!(self));
+                self.heap.set(position, deadline, &mut Owners(&mut self.slots));
                 return self.slots.at(key.index).timer == 0;
             }
             return false;
@@ -65,7 +62,7 @@ impl<T: Copy + Default> Reactor<T> {
         slot.deadline = deadline;
         slot.state |= state::TIMER;
         self.count_added(key.index);
-        self.heap.push(heap::Entry { deadline, id: key.index }, owners!(self));
+        self.heap.push(heap::Entry { deadline, id: key.index }, &mut Owners(&mut self.slots));
         self.slots.at(key.index).timer == 0
     }
 
@@ -101,13 +98,80 @@ impl<T: Copy + Default> Reactor<T> {
         if after != NONE {
             return false;
         }
-        let (position, id) = (self.queues[usize::from(queue.0)].position, QUEUE_ID | u32::from(queue.0));
+        let id = self.queues[usize::from(queue.0)].slot;
+        let position = if id == NONE { NONE } else { self.slots.at(id).timer };
         if position == NONE {
-            self.heap.push(heap::Entry { deadline, id }, owners!(self));
+            let id = self.slots.insert(Slot { queue: queue.0, state: state::INTERNAL, ..Slot::default() }).index;
+            self.queues[usize::from(queue.0)].slot = id;
+            self.heap.push(heap::Entry { deadline, id }, &mut Owners(&mut self.slots));
         } else if self.heap.get(position).is_some_and(|e| deadline < e.deadline) {
-            self.heap.set(position, deadline, owners!(self));
+            self.heap.set(position, deadline, &mut Owners(&mut self.slots));
         }
-        self.queues[usize::from(queue.0)].position == 0
+        self.slots.at(self.queues[usize::from(queue.0)].slot).timer == 0
+    }
+
+    /// A fresh event that waits for a timeout and for nothing else: [`insert`](Self::insert) and
+    /// [`set_timeout`](Self::set_timeout) in one. The flag is that of `set_timeout`.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline(always)]
+    pub fn insert_timer(
+        &mut self,
+        payload: T,
+        priority: u8,
+        persist: bool,
+        deadline: u64,
+    ) -> Result<(Key, bool), TryReserveError> {
+        self.heap.try_reserve_one()?;
+        let priority = if usize::from(priority) < self.ready.len() { priority } else { (self.ready.len() - 1) as u8 };
+        let (key, slot) = self.slots.try_insert_any()?;
+        slot.payload = payload;
+        slot.deadline = deadline;
+        slot.priority = priority;
+        slot.state = state::TIMER | if persist { state::PERSIST } else { 0 };
+        self.count_one_more();
+        let first = self.heap.first().is_none_or(|e| deadline < e.deadline);
+        self.heap.push(heap::Entry { deadline, id: key.index }, &mut Owners(&mut self.slots));
+        Ok((key, first))
+    }
+
+    /// Moves the timeout of an event whose payload is `payload`, if it has one in the heap and is not ready: the short way
+    /// that most calls of [`set_timeout`](Self::set_timeout) take. `None`: take the long one.
+    #[inline(always)]
+    pub fn move_timeout(&mut self, key: Key, payload: T, deadline: u64) -> Option<bool>
+    where
+        T: PartialEq,
+    {
+        let slot = self.slots.get_mut(key)?;
+        if slot.payload != payload || slot.state & (state::TIMER | state::READY | state::LATER) != state::TIMER {
+            return None;
+        }
+        slot.deadline = deadline;
+        let position = slot.timer;
+        if self.heap.get(position)?.deadline <= deadline {
+            return Some(false);
+        }
+        self.heap.set(position, deadline, &mut Owners(&mut self.slots));
+        Some(self.slots.at(key.index).timer == 0)
+    }
+
+    /// Takes out an event whose payload is `payload`, if it waits for a timeout in the heap and for nothing else. Answers
+    /// whether it did; otherwise [`remove`](Self::remove) does.
+    #[inline(always)]
+    pub fn remove_timer(&mut self, key: Key, payload: T) -> bool
+    where
+        T: PartialEq,
+    {
+        let Some(slot) = self.slots.get_mut(key) else { return false };
+        if slot.payload != payload || slot.state & (state::LINKED | state::INTERNAL) != state::TIMER {
+            return false;
+        }
+        let position = slot.timer;
+        self.inserted -= 1;
+        self.heap.remove(position, &mut Owners(&mut self.slots));
+        self.slots.discard(key.index);
+        true
     }
 
     fn leave_queue(&mut self, index: u32) {
@@ -125,20 +189,22 @@ impl<T: Copy + Default> Reactor<T> {
         } else {
             self.slots.at_mut(next).timer_prev = prev;
         }
-        if q.head == NONE && q.position != NONE {
-            let position = core::mem::replace(&mut q.position, NONE);
-            self.heap.remove(position, owners!(self));
+        if q.head == NONE {
+            let stand_in = core::mem::replace(&mut q.slot, NONE);
+            let position = self.slots.at(stand_in).timer;
+            self.heap.remove(position, &mut Owners(&mut self.slots));
+            self.slots.discard(stand_in);
         }
         self.count_removed(index);
     }
 
-    #[inline]
+    #[inline(never)]
     pub(super) fn clear_timeout_slot(&mut self, index: u32) {
         let slot = self.slots.at_mut(index);
         if slot.state & state::TIMER != 0 {
             slot.state &= !state::TIMER;
             let position = slot.timer;
-            self.heap.remove(position, owners!(self));
+            self.heap.remove(position, &mut Owners(&mut self.slots));
             self.count_removed(index);
         } else if slot.state & state::COMMON != 0 {
             self.leave_queue(index);
@@ -169,16 +235,17 @@ impl<T: Copy + Default> Reactor<T> {
             if truth <= first.deadline {
                 return Some(first.deadline);
             }
-            self.heap.set(0, truth, owners!(self));
+            self.heap.set(0, truth, &mut Owners(&mut self.slots));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn true_deadline(&self, entry: heap::Entry) -> u64 {
-        if entry.id < QUEUE_ID {
-            return self.slots.at(entry.id).deadline;
+        let slot = self.slots.at(entry.id);
+        if slot.state & state::TIMER != 0 {
+            return slot.deadline;
         }
-        match self.queues.get((entry.id - QUEUE_ID) as usize) {
+        match self.queues.get(usize::from(slot.queue)) {
             Some(q) if q.head != NONE => self.slots.at(q.head).deadline,
             _ => entry.deadline,
         }
@@ -194,17 +261,27 @@ impl<T: Copy + Default> Reactor<T> {
             }
             let truth = self.true_deadline(first);
             if truth > first.deadline {
-                self.heap.set(0, truth, owners!(self));
-            } else if first.id < QUEUE_ID {
-                self.heap.remove(0, owners!(self));
-                self.slots.at_mut(first.id).state &= !state::TIMER;
-                self.count_removed(first.id);
-                self.activate_slot(first.id, Ready::TIMEOUT, 1);
-            } else {
-                let head = self.queues[(first.id - QUEUE_ID) as usize].head;
-                self.leave_queue(head);
-                self.activate_slot(head, Ready::TIMEOUT, 1);
+                self.heap.set(0, truth, &mut Owners(&mut self.slots));
+                continue;
             }
+            let slot = self.slots.at_mut(first.id);
+            if slot.state & state::TIMER == 0 {
+                let queue = slot.queue;
+                self.expire_common(queue);
+                continue;
+            }
+            slot.state &= !state::TIMER;
+            self.heap.remove(0, &mut Owners(&mut self.slots));
+            self.count_removed(first.id);
+            self.activate_slot::<false>(first.id, Ready::TIMEOUT, 1);
+        }
+    }
+
+    #[cold]
+    fn expire_common(&mut self, queue: u16) {
+        if let Some(head) = self.queues.get(usize::from(queue)).map(|q| q.head).filter(|h| *h != NONE) {
+            self.leave_queue(head);
+            self.activate_slot::<false>(head, Ready::TIMEOUT, 1);
         }
     }
 }

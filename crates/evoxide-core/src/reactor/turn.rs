@@ -70,7 +70,7 @@ pub(super) struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { running: 0, budget: 0, start: 0, end: u64::MAX }
+        Self { running: 0, budget: u32::MAX, start: u32::MAX, end: u64::MAX }
     }
 }
 
@@ -111,7 +111,7 @@ impl<T: Copy + Default> Reactor<T> {
                 let next = slot.fd_next;
                 let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits());
                 if bits & Interest::CONDITIONS.bits() != 0 {
-                    self.activate_slot(index, Ready::from_bits_retain(bits), 1);
+                    self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
                     any = true;
                 }
                 index = next;
@@ -126,6 +126,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// Starts to run ready events. `now` bounds the batch where the limits have an interval.
     #[inline]
     pub fn begin_batch(&mut self, now: impl FnOnce() -> u64) {
+        self.note_most();
         let first = match self.ready.first() {
             Some(ring) if !ring.is_empty() => 0,
             _ => self.ready.iter().position(|q| !q.is_empty()).unwrap_or(0),
@@ -211,18 +212,15 @@ impl<T: Copy + Default> Reactor<T> {
         if linked {
             return Settled::Unlinked;
         }
-        if let Some(key) = self.slots.key_at(index) {
-            let _ = self.slots.remove(key);
-        }
+        self.slots.discard(index);
         Settled::Freed
     }
 
     /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
     /// what the kernel must be told. To be called for a [`Popped::unlinked`] event, at once.
     pub fn unlink_popped(&mut self, popped: &Popped<T>) -> Gone {
-        let Some(key) = self.slots.key_at(popped.slot) else { return Gone::default() };
         let gone = self.unlink_all(popped.slot, true);
-        let _ = self.slots.remove(key);
+        self.slots.discard(popped.slot);
         gone
     }
 

@@ -3,7 +3,7 @@
 
 use super::Reactor;
 use super::ready::INTERNAL_TICKET;
-use super::slot::{NONE, QUEUE_ID, state};
+use super::slot::{NONE, state};
 use crate::interest::{Interest, Ready};
 use crate::key::Key;
 
@@ -51,12 +51,13 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub fn view(&self, key: Key) -> Option<View<T>> {
         let Some(s) = self.slots.get(key) else { return self.view_other(key) };
+        let inserted = s.state & (state::FD | state::SIGNAL) != 0;
         Some(View {
             payload: s.payload,
             key,
-            fd: s.fd,
-            interest: s.interest,
-            inserted: s.state & (state::FD | state::SIGNAL) != 0,
+            fd: if inserted { s.fd } else { -1 },
+            interest: if s.state & state::FD != 0 { s.interest } else { Interest::empty() },
+            inserted,
             deadline: (s.state & (state::TIMER | state::COMMON) != 0).then_some(s.deadline),
             ready: self.readiness(key),
             later: s.state & state::LATER != 0,
@@ -150,7 +151,10 @@ impl<T: Copy + Default> Reactor<T> {
         match at.phase {
             0 => self.fd_head(at.major),
             1 => self.signal_head(at.major),
-            2 => self.heap.get(at.major as u32).map(|e| if e.id < QUEUE_ID { e.id } else { NONE }),
+            2 => self
+                .heap
+                .get(at.major as u32)
+                .map(|e| if self.slots.at(e.id).state & state::TIMER != 0 { e.id } else { NONE }),
             _ => self.queues.get(at.major).map(|q| q.head),
         }
     }
