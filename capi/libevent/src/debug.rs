@@ -61,10 +61,16 @@ pub(crate) fn teardown(e: *const event) {
 #[inline(always)]
 pub(crate) fn ended(e: *const event) {
     if enabled() {
-        with(|map| {
-            map.entry(e as usize).and_modify(|pending| *pending = false);
-        });
+        ended_enabled(e);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn ended_enabled(e: *const event) {
+    with(|map| {
+        map.entry(e as usize).and_modify(|pending| *pending = false);
+    });
 }
 
 /// The event became pending or stopped to be.
