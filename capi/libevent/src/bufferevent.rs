@@ -271,8 +271,9 @@ impl Bev {
     /// Whether the event of one direction is pending or active.
     #[inline]
     pub fn waits(self, direction: Direction) -> bool {
-        // SAFETY: the object lives; the flag word is read.
-        unsafe { (*self.event(direction)).ev_evcallback.evcb_flags & evlist::INSERTED != 0 }
+        // SAFETY: the object lives; the flag word is read: by the only thread that uses the object, or in a section.
+        let read = || unsafe { (*self.event(direction)).ev_evcallback.evcb_flags & evlist::INSERTED != 0 };
+        if get!(self, lock).is_null() { read() } else { self.base().is_some_and(|base| base.section(|_| read())) }
     }
 
     /// Adds the event of one direction, with its timeout. -1 if that failed.

@@ -77,17 +77,25 @@ impl evbuffer {
                 }
                 Some(Part::Bytes(bytes)) => &bytes[..bytes.len().min(max)],
             };
+            let (mut count, mut left) = (1, max - first.len());
+            let Some(Part::Bytes(second)) = parts.next().filter(|_| left > 0) else {
+                return sys::writev(fd, &[IoSlice::new(first)]).map(Some);
+            };
             let mut pieces = [IoSlice::new(&[]); PIECES];
             pieces[0] = IoSlice::new(first);
-            let (mut count, mut left) = (1, max - first.len());
+            let mut next = Some(second);
             while left > 0
                 && count < PIECES
-                && let Some(Part::Bytes(bytes)) = parts.next()
+                && let Some(bytes) = next
             {
                 let bytes = &bytes[..bytes.len().min(left)];
                 left -= bytes.len();
                 pieces[count] = IoSlice::new(bytes);
                 count += 1;
+                next = match parts.next() {
+                    Some(Part::Bytes(bytes)) => Some(bytes),
+                    _ => None,
+                };
             }
             sys::writev(fd, &pieces[..count]).map(Some)
         })?;

@@ -240,12 +240,28 @@ impl evbuffer {
     /// The caller holds the lock once, and does not use the buffer afterwards.
     #[inline(always)]
     pub(super) unsafe fn done(&self, delta: Delta) {
-        if self.is_observed() && delta != Delta::default() {
+        if self.is_owned_only() {
+            // SAFETY: the caller's promise; the memory stays until the loop finalizes the owner.
+            unsafe { self.notify(delta) };
+            self.lock.get().unlock();
+        } else if self.is_observed() && delta != Delta::default() {
             // SAFETY: the caller's promise.
             unsafe { self.notify_and_unlock(delta) }
         } else {
             self.lock.get().unlock();
         }
+    }
+
+    /// Whether it lies in its owner, which is all that wants to know of changes: the commonest case, without counts.
+    #[inline(always)]
+    fn is_owned_only(&self) -> bool {
+        self.flags.get() & EMBEDDED != 0 && self.observers.get().is_null() && self.ops.get().is_some()
+    }
+
+    /// Whether a change needs no count to be told.
+    #[inline(always)]
+    fn is_simple(&self) -> bool {
+        self.is_owned_only() || !self.is_observed()
     }
 
     #[cold]
@@ -263,13 +279,16 @@ impl evbuffer {
     ///
     /// # Safety
     /// The caller holds the lock and a count.
+    #[inline]
     pub(crate) unsafe fn notify(&self, delta: Delta) {
         if delta == Delta::default() {
             return;
         }
         // SAFETY: the caller's promise; the owner promised its function when it took the buffer.
         unsafe {
-            Observers::changed(self, delta);
+            if !self.observers.get().is_null() {
+                Observers::changed(self, delta);
+            }
             if let Some(ops) = self.ops.get() {
                 (ops.changed)(self.owner.get(), self.raw(), delta);
             }
@@ -404,7 +423,11 @@ pub(super) fn lock_both(a: &evbuffer, b: &evbuffer) {
 pub(super) unsafe fn done_both(first: (&evbuffer, Delta), second: (&evbuffer, Delta)) {
     // SAFETY: the caller's promise.
     unsafe {
-        if first.0.is_observed() || second.0.is_observed() {
+        if first.0.is_simple() && second.0.is_simple() {
+            first.0.notify(first.1);
+            second.0.notify(second.1);
+            unlock_both(first.0.ext_lock(), second.0.ext_lock());
+        } else if first.0.is_observed() || second.0.is_observed() {
             notify_both(first, second);
         } else {
             unlock_both(first.0.ext_lock(), second.0.ext_lock());

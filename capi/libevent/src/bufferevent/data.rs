@@ -1,6 +1,6 @@
 //! Entries of `event2/bufferevent.h`: making and freeing, data, directions, flushing and triggering.
 
-use super::{Bev, Kind, LockFrom, create, filter, flag, get, notice, pair, set};
+use super::{Bev, Kind, LockFrom, create, filter, flag, get, notice, pair, rate, set};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent};
 use crate::base::event_base;
 use crate::buffer::{entries, evbuffer, moves};
@@ -42,6 +42,7 @@ pub(super) fn free(bev: Bev) {
     bev.lock();
     set_callbacks(bev, None, None, None, ptr::null_mut());
     bev.mark(flag::FREED, true);
+    rate::stop_waiting(bev);
     bev.release();
 }
 

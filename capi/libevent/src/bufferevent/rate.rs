@@ -1,7 +1,8 @@
 //! Rate limits of streams and groups: the buckets are machines, the timers and members are kept here.
 //!
-//! Lock order: stream, then group, then base. A group that pauses or resumes its members therefore only *tries* their locks; what
-//! it could not reach finds out by itself before its next read or write, and is resumed by the group's next tick.
+//! Lock order: stream, then group, then base. A group that pauses tells nobody: each member finds out before its next read or
+//! write, holds itself and joins the group's waiting list, which keeps a reference to it. A group that resumes takes that
+//! list, gives up its own lock, and then goes through the list with the streams' locks.
 
 use super::{Bev, get, set};
 use crate::abi::bufferevent::bufferevent;
@@ -30,6 +31,8 @@ pub(crate) struct Limits {
     cfg: *const ev_token_bucket_cfg,
     bucket: Bucket,
     group: *mut bufferevent_rate_limit_group,
+    /// In the group's waiting list, with a reference.
+    waiting: bool,
     /// Refills the bucket while a direction is held for it. Assigned with the first limit.
     refill: MaybeUninit<event>,
 }
@@ -37,14 +40,20 @@ pub(crate) struct Limits {
 /// `struct bufferevent_rate_limit_group`.
 pub struct bufferevent_rate_limit_group {
     machine: UnsafeCell<Group>,
-    members: UnsafeCell<Vec<Bev>>,
+    members: UnsafeCell<Members>,
     lock: ExtLock,
     /// Where the next round of resuming begins: nobody is always last.
     turn: Cell<usize>,
-    /// Directions in which a member could not be reached.
-    missed: Cell<Direction>,
     tick: Cell<timeval>,
     refill: UnsafeCell<MaybeUninit<event>>,
+}
+
+/// Who belongs to a group.
+#[derive(Default)]
+struct Members {
+    count: usize,
+    /// Members that hold themselves until the group resumes.
+    waiting: Vec<Bev>,
 }
 
 fn now_ms(base: Option<&event_base>) -> u64 {
@@ -64,6 +73,7 @@ fn limits_or_new(bev: Bev) -> Option<NonNull<Limits>> {
         cfg: ptr::null(),
         bucket: Bucket::new(&none, 0),
         group: ptr::null_mut(),
+        waiting: false,
         refill: MaybeUninit::zeroed(),
     })?;
     set!(bev, limits, limits.as_ptr());
@@ -118,10 +128,10 @@ fn limited_allowance(bev: Bev, direction: Direction, mut max: usize) -> usize {
     }
     // SAFETY: a group outlives its members.
     if let Some(group) = unsafe { of!(limits, group).as_ref() } {
-        match group.with(|machine, members| machine.allowance(direction, members.len())) {
+        match group.with(|machine, members| machine.allowance(direction, members.count)) {
             Some(share) => max = max.min(share),
             None => {
-                bev.suspend(direction, Hold::GROUP);
+                wait(bev, limits, group, direction);
                 max = 0;
             }
         }
@@ -143,11 +153,47 @@ fn spend_limited(bev: Bev, direction: Direction, amount: usize) {
     if rate_of(limits).is_some() {
         take(bev, limits, direction, amount.min(MAX) as isize);
     }
-    let group: *mut bufferevent_rate_limit_group = of!(limits, group);
     // SAFETY: a group outlives its members.
-    if let Some(g) = unsafe { group.as_ref() } {
-        let turn = g.with(|machine, _| machine.spend(direction, amount));
-        carry_out(group, direction, turn);
+    if let Some(group) = unsafe { of!(limits, group).as_ref() }
+        && group.with(|machine, _| machine.spend(direction, amount)) == Turn::Pause
+    {
+        wait(bev, limits, group, direction);
+    }
+}
+
+/// Holds a member until its group resumes. Without memory for the waiting list it is not held, and asks again when it is ready.
+fn wait(bev: Bev, limits: NonNull<Limits>, group: &bufferevent_rate_limit_group, direction: Direction) {
+    if !of!(limits, waiting) {
+        let listed = group.with(|_, members| {
+            members.waiting.try_reserve(1).is_ok() && {
+                members.waiting.push(bev);
+                true
+            }
+        });
+        if !listed {
+            return;
+        }
+        of!(limits, waiting = true);
+        set!(bev, refs, get!(bev, refs) + 1);
+    }
+    bev.suspend(direction, Hold::GROUP);
+}
+
+/// Takes a member off its group's waiting list. Not for the last reference: the caller has one.
+pub(crate) fn stop_waiting(bev: Bev) {
+    let Some(limits) = limits(bev) else { return };
+    // SAFETY: a group outlives its members.
+    if let (true, Some(group)) = (of!(limits, waiting), unsafe { of!(limits, group).as_ref() }) {
+        let found = group.with(|_, members| {
+            let before = members.waiting.len();
+            members.waiting.retain(|member| *member != bev);
+            members.waiting.len() < before
+        });
+        // Otherwise the group is going through the list right now, and gives the reference back itself.
+        if found {
+            of!(limits, waiting = false);
+            set!(bev, refs, get!(bev, refs) - 1);
+        }
     }
 }
 
@@ -277,7 +323,7 @@ impl bufferevent_rate_limit_group {
     }
 
     /// Runs `f` on the machine and the members, under the group's lock.
-    fn with<R>(&self, f: impl FnOnce(&mut Group, &mut Vec<Bev>) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Group, &mut Members) -> R) -> R {
         self.lock.lock();
         // SAFETY: under the lock, and no closure given here calls out or opens the group again.
         let result = f(unsafe { &mut *self.machine.get() }, unsafe { &mut *self.members.get() });
@@ -286,38 +332,32 @@ impl bufferevent_rate_limit_group {
     }
 }
 
-/// Pauses or resumes every member that can be reached.
-fn carry_out(group: *mut bufferevent_rate_limit_group, direction: Direction, turn: Turn) {
-    if turn == Turn::Same {
+/// Resumes every member that waits.
+fn carry_out(g: &bufferevent_rate_limit_group, direction: Direction, turn: Turn) {
+    if turn != Turn::Resume {
         return;
     }
-    // SAFETY: a group outlives its members and is freed only without any.
-    let g = unsafe { &*group };
-    g.lock.lock();
-    let count = g.with(|_, members| members.len());
+    let mut waiting = g.with(|_, members| core::mem::take(&mut members.waiting));
+    if waiting.is_empty() {
+        return;
+    }
     let first = g.turn.get().wrapping_add(1);
     g.turn.set(first);
-    g.missed.set(g.missed.get() - direction);
-    for i in 0..count {
-        // A member may leave while another one resumes, so each is looked up anew.
-        let Some(bev) = g.with(|_, members| {
-            let n = members.len();
-            (n > 0).then(|| members[(first.wrapping_add(i)) % n])
-        }) else {
-            break;
-        };
-        if !get!(bev, lock).try_lock() {
-            g.missed.set(g.missed.get() | direction);
-            continue;
+    let middle = first % waiting.len();
+    waiting.rotate_left(middle);
+    for bev in waiting {
+        bev.lock();
+        bev.resume(direction, Hold::GROUP);
+        if let Some(limits) = limits(bev) {
+            of!(limits, waiting = false);
+            for other in [Direction::READ, Direction::WRITE] {
+                if bev.machine(|m| m.held(other)).contains(Hold::GROUP) {
+                    wait(bev, limits, g, other);
+                }
+            }
         }
-        if turn == Turn::Pause {
-            bev.suspend(direction, Hold::GROUP);
-        } else {
-            bev.resume(direction, Hold::GROUP);
-        }
-        bev.unlock();
+        bev.release();
     }
-    g.lock.unlock();
 }
 
 /// A tick passed for a group.
@@ -330,21 +370,17 @@ unsafe extern "C-unwind" fn on_group_tick(_fd: c_int, _what: c_short, arg: *mut 
         let tick = machine.rate().tick_at(now);
         machine.tick(tick)
     });
-    for (direction, mut turn) in [(Direction::READ, read), (Direction::WRITE, write)] {
-        let missed = g.missed.get().contains(direction) && !g.with(|machine, _| machine.is_paused(direction));
-        if turn == Turn::Same && missed {
-            turn = Turn::Resume;
-        }
-        carry_out(group, direction, turn);
-    }
+    carry_out(g, Direction::READ, read);
+    carry_out(g, Direction::WRITE, write);
 }
 
 fn leave_group(bev: Bev) {
     let Some(limits) = limits(bev) else { return };
     // SAFETY: a group outlives its members.
     if let Some(group) = unsafe { of!(limits, group).as_ref() } {
+        stop_waiting(bev);
         of!(limits, group = ptr::null_mut());
-        group.with(|_, members| members.retain(|member| *member != bev));
+        group.with(|_, members| members.count -= 1);
     }
 }
 
@@ -485,10 +521,9 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
     let machine = Group::new(config.rate, config.rate.tick_at(now_ms(b)));
     let group = mm::alloc(bufferevent_rate_limit_group {
         machine: UnsafeCell::new(machine),
-        members: UnsafeCell::new(Vec::new()),
+        members: UnsafeCell::new(Members::default()),
         lock,
         turn: Cell::new(0),
-        missed: Cell::new(Direction::empty()),
         tick: Cell::new(config.tick),
         refill: UnsafeCell::new(MaybeUninit::zeroed()),
     });
@@ -547,13 +582,6 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_free(group: *mut bu
             base.del(timer, Blocking::Never);
         }
         crate::debug::teardown(timer);
-        // Members that are left contrary to the contract must not find freed memory.
-        let members = (*group).with(|_, members| core::mem::take(members));
-        for bev in members {
-            if let Some(limits) = limits(bev) {
-                of!(limits, group = ptr::null_mut());
-            }
-        }
         (*group).lock.free(LOCKTYPE_RECURSIVE);
         mm::free_value(owned);
     }
@@ -582,19 +610,11 @@ fn join(bev: Bev, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate
     if !of!(limits, group).is_null() {
         leave(bev);
     }
-    let joined = g.with(|_, members| {
-        members.try_reserve(1).is_ok() && {
-            members.push(bev);
-            true
-        }
-    });
-    if !joined {
-        return -1;
-    }
+    g.with(|_, members| members.count += 1);
     of!(limits, group = group);
     for direction in [Direction::READ, Direction::WRITE] {
         if g.with(|machine, _| machine.is_paused(direction)) {
-            bev.suspend(direction, Hold::GROUP);
+            wait(bev, limits, g, direction);
         }
     }
     0
@@ -642,7 +662,7 @@ unsafe fn group_take(group: *mut bufferevent_rate_limit_group, direction: Direct
     // SAFETY: the caller's promise.
     let Some(g) = (unsafe { group.as_ref() }) else { return -1 };
     let turn = g.with(|machine, _| machine.take(direction, amount));
-    carry_out(group, direction, turn);
+    carry_out(g, direction, turn);
     0
 }
 
