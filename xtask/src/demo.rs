@@ -111,16 +111,11 @@ fn build_server(dist: &Dist) -> Result<PathBuf, String> {
 fn echo() -> Result<Tally, String> {
     println!("== the Rust echo server (crates/evoxide/examples/echo.rs)");
     let mut tally = Tally::default();
-    let source = tree::root().join("crates/evoxide/examples/echo.rs");
-    if !source.exists() {
-        println!("skipped: the example is not there yet");
-        return Ok(tally);
-    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(tree::root());
     proc::show(cargo.args(["build", "--quiet", "--release", "--package", "evoxide", "--example", "echo"]))?;
     let program = tree::target().join("release/examples/echo");
-    let args = ["127.0.0.1:PORT".to_string()];
+    let args = ["PORT".to_string()];
     let server = Server::start(&program, &args, None, None)?;
     let mut clients = Vec::new();
     for _ in 0..50 {

@@ -42,7 +42,7 @@ pub fn task(_: &Opts) -> Result<Tally, String> {
             name: "evoxide",
             source: root.join("crates/evoxide/examples/echo.rs"),
             program: tree::target().join("release/examples/echo"),
-            args: vec!["127.0.0.1:PORT".into()],
+            args: vec!["PORT".into()],
         },
         peer("mio"),
         peer("calloop"),
