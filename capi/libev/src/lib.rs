@@ -6,7 +6,7 @@
 //! # How entries are built
 //! A loop is used by one thread at a time, as in libev; only `ev_async_send`, `ev_feed_signal` and signal handlers come
 //! from elsewhere, and they touch nothing but the atomics of `wake`. Inside a loop the danger is re-entrance: a callback
-//! may call any entry of the same loop. Therefore the machine is only reached through [`state::with`], whose closures call
+//! may call any entry of the same loop. Therefore the machine is only reached through `state::with`, whose closures call
 //! nothing foreign, and no reference into a loop lives while a callback runs.
 #![allow(clippy::missing_safety_doc)]
 

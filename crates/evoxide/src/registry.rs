@@ -77,7 +77,7 @@ impl<S> Registry<S> {
         })
     }
 
-    /// Calls `handler` when `source` is ready for what `watch` (an [`Interest`], or more precisely a [`Watch`]) asks for.
+    /// Calls `handler` when `source` is ready for what `watch` (an [`Interest`](crate::Interest), or more precisely a [`Watch`]) asks for.
     ///
     /// The loop owns the source from now on and lends it to the handler; it is dropped with the event. Anything that lends a
     /// descriptor will do: a `TcpListener`, an `OwnedFd`, an `Rc<UnixStream>`. A source should be non-blocking.

@@ -75,7 +75,7 @@ impl<S> Registry<S> {
     /// How many priorities there are.
     ///
     /// # Examples
-    /// See [`Config`].
+    /// See [`Config`](crate::Config).
     pub fn priorities(&self) -> usize {
         self.reactor.priorities()
     }
