@@ -29,7 +29,7 @@ pub const MAX_LEN: usize = isize::MAX as usize;
 /// Room in the first segment of a buffer. Like all rooms a power of two: what is copied on then keeps its alignment.
 const FIRST: usize = 1024;
 /// Room in the segments of a long buffer.
-const USUAL: usize = 32 * 1024;
+const USUAL: usize = 8192;
 /// Shorter pieces are not split over two segments.
 const SPLIT: usize = 256;
 /// A lone segment with no more content than this moves to a larger one instead of getting a successor.
@@ -163,6 +163,13 @@ pub enum End {
     Back,
 }
 
+/// Fills the beginning of empty storage, with room for [`LINE`] more, so that what follows lies like `source`; answers how much.
+fn align_like(bytes: &mut Vec<u8>, source: &[u8]) -> usize {
+    let shift = (source.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize) % LINE;
+    bytes.resize(shift, 0);
+    shift
+}
+
 const FROZEN_FRONT: u8 = 1;
 const FROZEN_BACK: u8 = 2;
 
@@ -273,7 +280,11 @@ impl<F> Buffer<F> {
     /// Makes sure that `n` more segments fit before the tail.
     fn reserve_segments(&mut self, n: usize) -> Result<&mut VecDeque<Segment<F>>, Error> {
         let front = self.front.get_or_insert_default();
-        front.try_reserve(n).map_err(|_| Error::NoMemory)?;
+        if front.capacity() - front.len() < n {
+            // In few large steps: outgrown rings leave holes in the heap.
+            let step = if front.is_empty() { n.max(4) } else { n.max(front.len() * 15) };
+            front.try_reserve_exact(step).or_else(|_| front.try_reserve_exact(n)).map_err(|_| Error::NoMemory)?;
+        }
         Ok(front)
     }
 
@@ -351,8 +362,7 @@ impl<F> Buffer<F> {
             return Ok(());
         }
         let bytes = self.anew(data.len() + LINE)?;
-        let shift = (data.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize) % LINE;
-        bytes.resize(shift, 0);
+        let shift = align_like(bytes, data);
         bytes.extend_from_slice(data);
         if let Segment::Owned(o) = &mut self.tail {
             o.start = shift;
@@ -685,6 +695,31 @@ impl<F: Owner> Buffer<F> {
             parts.stage = 1;
         }
         parts
+    }
+
+    /// Shows the runs of content from position `from` on, as long as `f` wants more: a faster [`parts`](Self::parts).
+    #[inline]
+    pub fn visit<'a>(&'a self, from: usize, mut f: impl FnMut(Part<'a, F>) -> bool) {
+        let mut skip = from;
+        let mut show = |segment: &'a Segment<F>| {
+            let len = segment.len();
+            if skip >= len {
+                skip -= len;
+                return true;
+            }
+            let skip = core::mem::take(&mut skip);
+            f(match segment.part() {
+                Part::Bytes(b) => Part::Bytes(b.get(skip..).unwrap_or(&[])),
+                Part::Opaque { owner, start, end } => Part::Opaque { owner, start: start + skip, end },
+            })
+        };
+        if let Some(front) = &self.front {
+            let (a, b) = front.as_slices();
+            if !a.iter().all(&mut show) || !b.iter().all(&mut show) {
+                return;
+            }
+        }
+        show(&self.tail);
     }
 
     /// The slices of content from position `from` on; they end where content cannot be addressed.

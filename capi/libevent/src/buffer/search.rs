@@ -209,28 +209,28 @@ pub unsafe extern "C-unwind" fn evbuffer_peek(
                 Err(_) if n == 0 => (usize::MAX, usize::MAX),
                 Err(_) => (usize::MAX, usize::try_from(n).unwrap_or(0)),
             };
-            b.look(|m| {
-                let (mut count, mut shown) = (0, 0);
-                for part in m.parts(from) {
-                    if shown >= want || count >= most {
-                        break;
-                    }
-                    if count < room {
-                        let base = match part {
-                            Part::Bytes(bytes) => bytes.as_ptr(),
-                            // A file may be shown after all.
-                            Part::Opaque { owner, start, .. } => {
-                                owner.load_bytes().map_or(ptr::null(), |b| b[start..].as_ptr())
-                            }
-                        };
-                        let base = base.cast_mut().cast::<c_void>();
-                        extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() });
-                    }
-                    count += 1;
-                    shown += part.len();
-                }
-                c_int::try_from(count).unwrap_or(c_int::MAX)
-            })
+            let (mut count, mut shown) = (0, 0);
+            if want > 0 && most > 0 {
+                b.look(|m| {
+                    m.visit(from, |part| {
+                        if count < room {
+                            let base = match part {
+                                Part::Bytes(bytes) => bytes.as_ptr(),
+                                // A file may be shown after all.
+                                Part::Opaque { owner, start, .. } => {
+                                    owner.load_bytes().map_or(ptr::null(), |b| b[start..].as_ptr())
+                                }
+                            };
+                            let base = base.cast_mut().cast::<c_void>();
+                            extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() });
+                        }
+                        count += 1;
+                        shown += part.len();
+                        shown < want && count < most
+                    });
+                });
+            }
+            c_int::try_from(count).unwrap_or(c_int::MAX)
         })
     }
 }

@@ -225,7 +225,11 @@ impl<F: Owner> Buffer<F> {
         } else {
             // What is all of the content will be appended to next.
             let room = if n == self.len { n.saturating_add(64).checked_next_power_of_two().unwrap_or(n) } else { n };
-            Owned { bytes: storage(room.max(super::FIRST)).or_else(|_| storage(n))?, start: 0 }
+            let room = room.max(super::FIRST);
+            let mut bytes =
+                storage(room.saturating_add(super::LINE)).or_else(|_| storage(n.saturating_add(super::LINE)))?;
+            let start = super::align_like(&mut bytes, self.first());
+            Owned { bytes, start }
         };
         while left > 0 {
             let head = self.head_mut();
