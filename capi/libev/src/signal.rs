@@ -51,7 +51,8 @@ pub unsafe extern "C" fn ev_signal_start(l: *mut ev_loop, w: *mut ev_signal) {
         if first && !by_descriptor {
             wake::prepare(l);
             os::handle_signal(signum, ev_feed_signal);
-            if (*l).flags & EVFLAG_NOSIGMASK == 0 {
+            // The name and the manual say the opposite of what libev 4.33 does: it is with the flag that it unblocks.
+            if (*l).flags & EVFLAG_NOSIGMASK != 0 {
                 os::mask_signal(signum, false);
             }
         }
