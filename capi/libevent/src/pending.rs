@@ -242,7 +242,7 @@ impl Core {
     /// # Safety
     /// `e` points to a persistent event of this base.
     #[inline]
-    pub unsafe fn rearm(&mut self, e: *mut event, ready: Ready, due: u64) {
+    pub unsafe fn rearm(&mut self, e: *mut event, key: Option<Key>, ready: Ready, due: u64) {
         // SAFETY: the caller's promise.
         let tv = unsafe { (*e).ev_io_timeout };
         let now = self.now();
@@ -252,6 +252,14 @@ impl Core {
         let mut at = from.saturating_add(delay);
         if at < now {
             at = now.saturating_add(delay);
+        }
+        // An event that waits on its descriptor already, or for none, only needs its timeout.
+        // SAFETY: the caller's promise.
+        let shortly =
+            unsafe { (*e).ev_events } & INSERTABLE == 0 || key.is_some_and(|key| self.reactor.is_inserted(key));
+        if let (Some(key), None, true) = (key, queue, shortly) {
+            self.reactor.set_timeout(key, at);
+            return;
         }
         // SAFETY: the caller's promise.
         let _ = unsafe { self.add_at(e, Some(Due { queue, at })) };

@@ -5,12 +5,13 @@
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::base::{Cb, Core, SIGNALS, WAKER, event_base, word};
+use crate::base::{Core, SIGNALS, WAKER, event_base, word};
 use crate::pending::repeats;
 use crate::watch;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
-use evoxide_core::reactor::Popped;
+use evoxide_core::interest::Ready;
+use evoxide_core::reactor::Fate;
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
 use evoxide_sys::backend::Waiter;
@@ -110,7 +111,7 @@ impl Core {
     }
 
     /// Takes what the wait found. Answers whether anything is ready.
-    #[inline]
+    #[inline(never)]
     fn finish_wait(&mut self, waiter: &Waiter) -> bool {
         let now = self.keep_now();
         let finished = self.reactor.finish_wait(waiter.reports());
@@ -175,29 +176,27 @@ impl Core {
         self.keep_now() >= end
     }
 
-    /// # Safety
-    /// `e` was just popped, is persistent and has a timeout.
-    #[inline(never)]
-    unsafe fn repeat(&mut self, e: *mut event, popped: &Popped<Cb>) {
-        let due = self.reactor.popped_deadline(popped);
-        // SAFETY: the caller's promise.
-        unsafe { self.rearm(e, popped.ready, due) };
-    }
-
-    /// Finishes what popping an event left to do.
+    /// Finishes what popping an event left to do: its timeout is armed again, or the kernel is told.
     ///
     /// # Safety
     /// `cb` was just popped.
     #[inline(never)]
-    unsafe fn settle(&mut self, cb: *mut event_callback, popped: &Popped<Cb>) {
-        if popped.unlinked {
-            let gone = self.reactor.unlink_popped(popped);
-            self.tell(gone);
-        } else if let Some(key) = self.reactor.popped_key(popped)
-            && !self.reactor.free_if_idle(key)
-        {
-            // SAFETY: the caller's promise.
-            unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
+    unsafe fn settle(&mut self, cb: *mut event_callback, slot: u32, ready: Ready, fate: Fate) {
+        let e = cb.cast::<event>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            if fate == Fate::Leaving {
+                let gone = self.reactor.unlink_popped(slot);
+                self.tell(gone);
+            }
+            let alive = self.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
+            if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
+                self.rearm(e, alive.map(|a| a.0), ready, alive.map_or(0, |a| a.1));
+            } else if let Some((key, _)) = alive.filter(|_| fate == Fate::Idle)
+                && !self.reactor.free_if_idle(key)
+            {
+                (*cb).evcb_flags &= !evlist::INSERTED;
+            }
         }
     }
 }
@@ -256,7 +255,7 @@ impl event_base {
 ///
 /// # Safety
 /// This thread runs the loop of `b`.
-#[inline(always)]
+#[inline(never)]
 unsafe fn run_ready(b: &event_base) -> bool {
     let mut ran = false;
     loop {
@@ -281,13 +280,15 @@ unsafe fn run_ready(b: &event_base) -> bool {
         // owner's for this closure, with this argument, and is called once, after the section.
         unsafe {
             let how = (*cb).evcb_closure;
-            if !popped.kept {
+            if !popped.kept() {
                 (*cb).evcb_flags &= !evlist::INSERTED;
                 crate::debug::ended(cb.cast());
             }
             core.current = cb;
             if how != closure::EVENT && how != closure::PERSIST {
-                core.settle(cb, &popped);
+                if matches!(popped.fate, Fate::Leaving | Fate::Idle) {
+                    core.settle(cb, popped.slot, popped.ready, popped.fate);
+                }
                 core.calls_left = popped.calls;
                 drop(core);
                 dispatch(b, cb, popped.ready.bits() as i16);
@@ -296,10 +297,8 @@ unsafe fn run_ready(b: &event_base) -> bool {
             let e = cb.cast::<event>();
             let result = popped.ready.bits() as i16;
             (*e).ev_res = result;
-            if how == closure::PERSIST && repeats(e) {
-                core.repeat(e, &popped);
-            } else if popped.unlinked | (popped.kept & !popped.linked) {
-                core.settle(cb, &popped);
+            if matches!(popped.fate, Fate::Leaving | Fate::Idle) || (how == closure::PERSIST && repeats(e)) {
+                core.settle(cb, popped.slot, popped.ready, popped.fate);
             }
             let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
             drop(core);

@@ -194,6 +194,12 @@ impl<T: Default> Slab<T> {
         &mut self.entries[index as usize].value
     }
 
+    /// As [`at_mut`](Self::at_mut), `None` where the index was never used.
+    #[inline(always)]
+    pub fn try_at_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.entries.get_mut(index as usize).map(|e| &mut e.value)
+    }
+
     /// The key of an occupied index.
     #[inline]
     pub fn key_at(&self, index: u32) -> Option<Key> {

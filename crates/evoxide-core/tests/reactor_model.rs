@@ -3,7 +3,7 @@
 
 use evoxide_core::interest::{Change, Fd, Interest, Ready, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, Gone, Kind, Reactor, Walk};
+use evoxide_core::reactor::{AddError, Fate, Gone, Kind, Reactor, Walk};
 use evoxide_core::sim::World;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -305,13 +305,13 @@ impl Bench {
         assert_eq!(self.reactor.popped_key(&popped), event.persist.then_some(event.key));
         event.ready = None;
         self.popped += 1;
-        assert_eq!((popped.kept, popped.linked), (event.persist, event.persist && event.linked()));
-        let (key, linked) = (event.key, popped.linked);
+        assert_eq!((popped.kept(), popped.fate == Fate::Kept), (event.persist, event.persist && event.linked()));
+        let (key, linked) = (event.key, popped.fate == Fate::Kept);
         if !linked {
             self.events.remove(at);
         }
-        if popped.unlinked {
-            let gone = self.reactor.unlink_popped(&popped);
+        if popped.fate == Fate::Leaving {
+            let gone = self.reactor.unlink_popped(popped.slot);
             self.gone(gone);
         }
         assert_eq!(self.reactor.free_if_idle(key), linked);

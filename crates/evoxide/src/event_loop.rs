@@ -9,7 +9,7 @@ use crate::registry::{Registry, SIGNALS, WAKER};
 use crate::timer::nanos;
 use evoxide_core::interest::Ready;
 use evoxide_core::key::Key;
-use evoxide_core::reactor::Popped;
+use evoxide_core::reactor::{Fate, Popped};
 use evoxide_sys::backend::Waiter;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -417,20 +417,20 @@ impl<S> EventLoop<S> {
 
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = &mut self.inner.registry;
-        if popped.unlinked {
-            let gone = registry.reactor.unlink_popped(&popped);
+        if popped.fate == Fate::Leaving {
+            let gone = registry.reactor.unlink_popped(popped.slot);
             registry.tell_gone(gone);
         }
         let Some(id) = Key::from_bits(popped.payload).map(EventId) else { return self.work() };
         let now = registry.time.now();
         let Some(entry) = registry.entries.get_mut(id.0) else { return false };
-        if !popped.kept {
+        if !popped.kept() {
             entry.slot = None;
         }
         let again = match entry.kind {
             Kind::Timer { period: Some(period), .. } => {
                 // Counted from when it was due, unless it fell behind or was made to happen.
-                let due = registry.reactor.popped_deadline(&popped).saturating_add(period);
+                let due = registry.reactor.slot_deadline(popped.slot).map_or(0, |(_, at)| at).saturating_add(period);
                 let on_time = popped.ready.contains(Ready::TIMEOUT) && due > now;
                 Some(if on_time { due } else { now.saturating_add(period) })
             }

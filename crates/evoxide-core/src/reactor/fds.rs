@@ -30,6 +30,8 @@ pub(super) struct FdEntry {
     pub fired: bool,
     /// In `FdMap::leftover`.
     pub queued: bool,
+    /// Neither of what makes a report need a closer look: a one-shot registration, or a descriptor of the face itself.
+    pub plain: bool,
     /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::register_internal`]).
     pub internal: u8,
 }
@@ -46,6 +48,7 @@ impl FdEntry {
         edges: 0,
         fired: false,
         queued: false,
+        plain: true,
         internal: 0,
     };
 
@@ -72,6 +75,10 @@ impl FdEntry {
         self.events = self.events.wrapping_add(by);
     }
 
+    fn note_plain(&mut self) {
+        self.plain = self.internal == 0 && !self.registered.contains(Interest::ONESHOT);
+    }
+
     /// Records `new` as told to the kernel and says what to tell.
     fn tell(&mut self, fd: Fd, new: Interest) -> Change {
         let old = core::mem::replace(&mut self.registered, new);
@@ -79,6 +86,7 @@ impl FdEntry {
             self.serial = self.serial.wrapping_add(1);
         }
         self.fired = false;
+        self.note_plain();
         Change { fd, serial: self.serial, old, new }
     }
 }
@@ -99,7 +107,7 @@ pub(super) struct FdMap {
 }
 
 impl FdMap {
-    #[inline]
+    #[inline(always)]
     pub fn entry(&mut self, fd: Fd) -> Option<&mut FdEntry> {
         self.entries.get_mut(fd as usize)
     }
@@ -279,6 +287,7 @@ impl<T: Copy + Default> Reactor<T> {
             entry.registered = change.old;
             // It may have fired before: arm it again rather than never.
             entry.fired = change.old.contains(Interest::ONESHOT);
+            entry.note_plain();
         }
     }
 

@@ -22,7 +22,7 @@
 //! reactor.expire(1_000);
 //! reactor.begin_batch(|| 1_000);
 //! let popped = reactor.pop_ready().unwrap();
-//! assert_eq!((popped.payload, popped.ready, popped.kept), ("tick", Ready::TIMEOUT, false));
+//! assert_eq!((popped.payload, popped.ready, popped.kept()), ("tick", Ready::TIMEOUT, false));
 //! assert!(reactor.is_idle());
 //! ```
 
@@ -37,7 +37,7 @@ mod walk;
 pub use fds::MAX_FD;
 pub use signals::SIGNALS;
 pub use timers::{MAX_COMMON, QueueId};
-pub use turn::{Finished, Limits, Popped};
+pub use turn::{Fate, Finished, Limits, Popped};
 pub use walk::{View, Walk};
 
 use crate::heap::Heap;

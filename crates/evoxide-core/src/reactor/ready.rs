@@ -70,7 +70,7 @@ impl<T: Copy + Default> Ring<T> {
 
     /// Whether it must be packed or grown before the next entry.
     #[inline(always)]
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         (self.tail.wrapping_sub(self.head)) as usize == self.entries.len()
     }
 
@@ -99,11 +99,14 @@ impl<T: Copy + Default> Ring<T> {
 
     /// Adds an entry to a ring that is not full.
     #[inline(always)]
-    fn put(&mut self, entry: Entry<T>) -> u32 {
+    pub fn put(&mut self, entry: Entry<T>) -> u32 {
         let place = self.tail;
         let at = place as usize & self.mask();
         if let Some(e) = self.entries.get_mut(at) {
-            *e = entry;
+            e.payload = entry.payload;
+            e.slot = entry.slot;
+            e.ready = entry.ready;
+            e.calls = entry.calls;
         }
         self.tail = place.wrapping_add(1);
         place

@@ -6,8 +6,8 @@ fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
     let mut out = Vec::new();
     r.begin_batch(|| 0);
     while let Some(p) = r.pop_ready() {
-        if p.unlinked {
-            let _ = r.unlink_popped(&p);
+        if p.fate == Fate::Leaving {
+            let _ = r.unlink_popped(p.slot);
         }
         out.push((p.payload, p.ready));
     }
@@ -24,7 +24,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
     assert_eq!(r.finish_wait([report].into_iter()), Finished::default());
     r.begin_batch(|| 0);
     let p = r.pop_ready().unwrap();
-    assert_eq!((p.kept, p.unlinked, r.unlink_popped(&p)), (false, true, Gone::default()));
+    assert_eq!((p.fate, r.unlink_popped(p.slot)), (Fate::Leaving, Gone::default()));
     let k = r.insert(1, 0, Kind::default());
     let again = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!((again.old, again.new, again.serial), (change.new, change.new, change.serial));

@@ -3,7 +3,7 @@
 //! The rules are libevent's: lower numbers first, first in first out within a priority, one priority level per turn; a
 //! callback that makes a more urgent event ready ends the batch, and so does a limit ([`Limits`]).
 
-use super::ready::{GAP, INTERNAL_TICKET, Ring};
+use super::ready::{Entry, INTERNAL_TICKET, Ring, TICKET};
 use super::slot::{NONE, state};
 use super::{Gone, Reactor};
 use crate::interest::{Change, Interest, Ready, Report};
@@ -26,24 +26,40 @@ impl Default for Limits {
     }
 }
 
+/// What became of an event that was popped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is persistent and waits on.
+    Kept,
+    /// It is persistent and has nothing left to wait for: to be armed again, or given to [`Reactor::free_if_idle`].
+    Idle,
+    /// It is gone.
+    Gone,
+    /// It ends, and [`Reactor::unlink_popped`] must be called at once.
+    Leaving,
+}
+
 /// A ready event, taken out of its queue.
 #[derive(Clone, Copy, Debug)]
 pub struct Popped<T> {
     /// Whose it is.
     pub payload: T,
-    /// Its slot's index, where it has one.
-    slot: u32,
+    /// Where its slot is, while it has one.
+    pub slot: u32,
     /// What happened.
     pub ready: Ready,
     /// How often to call back (signals that arrived several times).
     pub calls: u16,
-    /// Whether it is persistent: then its slot is still there, even with nothing left to wait for (the caller re-arms it or
-    /// calls [`Reactor::free_if_idle`] with [`Reactor::popped_key`]). Otherwise its slot is gone.
-    pub kept: bool,
-    /// Whether a kept event waits for anything.
-    pub linked: bool,
-    /// Whether [`Reactor::unlink_popped`] must be called now.
-    pub unlinked: bool,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+impl<T> Popped<T> {
+    /// Whether it is persistent: then its slot is still there.
+    #[inline(always)]
+    pub fn kept(&self) -> bool {
+        matches!(self.fate, Fate::Kept | Fate::Idle)
+    }
 }
 
 /// What [`Reactor::finish_wait`] found besides events.
@@ -74,53 +90,74 @@ impl Default for Batch {
     }
 }
 
-/// What became of the slot of a ready event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Settled {
-    /// Persistent; whether it waits for anything.
-    Kept { linked: bool },
-    /// It waited for nothing else and is gone.
-    Freed,
-    /// It is gone from lists that the outside must be told of.
-    Unlinked,
-}
-
 impl<T: Copy + Default> Reactor<T> {
     /// Turns what a wait reported into ready events.
     #[inline(always)]
     pub fn finish_wait(&mut self, reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
-        reports.for_each(|report| {
-            let Some(entry) = self.fds.entry(report.fd).filter(|e| e.serial == report.serial) else {
-                finished.stale += 1;
-                return;
-            };
-            if entry.internal != 0 {
-                finished.internal |= 1 << (entry.internal - 1);
-                return;
+        for report in reports {
+            if !self.deliver(report) {
+                self.deliver_at_length(report, &mut finished);
             }
-            let one_shot = entry.registered.contains(Interest::ONESHOT);
-            entry.fired |= one_shot;
-            let mut any = false;
-            let mut index = entry.head;
-            if index == NONE {
-                finished.stale += 1;
-            }
-            while index != NONE {
-                let slot = self.slots.at(index);
-                let next = slot.fd_next;
-                let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits());
-                if bits & Interest::CONDITIONS.bits() != 0 {
-                    self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
-                    any = true;
-                }
-                index = next;
-            }
-            if one_shot && !any {
-                self.fds.rearm(report.fd);
-            }
-        });
+        }
         finished
+    }
+
+    /// The common report: one event waits on the descriptor, stays, and is not ready yet.
+    #[inline(always)]
+    fn deliver(&mut self, report: Report) -> bool {
+        if let Some(entry) = self.fds.entry(report.fd)
+            && entry.serial == report.serial
+            && entry.plain
+            && let index = entry.head
+            && let Some(slot) = self.slots.try_at_mut(index)
+            && slot.fd_next == NONE
+            && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
+            && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
+            && bits & Interest::CONDITIONS.bits() != 0
+            && let Some(ring) = self.ready.get_mut(usize::from(slot.priority))
+            && !ring.is_full()
+        {
+            slot.state |= state::READY;
+            slot.ready_place = ring.tail;
+            ring.put(Entry { payload: slot.payload, slot: index, ready: Ready::from_bits_retain(bits), calls: 1 });
+            self.active += 1;
+            return true;
+        }
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deliver_at_length(&mut self, report: Report, finished: &mut Finished) {
+        let Some(entry) = self.fds.entry(report.fd).filter(|e| e.serial == report.serial) else {
+            finished.stale += 1;
+            return;
+        };
+        if entry.internal != 0 {
+            finished.internal |= 1 << (entry.internal - 1);
+            return;
+        }
+        let one_shot = entry.registered.contains(Interest::ONESHOT);
+        entry.fired |= one_shot;
+        let mut any = false;
+        let mut index = entry.head;
+        if index == NONE {
+            finished.stale += 1;
+        }
+        while index != NONE {
+            let slot = self.slots.at(index);
+            let next = slot.fd_next;
+            let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits());
+            if bits & Interest::CONDITIONS.bits() != 0 {
+                self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
+                any = true;
+            }
+            index = next;
+        }
+        if one_shot && !any {
+            self.fds.rearm(report.fd);
+        }
     }
 
     /// Starts to run ready events. `now` bounds the batch where the limits have an interval.
@@ -161,79 +198,86 @@ impl<T: Copy + Default> Reactor<T> {
                 }
                 continue;
             };
-            if entry.slot == GAP {
-                continue;
-            }
+            let fate = if entry.is_special() {
+                if entry.slot != TICKET && !self.pop_special(entry.slot) {
+                    continue;
+                }
+                Fate::Gone
+            } else {
+                let slot = self.slots.at_mut(entry.slot);
+                let was = slot.state;
+                slot.state = was & !state::READY;
+                if was & (state::PERSIST | state::INTERNAL) == state::PERSIST {
+                    if was & (state::LINKED & !state::READY) != 0 { Fate::Kept } else { Fate::Idle }
+                } else {
+                    self.settle(entry.slot, was)
+                }
+            };
             self.batch.budget = budget;
             self.active -= 1;
-            let mut popped = Popped {
+            return Some(Popped {
                 payload: entry.payload,
                 slot: entry.slot,
                 ready: entry.ready,
                 calls: entry.calls,
-                kept: false,
-                linked: false,
-                unlinked: false,
-            };
-            if entry.is_special() {
-                if entry.slot == INTERNAL_TICKET {
-                    self.uncount();
-                }
-                return Some(popped);
-            }
-            match self.settle(entry.slot) {
-                Settled::Kept { linked } => (popped.kept, popped.linked) = (true, linked),
-                Settled::Freed => {}
-                Settled::Unlinked => popped.unlinked = true,
-            }
-            return Some(popped);
+                fate,
+            });
         }
     }
 
-    /// An internal event does not count.
+    /// Whether the popped entry is an internal ticket, which does not count, rather than a gap.
     #[cold]
-    fn uncount(&mut self) {
-        self.internal_active -= 1;
-        self.batch.budget += 1;
+    #[inline(never)]
+    fn pop_special(&mut self, slot: u32) -> bool {
+        if slot == INTERNAL_TICKET {
+            self.uncount();
+        }
+        slot == INTERNAL_TICKET
     }
 
+    /// What becomes of a slot that is internal, or not persistent.
     #[inline(always)]
-    fn settle(&mut self, index: u32) -> Settled {
-        let slot = self.slots.at_mut(index);
-        let was = slot.state;
-        slot.state = was & !state::READY;
+    fn settle(&mut self, index: u32, was: u8) -> Fate {
         if was & state::INTERNAL != 0 {
             self.uncount();
         }
         let linked = was & (state::LINKED & !state::READY) != 0;
-        if was & state::PERSIST != 0 {
-            return Settled::Kept { linked };
+        match (was & state::PERSIST != 0, linked) {
+            (true, true) => Fate::Kept,
+            (true, false) => Fate::Idle,
+            (false, true) => Fate::Leaving,
+            (false, false) => {
+                self.slots.discard(index);
+                Fate::Gone
+            }
         }
-        if linked {
-            return Settled::Unlinked;
-        }
-        self.slots.discard(index);
-        Settled::Freed
+    }
+
+    /// An internal event does not count, neither among the active ones nor in its batch.
+    #[cold]
+    fn uncount(&mut self) {
+        self.internal_active -= 1;
+        self.batch.start = self.batch.start.saturating_sub(1);
     }
 
     /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
-    /// what the kernel must be told. To be called for a [`Popped::unlinked`] event, at once.
-    pub fn unlink_popped(&mut self, popped: &Popped<T>) -> Gone {
-        let gone = self.unlink_all(popped.slot, true);
-        self.slots.discard(popped.slot);
+    /// what the kernel must be told. To be called for a [`Fate::Leaving`] event, at once.
+    pub fn unlink_popped(&mut self, slot: u32) -> Gone {
+        let gone = self.unlink_all(slot, true);
+        self.slots.discard(slot);
         gone
     }
 
     /// The key of a popped event that is kept.
     #[inline]
     pub fn popped_key(&self, popped: &Popped<T>) -> Option<Key> {
-        self.slots.key_at(popped.slot).filter(|_| popped.kept)
+        self.slots.key_at(popped.slot).filter(|_| popped.kept())
     }
 
-    /// The deadline that a popped event was last armed with, if it is kept: what repeating timeouts count from.
+    /// The key of the slot of a popped event, with the deadline it was last armed with: what repeating timeouts count from.
     #[inline]
-    pub fn popped_deadline(&self, popped: &Popped<T>) -> u64 {
-        if popped.kept { self.slots.at(popped.slot).deadline } else { 0 }
+    pub fn slot_deadline(&self, slot: u32) -> Option<(Key, u64)> {
+        self.slots.key_at(slot).map(|key| (key, self.slots.at(slot).deadline))
     }
 
     /// Goes on with less urgent events where only internal ones ran so far.
