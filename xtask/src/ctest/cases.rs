@@ -91,7 +91,7 @@ pub fn diff(stock: &Case, other: &Case) -> String {
     text
 }
 
-/// `differences.txt`: `[tool:]file:case`, tab, reason.
+/// `differences.txt`: `[kind:]file:case`, tab, reason. The kind is a checker or a forced backend.
 #[derive(Debug, Default)]
 pub struct Differences(BTreeMap<String, String>);
 
@@ -106,11 +106,11 @@ impl Differences {
         Ok(Differences(map))
     }
 
-    /// The reason given for that case, of that kind: nothing, `valgrind` or `helgrind`.
+    /// The reason given for that case, of that kind: nothing, `valgrind`, `helgrind`, or a backend.
     pub fn find(&self, kind: &str, file: &str, case: &str) -> Option<&str> {
         let key = match kind {
-            "valgrind" | "helgrind" => format!("{kind}:{file}:{case}"),
-            _ => format!("{file}:{case}"),
+            "" | "ours" => format!("{file}:{case}"),
+            _ => format!("{kind}:{file}:{case}"),
         };
         self.0.get(&key).map(String::as_str)
     }
