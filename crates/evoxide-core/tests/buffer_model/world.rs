@@ -125,6 +125,7 @@ impl World {
         let (x, y) = if code & 0x80 == 0 { (0, 1) } else { (1, 0) };
         let before = self.dropped.get();
         let mut told: Vec<Retired<Mem>> = Vec::new();
+        let mut refused = None;
         match code & 0x1f {
             0..=3 => {
                 let n = input.size();
@@ -180,11 +181,11 @@ impl World {
                     }
                     Err((Error::OutOfRange, mem)) => {
                         assert!(end <= start);
-                        core::mem::forget(mem);
+                        refused = Some(mem);
                     }
                     Err((e, mem)) => {
                         assert!(e == Error::Frozen && side.frozen[1]);
-                        core::mem::forget(mem);
+                        refused = Some(mem);
                     }
                 }
             }
@@ -286,7 +287,7 @@ impl World {
             }
         }
         assert_eq!(self.dropped.get(), before, "an owner was dropped, not retired");
-        drop(told);
+        drop((told, refused));
     }
 
     fn move_between(&mut self, code: u8, x: usize, y: usize, n: usize) {
