@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::interest::{Interest, Ready};
+use crate::stream::Stream;
 use evoxide_core::interest as core;
 use evoxide_core::key::Key;
 use std::any::Any;
@@ -38,6 +39,27 @@ pub(crate) struct Fired {
     pub calls: u16,
     /// How long the loop is about to wait, for prepare hooks.
     pub wait: Option<Duration>,
+    pub side: Side,
+}
+
+impl Fired {
+    /// Nothing but a call.
+    pub fn plain(side: Side) -> Self {
+        Self { ready: core::Ready::empty(), calls: 1, wait: None, side }
+    }
+}
+
+/// Which part of an event it was; all but the first are for streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The event itself; of a stream, its reading side.
+    Event,
+    /// The writing side.
+    Write,
+    /// The end of the turn: what was written may be tried.
+    TurnEnd,
+    /// There is something in the rate limits again.
+    Tick,
 }
 
 /// A handler with what it owns.
@@ -54,6 +76,10 @@ pub(crate) trait Callback<S> {
     }
 
     fn into_source(self: Box<Self>) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    fn stream(&mut self) -> Option<&mut Stream> {
         None
     }
 }
@@ -127,6 +153,7 @@ pub(crate) enum Kind {
     Prepare,
     Check,
     Idle,
+    Stream,
 }
 
 /// One event.
@@ -136,6 +163,8 @@ pub(crate) struct Entry<S> {
     pub kind: Kind,
     /// Its slot in the reactor, while it is pending or active.
     pub slot: Option<Key>,
+    /// The slot of a stream's writing side.
+    pub write_slot: Option<Key>,
     pub priority: u8,
     /// Ends when it has fired.
     pub once: bool,
@@ -144,6 +173,6 @@ pub(crate) struct Entry<S> {
 
 impl<S> Default for Entry<S> {
     fn default() -> Self {
-        Self { handler: None, kind: Kind::User, slot: None, priority: 0, once: false, paused: false }
+        Self { handler: None, kind: Kind::User, slot: None, write_slot: None, priority: 0, once: false, paused: false }
     }
 }

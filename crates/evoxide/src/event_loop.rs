@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::event::{EventId, Fired, Kind};
+use crate::event::{EventId, Fired, Kind, Side};
 use crate::handle::{EXIT, STOP};
 use crate::registry::{Registry, SIGNALS, WAKER};
+use crate::stream::TICK;
 use crate::timer::nanos;
 use evoxide_core::interest::Ready;
 use evoxide_core::key::Key;
@@ -289,6 +290,7 @@ impl<S> EventLoop<S> {
     /// Answers whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         self.inner.registry.reactor.promote_later();
+        self.end_turn();
         self.inner.registry.time.update();
         self.prepare(mode);
         self.wait(mode)?;
@@ -311,6 +313,7 @@ impl<S> EventLoop<S> {
             }
             called |= self.batch(now);
         }
+        self.end_turn();
         Ok(called)
     }
 
@@ -323,6 +326,7 @@ impl<S> EventLoop<S> {
             || registry.reactor.active() > 0
             || registry.shared.asked.load(Ordering::SeqCst) != 0
             || registry.shared.waiting.load(Ordering::SeqCst) > 0
+            || !registry.queued.is_empty()
         {
             return Some(0);
         }
@@ -342,7 +346,7 @@ impl<S> EventLoop<S> {
     fn hooks(&mut self, which: impl FnOnce(&Registry<S>) -> Vec<EventId>, wait: Option<Duration>) {
         for id in which(&self.inner.registry) {
             if self.inner.registry.entries.get(id.0).is_some_and(|e| !e.paused) {
-                self.call(id, Fired { ready: Ready::empty(), calls: 1, wait });
+                self.call(id, Fired { wait, ..Fired::plain(Side::Event) });
             }
         }
     }
@@ -421,7 +425,9 @@ impl<S> EventLoop<S> {
             let gone = registry.reactor.unlink_popped(popped.slot);
             registry.tell_gone(gone);
         }
-        let Some(id) = Key::from_bits(popped.payload).map(EventId) else { return self.work() };
+        let Some(id) = Key::from_bits(popped.payload).map(EventId) else {
+            return if popped.payload == TICK { self.tick() } else { self.work() };
+        };
         let now = registry.time.now();
         let Some(entry) = registry.entries.get_mut(id.0) else { return false };
         if !popped.kept() {
@@ -440,7 +446,12 @@ impl<S> EventLoop<S> {
         if let (Some(deadline), Some(key)) = (again, registry.reactor.popped_key(&popped)) {
             registry.reactor.set_timeout(key, deadline);
         }
-        self.call(id, Fired { ready: popped.ready, calls: popped.calls, wait: None });
+        let side = if registry.reactor.popped_key(&popped).is_some_and(|key| entry.write_slot == Some(key)) {
+            Side::Write
+        } else {
+            Side::Event
+        };
+        self.call(id, Fired { ready: popped.ready, calls: popped.calls, wait: None, side });
         true
     }
 
@@ -450,6 +461,9 @@ impl<S> EventLoop<S> {
         let Some(mut handler) = registry.entries.get_mut(id.0).and_then(|e| e.handler.take()) else { return };
         let mut cx = Context { registry, state: &mut self.state, id: Some(id) };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler.call(&mut cx, fired))) {
+            if let Some(limit) = handler.stream().and_then(|s| s.take_limit()) {
+                self.inner.registry.leave_limit(Some(limit));
+            }
             self.inner.registry.remove(id);
             resume_unwind(panic);
         }
@@ -470,6 +484,26 @@ impl<S> EventLoop<S> {
                 registry.remove(id);
             }
         }
+    }
+
+    /// Writes what handlers have put into outputs: once for each stream, or one that writes when its output is drained
+    /// would keep the loop.
+    fn end_turn(&mut self) {
+        for _ in 0..self.inner.registry.queued.len() {
+            let Some(id) = self.inner.registry.queued.pop_front() else { return };
+            self.call(id, Fired::plain(Side::TurnEnd));
+        }
+    }
+
+    /// There is something in the rate limits again.
+    fn tick(&mut self) -> bool {
+        let limits = &mut self.inner.registry.limits;
+        limits.slot = None;
+        let waiting = std::mem::take(&mut limits.waiting);
+        for id in &waiting {
+            self.call(*id, Fired::plain(Side::Tick));
+        }
+        true
     }
 
     /// Runs posted work: what there is now, not what it posts.

@@ -44,6 +44,7 @@
 //! answers an [`Error`].
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod clock;
 mod config;
 mod context;
@@ -54,8 +55,10 @@ mod handle;
 mod interest;
 mod registry;
 mod signal;
+mod stream;
 mod timer;
 
+pub use buffer::{Buffer, Line};
 pub use clock::Clock;
 pub use config::{Config, Features, Method};
 pub use context::Context;
@@ -66,6 +69,7 @@ pub use handle::{Handle, Hold};
 pub use interest::{Interest, Ready, Watch};
 pub use registry::{Counts, Registry};
 pub use signal::Signal;
+pub use stream::{Filter, LimitId, Rate, Stream, StreamCtx, StreamEvent, StreamHandler};
 pub use timer::Timer;
 
 /// The programs of the README are tests too.

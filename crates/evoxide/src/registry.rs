@@ -4,16 +4,18 @@ use crate::clock::Time;
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Entry, EventId, Kind, OnDescriptor, OnPrepare, OnSignal, Plain};
+use crate::event::{Callback, Entry, EventId, Kind, OnDescriptor, OnPrepare, OnSignal, Plain};
 use crate::handle::{EXIT, Handle, STOP, Shared};
 use crate::interest::{Ready, Watch};
 use crate::signal::Signal;
+use crate::stream::Limits;
 use crate::timer::{Due, Timer, nanos};
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{self, Reactor};
 use evoxide_core::slab::Slab;
 use evoxide_sys::backend::Backend;
 use evoxide_sys::signal::SignalPipe;
+use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -45,6 +47,11 @@ pub struct Registry<S> {
     pub(crate) prepares: Vec<EventId>,
     pub(crate) checks: Vec<EventId>,
     pub(crate) idles: Vec<EventId>,
+    /// Streams to look at when the turn ends.
+    pub(crate) queued: VecDeque<EventId>,
+    pub(crate) limits: Limits,
+    /// What streams read into.
+    pub(crate) scratch: Vec<u8>,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
 }
@@ -73,6 +80,9 @@ impl<S> Registry<S> {
             prepares: Vec::new(),
             checks: Vec::new(),
             idles: Vec::new(),
+            queued: VecDeque::new(),
+            limits: Limits::default(),
+            scratch: Vec::new(),
             in_turn: false,
         })
     }
@@ -115,7 +125,7 @@ impl<S> Registry<S> {
         let watch = watch.into();
         let fd = source.as_fd().as_raw_fd();
         let kind = Kind::Descriptor { fd, interest: watch.interest, timeout: watch.timeout.map(nanos) };
-        let id = self.insert(kind, watch.priority, watch.once, Box::new(OnDescriptor { source, handler }));
+        let id = self.insert(kind, watch.priority, watch.once, callback(OnDescriptor { source, handler }));
         self.arm_new(id)
     }
 
@@ -144,7 +154,7 @@ impl<S> Registry<S> {
             }
         };
         let kind = Kind::Timer { after, period: timer.period.map(nanos) };
-        let id = self.insert(kind, timer.priority, timer.period.is_none(), Box::new(Plain(handler)));
+        let id = self.insert(kind, timer.priority, timer.period.is_none(), callback(Plain(handler)));
         // A timer needs nothing of the system.
         let _ = self.arm(id);
         id
@@ -170,7 +180,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>, u32) + 'static,
     {
-        let id = self.insert(Kind::Signal(signal.as_raw()), None, false, Box::new(OnSignal(handler)));
+        let id = self.insert(Kind::Signal(signal.as_raw()), None, false, callback(OnSignal(handler)));
         self.arm_new(id)
     }
 
@@ -191,7 +201,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        self.insert(Kind::User, None, false, Box::new(Plain(handler)))
+        self.insert(Kind::User, None, false, callback(Plain(handler)))
     }
 
     /// Calls `handler` before each wait, with how long the loop is about to wait (`None`: until something happens). What it
@@ -216,7 +226,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>, Option<Duration>) + 'static,
     {
-        let id = self.insert(Kind::Prepare, None, false, Box::new(OnPrepare(handler)));
+        let id = self.insert(Kind::Prepare, None, false, callback(OnPrepare(handler)));
         self.prepares.push(id);
         id
     }
@@ -239,7 +249,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        let id = self.insert(Kind::Check, None, false, Box::new(Plain(handler)));
+        let id = self.insert(Kind::Check, None, false, callback(Plain(handler)));
         self.checks.push(id);
         id
     }
@@ -266,7 +276,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        let id = self.insert(Kind::Idle, None, false, Box::new(Plain(handler)));
+        let id = self.insert(Kind::Idle, None, false, callback(Plain(handler)));
         self.idles.push(id);
         self.reactor.add_virtual(1);
         id
@@ -335,6 +345,11 @@ impl<S> Registry<S> {
     pub fn stop(&mut self) {
         self.shared.ask(STOP);
     }
+}
+
+/// One type for all handlers.
+fn callback<S>(handler: impl Callback<S> + 'static) -> Option<Box<dyn Callback<S>>> {
+    Some(Box::new(handler))
 }
 
 impl<S> fmt::Debug for Registry<S> {

@@ -3,10 +3,9 @@
 use super::{Registry, SIGNALS};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Callback, Entry, EventId, Kind};
-use evoxide_core::interest::{self as core, Change};
+use evoxide_core::interest as core;
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{self, Gone, Reactor};
-use evoxide_sys::backend::Backend;
+use evoxide_core::reactor::{self, Gone};
 use evoxide_sys::signal::SignalPipe;
 use std::os::fd::AsRawFd;
 
@@ -21,11 +20,11 @@ impl<S> Registry<S> {
         kind: Kind,
         priority: Option<u8>,
         once: bool,
-        handler: Box<dyn Callback<S>>,
+        handler: Option<Box<dyn Callback<S>>>,
     ) -> EventId {
         let count = self.reactor.priorities();
         let priority = priority.unwrap_or((count / 2) as u8).min((count - 1) as u8);
-        let entry = Entry { handler: Some(handler), kind, slot: None, priority, once, paused: false };
+        let entry = Entry { handler, kind, priority, once, ..Entry::default() };
         EventId(self.entries.insert(entry))
     }
 
@@ -49,13 +48,14 @@ impl<S> Registry<S> {
             Kind::Timer { period, .. } => period.is_some(),
             Kind::Signal(_) => true,
             Kind::User | Kind::Prepare | Kind::Check | Kind::Idle => return Ok(()),
+            Kind::Stream => {
+                self.queued.push_back(id);
+                return Ok(());
+            }
         };
         let slot = self.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: false });
         let waits = match entry.kind {
-            Kind::Descriptor { fd, interest, .. } => {
-                let change = self.reactor.watch_fd(slot, fd, interest.bits(), !persist).map_err(Error::from);
-                change.and_then(|change| Self::tell(&mut self.backend, &mut self.reactor, slot, change))
-            }
+            Kind::Descriptor { fd, interest, .. } => self.watch_slot(slot, fd, interest.bits(), !persist),
             Kind::Signal(signal) => self.watch_signal(slot, signal),
             _ => Ok(()),
         };
@@ -76,12 +76,26 @@ impl<S> Registry<S> {
         Ok(())
     }
 
-    fn tell(backend: &mut Backend, reactor: &mut Reactor<u64>, slot: Key, change: Option<Change>) -> Result<(), Error> {
-        let Some(change) = change else { return Ok(()) };
-        backend.apply(&change).map_err(|error| {
-            reactor.undo_watch_fd(slot, change);
-            error.into()
-        })
+    /// Lets a slot wait on a descriptor. Where that is refused, the slot is gone.
+    pub(crate) fn watch_slot(
+        &mut self,
+        slot: Key,
+        fd: core::Fd,
+        interest: core::Interest,
+        one_shot: bool,
+    ) -> Result<(), Error> {
+        let result = match self.reactor.watch_fd(slot, fd, interest, one_shot) {
+            Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {
+                self.reactor.undo_watch_fd(slot, change);
+                error.into()
+            }),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if result.is_err() {
+            self.reactor.free_if_idle(slot);
+        }
+        result
     }
 
     fn watch_signal(&mut self, slot: Key, signal: i32) -> Result<(), Error> {
@@ -120,10 +134,13 @@ impl<S> Registry<S> {
     }
 
     pub(crate) fn take_out(&mut self, id: EventId) -> Option<Entry<S>> {
-        let entry = self.entries.remove(id.0)?;
-        if let Some(slot) = entry.slot {
+        let mut entry = self.entries.remove(id.0)?;
+        for slot in [entry.slot, entry.write_slot].into_iter().flatten() {
             let gone = self.reactor.remove(slot);
             self.tell_gone(gone);
+        }
+        if let Some(limit) = entry.handler.as_mut().and_then(|h| h.stream()?.take_limit()) {
+            self.leave_limit(Some(limit));
         }
         match entry.kind {
             Kind::Prepare => self.prepares.retain(|i| *i != id),

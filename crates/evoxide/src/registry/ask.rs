@@ -16,6 +16,21 @@ impl<S> Registry<S> {
         self.entries.get(id.0).is_some()
     }
 
+    /// Whether the event [rests](Self::pause).
+    ///
+    /// # Examples
+    /// ```
+    /// let mut ev = evoxide::EventLoop::new(())?;
+    /// let id = ev.user(|_| {});
+    /// assert!(!ev.is_paused(id));
+    /// ev.pause(id);
+    /// assert!(ev.is_paused(id));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn is_paused(&self, id: EventId) -> bool {
+        self.entries.get(id.0).is_some_and(|e| e.paused)
+    }
+
     /// When the event's timer or timeout is due, if one is running.
     ///
     /// # Examples
@@ -143,6 +158,7 @@ impl<S> Registry<S> {
     /// ```
     pub fn is_idle(&self) -> bool {
         self.reactor.is_idle()
+            && self.queued.is_empty()
             && self.shared.waiting.load(Ordering::SeqCst) == 0
             && self.shared.holds.load(Ordering::SeqCst) == 0
     }

@@ -72,7 +72,7 @@ impl<S> Registry<S> {
             Kind::Timer { .. } => core::Ready::TIMEOUT,
             Kind::Signal(_) => core::Ready::SIGNAL,
             Kind::User => core::Ready::READ,
-            Kind::Prepare | Kind::Check | Kind::Idle => return false,
+            Kind::Prepare | Kind::Check | Kind::Idle | Kind::Stream => return false,
         };
         self.activate_with(id, ready);
         true
@@ -98,11 +98,11 @@ impl<S> Registry<S> {
     /// ```
     pub fn pause(&mut self, id: EventId) -> bool {
         let Some(entry) = self.entries.get_mut(id.0) else { return false };
-        let slot = entry.slot.take();
+        let slots = [entry.slot.take(), entry.write_slot.take()];
         if !std::mem::replace(&mut entry.paused, true) && entry.kind == Kind::Idle {
             self.reactor.add_virtual(-1);
         }
-        if let Some(slot) = slot {
+        for slot in slots.into_iter().flatten() {
             let gone = self.reactor.remove(slot);
             self.tell_gone(gone);
         }

@@ -1,0 +1,364 @@
+//! Byte buffers: what streams read into and write from.
+
+use evoxide_core::buffer::{Buffer as Chain, Delta, Eol, Error as ChainError, NoOwner, Retired};
+use std::fmt;
+use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::ops::Deref;
+
+/// Bytes in a chain of segments: cheap to append to, to drain, and to move from one buffer into another.
+///
+/// It reads and writes like a file in memory ([`Read`], [`BufRead`], [`Write`]): writing appends, reading drains.
+///
+/// # Panics
+/// Growing panics where memory runs out, as it does for a `Vec`.
+///
+/// # Examples
+/// ```
+/// use evoxide::Buffer;
+///
+/// let mut input = Buffer::from("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+/// let mut lines = Vec::new();
+/// while let Some(line) = input.next_line() {
+///     lines.push(String::from_utf8_lossy(&line).into_owned());
+/// }
+/// assert_eq!(lines, ["GET / HTTP/1.0", "Host: a", ""]);
+/// assert!(input.is_empty());
+/// ```
+#[derive(Default)]
+pub struct Buffer {
+    chain: Chain<NoOwner>,
+}
+
+impl Buffer {
+    /// An empty buffer. It needs no memory.
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(evoxide::Buffer::new().is_empty());
+    /// ```
+    pub const fn new() -> Self {
+        Self { chain: Chain::new() }
+    }
+
+    /// How many bytes it holds.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(evoxide::Buffer::from("four").len(), 4);
+    /// ```
+    pub const fn len(&self) -> usize {
+        self.chain.len()
+    }
+
+    /// Whether it holds none.
+    ///
+    /// # Examples
+    /// See [`new`](Self::new).
+    pub const fn is_empty(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// Appends a copy of `bytes`.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::new();
+    /// buffer.append("hello, ");
+    /// buffer.append(b"world");
+    /// assert_eq!(buffer, b"hello, world");
+    /// ```
+    pub fn append(&mut self, bytes: impl AsRef<[u8]>) {
+        grown(self.chain.append(bytes.as_ref()));
+    }
+
+    /// Appends `bytes` without a copy.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::new();
+    /// buffer.append_vec(vec![b'x'; 100_000]);
+    /// assert_eq!(buffer.len(), 100_000);
+    /// ```
+    pub fn append_vec(&mut self, bytes: Vec<u8>) {
+        grown(self.chain.append_shared(bytes.into()));
+    }
+
+    /// Moves everything out of `from` to the end of this buffer, without a copy.
+    ///
+    /// # Examples
+    /// ```
+    /// let (mut a, mut b) = (evoxide::Buffer::from("a"), evoxide::Buffer::from("b"));
+    /// a.append_buffer(&mut b);
+    /// assert_eq!(a, b"ab");
+    /// assert!(b.is_empty());
+    /// ```
+    pub fn append_buffer(&mut self, from: &mut Self) {
+        grown(self.chain.append_buffer(&mut from.chain));
+    }
+
+    /// Moves the first `len` bytes of `from`, or all if there are fewer, to the end of this buffer.
+    ///
+    /// # Examples
+    /// ```
+    /// let (mut a, mut b) = (evoxide::Buffer::new(), evoxide::Buffer::from("abc"));
+    /// a.append_prefix(&mut b, 2);
+    /// assert_eq!(a, b"ab");
+    /// assert_eq!(b, b"c");
+    /// ```
+    pub fn append_prefix(&mut self, from: &mut Self, len: usize) {
+        grown(self.chain.append_prefix(&mut from.chain, len));
+    }
+
+    /// Puts a copy of `bytes` before everything else.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::from("world");
+    /// buffer.prepend("hello ");
+    /// assert_eq!(buffer, b"hello world");
+    /// ```
+    pub fn prepend(&mut self, bytes: impl AsRef<[u8]>) {
+        grown(self.chain.prepend(bytes.as_ref()));
+    }
+
+    /// Drops the first `len` bytes, or all if there are fewer.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// buffer.drain(2);
+    /// assert_eq!(buffer, b"c");
+    /// ```
+    pub fn drain(&mut self, len: usize) {
+        let (_, retired) = grown(self.chain.drain(len));
+        gone(retired);
+    }
+
+    /// Drops everything.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// buffer.clear();
+    /// assert!(buffer.is_empty());
+    /// ```
+    pub fn clear(&mut self) {
+        self.drain(usize::MAX);
+    }
+
+    /// Takes the first `len` bytes out, or all if there are fewer.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// assert_eq!(buffer.take_bytes(2), b"ab");
+    /// assert_eq!(buffer, b"c");
+    /// ```
+    pub fn take_bytes(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len.min(self.len())];
+        let n = self.chain.copy_out(0, &mut bytes).unwrap_or(0);
+        bytes.truncate(n);
+        self.drain(n);
+        bytes
+    }
+
+    /// A copy of everything.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(evoxide::Buffer::from("abc").to_vec(), b"abc");
+    /// ```
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.slices().collect::<Vec<_>>().concat()
+    }
+
+    /// The content, piece by piece.
+    ///
+    /// # Examples
+    /// ```
+    /// let buffer = evoxide::Buffer::from("abc");
+    /// assert_eq!(buffer.slices().map(|s| s.len()).sum::<usize>(), 3);
+    /// ```
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.chain.slices(0)
+    }
+
+    /// Where `needle` begins first.
+    ///
+    /// # Examples
+    /// ```
+    /// let buffer = evoxide::Buffer::from("head\r\n\r\nbody");
+    /// assert_eq!(buffer.find("\r\n\r\n"), Some(4));
+    /// assert_eq!(buffer.find("tail"), None);
+    /// ```
+    pub fn find(&self, needle: impl AsRef<[u8]>) -> Option<usize> {
+        self.chain.find(needle.as_ref(), 0, usize::MAX).ok().flatten()
+    }
+
+    /// The first `len` bytes in one piece, or all if there are fewer; they are moved together if need be.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// assert_eq!(buffer.contiguous(2), b"ab");
+    /// ```
+    pub fn contiguous(&mut self, len: usize) -> &[u8] {
+        let len = len.min(self.len());
+        gone(grown(self.chain.pull_up(len)));
+        self.chain.first().get(..len).unwrap_or(&[])
+    }
+
+    /// The first line, if it is complete: it ends with a line feed, with or without a carriage return before it. The answer
+    /// is the line without its end; when it is dropped, the line is drained. Nothing is allocated, unless the line is
+    /// scattered over segments.
+    ///
+    /// # Examples
+    /// See [`Buffer`].
+    pub fn next_line(&mut self) -> Option<Line<'_>> {
+        let (len, end) = self.chain.find_eol(0, Eol::Crlf).ok()??;
+        gone(grown(self.chain.pull_up(len)));
+        Some(Line { buffer: self, len, end })
+    }
+
+    /// For a vectored write: at most `max` bytes, in as many pieces as fit.
+    pub(crate) fn io_slices<'a>(&'a self, max: usize, into: &mut [IoSlice<'a>]) -> (usize, usize) {
+        let (mut pieces, mut left) = (0, max);
+        for (slice, into) in self.slices().zip(into) {
+            if left == 0 {
+                break;
+            }
+            let piece = slice.get(..left).unwrap_or(slice);
+            left -= piece.len();
+            *into = IoSlice::new(piece);
+            pieces += 1;
+        }
+        (pieces, max - left)
+    }
+}
+
+fn grown<T>(result: Result<T, ChainError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("a buffer cannot grow: {error}"),
+    }
+}
+
+/// Buffers of this kind hold nothing that has an owner to tell.
+fn gone(retired: Retired<NoOwner>) {
+    debug_assert!(retired.is_empty());
+}
+
+/// A line of a [`Buffer`]; see [`Buffer::next_line`].
+///
+/// # Examples
+/// See [`Buffer`].
+pub struct Line<'a> {
+    buffer: &'a mut Buffer,
+    len: usize,
+    end: usize,
+}
+
+impl Deref for Line<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.buffer.chain.first().get(..self.len).unwrap_or(&[])
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.buffer.drain(self.len + self.end);
+    }
+}
+
+impl fmt::Debug for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.escape_ascii())
+    }
+}
+
+impl Read for Buffer {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.chain.copy_out(0, into).unwrap_or(0);
+        self.drain(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Buffer {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.chain.first())
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.drain(n);
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Delta { added, .. } = self.chain.append(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        Ok(added)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<&[u8]> for Buffer {
+    fn from(bytes: &[u8]) -> Self {
+        let mut buffer = Self::new();
+        buffer.append(bytes);
+        buffer
+    }
+}
+
+impl From<&str> for Buffer {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut buffer = Self::new();
+        buffer.append_vec(bytes);
+        buffer
+    }
+}
+
+impl<'a> Extend<&'a [u8]> for Buffer {
+    fn extend<T: IntoIterator<Item = &'a [u8]>>(&mut self, pieces: T) {
+        pieces.into_iter().for_each(|piece| self.append(piece));
+    }
+}
+
+impl PartialEq<[u8]> for Buffer {
+    fn eq(&self, other: &[u8]) -> bool {
+        let mut rest = other;
+        self.len() == other.len()
+            && self.slices().all(|slice| match rest.split_at_checked(slice.len()) {
+                Some((head, tail)) => {
+                    rest = tail;
+                    head == slice
+                }
+                None => false,
+            })
+    }
+}
+
+impl<const N: usize> PartialEq<&[u8; N]> for Buffer {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        *self == other[..]
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        self.slices().try_for_each(|slice| write!(f, "{}", slice.escape_ascii()))?;
+        f.write_str("\"")
+    }
+}

@@ -1,0 +1,115 @@
+//! Filters: what stands between a stream's buffers and its descriptor.
+
+use crate::buffer::Buffer;
+use std::io;
+
+/// Changes the bytes of a stream on their way: compression, a cipher, framing.
+///
+/// # Examples
+/// A very weak cipher, on both ends of a connection:
+/// ```
+/// use evoxide::{Buffer, EventLoop, Filter, StreamCtx, StreamHandler};
+/// use std::io::{self, Read, Write};
+/// use std::os::unix::net::UnixStream;
+///
+/// struct Xor(u8);
+///
+/// impl Xor {
+///     fn apply(&self, from: &mut Buffer, to: &mut Buffer) {
+///         let bytes = from.take_bytes(usize::MAX);
+///         to.append_vec(bytes.iter().map(|b| b ^ self.0).collect());
+///     }
+/// }
+///
+/// impl Filter for Xor {
+///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+///         self.apply(from, to);
+///         Ok(())
+///     }
+///
+///     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+///         self.apply(from, to);
+///         Ok(())
+///     }
+/// }
+///
+/// struct Echo;
+///
+/// impl<S> StreamHandler<S> for Echo {
+///     fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+///         assert_eq!(*cx.input(), b"plain");
+///         let (input, output) = cx.io();
+///         output.append_buffer(input);
+///         output.append("!");
+///     }
+/// }
+///
+/// let (mut a, b) = UnixStream::pair()?;
+/// let mut ev = EventLoop::new(())?;
+/// let id = ev.open(b, Echo)?;
+/// ev.stream(id).unwrap().push_filter(Xor(1));
+/// a.write_all(&b"plain".map(|b| b ^ 1))?;
+/// ev.run_once()?;
+/// let mut echo = [0; 6];
+/// a.read_exact(&mut echo)?;
+/// assert_eq!(&echo.map(|b| b ^ 1), b"plain!");
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub trait Filter {
+    /// Moves what has come `from` the descriptor's side `to` the stream's input. What it leaves (a record that is not
+    /// complete) it finds again, with more behind it.
+    ///
+    /// # Errors
+    /// Any error ends the stream with [`StreamEvent::Error`](crate::StreamEvent::Error).
+    ///
+    /// # Examples
+    /// See [`Filter`].
+    fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
+
+    /// Moves what is to go `from` the stream's output `to` the descriptor's side.
+    ///
+    /// # Errors
+    /// As for [`input`](Self::input).
+    ///
+    /// # Examples
+    /// See [`Filter`].
+    fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
+}
+
+/// A filter with the buffers on its descriptor's side.
+pub(super) struct Layer {
+    filter: Box<dyn Filter>,
+    pub input: Buffer,
+    pub output: Buffer,
+}
+
+impl Layer {
+    pub fn new(filter: Box<dyn Filter>) -> Self {
+        Self { filter, input: Buffer::new(), output: Buffer::new() }
+    }
+}
+
+/// Lets bytes rise from the descriptor's side of the lowest layer to `input`.
+pub(super) fn rise(layers: &mut [Layer], input: &mut Buffer) -> io::Result<()> {
+    for i in 0..layers.len() {
+        let (below, above) = layers.split_at_mut(i + 1);
+        let (Some(layer), next) = (below.last_mut(), above.first_mut()) else { continue };
+        if !layer.input.is_empty() {
+            layer.filter.input(&mut layer.input, next.map_or(&mut *input, |l| &mut l.input))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets bytes sink from `output` to the descriptor's side of the lowest layer.
+pub(super) fn sink(layers: &mut [Layer], output: &mut Buffer) -> io::Result<()> {
+    for i in (0..layers.len()).rev() {
+        let (below, above) = layers.split_at_mut(i + 1);
+        let (Some(layer), next) = (below.last_mut(), above.first_mut()) else { continue };
+        let from = next.map_or(&mut *output, |l| &mut l.output);
+        if !from.is_empty() {
+            layer.filter.output(from, &mut layer.output)?;
+        }
+    }
+    Ok(())
+}

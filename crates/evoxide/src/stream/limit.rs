@@ -1,0 +1,278 @@
+//! Rate limits: token buckets that streams, and other limits, draw from.
+
+use super::Stream;
+use crate::error::{Error, ErrorKind};
+use crate::event::EventId;
+use crate::registry::Registry;
+use evoxide_core::key::Key;
+use evoxide_core::rate::{self, Bucket};
+use evoxide_core::reactor;
+use evoxide_core::slab::Slab;
+use evoxide_core::stream::Direction;
+use std::time::Duration;
+
+/// The payload of the slot that waits for the next tick. No event packs to it.
+pub(crate) const TICK: u64 = 1;
+const MS: u64 = 1_000_000;
+/// A stream is given so much at least, if there is so much.
+const LEAST: usize = 64;
+
+/// How many bytes may pass in what time. Both directions are counted for themselves.
+///
+/// # Examples
+/// See [`Registry::limit`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    read: usize,
+    write: usize,
+    burst: Option<usize>,
+    tick: Duration,
+}
+
+impl Rate {
+    /// So many bytes a second, in each direction, handed out ten times a second.
+    ///
+    /// # Examples
+    /// See [`Registry::limit`].
+    pub const fn per_second(bytes: usize) -> Self {
+        let each = bytes / 10;
+        let each = if each == 0 { 1 } else { each };
+        Self { read: each, write: each, burst: None, tick: Duration::from_millis(100) }
+    }
+
+    /// So many bytes in each direction with every tick.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::Rate;
+    /// use std::time::Duration;
+    ///
+    /// let rate = Rate::per_tick(16 * 1024, 64 * 1024, Duration::from_millis(50));
+    /// # let _ = rate;
+    /// ```
+    pub const fn per_tick(read: usize, write: usize, tick: Duration) -> Self {
+        Self { read, write, burst: None, tick }
+    }
+
+    /// Lets so many bytes be saved up. Without it, one tick's worth.
+    ///
+    /// # Examples
+    /// ```
+    /// # let rate =
+    /// evoxide::Rate::per_second(1_000_000).burst(4_000_000)
+    /// # ;
+    /// ```
+    pub const fn burst(self, bytes: usize) -> Self {
+        Self { burst: Some(bytes), ..self }
+    }
+
+    fn machine(&self) -> Option<rate::Rate> {
+        let burst = |rate: usize| (rate, self.burst.unwrap_or(rate).max(rate));
+        rate::Rate::new(burst(self.read), burst(self.write), u64::try_from(self.tick.as_millis()).ok()?)
+    }
+}
+
+/// Names a rate limit of a loop.
+///
+/// # Examples
+/// See [`Registry::limit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LimitId(Key);
+
+/// A limit in the tree.
+#[derive(Default)]
+struct Node {
+    inner: Option<(rate::Rate, Bucket)>,
+    parent: Option<Key>,
+    /// How many streams draw from it, directly or through others.
+    members: usize,
+}
+
+/// The limits of a loop, and the streams that wait for them.
+#[derive(Default)]
+pub(crate) struct Limits {
+    nodes: Slab<Node>,
+    /// Streams that found nothing left.
+    pub waiting: Vec<EventId>,
+    /// The reactor's slot for the next tick.
+    pub slot: Option<Key>,
+}
+
+impl Limits {
+    /// Visits a limit and those that it is part of.
+    fn each(&mut self, id: Option<LimitId>, mut visit: impl FnMut(&mut Node)) {
+        let mut at = id.map(|id| id.0);
+        while let Some(node) = at.and_then(|key| self.nodes.get_mut(key)) {
+            visit(node);
+            at = node.parent;
+        }
+    }
+
+    /// What one stream may move now.
+    pub fn allowance(&mut self, id: Option<LimitId>, direction: Direction, now: u64) -> usize {
+        let mut least = usize::MAX;
+        self.each(id, |node| {
+            if let Some((rate, bucket)) = &mut node.inner {
+                bucket.refill(rate, rate.tick_at(now / MS));
+                let level = usize::try_from(bucket.level(direction)).unwrap_or(0);
+                let share = (level / node.members.max(1)).max(LEAST.min(level));
+                least = least.min(share);
+            }
+        });
+        least
+    }
+
+    pub fn spend(&mut self, id: Option<LimitId>, direction: Direction, bytes: usize) {
+        self.each(id, |node| {
+            if let Some((_, bucket)) = &mut node.inner {
+                let _ = bucket.take(direction, isize::try_from(bytes).unwrap_or(isize::MAX));
+            }
+        });
+    }
+
+    fn join(&mut self, id: Option<LimitId>, by: isize) {
+        self.each(id, |node| node.members = node.members.saturating_add_signed(by));
+    }
+
+    /// When there will be more.
+    fn next_tick(&mut self, id: Option<LimitId>, now: u64) -> u64 {
+        let mut shortest = u64::MAX;
+        self.each(id, |node| {
+            if let Some((rate, _)) = &node.inner {
+                shortest = shortest.min(rate.tick_ms());
+            }
+        });
+        let tick = shortest.saturating_mul(MS).max(MS);
+        (now / tick + 1).saturating_mul(tick)
+    }
+}
+
+impl<S> Registry<S> {
+    /// Makes a rate limit for streams: see [`set_limit`](Self::set_limit). Where it has a `parent`, what passes counts there
+    /// too: a connection within a tenant within the process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a rate of nothing; [`ErrorKind::NoSuchEvent`] where the parent has gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{Clock, Config, EventLoop, Rate, StreamCtx, StreamHandler};
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    /// use std::time::Duration;
+    ///
+    /// struct Count;
+    ///
+    /// impl StreamHandler<usize> for Count {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, usize>) {
+    ///         *cx.state() += cx.input().len();
+    ///         cx.input().clear();
+    ///     }
+    /// }
+    ///
+    /// let (mut a, b) = UnixStream::pair()?;
+    /// a.write_all(&[0; 10_000])?;
+    /// drop(a);
+    /// let mut ev = EventLoop::with_config(Config::new().clock(Clock::Virtual), 0)?;
+    /// let process = ev.limit(Rate::per_second(1_000_000), None)?;
+    /// let tenant = ev.limit(Rate::per_second(1_000), Some(process))?;
+    /// let id = ev.open(b, Count)?;
+    /// ev.set_limit(id, Some(tenant))?;
+    /// let start = ev.now();
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 10_000);
+    /// assert!(ev.now() - start > Duration::from_millis(9_500));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn limit(&mut self, rate: Rate, parent: Option<LimitId>) -> Result<LimitId, Error> {
+        let rate = rate.machine().ok_or(ErrorKind::Invalid)?;
+        if parent.is_some_and(|p| self.limits.nodes.get(p.0).is_none()) {
+            return Err(ErrorKind::NoSuchEvent.into());
+        }
+        let now = self.fresh_now();
+        let bucket = Bucket::new(&rate, rate.tick_at(now / MS));
+        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.0), members: 0 };
+        Ok(LimitId(self.limits.nodes.insert(node)))
+    }
+
+    /// Removes a limit. Streams that drew from it, and limits within it, are free of it, and of those around it.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Rate};
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// let limit = ev.limit(Rate::per_second(1000), None)?;
+    /// assert!(ev.remove_limit(limit));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn remove_limit(&mut self, limit: LimitId) -> bool {
+        self.limits.nodes.remove(limit.0).is_some()
+    }
+
+    /// Puts a stream under a limit, or under none. For use outside the stream's own handler; inside it, see
+    /// [`StreamCtx::set_limit`](crate::StreamCtx::set_limit).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSuchEvent`] where there is no such stream, or its handler is running.
+    ///
+    /// # Examples
+    /// See [`limit`](Self::limit).
+    pub fn set_limit(&mut self, id: EventId, limit: Option<LimitId>) -> Result<(), Error> {
+        let stream = self.stream(id).ok_or(ErrorKind::NoSuchEvent)?;
+        let old = std::mem::replace(&mut stream.limit, limit);
+        self.limits.join(old, -1);
+        self.limits.join(limit, 1);
+        Ok(())
+    }
+
+    /// What a stream may move in a direction; where that is nothing, it waits for the next tick.
+    pub(super) fn allowance(&mut self, id: EventId, stream: &Stream, direction: Direction) -> usize {
+        if stream.limit.is_none() {
+            return usize::MAX;
+        }
+        let now = self.time.now();
+        let allowance = self.limits.allowance(stream.limit, direction, now);
+        if allowance == 0 {
+            let at = self.limits.next_tick(stream.limit, now);
+            if !self.limits.waiting.contains(&id) {
+                self.limits.waiting.push(id);
+            }
+            let slot = match self.limits.slot {
+                Some(slot) => slot,
+                None => *self.limits.slot.insert(self.reactor.insert(TICK, 0, reactor::Kind::default())),
+            };
+            if self.reactor.deadline(slot).is_none_or(|armed| at < armed) {
+                self.reactor.set_timeout(slot, at);
+            }
+        }
+        allowance
+    }
+
+    pub(super) fn spend(&mut self, stream: &Stream, direction: Direction, bytes: usize) {
+        self.limits.spend(stream.limit, direction, bytes);
+    }
+
+    /// A stream goes, and with it its part of the limit.
+    pub(crate) fn leave_limit(&mut self, limit: Option<LimitId>) {
+        self.limits.join(limit, -1);
+    }
+}
+
+impl<S> super::StreamCtx<'_, S> {
+    /// Puts the stream under a limit, or under none: see [`Registry::limit`].
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{LimitId, StreamCtx};
+    ///
+    /// fn slow_down<S>(cx: &mut StreamCtx<'_, S>, limit: LimitId) {
+    ///     cx.set_limit(Some(limit));
+    /// }
+    /// ```
+    pub fn set_limit(&mut self, limit: Option<LimitId>) {
+        let old = std::mem::replace(&mut self.stream.limit, limit);
+        self.cx.registry.limits.join(old, -1);
+        self.cx.registry.limits.join(limit, 1);
+    }
+}

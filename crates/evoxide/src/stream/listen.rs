@@ -1,0 +1,131 @@
+//! Listeners: descriptor events that accept connections.
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::event::EventId;
+use crate::interest::Interest;
+use crate::registry::Registry;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::time::Duration;
+
+/// At most so many connections are accepted in a row.
+const BURST: usize = 256;
+/// How long a listener rests when the process has no more descriptors.
+const REST: Duration = Duration::from_millis(100);
+
+impl<S> Registry<S> {
+    /// Listens on an address and calls `handler` with each connection and its peer. What `handler` answers is of no concern;
+    /// a connection that it does not keep is closed.
+    ///
+    /// The listener is the [source](Self::source) of the event, as a [`TcpListener`]. When the process has no more
+    /// descriptors, it rests for a moment and tries again.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`StreamHandler`](crate::StreamHandler).
+    pub fn listen<H, R>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
+    where
+        H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
+    {
+        self.accept_from(TcpListener::bind(addr)?, handler)
+    }
+
+    /// Accepts connections from a listener that is there already: see [`listen`](Self::listen).
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let mut ev = EventLoop::new(None)?;
+    /// ev.accept_from(listener, |cx, _conn, peer| {
+    ///     *cx.state() = Some(peer);
+    ///     cx.exit();
+    /// })?;
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), Some(client.local_addr()?));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn accept_from<H, R>(&mut self, listener: TcpListener, mut handler: H) -> Result<EventId, Error>
+    where
+        H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
+    {
+        listener.set_nonblocking(true)?;
+        self.descriptor(listener, Interest::READ, move |cx, listener, _| {
+            accept(cx, || listener.accept(), |cx, (conn, peer)| drop(handler(cx, conn, peer)));
+        })
+    }
+
+    /// Listens on a Unix socket and calls `handler` with each connection. The listener is the [source](Self::source) of
+    /// the event, as a [`UnixListener`]; the file stays when it goes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # let dir = std::env::temp_dir().join(format!("evoxide-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&dir)?;
+    /// let path = dir.join("socket");
+    /// let mut ev = EventLoop::new(0)?;
+    /// ev.listen_unix(&path, |cx, _conn| {
+    ///     *cx.state() += 1;
+    ///     cx.exit();
+    /// })?;
+    /// let _client = UnixStream::connect(&path)?;
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 1);
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn listen_unix<H, R>(&mut self, path: impl AsRef<Path>, mut handler: H) -> Result<EventId, Error>
+    where
+        H: FnMut(&mut Context<'_, S>, UnixStream) -> R + 'static,
+    {
+        let listener = UnixListener::bind(path)?;
+        listener.set_nonblocking(true)?;
+        self.descriptor(listener, Interest::READ, move |cx, listener, _| {
+            accept(cx, || listener.accept(), |cx, (conn, _)| drop(handler(cx, conn)));
+        })
+    }
+}
+
+/// Accepts what waits, as long as the event is there.
+fn accept<S, C>(
+    cx: &mut Context<'_, S>,
+    mut next: impl FnMut() -> io::Result<C>,
+    mut each: impl FnMut(&mut Context<'_, S>, C),
+) {
+    let Some(id) = cx.id() else { return };
+    for _ in 0..BURST {
+        match next() {
+            Ok(conn) => each(cx, conn),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+            Err(error) => {
+                log::warn!("no connection accepted: {error}");
+                cx.pause(id);
+                cx.timer(REST, move |cx| {
+                    let _ = cx.resume(id);
+                });
+                return;
+            }
+        }
+        if !cx.contains(id) || cx.is_paused(id) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! How streams begin: from a socket that is there, or by connecting.
+
+use super::io::{MAX_WRITE, OnStream, SCRATCH};
+use super::{Closing, Stream, StreamHandler};
+use crate::buffer::Buffer;
+use crate::error::{Error, ErrorKind};
+use crate::event::{EventId, Kind};
+use crate::registry::Registry;
+use crate::timer::nanos;
+use evoxide_core::interest::{Fd, Interest};
+use evoxide_core::reactor;
+use evoxide_core::stream::{Direction, Marks, Stream as Machine};
+use evoxide_sys::{io as sys, socket};
+use std::io;
+use std::net::ToSocketAddrs;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+impl Stream {
+    fn new(fd: OwnedFd) -> Self {
+        let mut machine = Machine::new();
+        machine.set_max_single(Direction::READ, SCRATCH);
+        machine.set_max_single(Direction::WRITE, MAX_WRITE);
+        let _ = machine.enable(Direction::READ | Direction::WRITE);
+        Self {
+            fd,
+            machine,
+            input: Buffer::new(),
+            output: Buffer::new(),
+            layers: Vec::new(),
+            marks: Marks::NONE,
+            low: 0,
+            read_timeout: None,
+            write_timeout: None,
+            connect_timeout: None,
+            limit: None,
+            closing: Closing::No,
+            queued: false,
+            blocked: false,
+            read_moved: false,
+            write_moved: false,
+        }
+    }
+
+    /// Tells whether this is news: the stream must be looked at when the turn ends.
+    fn queue(&mut self) -> bool {
+        !std::mem::replace(&mut self.queued, true)
+    }
+}
+
+impl<S> Registry<S> {
+    /// Makes a stream of a connected socket (a `TcpStream`, a `UnixStream`, the descriptor of a pipe). The loop owns it from
+    /// now on, and reads.
+    ///
+    /// # Errors
+    /// What the operating system says of the descriptor, which is closed then.
+    ///
+    /// # Examples
+    /// See [`StreamHandler`] and [`Stream`].
+    pub fn open<H>(&mut self, socket: impl Into<OwnedFd>, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let fd = socket.into();
+        sys::set_nonblocking(&fd, true)?;
+        self.start(Stream::new(fd), handler)
+    }
+
+    /// Connects to an address; [`StreamEvent::Connected`](crate::StreamEvent::Connected) tells that it is done. Of several
+    /// addresses the first is tried. A host name is looked up at once, and that blocks.
+    ///
+    /// # Errors
+    /// What the operating system says right away; what it says later is told to the handler.
+    ///
+    /// # Examples
+    /// See [`StreamHandler::on_event`].
+    pub fn connect<H>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        self.connect_within(addr, None, handler)
+    }
+
+    /// Connects to an address, and gives up after a while with an error of kind
+    /// [`TimedOut`](std::io::ErrorKind::TimedOut).
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, StreamCtx, StreamEvent, StreamHandler};
+    /// use std::time::Duration;
+    ///
+    /// struct Hello;
+    ///
+    /// impl<S> StreamHandler<S> for Hello {
+    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
+    ///
+    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, S>, event: StreamEvent) {
+    ///         if let StreamEvent::Connected = event {
+    ///             cx.output().append("hello");
+    ///         }
+    ///         cx.close_after_flush();
+    ///     }
+    /// }
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.connect_timeout(listener.local_addr()?, Duration::from_secs(5), Hello)?;
+    /// ev.run()?;
+    /// let mut text = String::new();
+    /// std::io::Read::read_to_string(&mut listener.accept()?.0, &mut text)?;
+    /// assert_eq!(text, "hello");
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn connect_timeout<H>(
+        &mut self,
+        addr: impl ToSocketAddrs,
+        timeout: Duration,
+        handler: H,
+    ) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        self.connect_within(addr, Some(nanos(timeout)), handler)
+    }
+
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use evoxide::{EventLoop, StreamCtx, StreamHandler};
+    /// # struct Hello;
+    /// # impl<S> StreamHandler<S> for Hello {
+    /// #     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
+    /// # }
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.connect_unix("/run/hello.sock", Hello)?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn connect_unix<H>(&mut self, path: impl AsRef<Path>, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        self.connect_to(&socket::Addr::unix(path)?, None, handler)
+    }
+
+    fn connect_within<H>(
+        &mut self,
+        addr: impl ToSocketAddrs,
+        timeout: Option<u64>,
+        handler: H,
+    ) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let addr = addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        self.connect_to(&addr.into(), timeout, handler)
+    }
+
+    fn connect_to<H>(&mut self, addr: &socket::Addr, timeout: Option<u64>, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let fd = socket::stream(addr, socket::Flags::LOOP)?;
+        match socket::connect(&fd, addr) {
+            Err(error) if !socket::is_connecting(&error) => return Err(error.into()),
+            _ => {}
+        }
+        let mut stream = Stream::new(fd);
+        stream.connect_timeout = timeout;
+        stream.machine.connecting();
+        self.start(stream, handler)
+    }
+
+    /// Two streams that are each other's peer.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, StreamCtx, StreamHandler};
+    ///
+    /// struct Side;
+    ///
+    /// impl StreamHandler<Vec<u8>> for Side {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, Vec<u8>>) {
+    ///         let bytes = cx.input().take_bytes(usize::MAX);
+    ///         cx.state().extend(bytes);
+    ///         cx.close();
+    ///     }
+    /// }
+    ///
+    /// let mut ev = EventLoop::new(Vec::new())?;
+    /// let (left, _right) = ev.pair(Side, Side)?;
+    /// ev.stream(left).unwrap().output().append("hello");
+    /// ev.run()?;
+    /// assert_eq!(ev.state(), b"hello");
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn pair<A, B>(&mut self, left: A, right: B) -> Result<(EventId, EventId), Error>
+    where
+        A: StreamHandler<S> + 'static,
+        B: StreamHandler<S> + 'static,
+    {
+        let (a, b) = UnixStream::pair()?;
+        let left = self.open(a, left)?;
+        match self.open(b, right) {
+            Ok(right) => Ok((left, right)),
+            Err(error) => {
+                self.remove(left);
+                Err(error)
+            }
+        }
+    }
+
+    /// The stream of that id, for use by others. `None` where there is none, or its handler is running now.
+    ///
+    /// # Examples
+    /// See [`Stream`].
+    pub fn stream(&mut self, id: EventId) -> Option<&mut Stream> {
+        let stream = self.entries.get_mut(id.0)?.handler.as_mut()?.stream()?;
+        if stream.queue() {
+            self.queued.push_back(id);
+        }
+        Some(stream)
+    }
+
+    fn start<H>(&mut self, mut stream: Stream, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let placeholder = self.insert(Kind::Stream, None, false, None);
+        if let Err(error) = self.arm_stream(placeholder, &mut stream) {
+            self.entries.remove(placeholder.0);
+            return Err(error);
+        }
+        if let Some(entry) = self.entries.get_mut(placeholder.0) {
+            entry.handler = Some(Box::new(OnStream { stream, handler }));
+        }
+        Ok(placeholder)
+    }
+
+    /// Waits on one side of a stream, or no more.
+    pub(super) fn watch_stream(
+        &mut self,
+        id: EventId,
+        fd: Fd,
+        write: bool,
+        wanted: bool,
+        timeout: Option<u64>,
+        fresh: bool,
+    ) -> Result<(), Error> {
+        let now = self.fresh_now();
+        let Some(entry) = self.entries.get_mut(id.0) else { return Err(ErrorKind::NoSuchEvent.into()) };
+        let priority = entry.priority;
+        let side = if write { &mut entry.write_slot } else { &mut entry.slot };
+        if !wanted {
+            if let Some(slot) = side.take() {
+                let gone = self.reactor.remove(slot);
+                self.tell_gone(gone);
+            }
+            return Ok(());
+        }
+        let old = *side;
+        let slot = match old {
+            Some(slot) => slot,
+            None => {
+                let kind = reactor::Kind { persist: true, internal: false };
+                let slot = self.reactor.insert(id.0.to_bits(), priority, kind);
+                let interest = if write { Interest::WRITE } else { Interest::READ };
+                self.watch_slot(slot, fd, interest, false)?;
+                slot
+            }
+        };
+        if let Some(entry) = self.entries.get_mut(id.0) {
+            *(if write { &mut entry.write_slot } else { &mut entry.slot }) = Some(slot);
+        }
+        match timeout {
+            Some(after) if fresh || self.reactor.deadline(slot).is_none() => {
+                self.reactor.set_timeout(slot, now.saturating_add(after));
+            }
+            None if self.reactor.deadline(slot).is_some() => {
+                self.reactor.clear_timeout(slot);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
