@@ -24,6 +24,7 @@ pub(crate) mod notice;
 pub(crate) mod pair;
 pub(crate) mod rate;
 pub(crate) mod socket;
+pub(crate) mod tls;
 
 use crate::abi::bufferevent::{bufferevent, event_watermark, opt};
 use crate::abi::event::{ev, event, event_callback, evlist};
@@ -49,6 +50,8 @@ pub(crate) enum Kind {
     Pair,
     /// A bufferevent below, through two functions.
     Filter,
+    /// A descriptor or a bufferevent below, through a session.
+    Tls,
 }
 
 /// Bits of [`Inner::flags`].
@@ -316,6 +319,10 @@ impl Bev {
     }
 
     fn stop(self, directions: Direction) {
+        if get!(self, kind) == Kind::Tls {
+            tls::changed(self, Direction::empty());
+            return;
+        }
         if get!(self, kind) == Kind::Filter && directions.contains(Direction::READ) {
             filter::stop_reading(self);
         }
@@ -329,6 +336,7 @@ impl Bev {
             Kind::Socket => socket::start(self, directions),
             Kind::Pair => pair::start(self, directions),
             Kind::Filter => filter::start(self, directions),
+            Kind::Tls => tls::changed(self, directions),
         }
     }
 
@@ -374,6 +382,13 @@ impl Bev {
         }
     }
 
+    /// Moved data restarts the read timeout of a kind whose events do not repeat.
+    pub fn restart_read_timer(self) {
+        if get!(self, public.ev_read.ev_events) & ev::PERSIST == 0 {
+            self.restart_timer(Direction::READ);
+        }
+    }
+
     /// Timeouts of kinds without a descriptor: started anew, or ended.
     pub fn restart_timer(self, direction: Direction) {
         if self.timeout(direction).is_some() {
@@ -389,6 +404,7 @@ impl Bev {
         match get!(self, kind) {
             Kind::Filter => filter::unlink(self),
             Kind::Pair => pair::unlink(self),
+            Kind::Tls => tls::unlink(self),
             Kind::Socket => {}
         }
         self.del_event(Direction::WRITE);
@@ -411,6 +427,7 @@ unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_void) {
     let bev = unsafe { Bev::from_arg(arg) };
     let below = match get!(bev, kind) {
         Kind::Filter => filter::finish(bev),
+        Kind::Tls => tls::finish(bev),
         Kind::Socket => {
             socket::finish(bev);
             None
@@ -536,10 +553,15 @@ fn take_lock(bev: Bev, options: u8, from: LockFrom) -> bool {
 
 /// Assigns both events to a descriptor; those of kinds without one are only timers.
 pub(crate) fn assign(bev: Bev, base: *mut event_base, fd: c_int) {
-    let socket = get!(bev, kind) == Kind::Socket;
-    let (read, write): (crate::abi::event::EventFn, crate::abi::event::EventFn) =
-        if socket { (socket::on_read, socket::on_write) } else { (notice::read_timer, notice::write_timer) };
-    let (reads, writes) = if socket {
+    type Handler = crate::abi::event::EventFn;
+    let kind = get!(bev, kind);
+    let (read, write): (Handler, Handler) = match kind {
+        Kind::Socket => (socket::on_read, socket::on_write),
+        Kind::Tls => (tls::on_read, tls::on_write),
+        Kind::Pair | Kind::Filter => (notice::read_timer, notice::write_timer),
+    };
+    // A session above a bufferevent has no descriptor: its events are timers, too.
+    let (reads, writes) = if kind == Kind::Socket || kind == Kind::Tls && tls::below(bev).is_none() {
         (ev::READ | ev::PERSIST | ev::FINALIZE, ev::WRITE | ev::PERSIST | ev::FINALIZE)
     } else {
         (ev::FINALIZE, ev::FINALIZE)
@@ -548,5 +570,14 @@ pub(crate) fn assign(bev: Bev, base: *mut event_base, fd: c_int) {
     unsafe {
         events::assign(bev.event(Direction::READ), base, fd, reads, Some(read), bev.arg());
         events::assign(bev.event(Direction::WRITE), base, fd, writes, Some(write), bev.arg());
+    }
+}
+
+/// Whether it has a descriptor of its own, or can have one.
+pub(crate) fn has_fd(bev: Bev) -> bool {
+    match get!(bev, kind) {
+        Kind::Socket => true,
+        Kind::Tls => tls::below(bev).is_none(),
+        Kind::Pair | Kind::Filter => false,
     }
 }

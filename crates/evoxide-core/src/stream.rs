@@ -25,6 +25,8 @@
 //! assert!(stream.read_done(Io::Moved(100)).readable);
 //! ```
 
+pub mod tunnel;
+
 use bitflags::bitflags;
 
 /// The most that one read or write moves unless told otherwise.

@@ -1,7 +1,7 @@
 //! Entries of `event2/bufferevent.h`: marks, timeouts, sizes, descriptors, bases; and `event2/bufferevent_compat.h`.
 
 use super::data::held;
-use super::{Bev, Kind, LockFrom, create, filter, get, notice, set, socket};
+use super::{Bev, Kind, LockFrom, create, filter, get, has_fd, notice, set, socket, tls};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark, opt};
 use crate::abi::event::ev;
 use crate::base::event_base;
@@ -85,7 +85,7 @@ pub unsafe extern "C-unwind" fn bufferevent_set_timeouts(
 /// Applies a changed timeout to what is waited for now.
 fn adjust(bev: Bev, direction: Direction) -> c_int {
     let timeout = bev.timeout(direction).is_some();
-    if get!(bev, kind) == Kind::Socket {
+    if has_fd(bev) {
         if !bev.waits(direction) || direction == Direction::WRITE && bev.is(super::flag::TRY) {
             return 0;
         }
@@ -142,9 +142,14 @@ pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: *mut buf
     unsafe { held(bufev, -1, |bev| bev.machine(|m| m.max_single(Direction::WRITE)) as isize) }
 }
 
+/// The bufferevent that carries this one's bytes.
+fn below(bev: Bev) -> Option<Bev> {
+    filter::below(bev).or_else(|| tls::below(bev))
+}
+
 /// The bufferevent that has the descriptor: itself, or the lowest below its filters.
 fn bottom(mut bev: Bev) -> Bev {
-    while let Some(below) = filter::below(bev) {
+    while let Some(below) = below(bev) {
         bev = below;
     }
     bev
@@ -166,7 +171,7 @@ pub unsafe extern "C-unwind" fn bufferevent_replacefd(bufev: *mut bufferevent, f
 
 fn replace(bev: Bev, fd: c_int, close: bool) -> c_int {
     let bev = bottom(bev);
-    if get!(bev, kind) != Kind::Socket {
+    if !has_fd(bev) {
         return -1;
     }
     let old = bev.fd();
@@ -187,7 +192,7 @@ pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_
     unsafe {
         held(bufev, -1, |bev| {
             let bev = bottom(bev);
-            if get!(bev, kind) == Kind::Socket { bev.fd() } else { -1 }
+            if has_fd(bev) { bev.fd() } else { -1 }
         })
     }
 }
@@ -196,7 +201,7 @@ pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_underlying(bufev: *mut bufferevent) -> *mut bufferevent {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, ptr::null_mut(), |bev| filter::below(bev).map_or(ptr::null_mut(), Bev::public)) }
+    unsafe { held(bufev, ptr::null_mut(), |bev| below(bev).map_or(ptr::null_mut(), Bev::public)) }
 }
 
 /// The base.
@@ -210,7 +215,7 @@ pub unsafe extern "C" fn bufferevent_get_base(bufev: *mut bufferevent) -> *mut e
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: *mut bufferevent) -> c_int {
     let set = |bev: Bev| {
-        if get!(bev, kind) != Kind::Socket {
+        if !has_fd(bev) {
             return -1;
         }
         set!(bev, public.ev_base, base);
@@ -228,7 +233,7 @@ pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufe
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent, priority: c_int) -> c_int {
     let set = |bev: Bev| {
-        if get!(bev, kind) != Kind::Socket {
+        if !has_fd(bev) {
             return -1;
         }
         // SAFETY: both events are assigned; the deferred callback, if made, lives as long as the object.

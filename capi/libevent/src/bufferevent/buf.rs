@@ -1,6 +1,6 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
-use super::{Bev, Kind, filter, get, notice, pair, socket};
+use super::{Bev, Kind, filter, get, notice, pair, socket, tls};
 use crate::buffer::evbuffer;
 use crate::buffer::{OwnerOps, moves};
 use core::ffi::{c_int, c_void};
@@ -26,6 +26,7 @@ unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
         }
         Kind::Pair => pair::output_grew(bev),
         Kind::Filter => filter::output_grew(bev),
+        Kind::Tls => tls::output_grew(bev),
     }
 }
 
@@ -109,6 +110,36 @@ pub(crate) fn write(buffer: *mut evbuffer, fd: c_int, max: usize) -> isize {
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Appends to a frozen back. `false`: no memory.
+pub(crate) fn append(buffer: *mut evbuffer, data: &[u8]) -> bool {
+    // SAFETY: as in `read`.
+    let buffer = unsafe { evbuffer::of(buffer) };
+    match buffer.thawed_back(|b| b.section(|m| m.append(data))) {
+        Ok(delta) => {
+            // SAFETY: as in `read`.
+            unsafe { buffer.notify(delta) };
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// The first run of bytes, which stays there until the buffer changes.
+pub(crate) fn first(buffer: *mut evbuffer) -> (*const u8, usize) {
+    // SAFETY: as in `len`.
+    unsafe { evbuffer::of(buffer) }.look(|m| {
+        let first = m.first();
+        (first.as_ptr(), first.len())
+    })
+}
+
+/// Takes from a frozen front.
+pub(crate) fn drain(buffer: *mut evbuffer, n: usize) {
+    // SAFETY: as in `read`.
+    let drained = unsafe { evbuffer::of(buffer).drain_frozen(n) };
+    debug_assert!(drained.is_ok());
 }
 
 #[cold]

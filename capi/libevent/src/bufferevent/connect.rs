@@ -1,7 +1,7 @@
 //! Connecting a bufferevent: by address, by host name, or waiting for an attempt that the caller began.
 
 use super::data::held;
-use super::{Bev, Kind, get, notice, set, socket};
+use super::{Bev, get, notice, set, socket};
 use crate::abi::bufferevent::{bufferevent, opt};
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
@@ -21,7 +21,7 @@ enum Begun {
 
 /// Begins to connect. -1, with `errno`, if nothing was begun; a descriptor of its own making is then closed.
 fn connect(bev: Bev, addr: Option<&Addr>) -> c_int {
-    if get!(bev, kind) != Kind::Socket {
+    if !super::has_fd(bev) {
         return -1;
     }
     let given = bev.fd();

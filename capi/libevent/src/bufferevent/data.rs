@@ -92,7 +92,13 @@ pub unsafe extern "C-unwind" fn bufferevent_unlock(bufev: *mut bufferevent) {
     }
 }
 
-fn set_callbacks(bev: Bev, read: Option<DataFn>, write: Option<DataFn>, event: Option<EventFn>, arg: *mut c_void) {
+pub(super) fn set_callbacks(
+    bev: Bev,
+    read: Option<DataFn>,
+    write: Option<DataFn>,
+    event: Option<EventFn>,
+    arg: *mut c_void,
+) {
     set!(bev, public.readcb, read);
     set!(bev, public.writecb, write);
     set!(bev, public.errorcb, event);
@@ -223,7 +229,7 @@ pub unsafe extern "C-unwind" fn bufferevent_get_enabled(bufev: *mut bufferevent)
 /// `bufferevent_flush`, by kind.
 pub(super) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
     match get!(bev, kind) {
-        Kind::Socket => 0,
+        Kind::Socket | Kind::Tls => 0,
         Kind::Pair => pair::flush(bev, directions, mode),
         Kind::Filter => filter::flush(bev, directions, mode),
     }

@@ -40,7 +40,7 @@ fn wants_to_hear(bev: Bev) -> bool {
 
 /// Whether the descriptor is one on which a write may be tried: it never blocks. Asked once for each descriptor.
 #[inline]
-fn never_blocks(bev: Bev) -> bool {
+pub(crate) fn never_blocks(bev: Bev) -> bool {
     if !bev.is(flag::BLOCKING_KNOWN) {
         bev.mark(flag::BLOCKING_KNOWN, true);
         let fd = bev.fd();
@@ -71,7 +71,7 @@ fn queue_try(bev: Bev) {
     let Some(base) = bev.base() else { return };
     let later = bev.is(flag::WRITING);
     // SAFETY: the event is assigned as long as the object lives.
-    if unsafe { base.try_soon(bev.event(Direction::WRITE), later) } {
+    if unsafe { base.try_soon(bev.event(Direction::WRITE), Ready::WRITE, later) } {
         bev.mark(flag::TRY, true);
     } else {
         bev.add_event(Direction::WRITE);
@@ -79,12 +79,12 @@ fn queue_try(bev: Bev) {
 }
 
 impl Core {
-    /// Makes an idle event active as if it were writable, for one call; the kernel is not asked.
+    /// Makes an idle event active as if its descriptor were ready, for one call; the kernel is not asked.
     ///
     /// # Safety
     /// `e` points to an assigned event of this base that is neither pending nor active.
     #[inline]
-    unsafe fn activate_unasked(&mut self, e: *mut event, later: bool) -> bool {
+    unsafe fn activate_unasked(&mut self, e: *mut event, ready: Ready, later: bool) -> bool {
         if self.reactor.try_reserve().is_err() {
             return false;
         }
@@ -96,23 +96,23 @@ impl Core {
             key
         };
         if later {
-            self.reactor.activate_later(key, Ready::WRITE);
+            self.reactor.activate_later(key, ready);
         } else {
-            self.reactor.activate(key, Ready::WRITE, 1);
+            self.reactor.activate(key, ready, 1);
         }
         true
     }
 }
 
 impl event_base {
-    /// Has a write tried when the running batch ends, or in the next turn. `false`: no memory.
+    /// Has something tried when the running batch ends, or in the next turn. `false`: no memory.
     ///
     /// # Safety
     /// As for [`Core::activate_unasked`].
     #[inline]
-    unsafe fn try_soon(&self, e: *mut event, later: bool) -> bool {
+    pub(super) unsafe fn try_soon(&self, e: *mut event, ready: Ready, later: bool) -> bool {
         // SAFETY: the caller's promise.
-        let queued = self.section(|core| unsafe { core.activate_unasked(e, later) });
+        let queued = self.section(|core| unsafe { core.activate_unasked(e, ready, later) });
         self.wake_if_waiting();
         queued
     }
@@ -250,6 +250,7 @@ pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
     let base = get!(bev, public.ev_read.ev_base);
     // Assigning sets the events to their base's middle priority, as in the original.
     super::assign(bev, base, fd);
+    super::tls::attached(bev, fd);
     if fd < 0 {
         return 0;
     }
