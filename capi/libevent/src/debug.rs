@@ -5,16 +5,16 @@ use crate::abi::event::event;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 use evoxide_ffi::{errx, lock, log};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 /// Something was made before debug mode could be enabled.
 static TOO_LATE: AtomicBool = AtomicBool::new(false);
 /// Assigned events, by address: whether they are pending.
-static EVENTS: Mutex<Option<HashMap<usize, bool>>> = Mutex::new(None);
+static EVENTS: Mutex<Option<BTreeMap<usize, bool>>> = Mutex::new(None);
 
-fn with<R>(f: impl FnOnce(&mut HashMap<usize, bool>) -> R) -> R {
+fn with<R>(f: impl FnOnce(&mut BTreeMap<usize, bool>) -> R) -> R {
     f(EVENTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
 }
 
@@ -169,7 +169,7 @@ pub extern "C" fn event_enable_debug_mode() {
         errx!(1, "event_enable_debug_mode must be called *before* creating any events or event_bases");
     }
     lock::set_debug_mode(true);
-    with(HashMap::clear);
+    with(BTreeMap::clear);
 }
 
 /// Ends debug mode and frees its table.

@@ -9,7 +9,7 @@ static void fatal(int err)
 }
 
 /* What a case leaves behind stays reachable. */
-static struct event_base *kept;
+static struct event_base *volatile kept;
 
 static struct event_base *debug_base(void)
 {

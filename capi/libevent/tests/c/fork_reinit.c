@@ -197,6 +197,8 @@ CASE(timers_and_active_events)
 	if (pid == 0) {
 		event_reinit(base);
 		SAY("child loop %d\n", event_base_dispatch(base));
+		event_free(timer);
+		event_free(user);
 		_exit(0);
 	}
 	join(pid);
@@ -424,6 +426,8 @@ CASE(common_timeouts_and_priorities_survive)
 		event_reinit(base);
 		stall(10);
 		SAY("child loop %d\n", event_base_dispatch(base));
+		event_free(a);
+		event_free(b);
 		_exit(0);
 	}
 	join(pid);
