@@ -389,15 +389,15 @@ impl event_base {
     /// `e` points to an assigned event of this base.
     #[inline(always)]
     pub(crate) unsafe fn del(&self, e: *mut event, blocking: Blocking) {
-        // SAFETY: the caller's promise.
-        let (flags, events) = unsafe { ((*e).ev_evcallback.evcb_flags, (*e).ev_events) };
-        if blocking != Blocking::EvenFinalizing && flags & evlist::FINALIZING != 0 {
-            return;
-        }
         self.take_async_if_any();
         let mut core = self.core.enter();
-        // SAFETY: the caller's promise.
-        unsafe { core.del(e) };
+        // SAFETY: the caller's promise; the flags change in sections only.
+        unsafe {
+            if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING != 0 && blocking != Blocking::EvenFinalizing {
+                return;
+            }
+            core.del(e);
+        }
         let waiters = core.current == e.cast() && core.runs_elsewhere(e.cast());
         drop(core);
         if self.waiting.load(Ordering::Relaxed) {
@@ -405,7 +405,8 @@ impl event_base {
         }
         let wait = match blocking {
             Blocking::Always => true,
-            Blocking::Auto => events & ev::FINALIZE == 0,
+            // SAFETY: the caller's promise; only `event_assign` changes this.
+            Blocking::Auto => (unsafe { (*e).ev_events }) & ev::FINALIZE == 0,
             Blocking::Never | Blocking::EvenFinalizing => false,
         };
         if waiters && wait {

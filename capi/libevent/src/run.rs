@@ -115,15 +115,16 @@ impl Core {
     fn finish_wait(&mut self, waiter: &Waiter) -> bool {
         let now = self.keep_now();
         let finished = self.reactor.finish_wait(waiter.reports());
-        if finished.internal != 0 {
-            self.take_internal(finished.internal);
-        }
         if finished.stale != 0 {
             self.note_stale();
         } else {
             self.stale_turns = 0;
         }
         self.reactor.expire(now);
+        // Signals come after timeouts, as in the original.
+        if finished.internal != 0 {
+            self.take_internal(finished.internal);
+        }
         if self.reactor.active() == 0 {
             return false;
         }
@@ -190,11 +191,21 @@ impl Core {
                 self.tell(gone);
             }
             let alive = self.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
+            let timed_out = ready.contains(Ready::TIMEOUT);
             if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
+                if let Some((key, _)) = alive.filter(|_| timed_out) {
+                    self.reactor.to_front(key);
+                }
                 self.rearm(e, alive.map(|a| a.0), ready, alive.map_or(0, |a| a.1));
-            } else if let Some((key, _)) = alive.filter(|_| fate == Fate::Idle)
-                && !self.reactor.free_if_idle(key)
-            {
+            } else if let Some((key, due)) = alive {
+                if timed_out && due != 0 && self.reactor.deadline(key).is_none() {
+                    // Its timeout ends even a persistent event, unless that repeats.
+                    let gone = self.reactor.remove(key);
+                    self.tell(gone);
+                } else if fate != Fate::Idle || self.reactor.free_if_idle(key) {
+                    return;
+                }
+                crate::debug::ended(e);
                 (*cb).evcb_flags &= !evlist::INSERTED;
             }
         }
@@ -286,7 +297,7 @@ unsafe fn run_ready(b: &event_base) -> bool {
             }
             core.current = cb;
             if how != closure::EVENT && how != closure::PERSIST {
-                if matches!(popped.fate, Fate::Leaving | Fate::Idle) {
+                if matches!(popped.fate, Fate::Leaving | Fate::Idle) || popped.ready.contains(Ready::TIMEOUT) {
                     core.settle(cb, popped.slot, popped.ready, popped.fate);
                 }
                 core.calls_left = popped.calls;
@@ -297,7 +308,9 @@ unsafe fn run_ready(b: &event_base) -> bool {
             let e = cb.cast::<event>();
             let result = popped.ready.bits() as i16;
             (*e).ev_res = result;
-            if matches!(popped.fate, Fate::Leaving | Fate::Idle) || (how == closure::PERSIST && repeats(e)) {
+            if matches!(popped.fate, Fate::Leaving | Fate::Idle)
+                || (how == closure::PERSIST && (repeats(e) || popped.ready.contains(Ready::TIMEOUT)))
+            {
                 core.settle(cb, popped.slot, popped.ready, popped.fate);
             }
             let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);

@@ -261,7 +261,16 @@ impl Bench {
         due.sort_unstable();
         for (_, id) in due {
             let at = self.position(id);
-            self.events[at].deadline = None;
+            let event = &mut self.events[at];
+            event.deadline = None;
+            // Only an edge survives beside the timeout.
+            if event.ready.is_some() && !event.fd.is_some_and(|f| f.1.contains(Interest::EDGE)) {
+                event.ready = None;
+                event.later = false;
+                for queue in self.ready.iter_mut().chain([&mut self.later]) {
+                    queue.retain(|other| *other != id);
+                }
+            }
             self.activate(at, Ready::TIMEOUT);
         }
         self.reactor.expire(now);

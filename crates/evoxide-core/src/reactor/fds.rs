@@ -373,6 +373,21 @@ impl<T: Copy + Default> Reactor<T> {
         all
     }
 
+    /// Makes an event that is not the first of its descriptor the first.
+    pub(super) fn move_to_front(&mut self, index: u32) {
+        let slot = self.slots.at_mut(index);
+        let (fd, next, prev) = (slot.fd, slot.fd_next, slot.fd_prev);
+        let Some(entry) = self.fds.entry(fd) else { return };
+        let head = core::mem::replace(&mut entry.head, index);
+        self.slots.at_mut(prev).fd_next = next;
+        if next != NONE {
+            self.slots.at_mut(next).fd_prev = prev;
+        }
+        self.slots.at_mut(head).fd_prev = index;
+        let slot = self.slots.at_mut(index);
+        (slot.fd_next, slot.fd_prev) = (head, NONE);
+    }
+
     /// Whether any event waits on the descriptor.
     pub fn watches(&self, fd: Fd) -> bool {
         self.fds.entries.get(fd as usize).is_some_and(|e| e.events > 0)

@@ -9,7 +9,7 @@
 use super::Reactor;
 use super::slot::{CommonQueue, NONE, Owners, Slot, state};
 use crate::heap;
-use crate::interest::Ready;
+use crate::interest::{Interest, Ready};
 use crate::key::Key;
 use std::collections::TryReserveError;
 
@@ -217,6 +217,7 @@ impl<T: Copy + Default> Reactor<T> {
             return false;
         }
         self.clear_timeout_slot(key.index);
+        self.slots.at_mut(key.index).deadline = 0;
         self.free_if_idle(key)
     }
 
@@ -273,7 +274,7 @@ impl<T: Copy + Default> Reactor<T> {
             slot.state &= !state::TIMER;
             self.heap.remove(0, &mut Owners(&mut self.slots));
             self.count_removed(first.id);
-            self.activate_slot::<false>(first.id, Ready::TIMEOUT, 1);
+            self.time_out(first.id);
         }
     }
 
@@ -281,7 +282,25 @@ impl<T: Copy + Default> Reactor<T> {
     fn expire_common(&mut self, queue: u16) {
         if let Some(head) = self.queues.get(usize::from(queue)).map(|q| q.head).filter(|h| *h != NONE) {
             self.leave_queue(head);
-            self.activate_slot::<false>(head, Ready::TIMEOUT, 1);
+            self.time_out(head);
+        }
+    }
+
+    /// As libevent deletes an event before it reports a timeout, what else happened to it in this turn is not reported; it
+    /// will be again, unless it came as an edge.
+    #[inline(always)]
+    fn time_out(&mut self, index: u32) {
+        if self.slots.at(index).state & (state::READY | state::LATER) != 0 {
+            self.drop_readiness(index);
+        }
+        self.activate_slot::<false>(index, Ready::TIMEOUT, 1);
+    }
+
+    #[cold]
+    fn drop_readiness(&mut self, index: u32) {
+        let slot = self.slots.at(index);
+        if slot.state & state::FD == 0 || !slot.interest.contains(Interest::EDGE) {
+            self.deactivate_slot(index);
         }
     }
 }

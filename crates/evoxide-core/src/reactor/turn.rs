@@ -280,6 +280,15 @@ impl<T: Copy + Default> Reactor<T> {
         self.slots.key_at(slot).map(|key| (key, self.slots.at(slot).deadline))
     }
 
+    /// Puts an event before the others of its descriptor, as if it had been removed and inserted again.
+    #[cold]
+    pub fn to_front(&mut self, key: Key) {
+        let waits = |s: &&super::slot::Slot<T>| s.state & state::FD != 0 && s.fd_prev != NONE;
+        if self.slots.get(key).filter(waits).is_some() {
+            self.move_to_front(key.index);
+        }
+    }
+
     /// Goes on with less urgent events where only internal ones ran so far.
     #[cold]
     fn next_priority(&mut self) -> bool {
