@@ -19,7 +19,7 @@ impl Job<'_> {
         let ours = self.plan.dist.lib();
         let headers = if self.headers().contains(&Headers::Debian) { Headers::Debian } else { Headers::Ours };
         let binary = self.program.build(self.suite, headers, &self.plan.dist)?;
-        let plain = self.run(&binary, &ours)?;
+        let plain = self.run(&binary, &ours, &self.plan.case)?;
         let mut report = Report::default();
         // "Possibly lost" is no finding: Rust's hash tables are reached by pointers into their middle.
         let kinds = ["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
@@ -55,7 +55,7 @@ impl Job<'_> {
             cmd.arg(format!("--suppressions={}", suppressions.display()));
         }
         cmd.arg(binary);
-        self.program.surround(&mut cmd, ours, self.plan);
+        self.program.surround(&mut cmd, ours, self.plan.method, &self.plan.case);
         cmd.env("CASE_TIMEOUT", "120").env("CASE_PIDS", logs.join("pids"));
         let done = proc::catch(&mut cmd, Duration::from_secs(900))?;
         let pids = pids(&logs.join("pids"));

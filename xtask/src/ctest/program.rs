@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Plan, Suite};
+use super::Suite;
 use crate::cc::{self, Headers};
 use crate::dist::Dist;
 use crate::tree;
@@ -93,24 +93,24 @@ impl Program {
         Ok(out)
     }
 
-    /// The command that runs the cases wanted, on the libraries of `lib`.
-    pub fn command(&self, binary: &Path, lib: &Path, plan: &Plan) -> Command {
+    /// The command that runs the cases whose name contains `part`, on the libraries of `lib`.
+    pub fn command(&self, binary: &Path, lib: &Path, method: Option<&str>, part: &str) -> Command {
         let mut cmd = Command::new(binary);
-        self.surround(&mut cmd, lib, plan);
+        self.surround(&mut cmd, lib, method, part);
         cmd
     }
 
     /// The same environment and arguments for a command that ends with the program.
-    pub fn surround(&self, cmd: &mut Command, lib: &Path, plan: &Plan) {
+    pub fn surround(&self, cmd: &mut Command, lib: &Path, method: Option<&str>, part: &str) {
         cmd.env_remove("LD_PRELOAD").env("LD_LIBRARY_PATH", lib).env("LC_ALL", "C").env("TZ", "UTC");
-        match plan.method {
+        match method {
             Some("poll") => cmd.env("EVENT_NOEPOLL", "1").env("LIBEV_FLAGS", "2"),
             Some("select") => cmd.env("EVENT_NOEPOLL", "1").env("EVENT_NOPOLL", "1").env("LIBEV_FLAGS", "1"),
             Some("epoll") => cmd.env("EVENT_NOPOLL", "1").env("EVENT_NOSELECT", "1").env("LIBEV_FLAGS", "4"),
             _ => cmd,
         };
-        if !plan.case.is_empty() {
-            cmd.arg("-s").arg(&plan.case);
+        if !part.is_empty() {
+            cmd.arg("-s").arg(part);
         }
     }
 }

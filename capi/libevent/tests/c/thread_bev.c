@@ -126,38 +126,6 @@ CASE(freed_by_another_thread)
 	event_base_free(base);
 	SAY("all closed\n");
 }
-static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *a, int len, void *arg)
-{
-	(void)l, (void)a, (void)len;
-	(*(int *)arg)++;
-	close(fd);
-}
-CASE(listener_toggled)
-{
-	pthread_t loop;
-	struct sockaddr_in a;
-	struct evconnlistener *l;
-	int fd = listen_tcp(&a), n = 0, i;
-	evthread_use_pthreads();
-	base = event_base_new();
-	l = evconnlistener_new(base, on_accept, &n, LEV_OPT_THREADSAFE | LEV_OPT_CLOSE_ON_FREE, 0, fd);
-	pthread_create(&loop, NULL, run_loop, base);
-	for (i = 0; i < 50; i++) {
-		int c = socket(AF_INET, SOCK_STREAM, 0);
-		char t;
-		evconnlistener_disable(l);
-		evconnlistener_enable(l);
-		connect(c, (struct sockaddr *)&a, sizeof a);
-		if (read(c, &t, 1) != 0)
-			SAY("not closed\n");
-		close(c);
-	}
-	event_base_loopbreak(base);
-	pthread_join(loop, NULL);
-	evconnlistener_free(l);
-	event_base_free(base);
-	SAY("accepted %d\n", n);
-}
 CASE(group_shared_by_threads)
 {
 	pthread_t loop, t[2];
