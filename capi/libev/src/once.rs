@@ -32,6 +32,10 @@ pub unsafe extern "C" fn ev_once(
     cb: OnceCallback,
     arg: *mut c_void,
 ) {
+    if fd < 0 && !(timeout >= 0.) {
+        // Nothing would ever give the record back.
+        return;
+    }
     let once = allocate(size_of::<Once>()).cast::<Once>();
     let time = ev_watcher_time { w: ev_watcher::new(Some(timed_out), 0), at: timeout };
     // SAFETY: fresh memory of the right size; the record stays until one of its callbacks gives it back.
