@@ -2,7 +2,6 @@
 
 use crate::abi::{EV_CHILD, EV_SIGNAL, ev_child, ev_loop, ev_watcher};
 use crate::create::is_default;
-use crate::os;
 use crate::signal::unlink;
 use crate::state::{SPREAD, with};
 use crate::watcher::W;
@@ -54,7 +53,7 @@ pub unsafe extern "C" fn ev_child_stop(l: *mut ev_loop, w: *mut ev_child) {
 
 /// The callback of SIGCHLD: one child a time, then this again, until none is left.
 pub(crate) unsafe extern "C-unwind" fn child_signalled(l: *mut ev_loop, w: *mut ev_watcher, _revents: c_int) {
-    let Some((pid, status)) = os::reap() else { return };
+    let Some((pid, status)) = evoxide_sys::process::reap() else { return };
     // SAFETY: called by the loop, on the loop's thread.
     unsafe {
         with(l, |m| m.feed(W::new(w), EV_SIGNAL));

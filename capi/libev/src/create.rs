@@ -3,11 +3,12 @@
 use crate::abi::{EV_CLEANUP, EVBACKEND_MASK, EVFLAG_FORKCHECK, EVFLAG_NOENV, EVFLAG_NOINOTIFY, ev_loop};
 use crate::backend::Backend;
 use crate::global::{allocate, deallocate, ev_recommended_backends};
-use crate::state::with;
-use crate::{os, run, signal};
+use crate::state::{Source, with};
+use crate::{run, signal};
 use core::ptr::{addr_of_mut, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use evoxide_core::watch::Kind;
+use evoxide_sys::process;
 
 /// `ev_default_loop_ptr`: the default loop, if there is one. Inline functions of the header read it.
 #[unsafe(no_mangle)]
@@ -20,10 +21,10 @@ pub(crate) fn is_default(l: *mut ev_loop) -> bool {
 }
 
 fn make(flags: u32) -> *mut ev_loop {
-    let pid = if flags & EVFLAG_FORKCHECK != 0 { os::pid() } else { 0 };
+    let pid = if flags & EVFLAG_FORKCHECK != 0 { process::id() } else { 0 };
     let mut flags = flags;
     if flags & EVFLAG_NOENV == 0
-        && !os::is_privileged()
+        && !process::is_privileged()
         && let Some(text) = std::env::var_os("LIBEV_FLAGS")
     {
         flags = leading_number(text.as_encoded_bytes());
@@ -35,7 +36,7 @@ fn make(flags: u32) -> *mut ev_loop {
     let l = allocate(size_of::<ev_loop>()).cast::<ev_loop>();
     let mut new = ev_loop::new(backend, flags, pid);
     if flags & EVFLAG_NOINOTIFY != 0 {
-        new.path_io.fd = -2;
+        new.paths = Source::Absent;
     }
     // SAFETY: fresh memory of the right size, aligned as `malloc` aligns.
     unsafe { l.write(new) };
@@ -105,12 +106,6 @@ pub unsafe extern "C-unwind" fn ev_loop_destroy(l: *mut ev_loop) {
             signal::ev_signal_stop(l, addr_of_mut!((*l).child_signal));
         }
         signal::give_up(l);
-        for fd in [(*l).wake.fd.load(SeqCst), (*l).clock_io.fd, (*l).signal_io.fd, (*l).path_io.fd] {
-            if fd >= 0 {
-                os::close(fd);
-            }
-        }
-        (*l).backend.close();
         if is_default(l) {
             ev_default_loop_ptr.store(null_mut(), SeqCst);
         }

@@ -3,7 +3,7 @@
 use crate::abi::{
     EVBACKEND_EPOLL, EVBACKEND_IOURING, EVBACKEND_KQUEUE, EVBACKEND_POLL, EVBACKEND_PORT, EVBACKEND_SELECT,
 };
-use crate::os;
+use crate::now;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
@@ -46,13 +46,13 @@ pub extern "C" fn ev_embeddable_backends() -> u32 {
 /// `ev_time`: the wall clock.
 #[unsafe(no_mangle)]
 pub extern "C" fn ev_time() -> f64 {
-    os::wall()
+    now::wall()
 }
 
 /// `ev_sleep`: suspends the thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ev_sleep(delay: f64) {
-    os::sleep(delay);
+    now::sleep(delay);
 }
 
 /// `ev_set_allocator`: where loops and `ev_once` records come from.

@@ -1,10 +1,10 @@
 //! `ev_io`: descriptors.
 
 use crate::abi::{EV_READ, EV_WRITE, ev_io, ev_loop};
-use crate::os;
 use crate::state::with;
 use crate::watcher::W;
 use evoxide_core::watch::ERROR;
+use evoxide_sys::process;
 
 /// Above this, a descriptor beyond the table is looked at before the table grows for it.
 const LARGE: i32 = 1 << 16;
@@ -21,13 +21,9 @@ pub unsafe extern "C-unwind" fn ev_io_start(l: *mut ev_loop, w: *mut ev_io) {
         if fd < 0 {
             return;
         }
-        let started =
-            with(
-                l,
-                |m| {
-                    if fd >= LARGE && !m.fd_known(fd) && !os::is_open(fd) { false } else { m.io_start(W::new(w), fd) }
-                },
-            );
+        let started = with(l, |m| {
+            if fd >= LARGE && !m.fd_known(fd) && !process::is_open(fd) { false } else { m.io_start(W::new(w), fd) }
+        });
         if !started {
             with(l, |m| m.feed(W::new(w), ERROR | EV_READ | EV_WRITE));
         }

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn ev_once(
     cb: OnceCallback,
     arg: *mut c_void,
 ) {
-    if fd < 0 && !(timeout >= 0.) {
+    if fd < 0 && (timeout < 0. || timeout.is_nan()) {
         // Nothing would ever give the record back.
         return;
     }

@@ -1,12 +1,14 @@
 //! `ev_periodic`: calendar times.
 
 use crate::abi::{EVFLAG_NOTIMERFD, ev_loop, ev_periodic, ev_watcher};
-use crate::state::with;
+use crate::state::{Source, with};
 use crate::watcher::W;
-use crate::{os, run, wake};
+use crate::{now, run, wake};
 use core::ffi::c_int;
-use core::ptr::addr_of_mut;
+use core::ptr::{addr_of, addr_of_mut};
 use evoxide_core::watch::next_occurrence;
+use evoxide_sys::process::ClockWatch;
+use std::os::fd::{AsFd, AsRawFd};
 
 /// Gives a periodic its next time. No section may be open: this may call the user's function.
 unsafe fn schedule(l: *mut ev_loop, w: *mut ev_periodic) {
@@ -103,14 +105,11 @@ pub(crate) unsafe fn reschedule_all(l: *mut ev_loop) {
 unsafe fn watch_clock(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).clock_io.fd != -1 {
-            return;
-        }
-        (*l).clock_io.fd = -2;
         if (*l).flags & EVFLAG_NOTIMERFD == 0
-            && let Ok(fd) = os::clock_watch()
+            && (&mut *addr_of_mut!((*l).clock)).open(ClockWatch::new)
+            && let Some(clock) = (&*addr_of!((*l).clock)).get()
         {
-            wake::start_own(l, addr_of_mut!((*l).clock_io), fd);
+            wake::start_own(l, addr_of_mut!((*l).clock_io), clock.as_fd().as_raw_fd());
         }
     }
 }
@@ -119,24 +118,23 @@ unsafe fn watch_clock(l: *mut ev_loop) {
 pub(crate) unsafe fn renew_clock_watch(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).clock_io.fd >= 0 {
-            let old = (*l).clock_io.fd;
+        if (&*addr_of!((*l).clock)).get().is_some() {
             wake::stop_own(l, addr_of_mut!((*l).clock_io));
-            os::close(old);
-            (*l).clock_io.fd = -1;
+            (*l).clock = Source::Unopened;
             watch_clock(l);
         }
     }
 }
 
 /// The callback of the clock descriptor: the wall clock was set, or a very long time has passed.
-pub(crate) unsafe extern "C-unwind" fn clock_set(l: *mut ev_loop, w: *mut ev_watcher, _revents: c_int) {
-    // SAFETY: called by the loop, on the loop's thread; `w` is the loop's `clock_io`.
+pub(crate) unsafe extern "C-unwind" fn clock_set(l: *mut ev_loop, _w: *mut ev_watcher, _revents: c_int) {
+    // SAFETY: called by the loop, on the loop's thread.
     unsafe {
-        let _ = w;
-        os::rearm_clock_watch((*l).clock_io.fd);
+        if let Some(clock) = (&*addr_of!((*l).clock)).get() {
+            clock.rearm();
+        }
         run::update_time(l);
-        let (mono, wall) = (os::mono(), os::wall());
+        let (mono, wall) = (now::mono(), now::wall());
         with(l, |m| {
             let before = m.clock.offset();
             let _ = m.clock.resync(mono, wall, before);

@@ -3,7 +3,7 @@
 use crate::abi::{EV_CHECK, EV_CUSTOM, EV_FORK, EV_PREPARE, EVRUN_NOWAIT, EVRUN_ONCE, LoopCallback, ev_loop};
 use crate::state::{Renew, with};
 use crate::watcher::W;
-use crate::{backend, fork, os, periodic};
+use crate::{backend, fork, now, periodic};
 use core::ffi::{c_int, c_void};
 use core::ptr::addr_of_mut;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -110,11 +110,11 @@ unsafe fn wait(l: *mut ev_loop, no_wait: bool) {
         if !(no_wait || skipped || with(l, |m| m.has_idle() || m.refs() == 0)) {
             let before = with(l, |m| m.clock.mono());
             update_time(l);
-            let longest = if (*l).clock_io.fd >= 0 { LONGEST_TOLD } else { LONGEST };
+            let longest = if (*l).clock_io.list.w.active != 0 { LONGEST_TOLD } else { LONGEST };
             let shortest = (*l).backend.resolution();
             plan = with(l, |m| m.plan(longest, shortest, before));
             if plan.sleep > 0. {
-                os::sleep(plan.sleep);
+                now::sleep(plan.sleep);
             }
         }
         with(l, |m| m.count_iteration());
@@ -133,7 +133,7 @@ unsafe fn look_for_fork(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
         if (*l).pid != 0 {
-            let pid = os::pid();
+            let pid = evoxide_sys::process::id();
             if pid != (*l).pid {
                 (*l).pid = pid;
                 (*l).renew = Renew::All;
@@ -152,7 +152,7 @@ unsafe fn look_for_fork(l: *mut ev_loop) {
 /// As for [`with`]; a rescheduling callback may run.
 #[inline(always)]
 pub(crate) unsafe fn update_time(l: *mut ev_loop) {
-    let mono = os::mono();
+    let mono = now::mono();
     // SAFETY: a live loop (the caller).
     unsafe {
         if with(l, |m| m.clock.advance(mono)) {
@@ -168,11 +168,11 @@ unsafe fn read_wall(l: *mut ev_loop, mut mono: f64) {
         let before = with(l, |m| m.clock.offset());
         // The thread may have been suspended between two readings: only what stays is a jump.
         for _ in 0..4 {
-            let wall = os::wall();
+            let wall = now::wall();
             if with(l, |m| m.clock.resync(mono, wall, before)) == Resync::Settled {
                 return;
             }
-            mono = os::mono();
+            mono = now::mono();
         }
         periodic::reschedule_all(l);
     }

@@ -4,11 +4,13 @@
 
 use crate::abi::{EV_SIGNAL, EVFLAG_NOSIGMASK, EVFLAG_SIGNALFD, ev_loop, ev_signal, ev_watcher, ev_watcher_list};
 use crate::state::with;
+use crate::wake;
 use crate::watcher::W;
-use crate::{os, wake};
 use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
+use evoxide_sys::process::{self, SignalFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// The highest signal number, and one more.
 const SIGNALS: usize = 65;
@@ -50,10 +52,11 @@ pub unsafe extern "C" fn ev_signal_start(l: *mut ev_loop, w: *mut ev_signal) {
         slot.head.store(addr_of_mut!((*w).list), SeqCst);
         if first && !by_descriptor {
             wake::prepare(l);
-            os::handle_signal(signum, ev_feed_signal);
+            // The handler is `ev_feed_signal`: atomics, and a write.
+            process::handle(signum, ev_feed_signal);
             // The name and the manual say the opposite of what libev 4.33 does: it is with the flag that it unblocks.
             if (*l).flags & EVFLAG_NOSIGMASK != 0 {
-                os::mask_signal(signum, false);
+                process::mask(signum, false);
             }
         }
     }
@@ -79,13 +82,13 @@ pub unsafe extern "C" fn ev_signal_stop(l: *mut ev_loop, w: *mut ev_signal) {
         with(l, |m| m.stopped(W::new(w)));
         if head.is_null() {
             slot.owner.store(null_mut(), SeqCst);
-            if (*l).signal_io.fd >= 0 {
+            if let Some(signals) = (&*addr_of!((*l).signals)).get() {
                 let set = &mut *addr_of_mut!((*l).signal_set);
-                os::change_set(set, signum, false);
-                let _ = os::signalfd((*l).signal_io.fd, set);
-                os::mask_signal(signum, false);
+                set.set(signum, false);
+                signals.change(set);
+                process::mask(signum, false);
             } else {
-                os::default_signal(signum);
+                process::unhandle(signum);
             }
         }
     }
@@ -110,41 +113,28 @@ pub(crate) unsafe fn unlink(head: &mut *mut ev_watcher_list, w: *mut ev_watcher_
 unsafe fn use_signalfd(l: *mut ev_loop, signum: c_int) -> bool {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).flags & EVFLAG_SIGNALFD == 0 || (*l).signal_io.fd == -2 {
+        if (*l).flags & EVFLAG_SIGNALFD == 0 {
             return false;
         }
-        if (*l).signal_io.fd == -1 {
-            (*l).signal_io.fd = -2;
-            if let Ok(fd) = os::signalfd(-1, &*addr_of!((*l).signal_set)) {
-                wake::start_own(l, addr_of_mut!((*l).signal_io), fd);
-            }
-        }
-        if (*l).signal_io.fd < 0 {
-            return false;
-        }
-        os::mask_signal(signum, true);
         let set = &mut *addr_of_mut!((*l).signal_set);
-        os::change_set(set, signum, true);
-        let _ = os::signalfd((*l).signal_io.fd, set);
+        let new = (&mut *addr_of_mut!((*l).signals)).open(|| SignalFd::new(set));
+        let Some(signals) = (&*addr_of!((*l).signals)).get() else { return false };
+        if new {
+            wake::start_own(l, addr_of_mut!((*l).signal_io), signals.as_fd().as_raw_fd());
+        }
+        process::mask(signum, true);
+        set.set(signum, true);
+        signals.change(set);
         true
     }
 }
 
 /// The callback of the signal descriptor.
 pub(crate) unsafe extern "C-unwind" fn signals_readable(l: *mut ev_loop, _w: *mut ev_watcher, _revents: c_int) {
-    const ONE: usize = size_of::<libc::signalfd_siginfo>();
     // SAFETY: called by the loop, on the loop's thread.
     unsafe {
-        let mut bytes = [0; ONE * 4];
-        while let Ok(n) = os::read((*l).signal_io.fd, &mut bytes) {
-            for one in bytes[..n].chunks_exact(ONE) {
-                // The number is the first word.
-                let signum = u32::from_ne_bytes([one[0], one[1], one[2], one[3]]);
-                ev_feed_signal_event(l, signum as c_int);
-            }
-            if n < bytes.len() {
-                break;
-            }
+        if let Some(signals) = (&*addr_of!((*l).signals)).get() {
+            signals.drain(|signum| ev_feed_signal_event(l, signum));
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use crate::abi::{EV_STAT, ev_loop, ev_stat, ev_timer, ev_watcher, ev_watcher_list, ev_watcher_time};
 use crate::signal::unlink;
-use crate::state::{SPREAD, with};
+use crate::state::{SPREAD, Source, with};
 use crate::timer::ev_timer_again;
+use crate::wake;
 use crate::watcher::W;
-use crate::{os, wake};
 use core::ffi::{CStr, c_int};
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
+use evoxide_sys::inotify::{Inotify, PathEvent, filesystem};
 use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 
 /// How often to look where the caller does not say.
 const USUAL: f64 = 5.0074891;
@@ -57,11 +60,7 @@ pub unsafe extern "C" fn ev_stat_start(l: *mut ev_loop, w: *mut ev_stat) {
         let time = ev_watcher_time { w: ev_watcher::new(Some(look), (*w).list.w.priority), at: 0. };
         addr_of_mut!((*w).timer).write(ev_timer { time, repeat: interval(w) });
         open(l);
-        if (*l).path_io.fd >= 0 {
-            watch_path(l, w);
-        } else {
-            rearm(l, w);
-        }
+        watch_path(l, w);
         with(l, |m| m.started(W::new(w), 1));
     }
 }
@@ -113,57 +112,59 @@ unsafe fn rearm(l: *mut ev_loop, w: *mut ev_stat) {
 unsafe fn open(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).path_io.fd == -1 {
-            (*l).path_io.fd = -2;
-            if let Ok(fd) = os::inotify() {
-                wake::start_own(l, addr_of_mut!((*l).path_io), fd);
-            }
+        if (&mut *addr_of_mut!((*l).paths)).open(Inotify::new)
+            && let Some(source) = inotify(l)
+        {
+            wake::start_own(l, addr_of_mut!((*l).path_io), source.as_fd().as_raw_fd());
         }
     }
+}
+
+/// What tells of changed paths, if there is such a thing.
+unsafe fn inotify<'a>(l: *mut ev_loop) -> Option<&'a Inotify> {
+    // SAFETY: a live loop (the caller); nothing that is done with the answer closes it.
+    unsafe { (&*addr_of!((*l).paths)).get() }
 }
 
 /// Has inotify watch the path, or the nearest folder that exists, and the timer do the rest.
 unsafe fn watch_path(l: *mut ev_loop, w: *mut ev_stat) {
     // SAFETY: a live loop and watcher with a terminated path (the caller).
     unsafe {
-        let fd = (*l).path_io.fd;
+        (*w).timer.repeat = interval(w);
+        let Some(source) = inotify(l) else { return rearm(l, w) };
         let path = CStr::from_ptr((*w).path);
-        let usual = interval(w);
-        (*w).timer.repeat = usual;
-        match os::inotify_add(fd, path, PLACE | SELF | FILE) {
+        match source.add(path, PLACE | SELF | FILE) {
             Ok(wd) => {
                 (*w).wd = wd;
-                if os::filesystem(path).is_ok_and(|kind| LOCAL.contains(&kind)) {
+                if filesystem(path).is_ok_and(|kind| LOCAL.contains(&kind)) {
                     (*w).timer.repeat = 0.;
                 }
             }
-            Err(error) => {
-                (*w).wd = -1;
-                let mut bytes = path.to_bytes().to_vec();
-                let mut error = error;
-                while (error == libc::ENOENT || error == libc::EACCES) && bytes.len() <= 4096 {
-                    match bytes.iter().rposition(|&b| b == b'/') {
-                        None | Some(0) => break,
-                        Some(slash) => bytes.truncate(slash),
-                    }
-                    let Ok(folder) = CString::new(bytes.clone()) else { break };
-                    match os::inotify_add(fd, &folder, PLACE | SELF) {
-                        Ok(wd) => {
-                            (*w).wd = wd;
-                            break;
-                        }
-                        Err(e) => error = e,
-                    }
-                }
-            }
+            Err(error) => (*w).wd = watch_folder(source, path, &error).unwrap_or(-1),
         }
         if (*w).wd >= 0 {
-            let head = addr_of_mut!((*l).paths[(*w).wd as usize % SPREAD]);
+            let head = addr_of_mut!((*l).path_lists[(*w).wd as usize % SPREAD]);
             (*w).list.next = *head;
             *head = w.cast();
         }
         rearm(l, w);
     }
+}
+
+/// Watches the nearest folder of a path that cannot be watched itself.
+fn watch_folder(source: &Inotify, path: &CStr, error: &io::Error) -> Option<c_int> {
+    let may_be_above = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EACCES));
+    let mut folder = path.to_bytes();
+    let mut go_on = may_be_above(error) && folder.len() <= 4096;
+    while go_on {
+        let slash = folder.iter().rposition(|&b| b == b'/').filter(|&at| at > 0)?;
+        folder = &folder[..slash];
+        match source.add(&CString::new(folder).ok()?, PLACE | SELF) {
+            Ok(wd) => return Some(wd),
+            Err(error) => go_on = may_be_above(&error),
+        }
+    }
+    None
 }
 
 unsafe fn unwatch_path(l: *mut ev_loop, w: *mut ev_stat) {
@@ -174,9 +175,9 @@ unsafe fn unwatch_path(l: *mut ev_loop, w: *mut ev_stat) {
             return;
         }
         (*w).wd = -2;
-        let mut head = (*l).paths[wd as usize % SPREAD];
+        let mut head = (*l).path_lists[wd as usize % SPREAD];
         unlink(&mut head, w.cast());
-        (*l).paths[wd as usize % SPREAD] = head;
+        (*l).path_lists[wd as usize % SPREAD] = head;
         // Paths of one file share the number: it goes with the last.
         let mut other = head.cast::<ev_stat>();
         while !other.is_null() {
@@ -185,7 +186,9 @@ unsafe fn unwatch_path(l: *mut ev_loop, w: *mut ev_stat) {
             }
             other = (*other).list.next.cast();
         }
-        os::inotify_remove((*l).path_io.fd, wd);
+        if let Some(source) = inotify(l) {
+            source.remove(wd);
+        }
     }
 }
 
@@ -200,7 +203,7 @@ unsafe extern "C-unwind" fn look(l: *mut ev_loop, timer: *mut ev_watcher, _reven
             return;
         }
         addr_of_mut!((*w).prev).write(before);
-        if (*l).path_io.fd >= 0 {
+        if inotify(l).is_some() {
             // Another file may be behind the path now.
             unwatch_path(l, w);
             watch_path(l, w);
@@ -226,24 +229,19 @@ fn differs(a: &libc::stat, b: &libc::stat) -> bool {
 
 /// The callback of the inotify descriptor.
 pub(crate) unsafe extern "C-unwind" fn paths_changed(l: *mut ev_loop, _w: *mut ev_watcher, _revents: c_int) {
-    const HEAD: usize = size_of::<libc::inotify_event>();
     let mut bytes = [0; 4096];
     // SAFETY: called by the loop, on the loop's thread.
     unsafe {
-        let Ok(n) = os::read((*l).path_io.fd, &mut bytes) else { return };
-        let mut rest = &bytes[..n];
-        while rest.len() >= HEAD {
-            let word = |at: usize| u32::from_ne_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
-            let (wd, mask, len) = (word(0) as c_int, word(4), word(12) as usize);
-            if wd >= 0 {
-                path_changed(l, wd as usize % SPREAD, wd, mask);
+        let Some(Ok(events)) = inotify(l).map(|source| source.read(&mut bytes)) else { return };
+        for PathEvent { watch, mask } in events {
+            if watch >= 0 {
+                path_changed(l, watch as usize % SPREAD, watch, mask);
             } else {
                 // Too much happened at once: anything may have changed.
                 for list in 0..SPREAD {
                     path_changed(l, list, -1, mask);
                 }
             }
-            rest = rest.get(HEAD + len..).unwrap_or(&[]);
         }
     }
 }
@@ -252,7 +250,7 @@ unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
     // SAFETY: a live loop (the caller); its active watchers are live. What is done to a watcher may move it to the front of
     // a list, never another one.
     unsafe {
-        let mut at = (*l).paths[list];
+        let mut at = (*l).path_lists[list];
         while !at.is_null() {
             let w = at.cast::<ev_stat>();
             at = (*at).next;
@@ -261,9 +259,9 @@ unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
             }
             if mask & (libc::IN_IGNORED | libc::IN_UNMOUNT | libc::IN_DELETE_SELF) != 0 && (*w).wd >= 0 {
                 let home = (*w).wd as usize % SPREAD;
-                let mut head = (*l).paths[home];
+                let mut head = (*l).path_lists[home];
                 unlink(&mut head, w.cast());
-                (*l).paths[home] = head;
+                (*l).path_lists[home] = head;
                 (*w).wd = -1;
                 watch_path(l, w);
             }
@@ -276,27 +274,20 @@ unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
 pub(crate) unsafe fn renew(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).path_io.fd < 0 {
+        if inotify(l).is_none() {
             return;
         }
-        let old = (*l).path_io.fd;
         wake::stop_own(l, addr_of_mut!((*l).path_io));
-        os::close(old);
-        (*l).path_io.fd = -1;
+        (*l).paths = Source::Unopened;
         open(l);
-        let lists: [*mut ev_watcher_list; SPREAD] = (*l).paths;
-        (*l).paths = [null_mut(); SPREAD];
+        let lists: [*mut ev_watcher_list; SPREAD] = (*l).path_lists;
+        (*l).path_lists = [null_mut(); SPREAD];
         for mut at in lists {
             while !at.is_null() {
                 let w = at.cast::<ev_stat>();
                 at = (*at).next;
                 (*w).wd = -1;
-                if (*l).path_io.fd >= 0 {
-                    watch_path(l, w);
-                } else {
-                    (*w).timer.repeat = interval(w);
-                    rearm(l, w);
-                }
+                watch_path(l, w);
             }
         }
     }

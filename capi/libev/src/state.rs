@@ -8,6 +8,9 @@ use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::ptr::addr_of;
 use evoxide_core::watch::Watch;
+use evoxide_sys::inotify::Inotify;
+use evoxide_sys::process::{ClockWatch, SignalFd, SignalSet};
+use evoxide_sys::waker::Waker;
 
 /// How many lists the watched children are spread over, and the watched inotify numbers.
 pub(crate) const SPREAD: usize = 16;
@@ -30,17 +33,22 @@ pub struct ev_loop {
     pub(crate) pid: c_int,
     /// What must be made anew before the next wait.
     pub(crate) renew: Renew,
+    /// What `wake` rings.
+    pub(crate) waker: Source<Waker>,
     /// Watches `wake`'s descriptor.
     pub(crate) wake_io: ev_io,
-    /// Watches the clock being set; its descriptor is -1 until the first periodic starts, -2 where there is none.
+    /// Tells when the clock is set, from the first periodic on.
+    pub(crate) clock: Source<ClockWatch>,
     pub(crate) clock_io: ev_io,
-    /// Watches the signal descriptor; its descriptor is -1 until the first signal is watched, -2 where there is none.
+    /// Under `EVFLAG_SIGNALFD`, the signals, from the first watched one on.
+    pub(crate) signals: Source<SignalFd>,
     pub(crate) signal_io: ev_io,
-    pub(crate) signal_set: libc::sigset_t,
-    /// Watches inotify; its descriptor is -1 until the first path is watched, -2 where there is none.
+    pub(crate) signal_set: SignalSet,
+    /// Tells of changed paths, from the first watched one on.
+    pub(crate) paths: Source<Inotify>,
     pub(crate) path_io: ev_io,
     /// Watched paths by inotify number.
-    pub(crate) paths: [*mut ev_watcher_list; SPREAD],
+    pub(crate) path_lists: [*mut ev_watcher_list; SPREAD],
     /// SIGCHLD, in the default loop.
     pub(crate) child_signal: ev_signal,
     /// Watched children by process number, in the default loop.
@@ -57,6 +65,33 @@ pub(crate) enum Renew {
     All,
 }
 
+/// A descriptor that is opened when it is first needed.
+pub(crate) enum Source<T> {
+    Unopened,
+    Open(T),
+    /// It is not wanted, or cannot be had.
+    Absent,
+}
+
+impl<T> Source<T> {
+    /// What is open.
+    pub(crate) const fn get(&self) -> Option<&T> {
+        match self {
+            Self::Open(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// Opens it if that was not tried before; answers whether it was just opened.
+    pub(crate) fn open(&mut self, make: impl FnOnce() -> std::io::Result<T>) -> bool {
+        if !matches!(self, Self::Unopened) {
+            return false;
+        }
+        *self = make().map_or(Self::Absent, Self::Open);
+        self.get().is_some()
+    }
+}
+
 /// A signal watcher of this library's own.
 pub(crate) const fn own_signal(cb: Callback, priority: c_int, signum: c_int) -> ev_signal {
     ev_signal { list: ev_io::new(cb, priority).list, signum }
@@ -65,7 +100,7 @@ pub(crate) const fn own_signal(cb: Callback, priority: c_int, signum: c_int) -> 
 impl ev_loop {
     /// A loop that waits with `backend`.
     pub(crate) fn new(backend: Backend, flags: u32, pid: c_int) -> Self {
-        let (mono, wall) = (crate::os::mono(), crate::os::wall());
+        let (mono, wall) = (crate::now::mono(), crate::now::wall());
         Self {
             wake: Wake::new(),
             watch: UnsafeCell::new(Watch::new(mono, wall)),
@@ -78,11 +113,15 @@ impl ev_loop {
             pid,
             renew: Renew::Nothing,
             wake_io: ev_io::new(Some(crate::wake::woken), 2),
+            waker: Source::Unopened,
+            clock: Source::Unopened,
             clock_io: ev_io::new(Some(crate::periodic::clock_set), -2),
+            signals: Source::Unopened,
             signal_io: ev_io::new(Some(crate::signal::signals_readable), 2),
-            signal_set: crate::os::no_signals(),
+            signal_set: SignalSet::new(),
+            paths: Source::Unopened,
             path_io: ev_io::new(Some(crate::stat::paths_changed), 2),
-            paths: [core::ptr::null_mut(); SPREAD],
+            path_lists: [core::ptr::null_mut(); SPREAD],
             child_signal: own_signal(Some(crate::child::child_signalled), 2, libc::SIGCHLD),
             children: [core::ptr::null_mut(); SPREAD],
         }

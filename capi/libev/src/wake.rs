@@ -1,12 +1,14 @@
 //! Waking a loop from other threads and from signal handlers.
 
 use crate::abi::{EV_READ, ev_io, ev_loop, ev_watcher};
-use crate::state::with;
+use crate::state::{Source, with};
 use crate::watcher::W;
-use crate::{asyncs, os, signal};
+use crate::{asyncs, signal};
 use core::ffi::c_int;
-use core::ptr::addr_of_mut;
+use core::ptr::{addr_of, addr_of_mut};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst, fence};
+use evoxide_sys::waker::{self, Waker};
+use std::os::fd::AsRawFd;
 
 /// The part of a loop that others may touch at any time: atomics only.
 pub(crate) struct Wake {
@@ -41,7 +43,7 @@ impl Wake {
             self.skipped.store(false, SeqCst);
             let fd = self.fd.load(SeqCst);
             if fd >= 0 {
-                os::ring(fd);
+                waker::wake(fd);
             }
         }
     }
@@ -57,13 +59,13 @@ pub(crate) unsafe fn prepare(l: *mut ev_loop) {
         if (*l).wake_io.list.w.active != 0 {
             return;
         }
-        if (*l).wake.fd.load(SeqCst) < 0 {
-            match os::eventfd() {
-                Ok(fd) => (*l).wake.fd.store(fd, SeqCst),
-                Err(_) => crate::global::syserr(c"(libev) error creating signal/async pipe"),
-            }
-        }
-        let fd = (*l).wake.fd.load(SeqCst);
+        (&mut *addr_of_mut!((*l).waker)).open(Waker::new);
+        let Some(waker) = (&*addr_of!((*l).waker)).get() else {
+            (*l).waker = Source::Unopened;
+            return crate::global::syserr(c"(libev) error creating signal/async pipe");
+        };
+        (*l).wake.fd.store(waker.wake_fd(), SeqCst);
+        let fd = waker.fd().as_raw_fd();
         start_own(l, addr_of_mut!((*l).wake_io), fd);
     }
 }
@@ -75,14 +77,10 @@ pub(crate) unsafe fn prepare(l: *mut ev_loop) {
 pub(crate) unsafe fn renew(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        let old = (*l).wake.fd.load(SeqCst);
-        if old < 0 {
-            return;
-        }
-        if let Ok(fd) = os::eventfd() {
-            os::replace(fd, old);
-            os::close(fd);
-        }
+        let Source::Open(waker) = &mut *addr_of_mut!((*l).waker) else { return };
+        // Where that fails the parent may be woken instead; there is nobody to tell.
+        let _ = waker.renew();
+        let old = (*l).wake_io.fd;
         if (*l).wake_io.list.w.active != 0 {
             with(l, |m| {
                 m.add_refs(1);
@@ -136,9 +134,10 @@ pub(crate) unsafe extern "C-unwind" fn woken(l: *mut ev_loop, _w: *mut ev_watche
     // SAFETY: called by the loop, on the loop's thread.
     unsafe {
         let wake = &(*l).wake;
-        if revents & EV_READ != 0 {
-            let mut counter = [0; 8];
-            let _ = os::read(wake.fd.load(SeqCst), &mut counter);
+        if revents & EV_READ != 0
+            && let Some(waker) = (&*addr_of!((*l).waker)).get()
+        {
+            waker.drain();
         }
         wake.skipped.store(false, SeqCst);
         fence(SeqCst);

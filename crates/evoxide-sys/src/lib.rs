@@ -55,7 +55,11 @@ pub mod backend;
 pub mod clock;
 pub mod errno;
 mod fd;
+#[cfg(target_os = "linux")]
+pub mod inotify;
 pub mod io;
+#[cfg(target_os = "linux")]
+pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod waker;

@@ -54,6 +54,22 @@ impl Waker {
         self.write.as_ref().unwrap_or(&self.read).as_raw_fd()
     }
 
+    /// Starts anew after a fork, without touching what the parent uses: other files under the same numbers, so that who
+    /// wakes by number at this moment wakes the old or the new.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`, `ENFILE`, `ENOMEM`; nothing has changed.
+    pub fn renew(&mut self) -> io::Result<()> {
+        use rustix::io::{DupFlags, dup3};
+        let new = if self.write.is_some() { Self::pipe()? } else { Self::new()? };
+        if let (Some(old), Some(new)) = (&mut self.write, &new.write) {
+            dup3(new, old, DupFlags::CLOEXEC)?;
+        }
+        dup3(&new.read, &mut self.read, DupFlags::CLOEXEC)?;
+        Ok(())
+    }
+
     /// Makes [`fd`](Self::fd) readable. Async-signal-safe.
     pub fn wake(&self) {
         wake(self.wake_fd());

@@ -79,7 +79,10 @@ pub struct FdFix {
 pub enum FdReport {
     /// The watchers are pending.
     Fed,
-    /// They are, and something that nobody wants was reported too.
+    /// They are, and conditions were reported that the kernel was not asked for: a hang-up, or a descriptor that is not
+    /// open, as some kernels' calls have it.
+    Beyond,
+    /// They are, and something that nobody wants any more was reported too.
     Unwanted(FdFix),
     /// The report is about a file that is no longer watched: the registrations must be rebuilt.
     Stale,
@@ -264,14 +267,26 @@ impl<W: Watcher> Watch<W> {
         if slot.serial != serial {
             return FdReport::Stale;
         }
-        let (head, wanted, told, flags) = (slot.head, slot.wanted, slot.told, slot.flags);
+        let (head, wanted, flags) = (slot.head, slot.wanted, slot.flags);
         if flags & LISTED == 0 {
             self.feed_list(head, i32::from(got));
         }
-        if got & told & !wanted != 0 {
-            return FdReport::Unwanted(FdFix { fd, serial, told, wanted });
+        if got & !wanted != 0 { self.unwanted(fd, got) } else { FdReport::Fed }
+    }
+
+    /// More was reported than is wanted: a hang-up, a registration that lags behind, or one that should not be there.
+    #[cold]
+    fn unwanted(&self, fd: Fd, got: u8) -> FdReport {
+        let Some(&Slot { serial, wanted, told, .. }) = self.fds.slots.get(fd as u32 as usize) else {
+            return FdReport::Stale;
+        };
+        if told == 0 {
+            FdReport::Stale
+        } else if got & told & !wanted != 0 {
+            FdReport::Unwanted(FdFix { fd, serial, told, wanted })
+        } else {
+            FdReport::Beyond
         }
-        FdReport::Fed
     }
 
     /// An unwanted registration was mended.

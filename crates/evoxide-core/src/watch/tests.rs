@@ -168,6 +168,7 @@ fn reports_reach_those_who_asked() {
     let FdReport::Unwanted(fix) = m.report(3, serial, READ as u8) else { panic!("nobody wants it") };
     assert_eq!((fix.told, fix.wanted), ((READ | WRITE) as u8, 0));
     m.fix_done(fix);
+    assert_eq!(m.report(3, serial, READ as u8), FdReport::Stale, "it fires although it was removed");
     assert_eq!(order(&mut m), []);
     assert_eq!(m.refs(), 0);
 }
