@@ -181,7 +181,8 @@ static void *no_realloc(void *p, size_t n) { return limit_left-- > 0 ? realloc(p
 CASE(no_memory_for_a_bufferevent)
 {
 	int i;
-	struct bufferevent *p[2];
+	struct bufferevent *p[2] = { NULL, NULL };
+	struct evconnlistener *l;
 	event_set_mem_functions(no_malloc, no_realloc, free);
 	limit_left = 1000;
 	base = event_base_new();
@@ -190,10 +191,20 @@ CASE(no_memory_for_a_bufferevent)
 		limit_left = i;
 		b = bufferevent_socket_new(base, sv[0], 0);
 		SAY("%d: socket %d", i, b != NULL);
+		if (b)
+			bufferevent_free(b);
 		limit_left = i;
 		SAY(" pair %d", bufferevent_pair_new(base, 0, p));
+		if (p[0]) {
+			bufferevent_free(p[0]);
+			bufferevent_free(p[1]);
+			p[0] = NULL;
+		}
 		limit_left = i;
-		SAY(" listener %d\n", evconnlistener_new(base, accepted, NULL, 0, 0, sv[0]) != NULL);
+		l = evconnlistener_new(base, accepted, NULL, 0, 0, sv[0]);
+		SAY(" listener %d\n", l != NULL);
+		if (l)
+			evconnlistener_free(l);
 	}
 	limit_left = 1000000;
 	settle();
