@@ -517,9 +517,9 @@ CASE(commit_nothing)
 CASE(commit_wrong_extent)
 {
 	struct evbuffer *b = evbuffer_new();
-	struct evbuffer_iovec v[2], w[2];
+	struct evbuffer_iovec v[2], w[3];
 	evbuffer_reserve_space(b, 100, v, 1);
-	w[0] = v[0];
+	w[0] = w[1] = w[2] = v[0];
 	w[0].iov_base = (char *)w[0].iov_base + 1;
 	w[0].iov_len = 5;
 	SAY("%d\n", evbuffer_commit_space(b, w, 1));
