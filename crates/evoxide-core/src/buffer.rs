@@ -442,6 +442,20 @@ impl<F> Buffer<F> {
         Ok(Delta::added(data.len()))
     }
 
+    /// Appends a vector without a copy.
+    ///
+    /// # Errors
+    /// `Frozen`, `TooLong`, `NoMemory`.
+    pub fn append_owned(&mut self, bytes: Vec<u8>) -> Result<Delta, Error> {
+        self.thawed(End::Back)?;
+        let (len, added) = (self.grown(bytes.len())?, bytes.len());
+        if added > 0 {
+            self.push(Segment::Owned(Owned { bytes, start: 0 }))?;
+            self.len = len;
+        }
+        Ok(Delta::added(added))
+    }
+
     /// Appends shared bytes without a copy.
     ///
     /// # Errors

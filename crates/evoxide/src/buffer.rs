@@ -5,6 +5,11 @@ use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::ops::Deref;
 
+mod lines;
+mod share;
+
+pub use lines::{LineEnd, LineView, Lines};
+
 /// Bytes in a chain of segments: cheap to append to, to drain, and to move from one buffer into another.
 ///
 /// It reads and writes like a file in memory ([`Read`], [`BufRead`], [`Write`]): writing appends, reading drains.
@@ -362,3 +367,6 @@ impl fmt::Debug for Buffer {
         f.write_str("\"")
     }
 }
+
+#[cfg(test)]
+mod tests;

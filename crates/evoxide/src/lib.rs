@@ -58,7 +58,7 @@ mod signal;
 mod stream;
 mod timer;
 
-pub use buffer::{Buffer, Line};
+pub use buffer::{Buffer, Line, LineEnd, LineView, Lines};
 pub use clock::Clock;
 pub use config::{Config, Features, Method};
 pub use context::Context;
