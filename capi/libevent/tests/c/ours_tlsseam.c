@@ -22,6 +22,7 @@ struct toy_api {
 	unsigned long (*error)(struct bufferevent *);
 	void (*slow)(struct bufferevent *, int n);
 	int (*freed)(void);
+	int (*dirty)(struct bufferevent *, int on);
 };
 
 #ifdef TOY
@@ -186,7 +187,7 @@ static unsigned long error_of(struct bufferevent *b)
 }
 static void slow(struct bufferevent *b, int n) { ((struct toy *)evoxide_tls_session(b, &ops))->slow = n; }
 static int freed_count(void) { return toys_freed; }
-__attribute__((visibility("default"))) const struct toy_api toy_api = { on_fd, on_bev, error_of, slow, freed_count };
+__attribute__((visibility("default"))) const struct toy_api toy_api = { on_fd, on_bev, error_of, slow, freed_count, evoxide_tls_dirty_shutdown };
 #else
 
 static const struct toy_api *toy;
@@ -294,8 +295,8 @@ CASE(cut_transport)
 CASE(cut_transport_allowed)
 {
 	both();
-	SAY("dirty %d", evoxide_tls_dirty_shutdown(a, -1));
-	SAY(" %d\n", evoxide_tls_dirty_shutdown(a, 1));
+	SAY("dirty %d", toy->dirty(a, -1));
+	SAY(" %d\n", toy->dirty(a, 1));
 	bufferevent_enable(a, EV_READ);
 	settle();
 	bufferevent_setfd(b, -1);
