@@ -290,10 +290,14 @@ impl<S> EventLoop<S> {
     /// Answers whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         self.inner.registry.reactor.promote_later();
-        self.end_turn();
         self.inner.registry.time.update();
+        let mut called = self.end_turn();
         self.prepare(mode);
-        self.wait(mode)?;
+        if self.inner.registry.is_idle() {
+            // Nothing would end the wait.
+            return Ok(called);
+        }
+        self.wait(if called && mode == Mode::Once { Mode::Poll } else { mode })?;
         self.hooks(|r| r.checks.clone(), None);
         let registry = &mut self.inner.registry;
         let now = registry.time.now();
@@ -306,14 +310,13 @@ impl<S> EventLoop<S> {
             }
         }
         let batches = if mode == Mode::Forever { 1 } else { registry.reactor.priorities() };
-        let mut called = false;
         for _ in 0..batches {
             if self.inner.registry.reactor.active() == 0 || self.is_stopped() {
                 break;
             }
             called |= self.batch(now);
         }
-        self.end_turn();
+        called |= self.end_turn();
         Ok(called)
     }
 
@@ -488,11 +491,14 @@ impl<S> EventLoop<S> {
 
     /// Writes what handlers have put into outputs: once for each stream, or one that writes when its output is drained
     /// would keep the loop.
-    fn end_turn(&mut self) {
-        for _ in 0..self.inner.registry.queued.len() {
-            let Some(id) = self.inner.registry.queued.pop_front() else { return };
+    /// Answers whether there was any.
+    fn end_turn(&mut self) -> bool {
+        let count = self.inner.registry.queued.len();
+        for _ in 0..count {
+            let Some(id) = self.inner.registry.queued.pop_front() else { break };
             self.call(id, Fired::plain(Side::TurnEnd));
         }
+        count > 0
     }
 
     /// There is something in the rate limits again.

@@ -267,6 +267,15 @@ enum Closing {
     Now,
 }
 
+/// How the sending side ends, while the other goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    No,
+    AfterFlush,
+    Done,
+}
+
 /// A connection with its buffers. Handlers get theirs in a [`StreamCtx`], and reach others with
 /// [`Registry::stream`](crate::Registry::stream).
 ///
@@ -316,6 +325,7 @@ pub struct Stream {
     connect_timeout: Option<u64>,
     limit: Option<LimitId>,
     closing: Closing,
+    ending: Ending,
     /// A write is to be tried at the end of the turn.
     queued: bool,
     /// The descriptor took less than there was: wait until it is writable.
@@ -369,25 +379,22 @@ impl Stream {
         self.pause_reading();
     }
 
-    /// Ends the sending side once the output is written: the peer reads the end, and this side reads on.
-    ///
-    /// # Errors
-    /// What the operating system says. [`std::io::ErrorKind::WouldBlock`] where output is left: try again in
-    /// [`on_drained`](StreamHandler::on_drained).
+    /// Ends the sending side when the output is written: the peer reads the end, and this side reads on. What is appended
+    /// to the output later is not written. The stream closes when both halves have ended.
     ///
     /// # Examples
     /// ```
     /// use evoxide::StreamCtx;
     ///
-    /// fn said_it_all<S>(cx: &mut StreamCtx<'_, S>) {
-    ///     let _ = cx.this().shutdown_write();
+    /// fn that_is_all<S>(cx: &mut StreamCtx<'_, S>) {
+    ///     cx.output().append("bye\r\n");
+    ///     cx.this().shutdown_write();
     /// }
     /// ```
-    pub fn shutdown_write(&mut self) -> std_io::Result<()> {
-        if !self.output.is_empty() || self.layers.iter().any(|l| !l.output.is_empty()) {
-            return Err(std_io::ErrorKind::WouldBlock.into());
+    pub fn shutdown_write(&mut self) {
+        if self.ending == Ending::No {
+            self.ending = Ending::AfterFlush;
         }
-        socket::shutdown(&self.fd, socket::Shutdown::Write)
     }
 
     /// Reads nothing until [`resume_reading`](Self::resume_reading), so that the peer must wait.

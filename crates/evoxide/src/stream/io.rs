@@ -1,7 +1,7 @@
 //! How a stream moves data when its descriptor is ready, and what it then waits for.
 
 use super::filter::{rise, sink};
-use super::{Closing, LimitId, Stream, StreamCtx, StreamEvent, StreamHandler};
+use super::{Closing, Ending, LimitId, Stream, StreamCtx, StreamEvent, StreamHandler};
 use crate::context::Context;
 use crate::error::Error;
 use crate::event::{Callback, EventId, Fired, Side};
@@ -205,10 +205,16 @@ impl<H> OnStream<H> {
             cx.registry.leave_limit(self.stream.limit.take());
             return;
         }
-        if self.stream.is_done() {
+        let stream = &mut self.stream;
+        if stream.ending == Ending::AfterFlush && !stream.has_output() && stream.machine.state() != State::Connecting {
+            stream.ending = Ending::Done;
+            let _ = stream.machine.disable(Direction::WRITE);
+            // A peer that has gone shows when reading.
+            let _ = socket::shutdown(&stream.fd, socket::Shutdown::Write);
+        }
+        if stream.is_done() {
             return self.close(cx, id);
         }
-        let stream = &mut self.stream;
         if stream.machine.held(Direction::READ).contains(Hold::MARK) && !stream.marks.is_full(stream.input.len()) {
             let _ = stream.machine.release(Direction::READ, Hold::MARK);
         }
@@ -260,7 +266,8 @@ impl Stream {
 
     fn is_done(&self) -> bool {
         match self.closing {
-            Closing::No => false,
+            // Both halves have ended.
+            Closing::No => self.ending == Ending::Done && self.machine.state() == State::HalfClosed,
             Closing::Now => true,
             Closing::AfterFlush => !self.has_output() || !self.machine.enabled().contains(Direction::WRITE),
         }

@@ -1,7 +1,7 @@
 //! How streams begin: from a socket that is there, or by connecting.
 
 use super::io::{MAX_WRITE, OnStream, SCRATCH};
-use super::{Closing, Stream, StreamHandler};
+use super::{Closing, Ending, Stream, StreamHandler};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventId, Kind};
@@ -37,6 +37,7 @@ impl Stream {
             connect_timeout: None,
             limit: None,
             closing: Closing::No,
+            ending: Ending::No,
             queued: false,
             blocked: false,
             read_moved: false,
