@@ -181,13 +181,13 @@ impl Observers {
                 if !(*observers.as_ptr()).first.is_null() {
                     super::deferred::Deferred::schedule(buffer, observers);
                 }
-            } else {
+            } else if !buffer.is_freed() {
                 Self::run(buffer);
             }
         }
     }
 
-    /// Runs the callbacks for what is pending.
+    /// Runs the callbacks for what is pending. Once one has freed the buffer, no other sees it.
     ///
     /// # Safety
     /// The caller holds the buffer's lock and a count.
@@ -204,6 +204,7 @@ impl Observers {
             }
             let was = now.wrapping_add(removed).wrapping_sub(added);
             let info = evbuffer_cb_info { orig_size: was, n_added: added, n_deleted: removed };
+            let freed_before = buffer.is_freed();
             (*observers).running += 1;
             let mut entry = (*observers).first;
             while !entry.is_null() {
@@ -215,6 +216,9 @@ impl Observers {
                             function(buffer.raw(), was, was.wrapping_add(added).wrapping_sub(removed), arg);
                         }
                     }
+                }
+                if buffer.is_freed() && !freed_before {
+                    break;
                 }
                 entry = (*entry).next;
             }

@@ -38,6 +38,7 @@ pub unsafe extern "C-unwind" fn evbuffer_free(buffer: *mut evbuffer) {
     unsafe {
         let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();
+        buffer.set_freed();
         buffer.release();
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct OwnerOps {
 const OWN_LOCK: u8 = 1;
 const EMBEDDED: u8 = 2;
 const DRAINS_TO_FD: u8 = 4;
+/// The program has freed it; what is left of its life belongs to a callback that is running or scheduled.
+const FREED: u8 = 8;
 
 /// `struct evbuffer`.
 pub struct evbuffer {
@@ -185,6 +187,16 @@ impl evbuffer {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.look(|m| m.len())
+    }
+
+    /// Notes that the program gives its count up.
+    pub(super) fn set_freed(&self) {
+        self.flags.set(self.flags.get() | FREED);
+    }
+
+    /// Whether the program has given its count up.
+    pub(super) fn is_freed(&self) -> bool {
+        self.flags.get() & FREED != 0
     }
 
     /// Whether anybody wants to know of changes.
