@@ -18,6 +18,10 @@ pub(crate) struct Backend {
     kernel: Kernel,
     waiter: Waiter,
     method: Method,
+    /// The waiter must be shown what is registered before it waits.
+    changed: bool,
+    /// The shortest wait that it knows, in seconds.
+    pub(crate) resolution: f64,
 }
 
 impl Backend {
@@ -26,22 +30,14 @@ impl Backend {
         Method::ALL.iter().filter(|&&method| bit(method) & wanted != 0).find_map(|&method| {
             let kernel = Kernel::new(method, Options::default()).ok()?;
             let waiter = kernel.waiter();
-            Some(Self { kernel, waiter, method })
+            let resolution = if method == Method::Select { 1e-6 } else { 1e-3 };
+            Some(Self { kernel, waiter, method, changed: true, resolution })
         })
     }
 
     /// Its `EVBACKEND_` bit.
     pub(crate) fn bit(&self) -> u32 {
         bit(self.method)
-    }
-
-    /// The shortest wait it knows, in seconds.
-    #[inline(always)]
-    pub(crate) fn resolution(&self) -> f64 {
-        match self.method {
-            Method::Select => 1e-6,
-            _ => 1e-3,
-        }
     }
 
     /// The descriptor that is readable when something happened; -1 where there is none.
@@ -51,7 +47,8 @@ impl Backend {
 
     /// Forgets all registrations.
     pub(crate) fn renew(&mut self) {
-        while self.kernel.rebuild([]).and_then(|()| self.kernel.prepare(&mut self.waiter)).is_err() {
+        self.changed = true;
+        while self.kernel.rebuild([]).is_err() {
             syserr(c"(libev) epoll_create");
         }
     }
@@ -97,6 +94,7 @@ unsafe fn tell_changes_slow(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller); the backend is another field than the machine, and nothing foreign runs.
     unsafe {
         let backend = &mut *addr_of_mut!((*l).backend);
+        backend.changed = true;
         while let Some(change) = with(l, |m| m.next_change(&mut from)) {
             let FdChange { fd, serial, new, told, known, .. } = change;
             if new == 0 && backend.method == Method::Epoll {
@@ -125,12 +123,13 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
     unsafe {
         let backend = &mut *addr_of_mut!((*l).backend);
         let always = with(l, |m| m.has_always_ready());
-        let ns = if always { 0 } else { (seconds * 1e9) as u64 };
-        let Backend { kernel, waiter, method } = backend;
+        let ns = if always { 0 } else { (seconds * 1e9) as i64 as u64 };
+        let Backend { kernel, waiter, method, changed, .. } = backend;
         if let Some(release) = (*l).release {
             release(l);
         }
-        let result = kernel.prepare(waiter).and_then(|()| waiter.wait(Some(ns)));
+        let result = if *changed { prepare(kernel, waiter, changed) } else { Ok(()) };
+        let result = result.and_then(|()| waiter.wait(Some(ns)));
         if let Some(acquire) = (*l).acquire {
             acquire(l);
         }
@@ -142,7 +141,10 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
                         let got = events(report);
                         match m.report(report.fd, report.serial, got) {
                             FdReport::Fed => {}
-                            odd => mend(m, kernel, *method, report.fd, odd, &mut renew),
+                            odd => {
+                                *changed = true;
+                                mend(m, kernel, *method, report.fd, odd, &mut renew);
+                            }
                         }
                     });
                 });
@@ -154,6 +156,13 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
             with(l, |m| m.feed_always_ready());
         }
     }
+}
+
+#[inline(never)]
+fn prepare(kernel: &Kernel, waiter: &mut Waiter, changed: &mut bool) -> io::Result<()> {
+    kernel.prepare(waiter)?;
+    *changed = false;
+    Ok(())
 }
 
 /// A report told of more than is wanted, or of a file that is gone.

@@ -110,6 +110,7 @@ unsafe fn watch_clock(l: *mut ev_loop) {
             && let Some(clock) = (&*addr_of!((*l).clock)).get()
         {
             wake::start_own(l, addr_of_mut!((*l).clock_io), clock.as_fd().as_raw_fd());
+            (*l).longest = run::LONGEST_TOLD;
         }
     }
 }

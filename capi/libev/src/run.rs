@@ -10,9 +10,9 @@ use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 use evoxide_core::watch::{Break, Kind, Resync, Wait};
 
 /// The longest wait where the wall clock is only looked at now and then.
-const LONGEST: f64 = 59.743;
+pub(crate) const LONGEST: f64 = 59.743;
 /// The longest wait where the kernel tells when the wall clock is set.
-const LONGEST_TOLD: f64 = 1_500_000.;
+pub(crate) const LONGEST_TOLD: f64 = 1_500_000.;
 
 /// Runs what is pending, the highest priority first.
 #[inline(always)]
@@ -110,8 +110,7 @@ unsafe fn wait(l: *mut ev_loop, no_wait: bool) {
         if !(no_wait || skipped || with(l, |m| m.has_idle() || m.refs() == 0)) {
             let before = with(l, |m| m.clock.mono());
             update_time(l);
-            let longest = if (*l).clock_io.list.w.active != 0 { LONGEST_TOLD } else { LONGEST };
-            let shortest = (*l).backend.resolution();
+            let (longest, shortest) = ((*l).longest, (*l).backend.resolution);
             plan = with(l, |m| m.plan(longest, shortest, before));
             if plan.sleep > 0. {
                 now::sleep(plan.sleep);

@@ -37,6 +37,8 @@ pub struct ev_loop {
     pub(crate) waker: Source<Waker>,
     /// Watches `wake`'s descriptor.
     pub(crate) wake_io: ev_io,
+    /// The longest wait, in seconds.
+    pub(crate) longest: f64,
     /// Tells when the clock is set, from the first periodic on.
     pub(crate) clock: Source<ClockWatch>,
     pub(crate) clock_io: ev_io,
@@ -114,6 +116,7 @@ impl ev_loop {
             renew: Renew::Nothing,
             wake_io: ev_io::new(Some(crate::wake::woken), 2),
             waker: Source::Unopened,
+            longest: crate::run::LONGEST,
             clock: Source::Unopened,
             clock_io: ev_io::new(Some(crate::periodic::clock_set), -2),
             signals: Source::Unopened,

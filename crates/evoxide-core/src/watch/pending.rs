@@ -114,10 +114,15 @@ impl<W: Watcher> Watch<W> {
     /// Finds the highest level that holds something.
     #[inline(never)]
     fn descend(&mut self) -> bool {
+        while self.queues.top > 0 {
+            self.queues.top -= 1;
+            if !self.queues.by_level[self.queues.top as usize % LEVELS].is_empty() {
+                return true;
+            }
+        }
         // Feeding most often goes to the middle: an empty machine waits there.
-        let found = (0..self.queues.top).rev().find(|&level| self.queues.holds(level as usize));
-        self.queues.top = found.unwrap_or(-MIN_PRIORITY as u32);
-        found.is_some()
+        self.queues.top = -MIN_PRIORITY as u32;
+        false
     }
 
     /// How many entries are queued, cleared ones included.
