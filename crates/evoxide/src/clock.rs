@@ -36,6 +36,7 @@ pub(crate) struct Time {
     /// The same moment on both scales.
     base: Instant,
     base_nanos: u64,
+    base_wall: u64,
     /// The cached time.
     now: u64,
 }
@@ -43,7 +44,7 @@ pub(crate) struct Time {
 impl Time {
     pub fn new(kind: Clock) -> Self {
         let base_nanos = evoxide_sys::clock::monotonic();
-        Self { kind, base: Instant::now(), base_nanos, now: base_nanos }
+        Self { kind, base: Instant::now(), base_nanos, base_wall: evoxide_sys::clock::realtime(), now: base_nanos }
     }
 
     pub fn is_virtual(&self) -> bool {
@@ -61,6 +62,15 @@ impl Time {
             self.now = evoxide_sys::clock::monotonic();
         }
         self.now
+    }
+
+    /// The wall clock, in nanoseconds since 1970.
+    pub fn wall(&self) -> u64 {
+        if self.is_virtual() {
+            self.base_wall.saturating_add(self.now.saturating_sub(self.base_nanos))
+        } else {
+            evoxide_sys::clock::realtime()
+        }
     }
 
     /// Lets simulated time pass.

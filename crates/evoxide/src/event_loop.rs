@@ -5,6 +5,8 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventId, Fired, Kind, Side};
 use crate::handle::{EXIT, STOP};
+#[cfg(target_os = "linux")]
+use crate::registry::CLOCK;
 use crate::registry::{Registry, SIGNALS, WAKER};
 use crate::stream::TICK;
 use crate::timer::nanos;
@@ -388,6 +390,13 @@ impl<S> EventLoop<S> {
         {
             let reactor = &mut registry.reactor;
             pipe.drain(|signal, times| reactor.signalled(signal, u16::try_from(times).unwrap_or(u16::MAX)));
+        }
+        #[cfg(target_os = "linux")]
+        if found.internal & (1 << (CLOCK - 1)) != 0 {
+            if let Some(watch) = &registry.clock_watch {
+                watch.rearm();
+            }
+            registry.clock_was_set();
         }
         *stale_waits = if found.stale > 0 { *stale_waits + 1 } else { 0 };
         if *stale_waits >= STALE_WAITS {

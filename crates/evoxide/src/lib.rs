@@ -57,6 +57,7 @@ mod registry;
 mod signal;
 mod stream;
 mod timer;
+mod watch;
 
 pub use buffer::{Buffer, Line, LineEnd, LineView, Lines};
 pub use clock::Clock;
@@ -71,6 +72,7 @@ pub use registry::{Counts, Registry};
 pub use signal::Signal;
 pub use stream::{Filter, LimitId, Rate, Stream, StreamCtx, StreamEvent, StreamHandler};
 pub use timer::Timer;
+pub use watch::{Embedded, FileChange, Periodic};
 
 /// The programs of the README are tests too.
 #[cfg(doctest)]

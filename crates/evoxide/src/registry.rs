@@ -30,6 +30,7 @@ pub use ask::Counts;
 /// Tags of the loop's own descriptors.
 pub(crate) const WAKER: u8 = 1;
 pub(crate) const SIGNALS: u8 = 2;
+pub(crate) const CLOCK: u8 = 3;
 
 /// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`] both dereference to it, so that events are added and
 /// changed in the same words outside and inside handlers.
@@ -47,6 +48,10 @@ pub struct Registry<S> {
     pub(crate) prepares: Vec<EventId>,
     pub(crate) checks: Vec<EventId>,
     pub(crate) idles: Vec<EventId>,
+    /// Events by the wall clock; some may have gone.
+    pub(crate) periodics: Vec<EventId>,
+    #[cfg(target_os = "linux")]
+    pub(crate) clock_watch: Option<evoxide_sys::process::ClockWatch>,
     /// Streams to look at when the turn ends.
     pub(crate) queued: VecDeque<EventId>,
     pub(crate) limits: Limits,
@@ -80,6 +85,9 @@ impl<S> Registry<S> {
             prepares: Vec::new(),
             checks: Vec::new(),
             idles: Vec::new(),
+            periodics: Vec::new(),
+            #[cfg(target_os = "linux")]
+            clock_watch: None,
             queued: VecDeque::new(),
             limits: Limits::default(),
             scratch: Vec::new(),

@@ -1,5 +1,7 @@
 //! How events come into the reactor and out of it again.
 
+#[cfg(target_os = "linux")]
+use super::CLOCK;
 use super::{Registry, SIGNALS};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Callback, Entry, EventId, Kind};
@@ -7,7 +9,7 @@ use evoxide_core::interest as core;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{self, Gone};
 use evoxide_sys::signal::SignalPipe;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 impl<S> Registry<S> {
     /// The time that new timers count from.
@@ -122,6 +124,25 @@ impl<S> Registry<S> {
         }
         self.signals.as_mut().ok_or_else(|| ErrorKind::System.into())
     }
+
+    /// Lets the loop be told when the wall clock is set, where the system can tell.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn watch_clock(&mut self) {
+        if self.clock_watch.is_some() || self.time.is_virtual() {
+            return;
+        }
+        let Ok(watch) = evoxide_sys::process::ClockWatch::new() else { return };
+        if let Ok(change) = self.reactor.register_internal(watch.as_fd().as_raw_fd(), CLOCK) {
+            if self.backend.apply(&change).is_ok() {
+                self.clock_watch = Some(watch);
+            } else {
+                let _ = self.reactor.unregister_internal(change.fd);
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn watch_clock(&mut self) {}
 
     /// Carries out what follows from a removal. The kernel may have forgotten the descriptor already.
     pub(crate) fn tell_gone(&mut self, gone: Gone) {
