@@ -58,6 +58,14 @@ impl Side {
             at += part.len();
         }
         assert_eq!(at, self.model.len());
+        // The other way to look at the content shows the same, from anywhere, and stops when told.
+        let from = at / 3;
+        let mut seen = Vec::new();
+        self.buffer.visit(from, |part| {
+            seen.push(part.len());
+            seen.len() < 4
+        });
+        assert!(seen.iter().copied().eq(self.buffer.parts(from).map(|p| p.len()).take(4)));
         assert_eq!(self.buffer.first_len() == 0, self.model.is_empty());
         if self.model.is_empty() {
             assert!(self.buffer.first().is_empty());

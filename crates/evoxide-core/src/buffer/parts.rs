@@ -1,0 +1,151 @@
+//! Looking at the content where it lies.
+
+use super::segment::{Part, Segment};
+use super::{Buffer, Error, Owner};
+
+impl<F: Owner> Buffer<F> {
+    /// The first run of bytes; empty where the buffer is, or where its beginning cannot be addressed.
+    #[inline]
+    pub fn first(&self) -> &[u8] {
+        self.head().bytes().unwrap_or(&[])
+    }
+
+    /// How long the first segment is.
+    #[inline]
+    pub fn first_len(&self) -> usize {
+        self.head().len()
+    }
+
+    /// The runs of content from position `from` on, none of them empty.
+    #[inline]
+    pub fn parts(&self, from: usize) -> Parts<'_, F> {
+        let (front, _) = self.front.as_ref().map_or((&[][..], &[][..]), |d| d.as_slices());
+        let mut parts = Parts { buffer: self, run: front.iter(), stage: 0, skip: from };
+        if self.front.is_none() {
+            parts.stage = 1;
+        }
+        parts
+    }
+
+    /// Shows the runs of content from position `from` on, as long as `f` wants more: a faster [`parts`](Self::parts).
+    #[inline]
+    pub fn visit<'a>(&'a self, from: usize, mut f: impl FnMut(Part<'a, F>) -> bool) {
+        let mut skip = from;
+        let mut show = |segment: &'a Segment<F>| {
+            let len = segment.len();
+            if skip >= len {
+                skip -= len;
+                return true;
+            }
+            let skip = core::mem::take(&mut skip);
+            f(match segment.part() {
+                Part::Bytes(b) => Part::Bytes(b.get(skip..).unwrap_or(&[])),
+                Part::Opaque { owner, start, end } => Part::Opaque { owner, start: start + skip, end },
+            })
+        };
+        if let Some(front) = &self.front {
+            let (a, b) = front.as_slices();
+            if !a.iter().all(&mut show) || !b.iter().all(&mut show) {
+                return;
+            }
+        }
+        show(&self.tail);
+    }
+
+    /// The slices of content from position `from` on; they end where content cannot be addressed.
+    #[inline]
+    pub fn slices(&self, from: usize) -> impl Iterator<Item = &[u8]> {
+        self.parts(from).map_while(|p| match p {
+            Part::Bytes(b) => Some(b),
+            Part::Opaque { .. } => None,
+        })
+    }
+
+    /// Copies content from position `from` on into `out`, as much as there is; answers how much that was.
+    ///
+    /// # Errors
+    /// `OutOfRange` where `from` lies behind the end, `Opaque`.
+    pub fn copy_out(&self, from: usize, out: &mut [u8]) -> Result<usize, Error> {
+        if from > self.len {
+            return Err(Error::OutOfRange);
+        }
+        let mut done = 0;
+        for part in self.parts(from) {
+            let Some(room) = out.get_mut(done..).filter(|r| !r.is_empty()) else { break };
+            let Part::Bytes(bytes) = part else { return Err(Error::Opaque) };
+            let n = bytes.len().min(room.len());
+            room[..n].copy_from_slice(&bytes[..n]);
+            done += n;
+        }
+        Ok(done)
+    }
+
+    /// Whether the first `n` bytes from `from` on can be addressed.
+    pub fn is_readable(&self, from: usize, n: usize) -> bool {
+        let mut left = n;
+        for part in self.parts(from) {
+            if left == 0 {
+                break;
+            }
+            if let Part::Opaque { .. } = part {
+                return false;
+            }
+            left = left.saturating_sub(part.len());
+        }
+        true
+    }
+
+    /// The byte at a position.
+    pub fn byte_at(&self, at: usize) -> Option<u8> {
+        match self.parts(at).next() {
+            Some(Part::Bytes(b)) => b.first().copied(),
+            _ => None,
+        }
+    }
+}
+
+/// The runs of a buffer's content: see [`Buffer::parts`].
+#[derive(Debug)]
+pub struct Parts<'a, F> {
+    buffer: &'a Buffer<F>,
+    run: core::slice::Iter<'a, Segment<F>>,
+    /// 0: the ring's first half, 1: before its second half, 2: in it, 3: at the end.
+    stage: u8,
+    skip: usize,
+}
+
+impl<'a, F: Owner> Iterator for Parts<'a, F> {
+    type Item = Part<'a, F>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Part<'a, F>> {
+        loop {
+            let segment = match self.run.next() {
+                Some(segment) => segment,
+                None => match self.stage {
+                    0 => {
+                        let second = self.buffer.front.as_ref().map_or(&[][..], |d| d.as_slices().1);
+                        self.run = second.iter();
+                        self.stage = 1;
+                        continue;
+                    }
+                    1 => {
+                        self.stage = 2;
+                        &self.buffer.tail
+                    }
+                    _ => return None,
+                },
+            };
+            let len = segment.len();
+            if self.skip >= len {
+                self.skip -= len;
+                continue;
+            }
+            let skip = core::mem::take(&mut self.skip);
+            return Some(match segment.part() {
+                Part::Bytes(b) => Part::Bytes(b.get(skip..).unwrap_or(&[])),
+                Part::Opaque { owner, start, end } => Part::Opaque { owner, start: start + skip, end },
+            });
+        }
+    }
+}
