@@ -85,6 +85,8 @@ pub(crate) struct Inner {
     /// Notices that wait for the deferred callback.
     pub pending: Direction,
     pub pending_event: What,
+    /// How much the last read took: where that was much, the next one gets room of its own.
+    pub read_hint: u16,
     pub pending_errno: c_int,
     pub dns_error: c_int,
     /// Made when first needed.

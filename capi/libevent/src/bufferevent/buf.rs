@@ -80,11 +80,18 @@ pub(crate) fn len(buffer: *mut evbuffer) -> usize {
 /// What one read takes at most beyond the room that the buffer has.
 const SCRATCH: usize = 16384;
 
-/// One read into the frozen back. As `read`, with `errno`.
+/// From this size on, bytes are not first read into scratch memory, if they are expected.
+const LARGE: usize = 2048;
+
+/// One read into the frozen back. As `read`, with `errno`. `expected`: how much will probably come.
 #[inline]
-pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize) -> isize {
+pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize, expected: usize) -> isize {
     // SAFETY: as in `len`; a reference to the object is held while callbacks run.
     let buffer = unsafe { evbuffer::of(buffer) };
+    if expected >= LARGE {
+        // Without memory the scratch space does.
+        let _ = buffer.section(|m| m.reserve(expected.min(max)));
+    }
     let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
     match buffer.thawed_back(read) {
         Ok(delta) => {

@@ -154,7 +154,9 @@ fn read(bev: Bev, fd: c_int) {
     match bev.machine(|m| m.readable(len, marks, allowance)) {
         Step::Full => bev.del_event(Direction::READ),
         Step::Read { max } => {
-            let result = io_of(buf::read(bev.input(), fd, max));
+            let moved = buf::read(bev.input(), fd, max, usize::from(get!(bev, read_hint)));
+            set!(bev, read_hint, moved.clamp(0, u16::MAX as isize) as u16);
+            let result = io_of(moved);
             let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
             if let Io::Moved(n) = result {
                 rate::spend(bev, Direction::READ, n);

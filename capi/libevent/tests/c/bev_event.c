@@ -264,7 +264,9 @@ CASE(connect_null_address)
 	run_ms(10);
 	s = accept(lfd, NULL, NULL);
 	CHECK(s >= 0);
-	SAY("without a descriptor: %d\n", bufferevent_socket_connect(logged(-1, 0, "c"), NULL, 0));
+	bufferevent_free(b);
+	b = logged(-1, 0, "c");
+	SAY("without a descriptor: %d\n", bufferevent_socket_connect(b, NULL, 0));
 }
 
 CASE(connect_given_socket)

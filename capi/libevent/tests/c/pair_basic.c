@@ -33,7 +33,8 @@ CASE(partner_of_socket)
 	int sv[2];
 	base = event_base_new();
 	pair_of(sv);
-	CHECK(bufferevent_pair_get_partner(bufferevent_socket_new(base, sv[0], 0)) == NULL);
+	p[0] = bufferevent_socket_new(base, sv[0], 0);
+	CHECK(bufferevent_pair_get_partner(p[0]) == NULL);
 }
 CASE(transfer)
 {

@@ -155,7 +155,7 @@ CASE(bucket_not_above_burst)
 }
 CASE(change_limit)
 {
-	struct ev_token_bucket_cfg *c1, *c2;
+	static struct ev_token_bucket_cfg *c1, *c2;
 	start();
 	c1 = conf(5, 5, 5, 5, 5000);
 	c2 = conf(100, 100, 100, 100, 5000);
@@ -174,7 +174,7 @@ CASE(change_limit)
 CASE(same_limit_twice_on_two)
 {
 	int s2[2];
-	struct bufferevent *c;
+	static struct bufferevent *c;
 	start();
 	pair_of(s2);
 	c = logged(s2[0], 0, "c");
@@ -189,7 +189,7 @@ CASE(same_limit_twice_on_two)
 }
 CASE(group_basic)
 {
-	struct bufferevent_rate_limit_group *g;
+	static struct bufferevent_rate_limit_group *g;
 	ev_uint64_t r = 9, w = 9;
 	start();
 	conf(1000, 2000, 3000, 4000, 0);
@@ -223,8 +223,8 @@ CASE(group_basic)
 }
 CASE(group_limits_all)
 {
-	struct bufferevent_rate_limit_group *g;
-	struct bufferevent *bs[4];
+	static struct bufferevent_rate_limit_group *g;
+	static struct bufferevent *bs[4];
 	int s[4][2], i;
 	size_t sum = 0;
 	ev_uint64_t r, w;
@@ -258,7 +258,7 @@ CASE(group_limits_all)
 }
 CASE(group_tick_resumes)
 {
-	struct bufferevent_rate_limit_group *g;
+	static struct bufferevent_rate_limit_group *g;
 	start();
 	bufferevent_setcb(b, NULL, NULL, NULL, NULL);
 	g = bufferevent_rate_limit_group_new(base, conf(64, 64, 64, 64, 20));
@@ -275,7 +275,7 @@ CASE(group_tick_resumes)
 }
 CASE(group_removed_while_suspended)
 {
-	struct bufferevent_rate_limit_group *g;
+	static struct bufferevent_rate_limit_group *g;
 	static char d[300];
 	start();
 	bufferevent_setcb(b, NULL, NULL, NULL, NULL);
@@ -299,8 +299,8 @@ CASE(group_removed_while_suspended)
 }
 CASE(group_set_cfg_and_min_share)
 {
-	struct bufferevent_rate_limit_group *g;
-	struct ev_token_bucket_cfg *small;
+	static struct bufferevent_rate_limit_group *g;
+	static struct ev_token_bucket_cfg *small;
 	start();
 	g = bufferevent_rate_limit_group_new(base, conf(1000, 1000, 1000, 1000, 1000));
 	SAY("min_share %d\n", bufferevent_rate_limit_group_set_min_share(g, 100));
@@ -321,10 +321,14 @@ CASE(group_set_cfg_and_min_share)
 	bufferevent_rate_limit_group_decrement_write(g, -90);
 	settle();
 	get("peer", sv[1]);
+	bufferevent_remove_from_rate_limit_group(b);
+	bufferevent_rate_limit_group_free(g);
+	ev_token_bucket_cfg_free(small);
+	ev_token_bucket_cfg_free(cfg);
 }
 CASE(group_move)
 {
-	struct bufferevent_rate_limit_group *g, *h;
+	static struct bufferevent_rate_limit_group *g, *h;
 	ev_uint64_t r, w;
 	start();
 	conf(1000, 1000, 1000, 1000, 1000);
@@ -348,8 +352,8 @@ CASE(group_move)
 }
 CASE(group_and_own_limit)
 {
-	struct bufferevent_rate_limit_group *g;
-	struct ev_token_bucket_cfg *own;
+	static struct bufferevent_rate_limit_group *g;
+	static struct ev_token_bucket_cfg *own;
 	start();
 	g = bufferevent_rate_limit_group_new(base, conf(1000, 1000, 1000, 1000, 5000));
 	own = ev_token_bucket_cfg_new(7, 7, 9, 9, NULL);
@@ -364,7 +368,7 @@ CASE(group_and_own_limit)
 }
 CASE(free_member_of_group)
 {
-	struct bufferevent_rate_limit_group *g;
+	static struct bufferevent_rate_limit_group *g;
 	start();
 	g = bufferevent_rate_limit_group_new(base, conf(10, 10, 10, 10, 10));
 	bufferevent_add_to_rate_limit_group(b, g);
@@ -380,7 +384,7 @@ CASE(free_member_of_group)
 }
 CASE(limit_on_filter_and_pair)
 {
-	struct bufferevent *p[2], *f;
+	static struct bufferevent *p[2], *f;
 	start();
 	bufferevent_pair_new(base, 0, p);
 	f = bufferevent_filter_new(b, NULL, NULL, 0, NULL, NULL);
