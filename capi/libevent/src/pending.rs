@@ -114,8 +114,8 @@ impl Core {
             let persist = (*cb).evcb_closure == closure::PERSIST;
             let deadline = self.now().saturating_add(nanos(tv));
             let moved = if flags & evlist::INSERTED != 0 {
-                // An event with a timeout that is not ready is in its descriptor's list too, if it has one.
-                self.reactor.move_timeout(Key::from_bits((*cb).key)?, Cb(cb), deadline)?
+                let watching = events & INSERTABLE != 0;
+                self.reactor.move_timeout(Key::from_bits((*cb).key)?, Cb(cb), watching, deadline)?
             } else if events & INSERTABLE == 0 {
                 let (key, first) = self.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline).ok()?;
                 Self::mark(cb, key);

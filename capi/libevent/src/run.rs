@@ -191,14 +191,14 @@ impl Core {
                 self.tell(gone);
             }
             let alive = self.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
-            let timed_out = ready.contains(Ready::TIMEOUT);
+            let expired = |key| ready.contains(Ready::TIMEOUT) && self.reactor.deadline(key).is_none();
             if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
-                if let Some((key, _)) = alive.filter(|_| timed_out) {
+                if let Some((key, _)) = alive.filter(|a| expired(a.0)) {
                     self.reactor.to_front(key);
                 }
                 self.rearm(e, alive.map(|a| a.0), ready, alive.map_or(0, |a| a.1));
             } else if let Some((key, due)) = alive {
-                if timed_out && due != 0 && self.reactor.deadline(key).is_none() {
+                if due != 0 && expired(key) {
                     // Its timeout ends even a persistent event, unless that repeats.
                     let gone = self.reactor.remove(key);
                     self.tell(gone);

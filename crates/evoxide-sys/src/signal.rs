@@ -78,8 +78,8 @@ impl SignalPipe {
         self.seat.subscribe(signo)
     }
 
-    /// Stops listening to a signal, and forgets what has come of it. If no other loop listens, the disposition that the
-    /// first one found is restored.
+    /// Stops listening to a signal. What has come of it is still drained: whoever deletes and adds a signal's event between
+    /// two waits loses none. If no other loop listens, the disposition that the first one found is restored.
     ///
     /// # Errors
     ///

@@ -311,6 +311,75 @@ static void restart_other(evutil_socket_t fd, short what, void *arg)
 	    active(a->base));
 }
 
+/* Added while it is active for its timeout, an event gets the new timeout only; added once more, it gets its descriptor, too. */
+CASE(added_twice_after_an_activation_by_timeout)
+{
+	struct event_base *base = event_base_new();
+	int fd[2];
+	struct event *ev;
+
+	pair(fd);
+	ev = event_new(base, fd[0], EV_WRITE, trace, "ev");
+	event_active(ev, EV_TIMEOUT, 1);
+	event_add(ev, ms(100000));
+	SAY("pending %s added %d active %d\n", bits(event_pending(ev, EV_WRITE | EV_TIMEOUT, NULL)), added(base), active(base));
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
+	event_add(ev, ms(200000));
+	SAY("pending %s added %d active %d\n", bits(event_pending(ev, EV_WRITE | EV_TIMEOUT, NULL)), added(base), active(base));
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
+	event_free(ev);
+	event_base_free(base);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+CASE(added_while_active_for_another_reason)
+{
+	static const short kinds[] = { EV_WRITE, EV_WRITE | EV_PERSIST };
+	struct event_base *base = event_base_new();
+	int fd[2], i, j;
+	struct event *ev;
+
+	pair(fd);
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < 2; j++) {
+			ev = event_new(base, fd[0], kinds[i], trace, "ev");
+			event_active(ev, EV_READ, 1);
+			event_add(ev, j ? ms(100000) : NULL);
+			SAY("pending %s\n", bits(event_pending(ev, EV_READ | EV_WRITE | EV_TIMEOUT, NULL)));
+			event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+			SAY("pending %s\n", bits(event_pending(ev, EV_READ | EV_WRITE | EV_TIMEOUT, NULL)));
+			event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+			event_free(ev);
+		}
+	}
+	event_base_free(base);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* A timeout of zero is no interval: when it fires, even a persistent event is over. */
+CASE(persistent_event_with_a_zero_timeout)
+{
+	struct event_base *base = event_base_new();
+	int fd[2];
+	struct event *ev;
+
+	pair(fd);
+	ev = event_new(base, fd[0], EV_READ | EV_PERSIST, trace, "ev");
+	event_add(ev, ms(0));
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_ONCE));
+	SAY("pending %s added %d\n", bits(event_pending(ev, EV_READ | EV_TIMEOUT, NULL)), added(base));
+	event_add(ev, NULL);
+	event_active(ev, EV_TIMEOUT, 1);
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
+	SAY("pending %s added %d\n", bits(event_pending(ev, EV_READ | EV_TIMEOUT, NULL)), added(base));
+	event_free(ev);
+	event_base_free(base);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* A timer that has expired but not run yet, given a new time: the expiry is taken back. */
 CASE(expired_timer_added_again_before_its_callback)
 {

@@ -397,6 +397,27 @@ CASE(raised_then_deleted_is_not_delivered)
 	event_base_free(base);
 }
 
+/* What has arrived is kept until the loop looks, even if nobody asks for it in between. */
+CASE(deleted_and_added_again_before_the_loop)
+{
+	struct event_base *base = event_base_new();
+	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
+
+	event_add(a, NULL);
+	raise(SIGUSR1);
+	event_del(a);
+	event_add(a, NULL);
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
+	raise(SIGUSR1);
+	raise(SIGUSR1);
+	event_free(a);
+	a = event_new(base, SIGUSR1, EV_SIGNAL, trace, "b");
+	event_add(a, NULL);
+	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
+	event_free(a);
+	event_base_free(base);
+}
+
 CASE(blocked_signal_waits)
 {
 	struct event_base *base = event_base_new();

@@ -181,8 +181,9 @@ impl<T: Copy + Default> Reactor<T> {
         let state = if kind.persist { state::PERSIST } else { 0 } | if kind.internal { state::INTERNAL } else { 0 };
         let priority = priority.min((self.ready.len() - 1) as u8);
         let (key, slot) = self.slots.insert_any();
-        // What the other fields hold matters only where a state bit says so, and linking sets them.
-        (slot.payload, slot.priority, slot.state) = (payload, priority, state);
+        // What the other fields hold matters only where a state bit says so, and linking sets them. A deadline of 0 says that
+        // there was none yet.
+        (slot.payload, slot.priority, slot.state, slot.deadline) = (payload, priority, state, 0);
         key
     }
 

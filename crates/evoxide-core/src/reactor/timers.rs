@@ -137,14 +137,18 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Moves the timeout of an event whose payload is `payload`, if it has one in the heap and is not ready: the short way
-    /// that most calls of [`set_timeout`](Self::set_timeout) take. `None`: take the long one.
+    /// that most calls of [`set_timeout`](Self::set_timeout) take. `watching`: it must wait on a descriptor or for a signal,
+    /// too. `None`: take the long one.
     #[inline(always)]
-    pub fn move_timeout(&mut self, key: Key, payload: T, deadline: u64) -> Option<bool>
+    pub fn move_timeout(&mut self, key: Key, payload: T, watching: bool, deadline: u64) -> Option<bool>
     where
         T: PartialEq,
     {
         let slot = self.slots.get_mut(key)?;
         if slot.payload != payload || slot.state & (state::TIMER | state::READY | state::LATER) != state::TIMER {
+            return None;
+        }
+        if watching && slot.state & (state::FD | state::SIGNAL) == 0 {
             return None;
         }
         slot.deadline = deadline;

@@ -178,7 +178,6 @@ impl Seat {
         }
         let result = table.of(signo).leave(signo);
         self.node.quiesce();
-        self.node.forget(bit);
         result
     }
 
