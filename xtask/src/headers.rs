@@ -56,7 +56,7 @@ pub fn task(_: &Opts) -> Result<Tally, String> {
 fn names(suite: &str) -> Vec<String> {
     let include = cc::include(suite);
     let mut found: Vec<String> = Vec::new();
-    for dir in ["", "event2/"] {
+    for dir in ["", "event2/", "libev-event/"] {
         for path in tree::list(&include.join(dir), ".h") {
             found.push(format!("{dir}{}", path.file_name().unwrap_or_default().to_string_lossy()));
         }
