@@ -119,6 +119,18 @@ impl<F> Retired<F> {
         self.first.is_none() && self.more.as_ref().is_none_or(|m| m.is_empty())
     }
 
+    /// The owner, where there is just one: the usual case. Otherwise the list as it was.
+    ///
+    /// # Errors
+    /// The list.
+    #[inline]
+    pub fn only(self) -> Result<F, Self> {
+        match (self.first, self.more) {
+            (Some(owner), None) => Ok(owner),
+            (first, more) => Err(Self { first, more }),
+        }
+    }
+
     /// Room for `n` owners.
     fn with_room(n: usize) -> Result<Self, Error> {
         let mut retired = Self::none();
@@ -280,6 +292,7 @@ impl<F> Buffer<F> {
     }
 
     /// Makes sure that `n` more segments fit before the tail.
+    #[inline(never)]
     fn reserve_segments(&mut self, n: usize) -> Result<&mut VecDeque<Segment<F>>, Error> {
         let front = self.front.get_or_insert_default();
         if front.capacity() - front.len() < n {
@@ -472,7 +485,7 @@ impl<F> Buffer<F> {
     ///
     /// # Errors
     /// As there.
-    #[inline]
+    #[inline(always)]
     pub fn reserve_external(&mut self, n: usize) -> Result<(), Error> {
         self.thawed(End::Back)?;
         self.grown(n)?;
@@ -486,7 +499,7 @@ impl<F> Buffer<F> {
     ///
     /// # Errors
     /// `Frozen`, `TooLong`, `NoMemory`, `OutOfRange` (an empty range), each with the owner.
-    #[inline]
+    #[inline(always)]
     pub fn append_external(&mut self, owner: F, start: usize, end: usize) -> Result<Delta, (Error, F)> {
         if end <= start {
             return Err((Error::OutOfRange, owner));
@@ -494,17 +507,15 @@ impl<F> Buffer<F> {
         if let Err(e) = self.reserve_external(end - start) {
             return Err((e, owner));
         }
-        if self.len == 0
-            && let Segment::Owned(o) = &mut self.tail
-        {
-            // Nothing of it is left to drop when the new tail is written over it.
-            o.bytes = Vec::new();
-        }
         let segment = Segment::External(External { owner, start, end, borrowed: false });
-        if self.tail.len() == 0 {
-            self.tail = segment;
-        } else if let Some(front) = &mut self.front {
-            front.push_back(core::mem::replace(&mut self.tail, segment));
+        if self.tail.len() > 0 {
+            if let Some(front) = &mut self.front {
+                front.push_back(core::mem::replace(&mut self.tail, segment));
+            }
+        } else {
+            // The tail has room at most. That is dropped first, so that nothing is left to drop when it is written over.
+            self.reset_tail();
+            core::mem::forget(core::mem::replace(&mut self.tail, segment));
         }
         self.len += end - start;
         Ok(Delta::added(end - start))

@@ -63,9 +63,12 @@ const _: () = assert!(size_of::<evbuffer>() <= 104);
 /// Outside every section.
 #[inline(always)]
 pub(super) unsafe fn tell(retired: Retired<Handle>) {
-    if !retired.is_empty() {
+    match retired.only() {
+        // SAFETY: it came out of the machine; the caller promised the rest.
+        Ok(handle) => unsafe { handle.release() },
         // SAFETY: the caller's promise.
-        unsafe { tell_owners(retired) };
+        Err(retired) if !retired.is_empty() => unsafe { tell_owners(retired) },
+        Err(_) => {}
     }
 }
 
