@@ -323,7 +323,11 @@ pub struct Stream {
     read_timeout: Option<u64>,
     write_timeout: Option<u64>,
     connect_timeout: Option<u64>,
+    /// What to connect to next where this fails, last first.
+    addresses: Vec<socket::Addr>,
     limit: Option<LimitId>,
+    /// The filters know that nothing follows.
+    finished: bool,
     closing: Closing,
     ending: Ending,
     /// A write is to be tried at the end of the turn.

@@ -176,6 +176,28 @@ fn shorten(fd: &std::os::fd::OwnedFd) {
 }
 
 #[test]
+fn one_address_after_the_other() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = |name: &str| TcpListener::bind(name).unwrap().local_addr().unwrap();
+    let addresses = [free("127.0.0.1:0"), free("127.0.0.2:0"), listener.local_addr().unwrap(), free("127.0.0.1:0")];
+    let mut ev = EventLoop::new(Log::new()).unwrap();
+    let id = ev.connect(&addresses[..], Scribe).unwrap();
+    ev.stream(id).unwrap().output().append("hello");
+    ev.stream(id).unwrap().close_after_flush();
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["Connected", "drained", "closed"]);
+    let mut text = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+
+    let mut ev = EventLoop::new(Log::new()).unwrap();
+    ev.connect(&[addresses[0], addresses[3]][..], Scribe).unwrap();
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["ConnectionRefused", "closed"]);
+    assert!(ev.connect(&[][..], Scribe).is_err());
+}
+
+#[test]
 fn timeouts() {
     let (_a, b) = UnixStream::pair().unwrap();
     let mut ev = on_virtual_time(Log::new());
@@ -401,6 +423,11 @@ impl Filter for Records {
         }
         Ok(())
     }
+
+    fn finish(&mut self, to: &mut Buffer) -> io::Result<()> {
+        to.append([0]);
+        Ok(())
+    }
 }
 
 #[test]
@@ -424,7 +451,32 @@ fn filters_stack_and_may_need_more() {
     assert_eq!(record, [3, 2, b'x', b'y']);
     a.write_all(&[0]).unwrap();
     ev.run().unwrap();
-    assert_eq!(ev.state()[1..], ["drained", "InvalidData", "closed"]);
+    assert_eq!(ev.state()[1..], ["drained", "InvalidData", "drained", "closed"]);
+}
+
+#[test]
+fn filters_finish() {
+    for close in [true, false] {
+        let (mut a, b) = UnixStream::pair().unwrap();
+        let mut ev = EventLoop::new(Log::new()).unwrap();
+        let id = ev.open(b, Scribe).unwrap();
+        let stream = ev.stream(id).unwrap();
+        stream.push_filter(Records);
+        stream.push_filter(Records);
+        stream.output().append("xy");
+        if close {
+            stream.close_after_flush()
+        } else {
+            stream.shutdown_write()
+        }
+        ev.run_once().unwrap();
+        let mut all = Vec::new();
+        a.read_to_end(&mut all).unwrap();
+        assert_eq!(all, [4, 2, b'x', b'y', 0, 0], "{close}");
+        drop(a);
+        ev.run().unwrap();
+        assert!(!ev.contains(id));
+    }
 }
 
 #[test]

@@ -74,6 +74,42 @@ pub trait Filter {
     /// # Examples
     /// See [`Filter`].
     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
+
+    /// Nothing follows: the stream is [closed after a flush](crate::Stream::close_after_flush), or its sending side
+    /// [ends](crate::Stream::shutdown_write). What is still held back, or ends the format, goes `to` the descriptor's side.
+    ///
+    /// # Errors
+    /// As for [`input`](Self::input).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{Buffer, Filter};
+    /// use std::io;
+    ///
+    /// /// Ends what is sent with a dot on a line.
+    /// struct Dot;
+    ///
+    /// impl Filter for Dot {
+    ///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    ///         to.append_buffer(from);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    ///         to.append_buffer(from);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn finish(&mut self, to: &mut Buffer) -> io::Result<()> {
+    ///         to.append("\r\n.\r\n");
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn finish(&mut self, to: &mut Buffer) -> io::Result<()> {
+        let _ = to;
+        Ok(())
+    }
 }
 
 /// A filter with the buffers on its descriptor's side.
@@ -101,14 +137,17 @@ pub(super) fn rise(layers: &mut [Layer], input: &mut Buffer) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets bytes sink from `output` to the descriptor's side of the lowest layer.
-pub(super) fn sink(layers: &mut [Layer], output: &mut Buffer) -> io::Result<()> {
+/// Lets bytes sink from `output` to the descriptor's side of the lowest layer. `finish`: nothing follows.
+pub(super) fn sink(layers: &mut [Layer], output: &mut Buffer, finish: bool) -> io::Result<()> {
     for i in (0..layers.len()).rev() {
         let (below, above) = layers.split_at_mut(i + 1);
         let (Some(layer), next) = (below.last_mut(), above.first_mut()) else { continue };
         let from = next.map_or(&mut *output, |l| &mut l.output);
         if !from.is_empty() {
             layer.filter.output(from, &mut layer.output)?;
+        }
+        if finish {
+            layer.filter.finish(&mut layer.output)?;
         }
     }
     Ok(())

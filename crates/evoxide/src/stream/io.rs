@@ -93,7 +93,11 @@ impl<H> OnStream<H> {
         };
         let outcome = self.stream.machine.connect_done(attempt);
         match answer {
-            Err(error) => self.tell(cx, StreamEvent::Error(error)),
+            Err(error) => {
+                if !self.try_next_address(cx) {
+                    self.tell(cx, StreamEvent::Error(error));
+                }
+            }
             Ok(_) if outcome.event.contains(What::CONNECTED) => {
                 self.stream.connect_timeout = None;
                 self.stream.write_moved = true;
@@ -101,6 +105,22 @@ impl<H> OnStream<H> {
             }
             Ok(_) => {}
         }
+    }
+
+    /// Goes on with the next address, if there is one that is worth waiting for.
+    fn try_next_address<S>(&mut self, cx: &mut Context<'_, S>) -> bool {
+        let Some(id) = cx.id else { return false };
+        let stream = &mut self.stream;
+        while let Some(addr) = stream.addresses.pop() {
+            let Ok(fd) = Stream::connecting(&addr) else { continue };
+            if cx.registry.watch_stream(id, stream.fd.as_raw_fd(), true, false, None, false).is_err() {
+                return false;
+            }
+            stream.fd = fd;
+            stream.machine.connecting();
+            return true;
+        }
+        false
     }
 
     fn read<S>(&mut self, cx: &mut Context<'_, S>, id: EventId)
@@ -155,7 +175,9 @@ impl<H> OnStream<H> {
     {
         let stream = &mut self.stream;
         let before = stream.output.len();
-        if let Err(error) = sink(&mut stream.layers, &mut stream.output) {
+        let finish = stream.must_finish();
+        stream.finished |= finish;
+        if let Err(error) = sink(&mut stream.layers, &mut stream.output, finish) {
             self.tell(cx, StreamEvent::Error(error));
             return;
         }
@@ -260,8 +282,14 @@ impl Stream {
         self.limit.take()
     }
 
+    /// Whether the filters must be told that nothing follows.
+    fn must_finish(&self) -> bool {
+        let ends = self.closing == Closing::AfterFlush || self.ending == Ending::AfterFlush;
+        ends && !self.finished && !self.layers.is_empty()
+    }
+
     fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.layers.iter().any(|l| !l.output.is_empty())
+        self.must_finish() || !self.output.is_empty() || self.layers.iter().any(|l| !l.output.is_empty())
     }
 
     fn is_done(&self) -> bool {

@@ -35,13 +35,24 @@ impl Stream {
             read_timeout: None,
             write_timeout: None,
             connect_timeout: None,
+            addresses: Vec::new(),
             limit: None,
+            finished: false,
             closing: Closing::No,
             ending: Ending::No,
             queued: false,
             blocked: false,
             read_moved: false,
             write_moved: false,
+        }
+    }
+
+    /// A socket that is about to be connected.
+    pub(super) fn connecting(addr: &socket::Addr) -> io::Result<OwnedFd> {
+        let fd = socket::stream(addr, socket::Flags::LOOP)?;
+        match socket::connect(&fd, addr) {
+            Err(error) if !socket::is_connecting(&error) => Err(error),
+            _ => Ok(fd),
         }
     }
 
@@ -70,7 +81,7 @@ impl<S> Registry<S> {
     }
 
     /// Connects to an address; [`StreamEvent::Connected`](crate::StreamEvent::Connected) tells that it is done. Of several
-    /// addresses the first is tried. A host name is looked up at once, and that blocks.
+    /// addresses one is tried after the other. A host name is looked up at once, and that blocks.
     ///
     /// # Errors
     /// What the operating system says right away; what it says later is told to the handler.
@@ -149,7 +160,7 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        self.connect_to(&socket::Addr::unix(path)?, None, handler)
+        self.connect_to(vec![socket::Addr::unix(path)?], None, handler)
     }
 
     fn connect_within<H>(
@@ -161,20 +172,25 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        let addr = addr.to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-        self.connect_to(&addr.into(), timeout, handler)
+        self.connect_to(addr.to_socket_addrs()?.map(Into::into).collect(), timeout, handler)
     }
 
-    fn connect_to<H>(&mut self, addr: &socket::Addr, timeout: Option<u64>, handler: H) -> Result<EventId, Error>
+    fn connect_to<H>(
+        &mut self,
+        mut addresses: Vec<socket::Addr>,
+        timeout: Option<u64>,
+        handler: H,
+    ) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
     {
-        let fd = socket::stream(addr, socket::Flags::LOOP)?;
-        match socket::connect(&fd, addr) {
-            Err(error) if !socket::is_connecting(&error) => return Err(error.into()),
-            _ => {}
+        addresses.reverse();
+        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        while let (Err(_), Some(addr)) = (&result, addresses.pop()) {
+            result = Stream::connecting(&addr);
         }
-        let mut stream = Stream::new(fd);
+        let mut stream = Stream::new(result?);
+        stream.addresses = addresses;
         stream.connect_timeout = timeout;
         stream.machine.connecting();
         self.start(stream, handler)
