@@ -76,8 +76,12 @@ impl<T: Copy + Default> Reactor<T> {
         }
         let mut index = self.signals.heads[signal as usize];
         while index != NONE {
-            let next = self.slots.at(index).fd_next;
-            self.activate_slot::<true>(index, Ready::SIGNAL, calls);
+            let slot = self.slots.at(index);
+            let next = slot.fd_next;
+            // One that its timeout has ended waits for signals no longer.
+            if slot.state & (state::READY | state::TIMER | state::COMMON) != state::READY || slot.deadline == 0 {
+                self.activate_slot::<true>(index, Ready::SIGNAL, calls);
+            }
             index = next;
         }
     }
