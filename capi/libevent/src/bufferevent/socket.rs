@@ -13,6 +13,7 @@ use evoxide_core::reactor::Kind as SlotKind;
 use evoxide_core::stream::{Attempt, Direction, Io, Start, State, Step};
 use evoxide_ffi::errno;
 use evoxide_sys::{io, socket};
+use libc::timeval;
 
 /// Interest begins in these directions.
 pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
@@ -85,20 +86,21 @@ impl Core {
     /// `e` points to an assigned event of this base that is neither pending nor active.
     #[inline]
     unsafe fn activate_unasked(&mut self, e: *mut event, ready: Ready, later: bool) -> bool {
-        if self.reactor.try_reserve().is_err() {
-            return false;
-        }
         let cb = e.cast::<event_callback>();
         // SAFETY: the caller's promise.
-        let key = unsafe {
+        unsafe {
+            // A timeout from an earlier addition must not come back with this activation.
+            (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
+            if !later {
+                self.activate(e, ready.bits() as i16, 1);
+                return true;
+            }
+            if self.reactor.try_reserve().is_err() {
+                return false;
+            }
             let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
             Self::mark(cb, key);
-            key
-        };
-        if later {
             self.reactor.activate_later(key, ready);
-        } else {
-            self.reactor.activate(key, ready, 1);
         }
         true
     }

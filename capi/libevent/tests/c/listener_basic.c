@@ -260,7 +260,7 @@ static void long_peer(struct evconnlistener *x, evutil_socket_t fd, struct socka
 	close(fd);
 }
 /* CVE-2026-63388: the peer's address fills the whole of sockaddr_un. */
-CASE(unix_peer_address_of_110_bytes)
+CASE(cve_2026_63388_unix_peer_address_of_110_bytes)
 {
 	char path[128];
 	struct sockaddr_un u = { .sun_family = AF_UNIX }, me = { .sun_family = AF_UNIX };
