@@ -12,7 +12,7 @@ use core::ffi::{c_int, c_void};
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ev_feed_event(l: *mut ev_loop, w: *mut c_void, revents: c_int) {
     // SAFETY: the caller.
-    unsafe { with(l, |m| m.feed(W::new(w), revents)) }
+    unsafe { with(l, |m| m.feed_one(W::new(w), revents)) }
 }
 
 /// `ev_feed_fd_event`: as if the descriptor were ready.

@@ -18,12 +18,10 @@ pub(crate) const LONGEST_TOLD: f64 = 1_500_000.;
 #[inline(always)]
 unsafe fn run_pending(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller). The section has ended when the callback runs; the watcher is pending, so it is in
-    // place until then, and its callback is the one the user gave it.
+    // place until then. It has a callback: only `ev_embed` watchers may have none, and those are not fed without.
     unsafe {
         while let Some((w, revents)) = with(l, |m| m.pop()) {
-            if let Some(cb) = (*w.ptr()).cb {
-                cb(l, w.ptr(), revents);
-            }
+            (*w.ptr()).cb.unwrap_unchecked()(l, w.ptr(), revents);
         }
     }
 }

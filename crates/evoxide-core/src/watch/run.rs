@@ -126,7 +126,8 @@ impl<W: Watcher> Watch<W> {
             wait = self.run.timeout_interval;
         }
         if wait < shortest {
-            wait = shortest;
+            // What is due already must not wait; what is due very soon waits as short as the backend can.
+            wait = if wait > 0. { shortest } else { 0. };
         }
         let mut sleep = 0.;
         if self.run.io_interval > 0. {
