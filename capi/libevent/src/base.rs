@@ -64,6 +64,8 @@ unsafe impl Send for Cb {}
 /// `struct event_base`, opaque to C.
 pub struct event_base {
     pub(crate) core: Guarded<Core>,
+    /// It has no lock, and debug mode is off: known from the start, so that the hot paths look once.
+    pub(crate) plain: bool,
     /// See [`word`].
     pub(crate) word: AtomicU32,
     /// Whether the loop waits in the kernel (or is about to): then somebody must wake it.
@@ -325,6 +327,7 @@ fn build(
     guarded.set_lock(ext_lock);
     let base = event_base {
         core: guarded,
+        plain: ext_lock.is_null() && !crate::debug::enabled(),
         word: AtomicU32::new(0),
         waiting: AtomicBool::new(false),
         async_head: AtomicPtr::new(ptr::null_mut()),

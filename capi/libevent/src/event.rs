@@ -148,6 +148,19 @@ pub extern "C" fn event_self_cbarg() -> *mut c_void {
 pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval) -> c_int {
     // SAFETY: the caller's live, assigned event; null or a duration.
     unsafe {
+        if let (Some(base), Some(tv)) = (base_of(e), timeout.as_ref())
+            && base.add_plainly(e, tv)
+        {
+            return 0;
+        }
+        add_at_length(e, timeout)
+    }
+}
+
+#[inline(never)]
+unsafe extern "C-unwind" fn add_at_length(e: *mut event, timeout: *const timeval) -> c_int {
+    // SAFETY: the caller's live, assigned event; null or a duration.
+    unsafe {
         let Some(base) = base_of(e) else {
             warnx!("event_add: event has no event_base set.");
             return -1;
@@ -161,8 +174,22 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
     0
 }
 
-#[inline]
+/// `event_del` of its kind.
+#[inline(always)]
 unsafe fn del(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
+    // SAFETY: the caller's live, assigned event.
+    unsafe {
+        if let Some(base) = base_of(e)
+            && base.del_plainly(e)
+        {
+            return 0;
+        }
+        del_at_length(e, blocking, function)
+    }
+}
+
+#[inline(never)]
+unsafe fn del_at_length(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
     // SAFETY: the caller's live, assigned event.
     unsafe {
         let Some(base) = base_of(e) else {
@@ -223,6 +250,19 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
 /// Makes an event active.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_active(e: *mut event, result: c_int, calls: c_short) {
+    // SAFETY: the caller's live, assigned event.
+    unsafe {
+        if let Some(base) = base_of(e)
+            && base.activate_plainly(e, result as i16, calls)
+        {
+            return;
+        }
+        active_at_length(e, result, calls);
+    }
+}
+
+#[inline(never)]
+unsafe extern "C-unwind" fn active_at_length(e: *mut event, result: c_int, calls: c_short) {
     // SAFETY: the caller's live, assigned event.
     unsafe {
         let Some(base) = base_of(e) else {

@@ -97,8 +97,8 @@ impl Core {
         unsafe { self.add_at(e, due) }
     }
 
-    /// [`add`](Self::add) by the short ways that most calls take: a fresh timer, and moving a timeout. `None`: take the
-    /// long one.
+    /// [`add`](Self::add) by the short ways that most calls take: a fresh timer, and moving a timeout. Answers whether a
+    /// loop that waits must be woken. `None`: take the long one.
     ///
     /// # Safety
     /// As for [`add`](Self::add).
@@ -301,11 +301,54 @@ impl Core {
         }
     }
 
+    /// [`del`](Self::del) by the short way: a timer. Answers whether it was taken.
+    ///
+    /// # Safety
+    /// As for [`del`](Self::del).
+    #[inline(always)]
+    unsafe fn del_shortly(&mut self, cb: *mut event_callback) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            let taken = flags & (evlist::INSERTED | evlist::FINALIZING) == evlist::INSERTED
+                && self.current != cb
+                && Key::from_bits((*cb).key).is_some_and(|key| self.reactor.remove_timer(key, Cb(cb)));
+            if taken {
+                (*cb).evcb_flags = flags & !evlist::INSERTED;
+            }
+            taken
+        }
+    }
+
+    /// [`activate`](Self::activate) by the short way: an event that is not pending and joins the queue that runs. Answers
+    /// whether it was taken.
+    ///
+    /// # Safety
+    /// As for [`activate`](Self::activate).
+    #[inline(always)]
+    unsafe fn activate_shortly(&mut self, e: *mut event, result: i16, calls: i16) -> bool {
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+                return false;
+            }
+            let ready = Ready::from_bits_retain(result as u16);
+            let Some(key) = self.reactor.enqueue_shortly(Cb(cb), (*cb).evcb_pri, ready, calls as u16) else {
+                return false;
+            };
+            (*cb).key = key.to_bits();
+            (*cb).evcb_flags = flags | evlist::INSERTED;
+        }
+        true
+    }
+
     /// Makes an event active.
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline(always)]
+    #[inline]
     pub unsafe fn activate(&mut self, e: *mut event, result: i16, calls: i16) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -343,6 +386,60 @@ impl Core {
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
     pub fn runs_elsewhere(&self, cb: *mut event_callback) -> bool {
         self.current == cb && self.running && !in_loop_thread(self)
+    }
+}
+
+/// The short ways: on a [plain](event_base::plain) base, in one section without a call to anything but the reactor. `false`:
+/// nothing was done, take the long one.
+impl event_base {
+    /// `event_add` while callbacks run.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline(always)]
+    pub(crate) unsafe fn add_plainly(&self, e: *mut event, tv: &timeval) -> bool {
+        if self.plain
+            && let Some(mut core) = self.core.try_enter_locked()
+            && core.cached != 0
+        {
+            // SAFETY: the caller's promise. Callbacks run, so the loop does not wait.
+            unsafe { core.add_shortly(e, tv).is_some() }
+        } else {
+            false
+        }
+    }
+
+    /// `event_active`.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline(always)]
+    pub(crate) unsafe fn activate_plainly(&self, e: *mut event, result: i16, calls: i16) -> bool {
+        if !self.plain {
+            return false;
+        }
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        // SAFETY: the caller's promise.
+        let done = unsafe { core.activate_shortly(e, result, calls) };
+        drop(core);
+        if done {
+            self.wake_if_waiting();
+        }
+        done
+    }
+
+    /// `event_del` of a timer.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base.
+    #[inline(always)]
+    pub(crate) unsafe fn del_plainly(&self, e: *mut event) -> bool {
+        if !self.plain || self.word.load(Ordering::Relaxed) != 0 || self.waiting.load(Ordering::Relaxed) {
+            return false;
+        }
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        // SAFETY: the caller's promise.
+        unsafe { core.del_shortly(e.cast()) }
     }
 }
 

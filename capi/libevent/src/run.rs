@@ -5,13 +5,14 @@
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::base::{Core, SIGNALS, WAKER, event_base, word};
+use crate::base::{Cb, Core, SIGNALS, WAKER, event_base, word};
 use crate::pending::repeats;
+use crate::time::{common_index, nanos};
 use crate::watch;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::Fate;
+use evoxide_core::reactor::{Fate, Popped};
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
 use evoxide_sys::backend::Waiter;
@@ -171,10 +172,41 @@ impl Core {
         core::mem::take(&mut self.current_waiters) > 0
     }
 
-    /// Whether the batch has taken long enough.
+    /// Whether the batch goes on where no event was popped: it may have stopped to look at the clock.
     #[cold]
-    fn is_over(&mut self, end: u64) -> bool {
-        self.keep_now() >= end
+    #[inline(never)]
+    fn goes_on(&mut self) -> bool {
+        if self.reactor.look_closer() {
+            return true;
+        }
+        let Some(end) = self.reactor.batch_end() else { return false };
+        let in_time = self.keep_now() < end;
+        if in_time {
+            self.reactor.go_on();
+        }
+        in_time
+    }
+
+    /// Arms the timeout of a persistent event again.
+    ///
+    /// # Safety
+    /// `cb` is an event that was just popped as [`Fate::Kept`] or, without a slot, as [`Fate::Gone`].
+    #[inline(never)]
+    unsafe fn repeat(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let tv = &(*cb.cast::<event>()).ev_io_timeout;
+            if self.cached != 0
+                && (*cb).evcb_closure == closure::PERSIST
+                && !ready.contains(Ready::TIMEOUT)
+                && common_index(tv).is_none()
+                && self.reactor.postpone(slot, self.cached.saturating_add(nanos(tv)))
+            {
+                return;
+            }
+            let fate = if slot == Popped::<Cb>::NO_SLOT { Fate::Gone } else { Fate::Kept };
+            self.settle(cb, slot, ready, fate);
+        }
     }
 
     /// Finishes what popping an event left to do: its timeout is armed again, or the kernel is told.
@@ -187,6 +219,7 @@ impl Core {
         // SAFETY: the caller's promise.
         unsafe {
             if fate == Fate::Leaving {
+                unmark::<false>(cb);
                 let gone = self.reactor.unlink_popped(slot);
                 self.tell(gone);
             }
@@ -266,52 +299,62 @@ impl event_base {
 ///
 /// # Safety
 /// This thread runs the loop of `b`.
-#[inline(never)]
 unsafe fn run_ready(b: &event_base) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { if b.plain { run_batch::<true>(b) } else { run_batch::<false>(b) } }
+}
+
+/// `PLAIN`: for a [plain](event_base::plain) base.
+///
+/// # Safety
+/// As for [`run_ready`].
+#[inline(never)]
+unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
     let mut ran = false;
     loop {
         if b.word.load(Ordering::Relaxed) != 0 && b.must_stop() {
             break;
         }
-        let mut core = b.core.enter();
-        if core.current_waiters != 0 {
+        let mut core = if PLAIN { b.core.enter_locked() } else { b.core.enter() };
+        if !PLAIN && core.current_waiters != 0 {
             drop(core);
             b.end_current();
             continue;
         }
-        if let Some(end) = core.reactor.batch_end()
-            && core.is_over(end)
-        {
+        let Some(popped) = core.reactor.pop_shortly() else {
+            if core.goes_on() {
+                continue;
+            }
             break;
-        }
-        let Some(popped) = core.reactor.pop_ready() else { break };
+        };
         let cb = popped.payload.0;
-        ran = true;
         // SAFETY: an active callback is alive; inside the section nothing else refers to its struct. The function is its
         // owner's for this closure, with this argument, and is called once, after the section.
         unsafe {
-            let how = (*cb).evcb_closure;
-            if !popped.kept() {
-                (*cb).evcb_flags &= !evlist::INSERTED;
-                crate::debug::ended(cb.cast());
-            }
-            core.current = cb;
-            if how != closure::EVENT && how != closure::PERSIST {
-                if matches!(popped.fate, Fate::Leaving | Fate::Idle) || popped.ready.contains(Ready::TIMEOUT) {
-                    core.settle(cb, popped.slot, popped.ready, popped.fate);
+            let mut slot = Some(popped.slot);
+            match popped.fate {
+                Fate::Kept if !popped.ready.contains(Ready::TIMEOUT) => {}
+                Fate::Gone => unmark::<PLAIN>(cb),
+                fate => {
+                    core.settle(cb, popped.slot, popped.ready, fate);
+                    slot = None;
                 }
-                core.calls_left = popped.calls;
-                drop(core);
-                dispatch(b, cb, popped.ready.bits() as i16);
-                continue;
             }
             let e = cb.cast::<event>();
             let result = popped.ready.bits() as i16;
+            core.current = cb;
+            if (*cb).evcb_closure & !closure::PERSIST != 0 {
+                core.calls_left = core.reactor.popped_calls();
+                drop(core);
+                dispatch(b, cb, result);
+                ran = true;
+                continue;
+            }
             (*e).ev_res = result;
-            if matches!(popped.fate, Fate::Leaving | Fate::Idle)
-                || (how == closure::PERSIST && (repeats(e) || popped.ready.contains(Ready::TIMEOUT)))
+            if repeats(e)
+                && let Some(slot) = slot
             {
-                core.settle(cb, popped.slot, popped.ready, popped.fate);
+                core.repeat(cb, slot, popped.ready);
             }
             let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
             drop(core);
@@ -320,8 +363,23 @@ unsafe fn run_ready(b: &event_base) -> bool {
             }
         }
     }
+    // Nothing ends it but what `dispatch` does.
+    let ran = ran || b.section(|core| !core.current.is_null());
     b.end_current();
     ran
+}
+
+/// The event is in no list any more.
+///
+/// # Safety
+/// `cb` was just popped.
+#[inline(always)]
+unsafe fn unmark<const PLAIN: bool>(cb: *mut event_callback) {
+    // SAFETY: the caller's promise.
+    unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
+    if !PLAIN {
+        crate::debug::ended(cb.cast());
+    }
 }
 
 /// Makes a call that is not a plain event's.

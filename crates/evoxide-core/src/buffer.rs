@@ -360,7 +360,8 @@ impl<F> Buffer<F> {
                 o.start = 0;
                 if o.bytes.capacity() < n {
                     // Not grown: nothing is worth copying.
-                    o.bytes = storage(room)?;
+                    o.bytes = Vec::new();
+                    o.bytes.try_reserve_exact(room).map_err(|_| Error::NoMemory)?;
                 }
                 Ok(&mut o.bytes)
             }
@@ -388,7 +389,10 @@ impl<F> Buffer<F> {
     #[inline]
     fn reset_tail(&mut self) {
         match &mut self.tail {
-            Segment::Owned(o) => o.empty(),
+            Segment::Owned(o) => {
+                o.bytes = Vec::new();
+                o.start = 0;
+            }
             other => *other = Segment::default(),
         }
     }
@@ -584,7 +588,8 @@ impl<F> Buffer<F> {
         }
         self.len = 0;
         if let Segment::Owned(o) = &mut self.tail {
-            o.empty();
+            o.bytes = Vec::new();
+            o.start = 0;
             return Ok((Delta::removed(removed), Retired::none()));
         }
         let mut retired = Retired::none();

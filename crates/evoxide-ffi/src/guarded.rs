@@ -78,6 +78,18 @@ impl<T> Guarded<T> {
         self.open_section(lock)
     }
 
+    /// As [`Guarded::enter`], under a lock that the caller holds already (or on an object without one).
+    ///
+    /// # Panics
+    /// Aborts the process if a section of this object is open already.
+    #[inline(always)]
+    pub fn enter_locked(&self) -> Section<'_, T> {
+        if self.open.load(Ordering::Relaxed) {
+            reentered();
+        }
+        self.open_section(ExtLock::none())
+    }
+
     /// As [`Guarded::enter`], but answers `None` if a section is open on this thread.
     #[inline(always)]
     pub fn try_enter(&self) -> Option<Section<'_, T>> {
@@ -88,6 +100,12 @@ impl<T> Guarded<T> {
             return None;
         }
         Some(self.open_section(lock))
+    }
+
+    /// As [`Guarded::enter_locked`], but answers `None` if a section is open on this thread.
+    #[inline(always)]
+    pub fn try_enter_locked(&self) -> Option<Section<'_, T>> {
+        if self.open.load(Ordering::Relaxed) { None } else { Some(self.open_section(ExtLock::none())) }
     }
 
     #[inline(always)]

@@ -413,26 +413,31 @@ impl<S> EventLoop<S> {
         self.inner.registry.reactor.begin_batch(|| now);
         let mut called = false;
         loop {
-            if called && self.batch_is_over() {
+            if called && self.is_stopped() {
                 return called;
             }
-            let Some(popped) = self.inner.registry.reactor.pop_ready() else { return called };
-            called |= self.dispatch(popped);
+            match self.inner.registry.reactor.pop_ready() {
+                Some(popped) => called |= self.dispatch(popped),
+                None if self.goes_on() => {}
+                None => return called,
+            }
         }
     }
 
-    fn batch_is_over(&mut self) -> bool {
-        if self.is_stopped() {
-            return true;
+    /// Whether a batch that stopped to look at the clock has time left.
+    fn goes_on(&mut self) -> bool {
+        let registry = &mut self.inner.registry;
+        let Some(end) = registry.reactor.batch_end() else { return false };
+        let in_time = registry.time.update() < end;
+        if in_time {
+            registry.reactor.go_on();
         }
-        match self.inner.registry.reactor.batch_end() {
-            Some(end) => self.inner.registry.time.update() >= end,
-            None => false,
-        }
+        in_time
     }
 
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = &mut self.inner.registry;
+        let calls = registry.reactor.popped_calls();
         if popped.fate == Fate::Leaving {
             let gone = registry.reactor.unlink_popped(popped.slot);
             registry.tell_gone(gone);
@@ -463,7 +468,7 @@ impl<S> EventLoop<S> {
         } else {
             Side::Event
         };
-        self.call(id, Fired { ready: popped.ready, calls: popped.calls, wait: None, side });
+        self.call(id, Fired { ready: popped.ready, calls, wait: None, side });
         true
     }
 

@@ -13,11 +13,16 @@ const MAX_PER_CONDITION: u16 = u16::MAX - 1;
 /// Entries that an emptied map keeps.
 const KEEP: usize = 64;
 
+/// 32 bytes, so that finding one takes no multiplication.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct FdEntry {
+    /// What a report says of its registration, see [`name_of`]. The serial grows with every new one.
+    pub name: u64,
     pub head: u32,
-    /// Grows with every new registration.
-    pub serial: u32,
+    /// The head if that is all, and nothing makes a report need a closer look: a one-shot registration, or a descriptor of
+    /// the face itself. [`NONE`] otherwise.
+    pub single: u32,
     pub events: u16,
     pub readers: u16,
     pub writers: u16,
@@ -28,20 +33,23 @@ pub(super) struct FdEntry {
     pub edges: u16,
     /// A `ONESHOT` registration fired, so the kernel disarmed it; in deferred mode: all events went since the last wait.
     pub fired: bool,
-    /// What `fired` was before the kernel was told last, to take that back.
-    was_fired: bool,
     /// In `FdMap::leftover`.
     pub queued: bool,
-    /// Neither of what makes a report need a closer look: a one-shot registration, or a descriptor of the face itself.
-    pub plain: bool,
     /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::register_internal`]).
     pub internal: u8,
 }
 
+/// A registration in one word: its serial and its descriptor.
+#[inline(always)]
+pub(super) const fn name_of(fd: Fd, serial: u32) -> u64 {
+    (serial as u64) << 32 | fd as u32 as u64
+}
+
 impl FdEntry {
     const EMPTY: Self = Self {
+        name: 0,
         head: NONE,
-        serial: 0,
+        single: NONE,
         events: 0,
         readers: 0,
         writers: 0,
@@ -49,11 +57,13 @@ impl FdEntry {
         registered: Interest::empty(),
         edges: 0,
         fired: false,
-        was_fired: false,
         queued: false,
-        plain: true,
         internal: 0,
     };
+
+    pub const fn serial(&self) -> u32 {
+        (self.name >> 32) as u32
+    }
 
     fn wanted(&self) -> Interest {
         let mut wanted = Interest::empty();
@@ -78,19 +88,20 @@ impl FdEntry {
         self.events = self.events.wrapping_add(by);
     }
 
-    fn note_plain(&mut self) {
-        self.plain = self.internal == 0 && !self.registered.contains(Interest::ONESHOT);
+    fn note_single(&mut self) {
+        let single = self.events == 1 && self.internal == 0 && !self.registered.contains(Interest::ONESHOT);
+        self.single = if single { self.head } else { NONE };
     }
 
     /// Records `new` as told to the kernel and says what to tell.
     fn tell(&mut self, fd: Fd, new: Interest) -> Change {
         let old = core::mem::replace(&mut self.registered, new);
         if old.is_empty() {
-            self.serial = self.serial.wrapping_add(1);
+            self.name = name_of(fd, self.serial().wrapping_add(1));
         }
-        self.was_fired = core::mem::take(&mut self.fired);
-        self.note_plain();
-        Change { fd, serial: self.serial, old, new }
+        self.fired = false;
+        self.note_single();
+        Change { fd, serial: self.serial(), old, new }
     }
 }
 
@@ -126,7 +137,7 @@ impl FdMap {
         let len = fd as usize + 1;
         if len > self.entries.len() {
             self.entries.try_reserve(len - self.entries.len()).map_err(|_| AddError::NoMemory)?;
-            self.entries.resize(len, FdEntry { serial: self.first_serial, ..FdEntry::EMPTY });
+            self.entries.resize(len, FdEntry { name: name_of(0, self.first_serial), ..FdEntry::EMPTY });
         }
         // So that queueing a leftover never allocates.
         self.leftover.try_reserve(1).map_err(|_| AddError::NoMemory)
@@ -177,6 +188,7 @@ impl FdMap {
         if head != NONE {
             slots.at_mut(head).fd_prev = index;
         }
+        entry.note_single();
         let mut new = entry.wanted();
         if self.deferred {
             if new != entry.registered {
@@ -210,6 +222,7 @@ impl FdMap {
             slots.at_mut(next).fd_prev = prev;
         }
         entry.count(interest, 1u16.wrapping_neg());
+        entry.note_single();
         if self.deferred || (fired && entry.fired && entry.events == 0) {
             // Before it is added again the descriptor may be closed and opened: what the kernel has is unsure.
             entry.fired |= entry.events == 0;
@@ -284,13 +297,13 @@ impl<T: Copy + Default> Reactor<T> {
         if self.slots.get(key).is_none_or(|s| s.state & state::FD == 0) {
             return;
         }
-        let fired = self.fds.entry(change.fd).is_some_and(|e| e.was_fired);
         // What `unlink` would tell the kernel never came about.
         let _ = self.unlink_fd(key.index, false);
         if let Some(entry) = self.fds.entry(change.fd) {
             entry.registered = change.old;
-            entry.fired = fired;
-            entry.note_plain();
+            // It may have fired before: arm it again rather than never.
+            entry.fired = change.old.contains(Interest::ONESHOT);
+            entry.note_single();
         }
     }
 
@@ -405,7 +418,7 @@ impl<T: Copy + Default> Reactor<T> {
         }
         map.asked = 0;
         if map.entries.iter().all(|e| e.registered.is_empty() && e.events == 0) {
-            map.first_serial = map.entries.iter().map(|e| e.serial).max().unwrap_or(0).max(map.first_serial);
+            map.first_serial = map.entries.iter().map(FdEntry::serial).max().unwrap_or(0).max(map.first_serial);
             map.entries = Vec::new();
         }
     }

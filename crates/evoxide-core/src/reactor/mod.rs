@@ -46,7 +46,7 @@ use crate::key::Key;
 use crate::slab::Slab;
 use core::fmt;
 use fds::FdMap;
-use ready::Ring;
+use ready::{Ring, Rings};
 use signals::SignalTable;
 use slot::{CommonQueue, Slot, state};
 use std::collections::TryReserveError;
@@ -120,7 +120,7 @@ pub struct Reactor<T> {
     queues: Vec<CommonQueue>,
     fds: FdMap,
     signals: SignalTable,
-    ready: Vec<Ring<T>>,
+    rings: Rings<T>,
     later: Ring<T>,
     /// Tickets that became slots.
     moved: Vec<(Key, Key)>,
@@ -128,7 +128,6 @@ pub struct Reactor<T> {
     limits: Limits,
     /// How many lists of pending events hold one that counts.
     inserted: u32,
-    active: u32,
     /// How many of the active ones do not count.
     internal_active: u32,
     virtual_events: u32,
@@ -150,13 +149,12 @@ impl<T: Copy + Default> Reactor<T> {
             queues: Vec::new(),
             fds: FdMap::default(),
             signals: SignalTable::default(),
-            ready: vec![Ring::default()],
+            rings: Rings::default(),
             later: Ring::default(),
             moved: Vec::new(),
             batch: Batch::default(),
             limits: Limits::default(),
             inserted: 0,
-            active: 0,
             internal_active: 0,
             virtual_events: 0,
             most: Counts::default(),
@@ -179,7 +177,7 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     pub fn insert(&mut self, payload: T, priority: u8, kind: Kind) -> Key {
         let state = if kind.persist { state::PERSIST } else { 0 } | if kind.internal { state::INTERNAL } else { 0 };
-        let priority = priority.min((self.ready.len() - 1) as u8);
+        let priority = priority.min(self.rings.last());
         let (key, slot) = self.slots.insert_any();
         // What the other fields hold matters only where a state bit says so, and linking sets them. A deadline of 0 says that
         // there was none yet.
@@ -243,7 +241,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Changes the priority of an event that is not ready.
     pub fn set_priority(&mut self, key: Key, priority: u8) {
-        let last = (self.ready.len() - 1) as u8;
+        let last = self.rings.last();
         if let Some(slot) = self.slots.get_mut(key).filter(|s| s.state & (state::READY | state::LATER) == 0) {
             slot.priority = priority.min(last);
         }
@@ -270,11 +268,8 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// How many events there are now.
     pub fn counts(&self) -> Counts {
-        Counts {
-            added: self.inserted + self.active - self.internal_active,
-            active: self.active,
-            virtual_events: self.virtual_events,
-        }
+        let active = self.active();
+        Counts { added: self.inserted + active - self.internal_active, active, virtual_events: self.virtual_events }
     }
 
     /// The most there ever were since the last time it was lowered, each for itself.
@@ -292,27 +287,25 @@ impl<T: Copy + Default> Reactor<T> {
         clear(&mut self.most.active, which.active);
         clear(&mut self.most.added, which.added);
         clear(&mut self.most.virtual_events, which.virtual_events);
-        for ring in &mut self.ready {
-            ring.limit = 0;
-        }
+        self.rings.front.limit = 0;
     }
 
     /// How many events are ready.
     #[inline]
     pub fn active(&self) -> u32 {
-        self.active
+        self.rings.front.count() + self.rings.elsewhere
     }
 
     /// How much memory events, timeouts and descriptors hold, in bytes.
     pub fn held_memory(&self) -> usize {
-        let rings: usize = self.ready.iter().chain([&self.later]).map(Ring::held_memory).sum();
+        let rings: usize = self.rings.iter().chain([&self.later]).map(Ring::held_memory).sum();
         self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory() + rings
     }
 
     /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        self.inserted == 0 && self.active == 0 && self.virtual_events == 0
+        self.inserted == 0 && self.active() == 0 && self.virtual_events == 0
     }
 
     #[inline(always)]
@@ -325,12 +318,11 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     fn count_one_more(&mut self) {
         self.inserted += 1;
-        if self.inserted + self.active > self.most.added {
-            self.most.added = self.most.added.max(self.inserted + self.active - self.internal_active);
-        }
         // How long a ring may get without a new maximum has changed.
-        if let Some(ring) = self.ready.first_mut() {
-            ring.limit = 0;
+        self.rings.front.limit = 0;
+        let all = self.inserted + self.active();
+        if all > self.most.added {
+            self.most.added = self.most.added.max(all - self.internal_active);
         }
     }
 

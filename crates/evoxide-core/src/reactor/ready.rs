@@ -6,6 +6,9 @@
 //! Taking an entry out of the middle leaves a gap that popping skips. Places are counted, not indexed, so that a ring can
 //! grow under keys that name places. A ring that is mostly gaps is packed instead of grown; its tickets then become slots, and
 //! `moved` says which.
+//!
+//! The ring of the priority that runs is at hand ([`Rings::front`]), so that pushing and popping look nothing up; how many
+//! events are active follows from its length.
 
 use super::slot::{NONE, Slot, state};
 use super::{Kind, Reactor};
@@ -48,17 +51,101 @@ impl<T> Entry<T> {
 #[derive(Debug)]
 pub(super) struct Ring<T> {
     entries: Vec<Entry<T>>,
+    /// One less than the number of entries, while there are any.
+    mask: u32,
     pub head: u32,
     pub tail: u32,
-    /// A ring this long takes no entry without `Reactor::make_room`: it is full, or a count may reach a new maximum. One
+    /// A ring this long takes no entry without `Reactor::push_slowly`: it is full, or a count may reach a new maximum. One
     /// comparison stands for all of these.
     pub limit: u32,
     gaps: u32,
 }
 
+/// The rings of all priorities.
+#[derive(Debug)]
+pub(super) struct Rings<T> {
+    /// The ring of the priority `running`.
+    pub front: Ring<T>,
+    /// The others, by priority; the one in the place of `running` is not used.
+    rest: Vec<Ring<T>>,
+    /// The priority whose events are running.
+    pub running: u8,
+    /// How many entries that are no gaps are not in `front`, those of the later ring among them.
+    pub elsewhere: u32,
+}
+
+impl<T: Copy + Default> Default for Rings<T> {
+    fn default() -> Self {
+        Self { front: Ring::default(), rest: vec![Ring::default()], running: 0, elsewhere: 0 }
+    }
+}
+
+impl<T: Copy + Default> Rings<T> {
+    /// So many empty rings, 1 to 256, or `None` without memory.
+    pub fn new(count: u16) -> Option<Self> {
+        let mut rest = Vec::new();
+        rest.try_reserve_exact(usize::from(count)).ok()?;
+        rest.resize_with(usize::from(count), Ring::default);
+        Some(Self { front: Ring::default(), rest, running: 0, elsewhere: 0 })
+    }
+
+    /// How many priorities there are.
+    #[inline(always)]
+    pub const fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The least urgent priority.
+    #[inline(always)]
+    pub const fn last(&self) -> u8 {
+        (self.rest.len() - 1) as u8
+    }
+
+    /// The ring of a priority.
+    #[inline]
+    pub fn get(&self, priority: usize) -> Option<&Ring<T>> {
+        if priority == usize::from(self.running) { Some(&self.front) } else { self.rest.get(priority) }
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, priority: usize) -> Option<&mut Ring<T>> {
+        if priority == usize::from(self.running) { Some(&mut self.front) } else { self.rest.get_mut(priority) }
+    }
+
+    /// All of them, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = &Ring<T>> {
+        self.rest.iter().chain([&self.front])
+    }
+
+    /// The most urgent priority that has entries.
+    #[inline]
+    pub fn first(&self) -> Option<u8> {
+        if self.elsewhere == 0 {
+            return (!self.front.is_empty()).then_some(self.running);
+        }
+        (0..self.len()).find(|p| self.get(*p).is_some_and(|ring| !ring.is_empty())).map(|p| p as u8)
+    }
+
+    /// Brings the ring of a priority to the front.
+    #[cold]
+    #[inline(never)]
+    pub fn choose(&mut self, priority: u8) {
+        self.elsewhere += self.front.count();
+        if let Some(place) = self.rest.get_mut(usize::from(self.running)) {
+            core::mem::swap(place, &mut self.front);
+        }
+        self.running = priority;
+        if let Some(place) = self.rest.get_mut(usize::from(priority)) {
+            core::mem::swap(place, &mut self.front);
+        }
+        self.elsewhere -= self.front.count();
+        self.front.limit = 0;
+    }
+}
+
 impl<T> Default for Ring<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), head: 0, tail: 0, limit: 0, gaps: 0 }
+        Self { entries: Vec::new(), mask: 0, head: 0, tail: 0, limit: 0, gaps: 0 }
     }
 }
 
@@ -68,15 +155,34 @@ impl<T: Copy + Default> Ring<T> {
         self.head == self.tail
     }
 
+    /// Whether the next entry needs a closer look.
+    #[inline(always)]
+    pub fn is_at_limit(&self) -> bool {
+        self.tail.wrapping_sub(self.head) >= self.limit
+    }
+
     /// Whether it must be packed or grown before the next entry.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         (self.tail.wrapping_sub(self.head)) as usize == self.entries.len()
     }
 
+    /// How many entries are no gaps.
     #[inline(always)]
-    fn mask(&self) -> usize {
-        self.entries.len().wrapping_sub(1)
+    pub const fn count(&self) -> u32 {
+        self.tail.wrapping_sub(self.head) - self.gaps
+    }
+
+    /// How many entries it has room for without growing.
+    #[inline(always)]
+    pub const fn room(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// Where the entry of a place is.
+    #[inline(always)]
+    const fn at(&self, place: u32) -> usize {
+        (place & self.mask) as usize
     }
 
     /// The entry at a place that is in use.
@@ -85,7 +191,7 @@ impl<T: Copy + Default> Ring<T> {
         if place.wrapping_sub(self.head) >= self.tail.wrapping_sub(self.head) {
             return None;
         }
-        self.entries.get(place as usize & self.mask())
+        self.entries.get(self.at(place))
     }
 
     #[inline]
@@ -93,7 +199,7 @@ impl<T: Copy + Default> Ring<T> {
         if place.wrapping_sub(self.head) >= self.tail.wrapping_sub(self.head) {
             return None;
         }
-        let at = place as usize & self.mask();
+        let at = self.at(place);
         self.entries.get_mut(at)
     }
 
@@ -101,7 +207,7 @@ impl<T: Copy + Default> Ring<T> {
     #[inline(always)]
     pub fn put(&mut self, entry: Entry<T>) -> u32 {
         let place = self.tail;
-        let at = place as usize & self.mask();
+        let at = self.at(place);
         if let Some(e) = self.entries.get_mut(at) {
             e.payload = entry.payload;
             e.slot = entry.slot;
@@ -118,7 +224,7 @@ impl<T: Copy + Default> Ring<T> {
         if self.head == self.tail {
             return None;
         }
-        let entry = *self.entries.get(self.head as usize & self.mask())?;
+        let entry = *self.entries.get(self.at(self.head))?;
         self.head = self.head.wrapping_add(1);
         if entry.slot == GAP {
             self.gaps -= 1;
@@ -126,28 +232,84 @@ impl<T: Copy + Default> Ring<T> {
         Some(entry)
     }
 
+    /// The first entry of a ring that is not empty, which may be a gap.
+    #[inline(always)]
+    pub fn first(&self) -> Option<&Entry<T>> {
+        self.entries.get(self.at(self.head))
+    }
+
+    /// Takes the first entry, which is no gap.
+    #[inline(always)]
+    pub fn pass(&mut self) {
+        self.head = self.head.wrapping_add(1);
+    }
+
+    /// Passes the first entry if it is a gap.
+    pub fn pass_gap(&mut self) -> bool {
+        let gap = self.first().is_some_and(|e| e.slot == GAP);
+        if gap {
+            self.pass();
+            self.gaps -= 1;
+        }
+        gap
+    }
+
+    /// Makes a plain ticket of the first entry if that is an internal one.
+    pub fn mark_counted(&mut self) -> bool {
+        let at = self.at(self.head);
+        match self.entries.get_mut(at) {
+            Some(entry) if entry.slot == INTERNAL_TICKET => {
+                entry.slot = TICKET;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// One place more and its entry, to be written, unless the ring is full.
+    #[inline(always)]
+    pub fn add(&mut self) -> Option<(u32, &mut Entry<T>)> {
+        let (place, at) = (self.tail, self.at(self.tail));
+        if place.wrapping_sub(self.head) > self.mask {
+            return None;
+        }
+        let entry = self.entries.get_mut(at)?;
+        self.tail = place.wrapping_add(1);
+        Some((place, entry))
+    }
+
+    /// The entry that was taken last, while nothing was added since.
+    #[inline(always)]
+    pub fn taken(&self) -> Option<&Entry<T>> {
+        self.entries.get(self.at(self.head.wrapping_sub(1)))
+    }
+
+    /// Makes a full ring longer.
     #[cold]
+    #[inline(never)]
     fn grow(&mut self) {
         let old = self.entries.len();
-        let new = (old * 2).max(16);
+        let new = (old * if old < 4096 { 4 } else { 2 }).max(16);
         let nothing = Entry { payload: T::default(), slot: GAP, ready: Ready::empty(), calls: 0 };
         let mut entries = vec![nothing; new];
-        let mut place = self.head;
-        while place != self.tail {
-            if let (Some(to), Some(from)) =
-                (entries.get_mut(place as usize & (new - 1)), self.entries.get(place as usize & (old.wrapping_sub(1))))
-            {
-                *to = *from;
+        // Its entries are two runs: from `head` to the end of the old entries, and what wrapped around.
+        let split = self.head as usize & old.wrapping_sub(1);
+        let (wrapped, first) = self.entries.split_at(split.min(old));
+        let at = self.head as usize & (new - 1);
+        for (run, at) in [(first, at), (wrapped, (at + first.len()) & (new - 1))] {
+            if let Some(to) = entries.get_mut(at..at + run.len()) {
+                to.copy_from_slice(run);
             }
-            place = place.wrapping_add(1);
         }
         self.entries = entries;
+        self.mask = (new - 1) as u32;
         self.limit = 0;
     }
 
-    /// Makes a gap, and closes it where it is at an end.
-    fn remove(&mut self, place: u32) {
-        let Some(entry) = self.get_mut(place) else { return };
+    /// Makes a gap, and closes it where it is at an end. Answers how many places the beginning moved.
+    fn remove(&mut self, place: u32) -> u32 {
+        let was = self.head;
+        let Some(entry) = self.get_mut(place) else { return 0 };
         entry.slot = GAP;
         self.gaps += 1;
         while self.head != self.tail && self.get(self.tail.wrapping_sub(1)).is_some_and(|e| e.slot == GAP) {
@@ -158,6 +320,7 @@ impl<T: Copy + Default> Ring<T> {
             self.head = self.head.wrapping_add(1);
             self.gaps -= 1;
         }
+        self.head.wrapping_sub(was)
     }
 
     /// Gives back the memory of an empty ring.
@@ -165,6 +328,7 @@ impl<T: Copy + Default> Ring<T> {
     pub fn trim(&mut self) {
         if self.entries.len() > KEEP && self.is_empty() {
             self.entries = Vec::new();
+            self.mask = 0;
             self.limit = 0;
         }
     }
@@ -189,68 +353,89 @@ const fn is_ticket(key: Key) -> bool {
 impl<T: Copy + Default> Reactor<T> {
     /// Makes something ready that is not pending, without a slot. The key answers like a slot's until it is popped or
     /// removed; [`promote`](Self::promote) makes a slot of it.
-    #[inline(always)]
+    #[inline]
     pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
         let slot = if internal { INTERNAL_TICKET } else { TICKET };
         self.internal_active += u32::from(internal);
-        let priority = if usize::from(priority) < self.ready.len() { priority } else { (self.ready.len() - 1) as u8 };
-        let place = self.push_ready::<true>(priority, Entry { payload, slot, ready, calls });
-        ticket_key(place, priority)
+        let priority = priority.min(self.rings.last());
+        ticket_key(self.push_slowly(priority, payload, slot, ready, calls), priority)
+    }
+
+    /// [`enqueue`](Self::enqueue) where only the queue that runs gets longer, which is the rule while callbacks make events
+    /// ready. `None`: nothing was done.
+    #[inline(always)]
+    pub fn enqueue_shortly(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
+        if priority != self.rings.running || self.rings.front.is_at_limit() {
+            return None;
+        }
+        Some(ticket_key(self.rings.front.put(Entry { payload, slot: TICKET, ready, calls }), priority))
     }
 
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
-    pub(super) fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
-        if COUNTED && priority < self.batch.running {
-            self.interrupt_batch();
+    fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
+        let ring = &self.rings.front;
+        let fits = if COUNTED { !ring.is_at_limit() } else { !ring.is_full() };
+        if priority == self.rings.running && fits {
+            return self.rings.front.put(entry);
         }
-        self.active += 1;
-        let ring = &mut self.ready[usize::from(priority)];
-        let limit = if COUNTED { ring.limit } else { ring.entries.len() as u32 };
-        if ring.tail.wrapping_sub(ring.head) >= limit {
-            return self.push_slowly(priority, entry);
-        }
-        ring.put(entry)
+        self.push_slowly(priority, entry.payload, entry.slot, entry.ready, entry.calls)
     }
 
+    /// Pushes where something more than the entry changes: another priority's ring, its size, or the most there ever were.
     #[cold]
     #[inline(never)]
-    fn push_slowly(&mut self, priority: u8, entry: Entry<T>) -> u32 {
-        self.note_most();
-        if self.ready[usize::from(priority)].is_full() {
+    fn push_slowly(&mut self, priority: u8, payload: T, slot: u32, ready: Ready, calls: u16) -> u32 {
+        if self.rings.get(usize::from(priority)).is_some_and(Ring::is_full) {
             self.make_room(priority);
         }
-        let single = self.ready.len() == 1 && self.later.is_empty();
-        let (active, most) = (self.active, self.most);
-        let to_go = (most.active - active).min(most.added.saturating_sub(self.counts().added));
-        let ring = &mut self.ready[usize::from(priority)];
-        let place = ring.put(entry);
-        let len = ring.tail.wrapping_sub(ring.head);
-        // With one ring, its length tells the counts.
-        ring.limit = if single { len.saturating_add(to_go).min(ring.entries.len() as u32) } else { 0 };
+        let entry = Entry { payload, slot, ready, calls };
+        if priority != self.rings.running {
+            if priority < self.rings.running {
+                self.interrupt_batch();
+            }
+            let Some(ring) = self.rings.get_mut(usize::from(priority)) else { return 0 };
+            let place = ring.put(entry);
+            self.rings.elsewhere += 1;
+            self.rings.front.limit = 0;
+            self.note_most();
+            return place;
+        }
+        let place = self.rings.front.put(entry);
+        self.note_most();
+        // From here on the length of this ring tells the counts.
+        let to_go = (self.most.active - self.active()).min(self.most.added.saturating_sub(self.counts().added));
+        let ring = &mut self.rings.front;
+        ring.limit = ring.count().saturating_add(to_go).min(ring.room());
         place
     }
 
     /// Remembers the counts where they are higher than ever.
     #[inline]
     pub(super) fn note_most(&mut self) {
-        self.most.active = self.most.active.max(self.active);
-        self.most.added = self.most.added.max(self.inserted + self.active - self.internal_active);
+        let active = self.active();
+        self.most.active = self.most.active.max(active);
+        self.most.added = self.most.added.max(self.inserted + active - self.internal_active);
     }
 
     fn make_room(&mut self, priority: u8) {
-        let ring = &mut self.ready[usize::from(priority)];
+        let Some(ring) = self.rings.get_mut(usize::from(priority)) else { return };
         if (ring.gaps as usize) < ring.entries.len() / 2 || ring.entries.is_empty() {
             return ring.grow();
         }
         // Mostly gaps: pack. Keys that name places would break, so tickets become slots.
         let mut entries = Vec::new();
-        while let Some(e) = self.ready[usize::from(priority)].get(self.ready[usize::from(priority)].head).copied() {
-            let place = self.ready[usize::from(priority)].head;
-            let _ = self.ready[usize::from(priority)].take();
-            if e.slot != GAP {
-                entries.push((place, e));
+        let old_head = ring.head;
+        loop {
+            let place = ring.head;
+            let Some(entry) = ring.take() else { break };
+            if entry.slot != GAP {
+                entries.push((place, entry));
             }
+        }
+        let moved = ring.head.wrapping_sub(old_head);
+        if priority == self.rings.running {
+            self.batch.shift(moved);
         }
         self.moved.retain(|(_, key)| self.slots.get(*key).is_some());
         for (place, mut e) in entries {
@@ -261,8 +446,9 @@ impl<T: Copy + Default> Reactor<T> {
                 self.moved.push((ticket_key(place, priority), key));
                 e.slot = key.index;
             }
-            let place = self.ready[usize::from(priority)].put(e);
-            self.slots.at_mut(e.slot).ready_place = place;
+            if let Some(ring) = self.rings.get_mut(usize::from(priority)) {
+                self.slots.at_mut(e.slot).ready_place = ring.put(e);
+            }
         }
     }
 
@@ -281,7 +467,7 @@ impl<T: Copy + Default> Reactor<T> {
         if !is_ticket(key) {
             return None;
         }
-        let ring = self.ready.get((key.generation.get() & 0xff) as usize)?;
+        let ring = self.rings.get((key.generation.get() & 0xff) as usize)?;
         ring.get(key.index).filter(|e| e.slot == TICKET || e.slot == INTERNAL_TICKET)
     }
 
@@ -290,7 +476,7 @@ impl<T: Copy + Default> Reactor<T> {
         if !is_ticket(key) {
             return None;
         }
-        let ring = self.ready.get_mut((key.generation.get() & 0xff) as usize)?;
+        let ring = self.rings.get_mut((key.generation.get() & 0xff) as usize)?;
         ring.get_mut(key.index).filter(|e| e.slot == TICKET || e.slot == INTERNAL_TICKET)
     }
 
@@ -352,12 +538,10 @@ impl<T: Copy + Default> Reactor<T> {
             self.later.grow();
         }
         self.later.put(Entry { payload, slot: key.index, ready, calls: 1 });
-        self.active += 1;
+        self.rings.elsewhere += 1;
         self.internal_active += u32::from(internal);
         self.note_most();
-        if let Some(ring) = self.ready.first_mut() {
-            ring.limit = 0;
-        }
+        self.rings.front.limit = 0;
     }
 
     /// Moves the "active later" events to the ready queues. Answers how many.
@@ -371,7 +555,7 @@ impl<T: Copy + Default> Reactor<T> {
             let slot = self.slots.at_mut(entry.slot);
             slot.state = slot.state & !state::LATER | state::READY;
             let priority = slot.priority;
-            self.active -= 1;
+            self.rings.elsewhere -= 1;
             let place = self.push_ready::<true>(priority, entry);
             self.slots.at_mut(entry.slot).ready_place = place;
             moved += 1;
@@ -412,7 +596,7 @@ impl<T: Copy + Default> Reactor<T> {
     fn entry_of(&mut self, index: u32) -> Option<&mut Entry<T>> {
         let slot: &Slot<T> = self.slots.at(index);
         let (place, later, priority) = (slot.ready_place, slot.state & state::LATER != 0, usize::from(slot.priority));
-        let ring = if later { &mut self.later } else { self.ready.get_mut(priority)? };
+        let ring = if later { &mut self.later } else { self.rings.get_mut(priority)? };
         ring.get_mut(place)
     }
 
@@ -431,8 +615,7 @@ impl<T: Copy + Default> Reactor<T> {
         let Some(entry) = self.ticket(key) else { return };
         let internal = entry.slot == INTERNAL_TICKET;
         let priority = (key.generation.get() & 0xff) as usize;
-        self.ready[priority].remove(key.index);
-        self.active -= 1;
+        self.take_out(priority, false, key.index);
         self.internal_active -= u32::from(internal);
     }
 
@@ -442,13 +625,22 @@ impl<T: Copy + Default> Reactor<T> {
         let internal = slot.state & state::INTERNAL != 0;
         slot.state &= !(state::READY | state::LATER);
         let fd = if slot.state & state::FD != 0 { Some(slot.fd) } else { None };
-        let ring = if later { &mut self.later } else { &mut self.ready[priority] };
-        ring.remove(place);
+        self.take_out(priority, later, place);
         if let Some(fd) = fd {
             self.fds.rearm(fd);
         }
-        self.active -= 1;
         self.internal_active -= u32::from(internal);
+    }
+
+    /// Takes an entry out of the middle of a ring.
+    fn take_out(&mut self, priority: usize, later: bool, place: u32) {
+        if !later && priority == usize::from(self.rings.running) {
+            let moved = self.rings.front.remove(place);
+            self.batch.shift(moved);
+        } else if let Some(ring) = if later { Some(&mut self.later) } else { self.rings.get_mut(priority) } {
+            ring.remove(place);
+            self.rings.elsewhere -= 1;
+        }
     }
 
     /// Whether an event is ready, and why.
@@ -459,7 +651,7 @@ impl<T: Copy + Default> Reactor<T> {
             return None;
         }
         let ring =
-            if slot.state & state::LATER != 0 { &self.later } else { self.ready.get(usize::from(slot.priority))? };
+            if slot.state & state::LATER != 0 { &self.later } else { self.rings.get(usize::from(slot.priority))? };
         ring.get(slot.ready_place).map(|e| e.ready)
     }
 
@@ -474,8 +666,8 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Takes the first ticket of all rings back, for an end of everything.
     pub fn take_ticket(&mut self) -> Option<T> {
-        for priority in 0..self.ready.len() {
-            let ring = &self.ready[priority];
+        for priority in 0..self.rings.len() {
+            let ring = self.rings.get(priority)?;
             let mut place = ring.head;
             while place != ring.tail {
                 let key = ticket_key(place, priority as u8);

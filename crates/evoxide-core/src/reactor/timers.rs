@@ -124,7 +124,7 @@ impl<T: Copy + Default> Reactor<T> {
         deadline: u64,
     ) -> Result<(Key, bool), TryReserveError> {
         self.heap.try_reserve_one()?;
-        let priority = if usize::from(priority) < self.ready.len() { priority } else { (self.ready.len() - 1) as u8 };
+        let priority = if usize::from(priority) < self.rings.len() { priority } else { self.rings.last() };
         let (key, slot) = self.slots.try_insert_any()?;
         slot.payload = payload;
         slot.deadline = deadline;
@@ -158,6 +158,19 @@ impl<T: Copy + Default> Reactor<T> {
         }
         self.heap.set(position, deadline, &mut Owners(&mut self.slots));
         Some(self.slots.at(key.index).timer == 0)
+    }
+
+    /// Moves the timeout of a popped event that waits on a descriptor too, if that only needs a note: it gets no earlier
+    /// than its entry in the heap. Answers whether it did.
+    #[inline(always)]
+    pub fn postpone(&mut self, slot: u32, deadline: u64) -> bool {
+        let Some(slot) = self.slots.try_at_mut(slot) else { return false };
+        let later = slot.state & (state::TIMER | state::FD) == state::TIMER | state::FD
+            && self.heap.get(slot.timer).is_some_and(|e| e.deadline <= deadline);
+        if later {
+            slot.deadline = deadline;
+        }
+        later
     }
 
     /// Takes out an event whose payload is `payload`, if it waits for a timeout in the heap and for nothing else. Answers

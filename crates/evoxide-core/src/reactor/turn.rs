@@ -3,10 +3,11 @@
 //! The rules are libevent's: lower numbers first, first in first out within a priority, one priority level per turn; a
 //! callback that makes a more urgent event ready ends the batch, and so does a limit ([`Limits`]).
 
-use super::ready::{Entry, INTERNAL_TICKET, Ring, TICKET};
+use super::fds::name_of;
+use super::ready::{Rings, TICKET};
 use super::slot::{NONE, state};
 use super::{Gone, Reactor};
-use crate::interest::{Change, Interest, Ready, Report};
+use crate::interest::{Change, Fd, Interest, Ready, Report};
 use crate::key::Key;
 
 /// Interrupts a batch of callbacks so that a less urgent one cannot delay new events for long.
@@ -44,17 +45,18 @@ pub enum Fate {
 pub struct Popped<T> {
     /// Whose it is.
     pub payload: T,
-    /// Where its slot is, while it has one.
+    /// Where its slot is, while it has one; [`NO_SLOT`](Self::NO_SLOT) otherwise.
     pub slot: u32,
     /// What happened.
     pub ready: Ready,
-    /// How often to call back (signals that arrived several times).
-    pub calls: u16,
     /// What became of it.
     pub fate: Fate,
 }
 
 impl<T> Popped<T> {
+    /// No slot.
+    pub const NO_SLOT: u32 = NONE;
+
     /// Whether it is persistent: then its slot is still there.
     #[inline(always)]
     pub fn kept(&self) -> bool {
@@ -72,21 +74,33 @@ pub struct Finished {
     pub stale: u32,
 }
 
+/// How far the running batch goes, in places of the front ring. All move along where the ring's beginning moves without a
+/// callback, so what counts is their distance from it.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The priority whose events are running.
-    pub running: u8,
-    /// How many events it may still run; 0 also where a more urgent event became ready, or the face asked to stop.
-    budget: u32,
-    /// Whether any event that counts ran.
+    /// Where it began: so many callbacks back. Internal events do not count.
     start: u32,
+    /// Where to stop and look: at `last`, or earlier where the batch is limited in time.
+    stop: u32,
+    /// Where it ends.
+    last: u32,
     /// When it must end, or `u64::MAX`.
     end: u64,
 }
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { running: 0, budget: u32::MAX, start: u32::MAX, end: u64::MAX }
+        Self { start: 0, stop: u32::MAX, last: u32::MAX, end: u64::MAX }
+    }
+}
+
+impl Batch {
+    /// The ring's beginning moved so many places, and nothing ran.
+    #[inline]
+    pub fn shift(&mut self, by: u32) {
+        self.start = self.start.wrapping_add(by);
+        self.stop = self.stop.wrapping_add(by);
+        self.last = self.last.wrapping_add(by);
     }
 }
 
@@ -95,33 +109,33 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     pub fn finish_wait(&mut self, reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
-        for report in reports {
+        reports.for_each(|report| {
             if !self.deliver(report) {
-                self.deliver_at_length(report, &mut finished);
+                self.deliver_at_length(report.fd, report.serial, report.ready, &mut finished);
             }
-        }
+        });
         finished
     }
 
-    /// The common report: one event waits on the descriptor, stays, and is not ready yet.
+    /// The common report: one event waits on the descriptor, stays, is not ready yet and goes to the front ring.
     #[inline(always)]
     fn deliver(&mut self, report: Report) -> bool {
         if let Some(entry) = self.fds.entry(report.fd)
-            && entry.serial == report.serial
-            && entry.plain
-            && let index = entry.head
+            && entry.name == name_of(report.fd, report.serial)
+            && let index = entry.single
             && let Some(slot) = self.slots.try_at_mut(index)
-            && slot.fd_next == NONE
             && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
             && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
             && bits & Interest::CONDITIONS.bits() != 0
-            && let Some(ring) = self.ready.get_mut(usize::from(slot.priority))
-            && !ring.is_full()
+            && slot.priority == self.rings.running
+            && let Some((place, to)) = self.rings.front.add()
         {
+            to.payload = slot.payload;
+            to.slot = index;
+            to.ready = Ready::from_bits_retain(bits);
+            to.calls = 1;
             slot.state |= state::READY;
-            slot.ready_place = ring.tail;
-            ring.put(Entry { payload: slot.payload, slot: index, ready: Ready::from_bits_retain(bits), calls: 1 });
-            self.active += 1;
+            slot.ready_place = place;
             return true;
         }
         false
@@ -129,8 +143,8 @@ impl<T: Copy + Default> Reactor<T> {
 
     #[cold]
     #[inline(never)]
-    fn deliver_at_length(&mut self, report: Report, finished: &mut Finished) {
-        let Some(entry) = self.fds.entry(report.fd).filter(|e| e.serial == report.serial) else {
+    fn deliver_at_length(&mut self, fd: Fd, serial: u32, ready: Ready, finished: &mut Finished) {
+        let Some(entry) = self.fds.entry(fd).filter(|e| e.serial() == serial) else {
             finished.stale += 1;
             return;
         };
@@ -148,7 +162,7 @@ impl<T: Copy + Default> Reactor<T> {
         while index != NONE {
             let slot = self.slots.at(index);
             let next = slot.fd_next;
-            let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits());
+            let bits = slot.interest.bits() & (ready.bits() | Interest::EDGE.bits());
             if bits & Interest::CONDITIONS.bits() != 0 {
                 self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
                 any = true;
@@ -156,7 +170,7 @@ impl<T: Copy + Default> Reactor<T> {
             index = next;
         }
         if one_shot && !any {
-            self.fds.rearm(report.fd);
+            self.fds.rearm(fd);
         }
     }
 
@@ -164,84 +178,120 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub fn begin_batch(&mut self, now: impl FnOnce() -> u64) {
         self.note_most();
-        let first = match self.ready.first() {
-            Some(ring) if !ring.is_empty() => 0,
-            _ => self.ready.iter().position(|q| !q.is_empty()).unwrap_or(0),
-        };
-        self.batch.running = first as u8;
-        self.batch.end = u64::MAX;
-        self.batch.start = u32::MAX;
-        if first >= usize::from(self.limits.min_priority) {
-            self.batch.start = self.limits.callbacks.max(1);
+        let first = self.rings.first().unwrap_or(0);
+        if first != self.rings.running {
+            self.rings.choose(first);
+        }
+        let head = self.rings.front.head;
+        self.batch = Batch { start: head, stop: head.wrapping_sub(1), last: head.wrapping_sub(1), end: u64::MAX };
+        if first >= self.limits.min_priority {
+            self.batch.last = head.wrapping_add(self.limits.callbacks.max(1));
+            self.batch.stop = self.batch.last;
             if let Some(interval) = self.limits.interval {
                 self.batch.end = now().saturating_add(interval);
+                self.batch.stop = head.wrapping_add(1);
             }
         }
-        self.batch.budget = self.batch.start;
     }
 
-    /// Whether the batch must end when this time has passed.
-    #[inline(always)]
+    /// When the batch must end, where that is why [`pop_ready`](Self::pop_ready) stopped; [`go_on`](Self::go_on) continues
+    /// it.
+    #[inline]
     pub fn batch_end(&self) -> Option<u64> {
-        if self.batch.end == u64::MAX || self.batch_count() == 0 { None } else { Some(self.batch.end) }
+        let batch = &self.batch;
+        let stopped = batch.stop == self.rings.front.head && batch.stop != batch.last;
+        if batch.end == u64::MAX || !stopped { None } else { Some(batch.end) }
     }
 
-    /// Takes the next ready event of this batch out of its queue; `None` ends the batch. An event that is not persistent
-    /// leaves the reactor with it.
-    #[inline(always)]
+    /// Lets a batch that [`batch_end`](Self::batch_end) bounds pop one event more.
+    pub fn go_on(&mut self) {
+        if self.batch_end().is_some() {
+            self.batch.stop = self.batch.stop.wrapping_add(1);
+        }
+    }
+
+    /// Takes the next ready event of this batch out of its queue; `None` ends the batch, unless
+    /// [`batch_end`](Self::batch_end) says to look at the clock. An event that is not persistent leaves the reactor with it.
+    #[inline]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
         loop {
-            let budget = self.batch.budget.checked_sub(1)?;
-            let Some(entry) = self.ready.get_mut(usize::from(self.batch.running))?.take() else {
-                if !self.next_priority() {
-                    return None;
-                }
-                continue;
-            };
-            let fate = if entry.is_special() {
-                if entry.slot != TICKET && !self.pop_special(entry.slot) {
-                    continue;
-                }
-                Fate::Gone
-            } else {
-                let slot = self.slots.at_mut(entry.slot);
-                let was = slot.state;
-                slot.state = was & !state::READY;
-                if was & (state::PERSIST | state::INTERNAL) == state::PERSIST {
-                    if was & (state::LINKED & !state::READY) != 0 { Fate::Kept } else { Fate::Idle }
-                } else {
-                    self.settle(entry.slot, was)
-                }
-            };
-            self.batch.budget = budget;
-            self.active -= 1;
-            return Some(Popped {
-                payload: entry.payload,
-                slot: entry.slot,
-                ready: entry.ready,
-                calls: entry.calls,
-                fate,
-            });
+            if let Some(popped) = self.pop_shortly() {
+                return Some(popped);
+            }
+            if !self.look_closer() {
+                return None;
+            }
         }
     }
 
-    /// Whether the popped entry is an internal ticket, which does not count, rather than a gap.
+    /// [`pop_ready`](Self::pop_ready), except that `None` asks for [`look_closer`](Self::look_closer).
+    #[inline(always)]
+    pub fn pop_shortly(&mut self) -> Option<Popped<T>> {
+        let ring = &mut self.rings.front;
+        if ring.head == self.batch.stop {
+            return None;
+        }
+        if ring.head == ring.tail {
+            return None;
+        }
+        let entry = ring.first()?;
+        let (payload, mut index, ready) = (entry.payload, entry.slot, entry.ready);
+        let fate = if let Some(slot) = self.slots.try_at_mut(index) {
+            const PLAIN: u8 = state::PERSIST | state::FD;
+            slot.state &= !state::READY;
+            if slot.state & (PLAIN | state::INTERNAL) == PLAIN {
+                Fate::Kept
+            } else {
+                let fate = self.settle(index);
+                if fate == Fate::Gone {
+                    index = NONE;
+                }
+                fate
+            }
+        } else if index == TICKET {
+            Fate::Gone
+        } else {
+            return None;
+        };
+        self.rings.front.pass();
+        Some(Popped { payload, slot: index, ready, fate })
+    }
+
+    /// Why [`pop_shortly`](Self::pop_shortly) answered nothing: `true` asks it again, `false` ends the batch.
     #[cold]
     #[inline(never)]
-    fn pop_special(&mut self, slot: u32) -> bool {
-        if slot == INTERNAL_TICKET {
-            self.uncount();
+    pub fn look_closer(&mut self) -> bool {
+        let ring = &mut self.rings.front;
+        if ring.is_empty() {
+            return self.next_priority();
         }
-        slot == INTERNAL_TICKET
+        if ring.head == self.batch.stop {
+            return false;
+        }
+        if ring.pass_gap() {
+            self.batch.shift(1);
+        } else if ring.mark_counted() {
+            self.uncount();
+        } else {
+            return false;
+        }
+        true
     }
 
-    /// What becomes of a slot that is internal, or not persistent.
-    #[inline(always)]
-    fn settle(&mut self, index: u32, was: u8) -> Fate {
+    /// How often to call back for the event that was popped last (signals that arrived several times). To be asked before
+    /// anything else is made ready.
+    pub fn popped_calls(&self) -> u16 {
+        self.rings.front.taken().map_or(0, |e| e.calls)
+    }
+
+    /// What becomes of a slot that was popped.
+    #[inline(never)]
+    fn settle(&mut self, index: u32) -> Fate {
+        let was = self.slots.at(index).state;
         if was & state::INTERNAL != 0 {
             self.uncount();
         }
-        let linked = was & (state::LINKED & !state::READY) != 0;
+        let linked = was & state::LINKED != 0;
         match (was & state::PERSIST != 0, linked) {
             (true, true) => Fate::Kept,
             (true, false) => Fate::Idle,
@@ -257,7 +307,7 @@ impl<T: Copy + Default> Reactor<T> {
     #[cold]
     fn uncount(&mut self) {
         self.internal_active -= 1;
-        self.batch.start = self.batch.start.saturating_sub(1);
+        self.batch.start = self.batch.start.wrapping_add(1);
     }
 
     /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
@@ -290,30 +340,29 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Goes on with less urgent events where only internal ones ran so far.
-    #[cold]
     fn next_priority(&mut self) -> bool {
-        if let Some(ring) = self.ready.get_mut(usize::from(self.batch.running)) {
-            ring.trim();
-        }
-        if self.batch_count() > 0 {
+        self.rings.front.trim();
+        if self.batch_count() > 0 || self.batch.stop == self.rings.front.head {
             return false;
         }
-        let Some(priority) = self.ready.iter().position(|q| !q.is_empty()) else { return false };
-        self.batch.running = priority as u8;
+        let Some(priority) = self.rings.first() else { return false };
+        let head = self.rings.front.head;
+        self.rings.choose(priority);
+        self.batch.shift(self.rings.front.head.wrapping_sub(head));
         true
     }
 
     /// Ends the batch before its next event.
     #[inline]
     pub fn interrupt_batch(&mut self) {
-        self.batch.start -= self.batch.budget;
-        self.batch.budget = 0;
+        self.batch.stop = self.rings.front.head;
+        self.batch.last = self.batch.stop;
     }
 
     /// How many events of this batch were popped.
     #[inline]
     pub fn batch_count(&self) -> u32 {
-        self.batch.start - self.batch.budget
+        self.rings.front.head.wrapping_sub(self.batch.start)
     }
 
     /// Which event limits apply; takes effect with the next batch.
@@ -324,16 +373,13 @@ impl<T: Copy + Default> Reactor<T> {
     /// Sets how many priorities there are, 1 to 256; events beyond the last fall to the last. Refused (`false`) while events
     /// are ready.
     pub fn set_priorities(&mut self, count: u16) -> bool {
-        if self.active > 0 || !(1..=256).contains(&count) {
+        if self.active() > 0 || !(1..=256).contains(&count) {
             return false;
         }
-        let mut ready = Vec::new();
-        if ready.try_reserve_exact(usize::from(count)).is_err() {
-            return false;
-        }
-        ready.resize_with(usize::from(count), Ring::default);
-        self.ready = ready;
-        let last = (count - 1) as u8;
+        let Some(rings) = Rings::new(count) else { return false };
+        self.batch.shift(self.rings.front.head.wrapping_neg());
+        self.rings = rings;
+        let last = self.rings.last();
         self.slots.for_each_mut(|slot| slot.priority = slot.priority.min(last));
         true
     }
@@ -341,7 +387,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// How many priorities there are.
     #[inline]
     pub fn priorities(&self) -> usize {
-        self.ready.len()
+        self.rings.len()
     }
 
     /// The change, if any, is for the kernel; used where a caller ignores it on purpose.

@@ -88,7 +88,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// The next event that is only active.
     fn walk_active(&self, at: &mut Walk) -> Option<View<T>> {
         loop {
-            let ring = if at.major == self.ready.len() { &self.later } else { self.ready.get(at.major)? };
+            let ring = if at.major == self.rings.len() { &self.later } else { self.rings.get(at.major)? };
             let place = at.minor.unwrap_or(ring.head);
             let Some(entry) = ring.get(place) else {
                 (at.major, at.minor) = (at.major + 1, None);

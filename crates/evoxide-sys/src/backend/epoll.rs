@@ -252,6 +252,9 @@ const ERR: u32 = libc::EPOLLERR as u32;
 /// An error, or a hang-up that is no orderly end, makes both directions ready and nothing else.
 #[inline]
 fn ready_of(events: u32) -> Ready {
+    if events == IN {
+        return Ready::READ;
+    }
     if events & (ERR | HUP) != 0 && events & (ERR | RDHUP) != RDHUP {
         return Ready::READ.union(Ready::WRITE);
     }
