@@ -208,21 +208,27 @@ impl evbuffer {
     /// Brings files among the first `n` bytes from `from` on into memory; whether all of that can be addressed now. The
     /// caller holds the lock.
     pub(crate) fn make_readable(&self, from: usize, n: usize) -> bool {
-        self.look(|m| {
-            let mut left = n;
-            for part in m.parts(from) {
-                if left == 0 {
-                    break;
-                }
-                if let Part::Opaque { owner, .. } = part
-                    && !owner.segment().is_some_and(evbuffer_file_segment::materialize)
-                {
-                    return false;
-                }
-                left = left.saturating_sub(part.len());
+        loop {
+            let opaque = self.look(|m| {
+                let mut left = n;
+                m.parts(from).find_map(|part| {
+                    let here = left > 0;
+                    left = left.saturating_sub(part.len());
+                    match part {
+                        Part::Opaque { owner, .. } if here => Some(owner.clone()),
+                        _ => None,
+                    }
+                })
+            });
+            // A failure is logged, and the program's log callback may look at the buffer: nothing of it is borrowed now.
+            let Some(handle) = opaque else { return true };
+            let loaded = handle.segment().is_some_and(evbuffer_file_segment::materialize);
+            // SAFETY: a clone of our own, outside the section; the segment in the buffer has a count as well.
+            unsafe { handle.release() };
+            if !loaded {
+                return false;
             }
-            true
-        })
+        }
     }
 }
 

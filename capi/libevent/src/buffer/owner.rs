@@ -116,12 +116,6 @@ impl Handle {
         unsafe { if self.0.as_ref().is_file { Some(self.0.cast().as_ref()) } else { None } }
     }
 
-    /// The content, of a file too, which is brought into memory.
-    pub(super) fn load_bytes(&self) -> Option<&[u8]> {
-        self.segment().filter(|s| s.materialize())?;
-        self.bytes()
-    }
-
     /// Frees a reference that never came to be used, without its clean-up.
     ///
     /// # Safety

@@ -189,6 +189,59 @@ impl evbuffer {
     }
 }
 
+/// What `evbuffer_peek` was asked for.
+#[derive(Clone, Copy)]
+struct Peek {
+    from: usize,
+    /// How many bytes.
+    want: usize,
+    /// In no more than so many pieces.
+    most: usize,
+    /// Where to describe them, and how many.
+    extents: *mut evbuffer_iovec,
+    room: usize,
+}
+
+impl Peek {
+    /// Describes the pieces: how many there are, and whether one of those described is a file that cannot be shown.
+    ///
+    /// # Safety
+    /// `extents` has `room`.
+    #[inline(always)]
+    unsafe fn show(self, m: &Machine) -> (usize, bool) {
+        let (mut count, mut shown, mut hidden) = (0, 0, false);
+        m.visit(self.from, |part| {
+            if count < self.room {
+                let base = match part {
+                    Part::Bytes(bytes) => bytes.as_ptr().cast_mut().cast::<c_void>(),
+                    Part::Opaque { .. } => {
+                        hidden = true;
+                        ptr::null_mut()
+                    }
+                };
+                // SAFETY: the caller's promise.
+                unsafe { self.extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() }) };
+            }
+            count += 1;
+            shown += part.len();
+            shown < self.want && count < self.most
+        });
+        (count, hidden)
+    }
+
+    /// Once more, with files brought into memory.
+    ///
+    /// # Safety
+    /// As above.
+    #[cold]
+    #[inline(never)]
+    unsafe fn show_files(self, buffer: &evbuffer) -> usize {
+        buffer.make_readable(self.from, self.want);
+        // SAFETY: the caller's promise.
+        buffer.look(|m| unsafe { self.show(m) }).0
+    }
+}
+
 /// Shows the content where it lies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_peek(
@@ -201,34 +254,22 @@ pub unsafe extern "C-unwind" fn evbuffer_peek(
     // SAFETY: a live buffer, a position or null, an array of `n` extents.
     unsafe {
         let Some(from) = offset_of(start) else { return -1 };
-        let room = if extents.is_null() { 0 } else { usize::try_from(n).unwrap_or(0) };
+        let limit = usize::try_from(n).unwrap_or(0);
+        let room = if extents.is_null() { 0 } else { limit };
+        // Without a length: everything if only counted, else as much as there is room for.
+        let (want, most) = match usize::try_from(len) {
+            Ok(len) => (len, usize::MAX),
+            Err(_) if n == 0 => (usize::MAX, usize::MAX),
+            Err(_) => (usize::MAX, limit),
+        };
+        if want == 0 || most == 0 {
+            return 0;
+        }
+        let peek = Peek { from, want, most, extents, room };
         evbuffer::of(buffer).locked(|b| {
-            // Without a length: everything if only counted, else as much as there is room for.
-            let (want, most) = match usize::try_from(len) {
-                Ok(len) => (len, usize::MAX),
-                Err(_) if n == 0 => (usize::MAX, usize::MAX),
-                Err(_) => (usize::MAX, usize::try_from(n).unwrap_or(0)),
-            };
-            let (mut count, mut shown) = (0, 0);
-            if want > 0 && most > 0 {
-                b.look(|m| {
-                    m.visit(from, |part| {
-                        if count < room {
-                            let base = match part {
-                                Part::Bytes(bytes) => bytes.as_ptr(),
-                                // A file may be shown after all.
-                                Part::Opaque { owner, start, .. } => {
-                                    owner.load_bytes().map_or(ptr::null(), |b| b[start..].as_ptr())
-                                }
-                            };
-                            let base = base.cast_mut().cast::<c_void>();
-                            extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() });
-                        }
-                        count += 1;
-                        shown += part.len();
-                        shown < want && count < most
-                    });
-                });
+            let (mut count, hidden) = b.look(|m| peek.show(m));
+            if hidden {
+                count = peek.show_files(b);
             }
             c_int::try_from(count).unwrap_or(c_int::MAX)
         })
