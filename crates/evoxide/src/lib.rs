@@ -37,6 +37,10 @@
 //!   only out of date.
 //! - A handler gets a [`Context`]: all verbs of the [`Registry`], so that it can add, change and remove events (itself
 //!   included), and the loop's own state, so that handlers share data without cells and counters.
+//! - A [`Stream`] is a connection with buffers and a [`StreamHandler`]; [listeners](Registry::listen) accept connections, and
+//!   [filters](Filter) and [rate limits](Registry::limit) stand between them and the network.
+//! - Events may also be [children that end](Registry::child), [files that change](Registry::stat), [times of the wall
+//!   clock](Registry::periodic), or [other loops](Registry::embed).
 //! - A [`Handle`] reaches the loop from other threads.
 //! - With [`Clock::Virtual`] the same program runs on a simulated clock, for tests that take no time.
 //!

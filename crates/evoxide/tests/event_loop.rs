@@ -458,6 +458,33 @@ fn a_source_that_is_replaced_is_watched_in_its_place() {
     });
 }
 
+#[test]
+fn a_registration_that_cannot_be_removed_is_got_rid_of() {
+    each_method(|config| {
+        let (mut a, b) = pair();
+        let (_c, d) = pair();
+        // The file lives on here, so that the kernel goes on watching it when the loop's descriptor is closed.
+        let keep = b.try_clone().unwrap();
+        let mut d = Some(d);
+        let mut ev = EventLoop::with_config(config, (0, 0)).unwrap();
+        ev.descriptor(b, Interest::READ, move |cx, source, _| {
+            cx.state().0 += 1;
+            if let Some(d) = d.take() {
+                *source = d;
+            }
+        })
+        .unwrap();
+        ev.check(|cx| cx.state().1 += 1);
+        a.write_all(b"never read").unwrap();
+        ev.exit_after(50 * MS);
+        ev.run().unwrap();
+        let (calls, waits) = *ev.state();
+        assert_eq!(calls, 1);
+        assert!(waits < 50, "{waits} waits: the loop spins");
+        drop(keep);
+    });
+}
+
 /// A source that epoll refuses.
 struct PlainFile(std::fs::File);
 

@@ -3,6 +3,7 @@
 use super::Registry;
 use crate::config::{Features, Method};
 use crate::event::{Entry, EventId};
+use evoxide_core::key::Key;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -66,8 +67,10 @@ impl<S> Registry<S> {
     pub fn counts(&self) -> Counts {
         let ready = self.reactor.active() as usize;
         let events = self.entries.len();
-        let active = |e: &Entry<S>| e.slot.is_some_and(|slot| self.reactor.readiness(slot).is_some());
-        let waiting = self.entries.iter().filter(|(_, e)| e.slot.is_some() && !active(e)).count();
+        let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.reactor.readiness(slot).is_some());
+        let active = |e: &Entry<S>| is_active(e.slot) || is_active(e.write_slot);
+        let waits = |e: &Entry<S>| e.slot.is_some() || e.write_slot.is_some();
+        let waiting = self.entries.iter().filter(|(_, e)| waits(e) && !active(e)).count();
         Counts { events, waiting, ready }
     }
 

@@ -270,7 +270,7 @@ impl<S> Registry<S> {
         let last = (self.reactor.priorities() - 1) as u8;
         let Some(entry) = self.entries.get_mut(id.0) else { return false };
         entry.priority = priority.min(last);
-        if let Some(slot) = entry.slot {
+        for slot in [entry.slot, entry.write_slot].into_iter().flatten() {
             self.reactor.set_priority(slot, entry.priority);
         }
         true
