@@ -236,11 +236,19 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent
         if !has_fd(bev) {
             return -1;
         }
+        // A queued try is active, and active events keep their priority: it is queued anew.
+        let tried = bev.is(super::flag::TRY);
+        if tried {
+            bev.del_event(Direction::WRITE);
+        }
         // SAFETY: both events are assigned; the deferred callback, if made, lives as long as the object.
         unsafe {
-            if events::event_priority_set(bev.event(Direction::READ), priority) == -1
-                || events::event_priority_set(bev.event(Direction::WRITE), priority) == -1
-            {
+            let refused = events::event_priority_set(bev.event(Direction::READ), priority) == -1
+                || events::event_priority_set(bev.event(Direction::WRITE), priority) == -1;
+            if tried {
+                socket::start_writing(bev);
+            }
+            if refused {
                 return -1;
             }
             if let Some(deferred) = get!(bev, deferred).as_mut() {

@@ -392,6 +392,7 @@ pub(crate) fn finish(bev: Bev) {
         del_timer(bev, refill_event(limits));
     }
     set!(bev, limits, ptr::null_mut());
+    crate::debug::teardown(refill_event(limits));
     // SAFETY: made by `mm::alloc`, and forgotten just now.
     unsafe { mm::free_value(limits) };
 }

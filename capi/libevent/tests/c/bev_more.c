@@ -263,3 +263,62 @@ CASE(reenabled_after_timeout)
 	settle();
 	run_ms(40);
 }
+CASE(priority_with_a_write_queued)
+{
+	base = event_base_new();
+	event_base_priority_init(base, 3);
+	pair_of(sv);
+	b = logged(sv[0], 0, "b");
+	bufferevent_enable(b, EV_READ | EV_WRITE);
+	SAY("set %d\n", bufferevent_priority_set(b, 0));
+	SAY("now %d\n", bufferevent_get_priority(b));
+	bufferevent_write(b, "x", 1);
+	SAY("set %d\n", bufferevent_priority_set(b, 2));
+	SAY("now %d\n", bufferevent_get_priority(b));
+	pending("b", b);
+	settle();
+	get("peer", sv[1]);
+}
+CASE(base_set_with_a_write_queued)
+{
+	struct event_base *other = event_base_new();
+	start(0);
+	bufferevent_write(b, "x", 1);
+	SAY("base_set %d\n", bufferevent_base_set(other, b));
+	settle();
+	event_base_loop(other, EVLOOP_NONBLOCK);
+	get("peer", sv[1]);
+}
+static int seen_events;
+static int seen(const struct event_base *x, const struct event *e, void *arg)
+{
+	(void)x, (void)e, (void)arg;
+	seen_events++;
+	return 0;
+}
+CASE(debug_mode)
+{
+	event_enable_debug_mode();
+	start(0);
+	bufferevent_enable(b, EV_READ | EV_WRITE);
+	bufferevent_write(b, "x", 1);
+	settle();
+	event_base_foreach_event(base, seen, NULL);
+	SAY("events %d\n", seen_events);
+	bufferevent_setfd(b, sv[0]);
+	settle();
+	bufferevent_free(b);
+	settle();
+	get("peer", sv[1]);
+	event_base_free(base);
+}
+CASE(dump_with_streams)
+{
+	FILE *f = tmpfile();
+	start(0);
+	bufferevent_enable(b, EV_READ);
+	settle();
+	event_base_dump_events(base, f);
+	SAY("dumped %d\n", ftell(f) > 0);
+	fclose(f);
+}
