@@ -82,6 +82,8 @@ struct Event {
     fd: Option<(Fd, Interest)>,
     signal: Option<i32>,
     deadline: Option<u64>,
+    /// Whether it was armed and not disarmed again.
+    armed: bool,
     ready: Option<Ready>,
     later: bool,
 }
@@ -361,6 +363,7 @@ impl Bench {
                     fd: None,
                     signal: None,
                     deadline: Some(deadline),
+                    armed: true,
                     ready: None,
                     later: false,
                 });
@@ -385,7 +388,7 @@ impl Bench {
             Op::Timeout { event, after } => {
                 if let Some(at) = pick(event) {
                     let deadline = self.world.now() + after * STEP + self.number;
-                    self.events[at].deadline = Some(deadline);
+                    (self.events[at].deadline, self.events[at].armed) = (Some(deadline), true);
                     self.reactor.set_timeout(self.events[at].key, deadline);
                 }
             }
@@ -398,13 +401,13 @@ impl Bench {
                     let deadline = self.world.now() + duration;
                     // The clock moves, so that two in one queue differ.
                     self.world.advance(STEP);
-                    self.events[at].deadline = Some(deadline);
+                    (self.events[at].deadline, self.events[at].armed) = (Some(deadline), true);
                     self.reactor.set_common_timeout(self.events[at].key, queue, deadline);
                 }
             }
             Op::ClearTimeout { event } => {
                 if let Some(at) = pick(event) {
-                    self.events[at].deadline = None;
+                    (self.events[at].deadline, self.events[at].armed) = (None, false);
                     let lives = self.events[at].linked();
                     assert_eq!(self.reactor.clear_timeout(self.events[at].key), lives);
                     self.forget_if_idle(at);
@@ -454,7 +457,8 @@ impl Bench {
                 let mut on: Vec<_> = self.events.iter().filter(|e| e.signal == Some(signal)).cloned().collect();
                 assert_eq!(self.reactor.watches_signal(signal), !on.is_empty());
                 on.sort_by_key(|e| core::cmp::Reverse(e.order));
-                for event in on {
+                // One that its timeout has ended gets no signal.
+                for event in on.iter().filter(|e| e.ready.is_none() || e.later || e.deadline.is_some() || !e.armed) {
                     self.activate(self.position(event.id), Ready::SIGNAL);
                 }
                 self.reactor.signalled(signal, 1);
