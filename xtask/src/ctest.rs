@@ -248,7 +248,7 @@ impl Job<'_> {
                 if verdict.held || !verdict.ended_alike || self.listed(&case.name) {
                     break;
                 }
-                report.line(&format!("unsteady {}:{}", self.program.name, case.name));
+                report.line(&format!("unsteady {}:{}\n{}", self.program.name, case.name, verdict.text.trim_end()));
                 verdict = self::verdict(&self.columns(&built, &case.name)?, &case.name);
             }
             self.judge(&mut report, case, verdict.held, "", || verdict.text.clone());
