@@ -15,6 +15,7 @@
 use super::callbacks::Observers;
 use super::owner::Handle;
 use crate::abi::buffer::FLAG_DRAINS_TO_FD;
+use crate::bufferevent::buf::OPS;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
 use core::mem::ManuallyDrop;
@@ -49,13 +50,13 @@ pub struct evbuffer {
     lock: Cell<ExtLock>,
     /// Callbacks and what else few buffers have; null for the others.
     pub(super) observers: Cell<*mut Observers>,
+    /// The bufferevent it belongs to, or null.
     owner: Cell<*mut c_void>,
-    ops: Cell<Option<&'static OwnerOps>>,
     refs: Cell<u32>,
     flags: Cell<u8>,
 }
 
-const _: () = assert!(size_of::<evbuffer>() <= 104);
+const _: () = assert!(size_of::<evbuffer>() <= 96);
 
 /// Tells the owners of what a machine let go of.
 ///
@@ -89,7 +90,6 @@ impl evbuffer {
             lock: Cell::new(ExtLock::none()),
             observers: Cell::new(ptr::null_mut()),
             owner: Cell::new(ptr::null_mut()),
-            ops: Cell::new(None),
             refs: Cell::new(1),
             flags: Cell::new(flags),
         }
@@ -122,15 +122,16 @@ impl evbuffer {
     }
 
     /// Makes the buffer belong to a bufferevent, whose lock it uses from now on.
-    pub(crate) fn belong_to(&self, owner: *mut c_void, ops: &'static OwnerOps, lock: ExtLock) {
+    pub(crate) fn belong_to(&self, owner: *mut c_void, lock: ExtLock) {
         self.owner.set(owner);
-        self.ops.set(Some(ops));
         self.lock.set(lock);
     }
 
     /// The owner, as [`evbuffer::belong_to`] got it.
+    #[inline(always)]
     pub(crate) fn owner(&self) -> Option<(*mut c_void, &'static OwnerOps)> {
-        self.ops.get().map(|ops| (self.owner.get(), ops))
+        let owner = self.owner.get();
+        (!owner.is_null()).then_some((owner, &OPS))
     }
 
     /// The lock: null until [`evbuffer::enable_locking`].
@@ -205,7 +206,7 @@ impl evbuffer {
     /// Whether anybody wants to know of changes.
     #[inline(always)]
     pub(super) fn is_observed(&self) -> bool {
-        !self.observers.get().is_null() || self.ops.get().is_some()
+        !self.observers.get().is_null() || !self.owner.get().is_null()
     }
 
     /// Keeps the object alive across callbacks.
@@ -270,7 +271,7 @@ impl evbuffer {
     /// Whether it lies in its owner, which is all that wants to know of changes: the commonest case, without counts.
     #[inline(always)]
     fn is_owned_only(&self) -> bool {
-        self.flags.get() & EMBEDDED != 0 && self.observers.get().is_null() && self.ops.get().is_some()
+        self.flags.get() & EMBEDDED != 0 && self.observers.get().is_null() && !self.owner.get().is_null()
     }
 
     /// Whether a change needs no count to be told.
@@ -304,8 +305,8 @@ impl evbuffer {
             if !self.observers.get().is_null() {
                 Observers::changed(self, delta);
             }
-            if let Some(ops) = self.ops.get() {
-                (ops.changed)(self.owner.get(), self.raw(), delta);
+            if let Some((owner, ops)) = self.owner() {
+                (ops.changed)(owner, self.raw(), delta);
             }
         }
     }

@@ -8,7 +8,8 @@ use core::mem::MaybeUninit;
 use evoxide_core::buffer::{Delta, End};
 use evoxide_ffi::errno;
 
-static OPS: OwnerOps = OwnerOps { changed, hold, release };
+/// What every buffer that has an owner calls.
+pub(crate) static OPS: OwnerOps = OwnerOps { changed, hold, release };
 
 /// A buffer changed: the lock is held, no section is open, the program's own callbacks have run.
 unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
@@ -49,8 +50,8 @@ pub(crate) fn own(bev: Bev, frozen: bool) {
     // SAFETY: the buffers lie in the live object.
     let (input, output) = unsafe { (evbuffer::of(bev.input()), evbuffer::of(bev.output())) };
     let lock = get!(bev, lock);
-    input.belong_to(bev.arg(), &OPS, lock);
-    output.belong_to(bev.arg(), &OPS, lock);
+    input.belong_to(bev.arg(), lock);
+    output.belong_to(bev.arg(), lock);
     if get!(bev, kind) == Kind::Socket {
         output.change_flags(crate::abi::buffer::FLAG_DRAINS_TO_FD, true);
     }
