@@ -64,6 +64,7 @@ CASE(event_active_in_a_handler)
 	storm(200);
 	event_base_dispatch(base);
 	storm(0);
+	stall(50);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	CHECK(fired > 0);
 	CHECK(ran > 0 && ran <= fired);
