@@ -74,8 +74,8 @@ CASE(io_and_once)
 	w.start();
 	loop.once<counter, &counter::once>(-1, 0, 0.001, &k);
 	loop.once<nothing>(-1, 0, 0.002);
-	loop.run(ev::ONCE);
 	w.stop();
+	loop.run();
 	CHECK(loop == ev::get_default_loop());
 	CHECK(loop.is_default());
 }
