@@ -129,28 +129,25 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
             release(l);
         }
         let result = if *changed { prepare(kernel, waiter, changed) } else { Ok(()) };
-        let result = result.and_then(|()| waiter.wait(Some(ns)));
+        // A plain number: nothing here may need dropping while foreign code runs.
+        let error = result.and_then(|()| waiter.wait(Some(ns))).map_or_else(|e| e.raw_os_error().unwrap_or(0), |_| -1);
         if let Some(acquire) = (*l).acquire {
             acquire(l);
         }
-        match result {
-            Ok(_) => {
-                let mut renew = (*l).renew;
-                with(l, |m| {
-                    waiter.reports().for_each(|report| {
-                        let got = events(report);
-                        match m.report(report.fd, report.serial, got) {
-                            FdReport::Fed => {}
-                            odd => {
-                                *changed = true;
-                                mend(m, kernel, *method, report.fd, odd, &mut renew);
-                            }
-                        }
-                    });
+        if error == -1 {
+            let mut renew = (*l).renew;
+            with(l, |m| {
+                waiter.reports().for_each(|report| match m.report(report.fd, report.serial, events(report)) {
+                    FdReport::Fed => {}
+                    odd => {
+                        *changed = true;
+                        mend(m, kernel, *method, report.fd, odd, &mut renew);
+                    }
                 });
-                (*l).renew = renew;
-            }
-            Err(error) => failed(l, &error),
+            });
+            (*l).renew = renew;
+        } else {
+            failed(l, error);
         }
         if always {
             with(l, |m| m.feed_always_ready());
@@ -188,10 +185,10 @@ fn mend(m: &mut Watch<W>, kernel: &mut Kernel, method: Method, fd: c_int, odd: F
 
 /// A wait failed: descriptors that are not open are the usual reason.
 #[cold]
-unsafe fn failed(l: *mut ev_loop, error: &io::Error) {
+unsafe fn failed(l: *mut ev_loop, error: c_int) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        match error.raw_os_error().unwrap_or(0) {
+        match error {
             libc::EBADF => {
                 for fd in 0..with(l, |m| m.fd_limit()) {
                     if with(l, |m| m.fd_watched(fd)) && !process::is_open(fd) {
