@@ -33,6 +33,8 @@ pub(super) struct FdEntry {
     pub edges: u16,
     /// A `ONESHOT` registration fired, so the kernel disarmed it; in deferred mode: all events went since the last wait.
     pub fired: bool,
+    /// What `fired` was before the kernel was told last, to take that back.
+    was_fired: bool,
     /// In `FdMap::leftover`.
     pub queued: bool,
     /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::register_internal`]).
@@ -57,6 +59,7 @@ impl FdEntry {
         registered: Interest::empty(),
         edges: 0,
         fired: false,
+        was_fired: false,
         queued: false,
         internal: 0,
     };
@@ -99,7 +102,7 @@ impl FdEntry {
         if old.is_empty() {
             self.name = name_of(fd, self.serial().wrapping_add(1));
         }
-        self.fired = false;
+        self.was_fired = core::mem::take(&mut self.fired);
         self.note_single();
         Change { fd, serial: self.serial(), old, new }
     }
@@ -297,12 +300,12 @@ impl<T: Copy + Default> Reactor<T> {
         if self.slots.get(key).is_none_or(|s| s.state & state::FD == 0) {
             return;
         }
+        let fired = self.fds.entry(change.fd).is_some_and(|e| e.was_fired);
         // What `unlink` would tell the kernel never came about.
         let _ = self.unlink_fd(key.index, false);
         if let Some(entry) = self.fds.entry(change.fd) {
             entry.registered = change.old;
-            // It may have fired before: arm it again rather than never.
-            entry.fired = change.old.contains(Interest::ONESHOT);
+            entry.fired = fired;
             entry.note_single();
         }
     }

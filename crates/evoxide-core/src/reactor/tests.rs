@@ -154,3 +154,21 @@ fn a_trimmed_map_does_not_repeat_serials() {
         assert!(r.remove(k).change.is_some());
     }
 }
+
+#[test]
+fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
+    let mut r = Reactor::new();
+    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    let first = r.watch_fd(a, 5, Interest::READ, true).unwrap().unwrap();
+    let refused = r.watch_fd(b, 5, Interest::READ, true).unwrap().unwrap();
+    r.undo_watch_fd(b, refused);
+    assert!(!r.free_if_idle(b));
+    // It never fired, so its removal is told at once even when it ends by a timeout.
+    r.activate(a, Ready::TIMEOUT, 1);
+    r.begin_batch(|| 0);
+    let popped = r.pop_ready().unwrap();
+    assert_eq!(popped.fate, Fate::Leaving);
+    let change = r.unlink_popped(popped.slot).change.unwrap();
+    assert_eq!((change.old, change.new), (first.new, Interest::empty()));
+    assert_eq!(r.next_leftover(), None);
+}
