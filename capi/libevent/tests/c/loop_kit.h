@@ -30,8 +30,8 @@ MAYBE_UNUSED static const char *bits(int what)
 		{ EV_TIMEOUT, "T" },  { EV_READ, "R" },	 { EV_WRITE, "W" },	{ EV_SIGNAL, "S" },
 		{ EV_PERSIST, "P" },  { EV_ET, "ET" },	 { EV_FINALIZE, "F" }, { EV_CLOSED, "C" },
 	};
-	static char ring[8][64];
-	static int turn;
+	static __thread char ring[8][64];
+	static __thread int turn;
 	char *out = ring[turn++ & 7];
 	size_t i;
 
@@ -50,8 +50,8 @@ MAYBE_UNUSED static const char *bits(int what)
 
 MAYBE_UNUSED static struct timeval *ms(long n)
 {
-	static struct timeval ring[16];
-	static int turn;
+	static __thread struct timeval ring[16];
+	static __thread int turn;
 	struct timeval *tv = &ring[turn++ & 15];
 
 	tv->tv_sec = n / 1000;
