@@ -360,8 +360,7 @@ impl<F> Buffer<F> {
                 o.start = 0;
                 if o.bytes.capacity() < n {
                     // Not grown: nothing is worth copying.
-                    o.bytes = Vec::new();
-                    o.bytes.try_reserve_exact(room).map_err(|_| Error::NoMemory)?;
+                    o.bytes = storage(room)?;
                 }
                 Ok(&mut o.bytes)
             }
@@ -389,10 +388,7 @@ impl<F> Buffer<F> {
     #[inline]
     fn reset_tail(&mut self) {
         match &mut self.tail {
-            Segment::Owned(o) => {
-                o.bytes = Vec::new();
-                o.start = 0;
-            }
+            Segment::Owned(o) => o.empty(),
             other => *other = Segment::default(),
         }
     }
@@ -588,8 +584,7 @@ impl<F> Buffer<F> {
         }
         self.len = 0;
         if let Segment::Owned(o) = &mut self.tail {
-            o.bytes = Vec::new();
-            o.start = 0;
+            o.empty();
             return Ok((Delta::removed(removed), Retired::none()));
         }
         let mut retired = Retired::none();

@@ -3,8 +3,9 @@
 //! A segment's storage never moves once it is made: moving the segment (between chains, or inside a ring) moves only
 //! its header, so that addresses handed out stay good until bytes are released.
 
-use super::Error;
+use super::{Error, FIRST};
 use bytes::{Buf, Bytes};
+use core::cell::RefCell;
 
 /// What stands behind a segment that the machine does not own: foreign memory or a file.
 ///
@@ -30,6 +31,48 @@ impl Owner for NoOwner {
 pub(super) struct Owned {
     pub bytes: Vec<u8>,
     pub start: usize,
+}
+
+/// How many pieces of the usual first size a thread keeps for its next buffers. A loop reads into many buffers before it
+/// writes from any, which is more than the allocator's own fast lists hold.
+const KEEP: usize = 64;
+
+thread_local! {
+    static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Owned {
+    /// Gives the storage up.
+    #[inline]
+    pub fn empty(&mut self) {
+        self.start = 0;
+        let bytes = core::mem::take(&mut self.bytes);
+        if bytes.capacity() == FIRST {
+            keep(bytes);
+        }
+    }
+}
+
+impl Drop for Owned {
+    #[inline]
+    fn drop(&mut self) {
+        if self.bytes.capacity() == FIRST {
+            self.empty();
+        }
+    }
+}
+
+/// Keeps storage of the first size, if there is room for it.
+fn keep(mut bytes: Vec<u8>) {
+    // While the thread ends, or in a drop inside a drop, it is simply freed.
+    let _ = KEPT.try_with(|kept| {
+        if let Ok(mut kept) = kept.try_borrow_mut()
+            && kept.len() < KEEP
+        {
+            bytes.clear();
+            kept.push(core::mem::take(&mut bytes));
+        }
+    });
 }
 
 #[derive(Debug)]
@@ -161,6 +204,11 @@ impl<F: Owner> Segment<F> {
 /// An empty vector with room for `capacity` bytes, or the allocator's refusal.
 #[inline]
 pub(super) fn storage(capacity: usize) -> Result<Vec<u8>, Error> {
+    if capacity == FIRST
+        && let Ok(Some(kept)) = KEPT.try_with(|kept| kept.try_borrow_mut().ok()?.pop())
+    {
+        return Ok(kept);
+    }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(capacity).map_err(|_| Error::NoMemory)?;
     Ok(bytes)
