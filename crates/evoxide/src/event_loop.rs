@@ -292,7 +292,9 @@ impl<S> EventLoop<S> {
     /// Answers whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         self.inner.registry.reactor.promote_later();
-        self.inner.registry.time.update();
+        if !self.inner.registry.queued.is_empty() || !self.inner.registry.prepares.is_empty() {
+            self.inner.registry.time.update();
+        }
         let mut called = self.end_turn();
         self.prepare(mode);
         if self.inner.registry.is_idle() {
@@ -335,8 +337,8 @@ impl<S> EventLoop<S> {
         {
             return Some(0);
         }
-        let now = registry.time.now();
-        registry.reactor.first_deadline().map(|at| at.saturating_sub(now))
+        let first = registry.reactor.first_deadline()?;
+        Some(first.saturating_sub(registry.time.update()))
     }
 
     fn prepare(&mut self, mode: Mode) {
@@ -486,17 +488,18 @@ impl<S> EventLoop<S> {
         }
         let registry = &mut self.inner.registry;
         let Some(entry) = registry.entries.get_mut(id.0) else { return };
-        let fd = handler.fd();
+        let replaced = match entry.kind {
+            Kind::Descriptor { fd: old, .. } => handler.fd().filter(|new| *new != old),
+            _ => None,
+        };
         entry.handler = Some(handler);
         if entry.once && entry.slot.is_none() && !entry.paused {
             registry.remove(id);
             return;
         }
-        if let (Kind::Descriptor { fd: old, .. }, Some(new)) = (&mut entry.kind, fd)
-            && *old != new
-        {
+        if let (Kind::Descriptor { fd, .. }, Some(new)) = (&mut entry.kind, replaced) {
             // The handler put another descriptor in the place of its source.
-            *old = new;
+            *fd = new;
             if registry.pause(id) && registry.resume(id).is_err() {
                 registry.remove(id);
             }

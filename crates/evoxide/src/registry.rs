@@ -209,7 +209,10 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        self.insert(Kind::User, None, false, callback(Plain(handler)))
+        let id = self.insert(Kind::User, None, false, callback(Plain(handler)));
+        // It needs nothing of the system.
+        let _ = self.arm(id);
+        id
     }
 
     /// Calls `handler` before each wait, with how long the loop is about to wait (`None`: until something happens). What it

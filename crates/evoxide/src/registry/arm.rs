@@ -49,7 +49,9 @@ impl<S> Registry<S> {
             Kind::Descriptor { .. } => !entry.once,
             Kind::Timer { period, .. } => period.is_some(),
             Kind::Signal(_) => true,
-            Kind::User | Kind::Prepare | Kind::Check | Kind::Idle => return Ok(()),
+            // Its slot waits for nothing, so that activating it is cheap.
+            Kind::User => true,
+            Kind::Prepare | Kind::Check | Kind::Idle => return Ok(()),
             Kind::Stream => {
                 self.queued.push_back(id);
                 return Ok(());

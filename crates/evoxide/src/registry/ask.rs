@@ -2,7 +2,7 @@
 
 use super::Registry;
 use crate::config::{Features, Method};
-use crate::event::{Entry, EventId};
+use crate::event::{Entry, EventId, Kind};
 use evoxide_core::key::Key;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering;
@@ -69,7 +69,7 @@ impl<S> Registry<S> {
         let events = self.entries.len();
         let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.reactor.readiness(slot).is_some());
         let active = |e: &Entry<S>| is_active(e.slot) || is_active(e.write_slot);
-        let waits = |e: &Entry<S>| e.slot.is_some() || e.write_slot.is_some();
+        let waits = |e: &Entry<S>| (e.slot.is_some() || e.write_slot.is_some()) && e.kind != Kind::User;
         let waiting = self.entries.iter().filter(|(_, e)| waits(e) && !active(e)).count();
         Counts { events, waiting, ready }
     }
