@@ -415,6 +415,18 @@ impl<F> Buffer<F> {
     #[cold]
     #[inline(never)]
     fn append_new(&mut self, data: &[u8]) -> Result<Delta, Error> {
+        if self.len == 0
+            && data.len() <= FIRST
+            && let Segment::Owned(o) = &mut self.tail
+            && o.bytes.capacity() == 0
+        {
+            // A little into a buffer without memory: the usual way here.
+            o.bytes.try_reserve_exact(FIRST).map_err(|_| Error::NoMemory)?;
+            o.bytes.extend_from_slice(data);
+            o.start = 0;
+            self.len = data.len();
+            return Ok(Delta::added(data.len()));
+        }
         let len = self.grown(data.len())?;
         if data.is_empty() {
             return Ok(Delta::default());
