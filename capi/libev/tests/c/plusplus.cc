@@ -73,7 +73,7 @@ CASE(io_and_once)
 	w.set(ev::READ);
 	w.start();
 	loop.once<counter, &counter::once>(-1, 0, 0.001, &k);
-	loop.once<nothing>(-1, 0, 0.002);
+	loop.once<nothing>(-1, 0, 0.5);
 	w.stop();
 	loop.run();
 	CHECK(loop == ev::get_default_loop());
