@@ -33,12 +33,21 @@ pub(super) struct Owned {
     pub start: usize,
 }
 
-/// How many pieces of the usual first size a thread keeps for its next buffers. A loop reads into many buffers before it
+/// How many bytes of storage of one size a thread keeps for its next buffers. A loop reads into many buffers before it
 /// writes from any, which is more than the allocator's own fast lists hold.
-const KEEP: usize = 64;
+const KEEP: usize = 128 * 1024;
+/// The sizes that are kept: powers of two from the usual first size on.
+const CLASSES: usize = 5;
 
 thread_local! {
-    static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<[Vec<Vec<u8>>; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
+}
+
+/// Which list keeps storage of this capacity, if any does.
+#[inline]
+const fn class(capacity: usize) -> Option<usize> {
+    let class = capacity.trailing_zeros().wrapping_sub(FIRST.trailing_zeros()) as usize;
+    if capacity.is_power_of_two() && class < CLASSES { Some(class) } else { None }
 }
 
 impl Owned {
@@ -47,8 +56,8 @@ impl Owned {
     pub fn empty(&mut self) {
         self.start = 0;
         let bytes = core::mem::take(&mut self.bytes);
-        if bytes.capacity() == FIRST {
-            keep(bytes);
+        if let Some(class) = class(bytes.capacity()) {
+            keep(class, bytes);
         }
     }
 }
@@ -56,18 +65,19 @@ impl Owned {
 impl Drop for Owned {
     #[inline]
     fn drop(&mut self) {
-        if self.bytes.capacity() == FIRST {
+        if self.bytes.capacity() > 0 {
             self.empty();
         }
     }
 }
 
-/// Keeps storage of the first size, if there is room for it.
-fn keep(mut bytes: Vec<u8>) {
+/// Keeps storage, if there is room for it.
+fn keep(class: usize, mut bytes: Vec<u8>) {
     // While the thread ends, or in a drop inside a drop, it is simply freed.
     let _ = KEPT.try_with(|kept| {
         if let Ok(mut kept) = kept.try_borrow_mut()
-            && kept.len() < KEEP
+            && let Some(kept) = kept.get_mut(class)
+            && kept.len() < (KEEP / FIRST) >> class
         {
             bytes.clear();
             kept.push(core::mem::take(&mut bytes));
@@ -204,8 +214,8 @@ impl<F: Owner> Segment<F> {
 /// An empty vector with room for `capacity` bytes, or the allocator's refusal.
 #[inline]
 pub(super) fn storage(capacity: usize) -> Result<Vec<u8>, Error> {
-    if capacity == FIRST
-        && let Ok(Some(kept)) = KEPT.try_with(|kept| kept.try_borrow_mut().ok()?.pop())
+    if let Some(class) = class(capacity)
+        && let Ok(Some(kept)) = KEPT.try_with(|kept| kept.try_borrow_mut().ok()?.get_mut(class)?.pop())
     {
         return Ok(kept);
     }
