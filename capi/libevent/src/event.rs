@@ -4,7 +4,7 @@ use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, closure, ev, event, eve
 use crate::base::{Cb, Core, base_of, event_base};
 use crate::compat::current_base;
 use crate::debug;
-use crate::pending::Blocking;
+use crate::pending::{Blocking, INSERTABLE};
 use crate::time::timeval_of;
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
@@ -149,12 +149,25 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
     // SAFETY: the caller's live, assigned event; null or a duration.
     unsafe {
         if let (Some(base), Some(tv)) = (base_of(e), timeout.as_ref())
-            && base.add_plainly(e, tv)
+            && base.plain
         {
-            return 0;
+            if (*e).ev_evcallback.evcb_flags & evlist::INSERTED == 0 {
+                if (*e).ev_events & INSERTABLE == 0 {
+                    return add_timer(e, base, tv);
+                }
+            } else if base.move_plainly(e, tv) {
+                return 0;
+            }
         }
         add_at_length(e, timeout)
     }
+}
+
+/// `event_add` of a timer that is not pending.
+#[inline(never)]
+unsafe fn add_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
+    // SAFETY: the caller's live, assigned event, and its base.
+    unsafe { if base.add_timer_plainly(e, tv) { 0 } else { add_at_length(e, tv) } }
 }
 
 #[inline(never)]

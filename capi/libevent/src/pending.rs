@@ -2,18 +2,19 @@
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base, in_loop_thread, word};
-use crate::time::{common_index, is_set, nanos};
+use crate::time::{common_index, is_set, nanos, usual_nanos};
 use core::ffi::c_int;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::{Change, Interest, Ready};
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{AddError, Kind, QueueId};
+use evoxide_ffi::guarded::Section;
 use evoxide_ffi::{errno, warn, warnx};
 use libc::timeval;
 
 /// The conditions that put an event into a table.
-const INSERTABLE: i16 = ev::READ | ev::WRITE | ev::CLOSED | ev::SIGNAL;
+pub(crate) const INSERTABLE: i16 = ev::READ | ev::WRITE | ev::CLOSED | ev::SIGNAL;
 
 /// Why an event could not be added; logged outside the section.
 #[derive(Clone, Copy, Debug)]
@@ -102,31 +103,33 @@ impl Core {
     ///
     /// # Safety
     /// As for [`add`](Self::add).
-    #[inline(always)]
-    pub unsafe fn add_shortly(&mut self, e: *mut event, tv: &timeval) -> Option<bool> {
+    #[inline]
+    unsafe fn add_shortly(&mut self, e: *mut event, tv: &timeval) -> Option<bool> {
         let cb = e.cast::<event_callback>();
         // SAFETY: the caller's promise.
         unsafe {
-            let (flags, events) = ((*cb).evcb_flags, (*e).ev_events);
+            let (flags, watching) = ((*cb).evcb_flags, (*e).ev_events & INSERTABLE != 0);
             if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || common_index(tv).is_some() {
                 return None;
             }
             let persist = (*cb).evcb_closure == closure::PERSIST;
             let deadline = self.now().saturating_add(nanos(tv));
-            let moved = if flags & evlist::INSERTED != 0 {
-                let watching = events & INSERTABLE != 0;
-                self.reactor.move_timeout(Key::from_bits((*cb).key)?, Cb(cb), watching, deadline)?
-            } else if events & INSERTABLE == 0 {
-                let (key, first) = self.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline).ok()?;
+            let earlier = if flags & evlist::INSERTED != 0 {
+                let key = Key::from_bits((*cb).key)?;
+                let position = self.reactor.move_timeout(key, Cb(cb), watching, deadline)?;
+                position.is_some_and(|position| self.reactor.advance(position, deadline))
+            } else if !watching {
+                let (key, position, lift) =
+                    self.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline).ok()?;
                 Self::mark(cb, key);
-                first
+                if lift { self.reactor.lift(position) } else { position == 0 }
             } else {
                 return None;
             };
             if persist {
                 (*e).ev_io_timeout = *tv;
             }
-            Some(moved)
+            Some(earlier)
         }
     }
 
@@ -280,43 +283,13 @@ impl Core {
             if (*cb).evcb_flags & evlist::INSERTED == 0 {
                 return;
             }
-            let key = Key::from_bits((*cb).key);
-            if !key.is_some_and(|key| self.reactor.remove_timer(key, Cb(cb))) {
-                self.del_at_length(cb);
-            }
-            (*cb).evcb_flags &= !evlist::INSERTED;
-        }
-    }
-
-    /// # Safety
-    /// As for [`del`](Self::del).
-    #[inline(never)]
-    unsafe fn del_at_length(&mut self, cb: *mut event_callback) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if let Some(key) = self.key_of(cb) {
+            if let Some(position) = Key::from_bits((*cb).key).and_then(|key| self.reactor.take_timer(key, Cb(cb))) {
+                self.reactor.drop_entry(position);
+            } else if let Some(key) = self.key_of(cb) {
                 let gone = self.reactor.remove(key);
                 self.tell(gone);
             }
-        }
-    }
-
-    /// [`del`](Self::del) by the short way: a timer. Answers whether it was taken.
-    ///
-    /// # Safety
-    /// As for [`del`](Self::del).
-    #[inline(always)]
-    unsafe fn del_shortly(&mut self, cb: *mut event_callback) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            let taken = flags & (evlist::INSERTED | evlist::FINALIZING) == evlist::INSERTED
-                && self.current != cb
-                && Key::from_bits((*cb).key).is_some_and(|key| self.reactor.remove_timer(key, Cb(cb)));
-            if taken {
-                (*cb).evcb_flags = flags & !evlist::INSERTED;
-            }
-            taken
+            (*cb).evcb_flags &= !evlist::INSERTED;
         }
     }
 
@@ -392,20 +365,58 @@ impl Core {
 /// The short ways: on a [plain](event_base::plain) base, in one section without a call to anything but the reactor. `false`:
 /// nothing was done, take the long one.
 impl event_base {
-    /// `event_add` while callbacks run.
+    /// `event_add` that moves a timeout while callbacks run.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// `e` points to an event of this base that is [`evlist::INSERTED`].
     #[inline(always)]
-    pub(crate) unsafe fn add_plainly(&self, e: *mut event, tv: &timeval) -> bool {
-        if self.plain
-            && let Some(mut core) = self.core.try_enter_locked()
-            && core.cached != 0
-        {
-            // SAFETY: the caller's promise. Callbacks run, so the loop does not wait.
-            unsafe { core.add_shortly(e, tv).is_some() }
-        } else {
-            false
+    pub(crate) unsafe fn move_plainly(&self, e: *mut event, tv: &timeval) -> bool {
+        let cb = e.cast::<event_callback>();
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            let (Some(delay), Some(key)) = (usual_nanos(tv), Key::from_bits((*cb).key)) else { return false };
+            if core.cached == 0 || (*cb).evcb_flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
+                return false;
+            }
+            let deadline = core.cached.wrapping_add(delay);
+            let watching = (*e).ev_events & INSERTABLE != 0;
+            let Some(moved) = core.reactor.move_timeout(key, Cb(cb), watching, deadline) else { return false };
+            if (*cb).evcb_closure == closure::PERSIST {
+                (*e).ev_io_timeout = *tv;
+            }
+            match moved {
+                Some(position) => advance(core, position, deadline),
+                None => true,
+            }
+        }
+    }
+
+    /// `event_add` of a timer that is not pending.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base that is not [`evlist::INSERTED`].
+    #[inline(always)]
+    pub(crate) unsafe fn add_timer_plainly(&self, e: *mut event, tv: &timeval) -> bool {
+        let cb = e.cast::<event_callback>();
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        // SAFETY: as above.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            let Some(delay) = usual_nanos(tv) else { return false };
+            if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || self.waiting.load(Ordering::Relaxed) {
+                return false;
+            }
+            let persist = (*cb).evcb_closure == closure::PERSIST;
+            if persist {
+                (*e).ev_io_timeout = *tv;
+            }
+            let deadline = core.now().wrapping_add(delay);
+            let added = core.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline);
+            let Ok((key, position, up)) = added else { return false };
+            (*cb).key = key.to_bits();
+            (*cb).evcb_flags = flags | evlist::INSERTED;
+            if up { lift(core, position) } else { true }
         }
     }
 
@@ -438,9 +449,42 @@ impl event_base {
             return false;
         }
         let Some(mut core) = self.core.try_enter_locked() else { return false };
-        // SAFETY: the caller's promise.
-        unsafe { core.del_shortly(e.cast()) }
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            if flags & (evlist::INSERTED | evlist::FINALIZING) != evlist::INSERTED || core.current == cb {
+                return false;
+            }
+            let Some(key) = Key::from_bits((*cb).key) else { return false };
+            let Some(position) = core.reactor.take_timer(key, Cb(cb)) else { return false };
+            (*cb).evcb_flags = flags & !evlist::INSERTED;
+            drop_entry(core, position)
+        }
     }
+}
+
+/// Ends [`event_base::move_plainly`], and its section.
+#[inline(never)]
+fn advance(mut core: Section<'_, Core>, position: u32, deadline: u64) -> bool {
+    // Callbacks run, so no loop waits for the first timeout.
+    core.reactor.advance(position, deadline);
+    true
+}
+
+/// Ends [`event_base::add_timer_plainly`], and its section.
+#[inline(never)]
+fn lift(mut core: Section<'_, Core>, position: u32) -> bool {
+    // The loop does not wait.
+    core.reactor.lift(position);
+    true
+}
+
+/// Ends [`event_base::del_plainly`], and its section.
+#[inline(never)]
+fn drop_entry(mut core: Section<'_, Core>, position: u32) -> bool {
+    core.reactor.drop_entry(position);
+    true
 }
 
 impl event_base {
@@ -459,14 +503,6 @@ impl event_base {
                 return Ok(());
             }
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.add_at_length(e, timeout) }
-    }
-
-    /// # Safety
-    /// As for [`add`](Self::add).
-    #[inline(never)]
-    unsafe fn add_at_length(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
         // SAFETY: the caller's promise.
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 {
             self.wait_for_current(e.cast());

@@ -7,7 +7,7 @@
 use crate::abi::event::{closure, event, event_callback, evlist};
 use crate::base::{Cb, Core, SIGNALS, WAKER, event_base, word};
 use crate::pending::repeats;
-use crate::time::{common_index, nanos};
+use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
@@ -198,9 +198,9 @@ impl Core {
             let tv = &(*cb.cast::<event>()).ev_io_timeout;
             if self.cached != 0
                 && (*cb).evcb_closure == closure::PERSIST
+                && let Some(delay) = usual_nanos(tv)
                 && !ready.contains(Ready::TIMEOUT)
-                && common_index(tv).is_none()
-                && self.reactor.postpone(slot, self.cached.saturating_add(nanos(tv)))
+                && self.reactor.postpone(slot, self.cached.wrapping_add(delay))
             {
                 return;
             }

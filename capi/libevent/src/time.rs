@@ -21,6 +21,16 @@ pub(crate) fn nanos(tv: &timeval) -> u64 {
     unusual(tv)
 }
 
+/// [`nanos`] of an everyday value: neither negative, nor longer than centuries, nor a common timeout's.
+#[inline(always)]
+pub(crate) fn usual_nanos(tv: &timeval) -> Option<u64> {
+    // Less than the marks of a common timeout, and so far less than a `u64` that a time can be added.
+    if tv.tv_sec as u64 >> 33 != 0 || tv.tv_usec as u64 >> 28 != 0 {
+        return None;
+    }
+    Some(tv.tv_sec as u64 * SECOND as u64 + tv.tv_usec as u64 * MICRO as u64)
+}
+
 #[cold]
 #[inline(never)]
 fn unusual(tv: &timeval) -> u64 {

@@ -6,6 +6,8 @@
 use std::collections::TryReserveError;
 
 const ARITY: usize = 4;
+/// From so many entries on it only doubles.
+const LARGE: usize = 1 << 16;
 /// Capacity that an emptied heap keeps.
 const KEEP: usize = 64;
 
@@ -71,7 +73,9 @@ impl<I: Copy> Heap<I> {
     #[cold]
     #[inline(never)]
     fn reserve_more(&mut self) -> Result<(), TryReserveError> {
-        self.entries.try_reserve(1)
+        // Few steps: each moves everything.
+        let more = if self.entries.len() < LARGE { self.entries.len() * 3 } else { 1 };
+        self.entries.try_reserve(more.max(1)).or_else(|_| self.entries.try_reserve(1))
     }
 
     /// The earliest entry.
@@ -97,6 +101,32 @@ impl<I: Copy> Heap<I> {
         self.entries.push(entry);
         let at = self.entries.len() - 1;
         self.sift_up(at, entry, owners);
+    }
+
+    /// Adds an entry at the end and answers its position, and whether [`lift`](Self::lift) must follow; most deadlines are
+    /// later than those above them.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline(always)]
+    pub fn try_push(&mut self, entry: Entry<I>) -> Result<(u32, bool), TryReserveError> {
+        let at = self.entries.len();
+        if at == self.entries.capacity() {
+            self.reserve_more()?;
+        }
+        self.entries.push(entry);
+        let above = (at as u32).wrapping_sub(1) as usize / ARITY;
+        Ok((at as u32, self.entries.get(above).is_some_and(|parent| parent.deadline > entry.deadline)))
+    }
+
+    /// Puts the entry at `position` in its place, which is there or above, and answers where.
+    #[inline]
+    pub fn lift(&mut self, position: u32, owners: &mut impl Positions<I>) -> u32 {
+        let at = position as usize;
+        match self.entries.get(at) {
+            Some(entry) => self.sift_up(at, *entry, owners),
+            None => position,
+        }
     }
 
     /// Changes the deadline of the entry at `position`.
@@ -198,6 +228,18 @@ impl<I: Copy> Heap<I> {
         }
     }
 
+    /// Keeps the entries for which `keep` answers so, with the deadline that it leaves in them, and restores the order.
+    pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, keep: impl Fn(&O, &mut Entry<I>) -> bool) {
+        self.entries.retain_mut(|entry| keep(owners, entry));
+        for at in 0..self.entries.len() {
+            let entry = self.entries[at];
+            self.sift_up(at, entry, owners);
+        }
+        if self.entries.is_empty() && self.entries.capacity() > KEEP {
+            self.entries = Vec::new();
+        }
+    }
+
     /// Takes the earliest entry out if it is due at `now`.
     #[inline]
     pub fn pop_due(&mut self, now: u64, owners: &mut impl Positions<I>) -> Option<Entry<I>> {
@@ -208,9 +250,9 @@ impl<I: Copy> Heap<I> {
         Some(self.remove(0, owners))
     }
 
-    /// Puts `entry` at `at` or above it.
+    /// Puts `entry` at `at` or above it, and answers where.
     #[inline]
-    fn sift_up(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) {
+    fn sift_up(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) -> u32 {
         let heap = &mut self.entries[..];
         while at > 0 {
             let up = (at - 1) / ARITY;
@@ -228,6 +270,7 @@ impl<I: Copy> Heap<I> {
             *slot = entry;
         }
         owners.moved(entry.id, at as u32);
+        at as u32
     }
 
     /// Puts `entry` at `at` or below it.

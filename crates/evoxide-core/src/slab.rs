@@ -5,6 +5,10 @@ use core::num::NonZeroU32;
 use std::collections::TryReserveError;
 
 const NONE: u32 = u32::MAX;
+/// From so many objects on it only doubles.
+const LARGE: usize = 1 << 16;
+/// So many vacant entries are made at once.
+const BLOCK: usize = 64;
 /// Capacity that an emptied slab keeps.
 const KEEP: usize = 64;
 
@@ -80,7 +84,9 @@ impl<T: Default> Slab<T> {
     #[cold]
     #[inline(never)]
     fn reserve_more(&mut self) -> Result<(), TryReserveError> {
-        self.entries.try_reserve(1)
+        // Few steps: each moves everything.
+        let more = if self.entries.len() < LARGE { self.entries.len() * 3 } else { 1 };
+        self.entries.try_reserve(more.max(1)).or_else(|_| self.entries.try_reserve(1))
     }
 
     /// Stores an object.
@@ -110,21 +116,35 @@ impl<T: Default> Slab<T> {
     #[inline(always)]
     pub fn try_insert_any(&mut self) -> Result<(Key, &mut T), TryReserveError> {
         if self.free as usize >= self.entries.len() {
-            self.try_reserve_one()?;
+            self.reserve_vacant()?;
         }
-        Ok(self.insert_any())
+        Ok(self.occupy())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reserve_vacant(&mut self) -> Result<(), TryReserveError> {
+        self.try_reserve_one()?;
+        self.grow();
+        Ok(())
     }
 
     /// As [`try_insert_any`](Self::try_insert_any), where memory was made sure of.
     #[inline(always)]
     pub fn insert_any(&mut self) -> (Key, &mut T) {
+        if self.free as usize >= self.entries.len() {
+            self.grow();
+        }
+        self.occupy()
+    }
+
+    /// Takes the first vacant entry.
+    #[inline(always)]
+    fn occupy(&mut self) -> (Key, &mut T) {
         self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
         let generation = NonZeroU32::new(self.generation).unwrap_or(NonZeroU32::MIN);
         self.len += 1;
-        let mut index = self.free;
-        if index as usize >= self.entries.len() {
-            index = self.grow();
-        }
+        let index = self.free;
         let entry = &mut self.entries[index as usize];
         self.free = entry.next_free;
         entry.generation = generation.get();
@@ -133,9 +153,13 @@ impl<T: Default> Slab<T> {
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) -> u32 {
-        self.entries.push(Entry { generation: 0, next_free: NONE, value: T::default() });
-        self.entries.len() as u32 - 1
+    fn grow(&mut self) {
+        let first = self.entries.len() as u32;
+        let room = (self.entries.capacity() - self.entries.len()).clamp(1, BLOCK) as u32;
+        let vacant = |next_free| Entry { generation: 0, next_free, value: T::default() };
+        self.entries.extend((1..room).map(|n| vacant(first + n)));
+        self.entries.push(vacant(NONE));
+        self.free = first;
     }
 
     /// Takes an object out and leaves its value where it is, for [`insert_any`](Self::insert_any).

@@ -26,6 +26,7 @@
 //! assert!(reactor.is_idle());
 //! ```
 
+mod due;
 mod fds;
 mod ready;
 mod signals;

@@ -111,7 +111,8 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// A fresh event that waits for a timeout and for nothing else: [`insert`](Self::insert) and
-    /// [`set_timeout`](Self::set_timeout) in one. The flag is that of `set_timeout`.
+    /// [`set_timeout`](Self::set_timeout) in one. Answers its position in the heap, and whether [`lift`](Self::lift) must
+    /// follow.
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
@@ -122,25 +123,37 @@ impl<T: Copy + Default> Reactor<T> {
         priority: u8,
         persist: bool,
         deadline: u64,
-    ) -> Result<(Key, bool), TryReserveError> {
-        self.heap.try_reserve_one()?;
+    ) -> Result<(Key, u32, bool), TryReserveError> {
         let priority = if usize::from(priority) < self.rings.len() { priority } else { self.rings.last() };
         let (key, slot) = self.slots.try_insert_any()?;
         slot.payload = payload;
         slot.deadline = deadline;
         slot.priority = priority;
         slot.state = state::TIMER | if persist { state::PERSIST } else { 0 };
-        self.count_one_more();
-        let first = self.heap.first().is_none_or(|e| deadline < e.deadline);
-        self.heap.push(heap::Entry { deadline, id: key.index }, &mut Owners(&mut self.slots));
-        Ok((key, first))
+        match self.heap.try_push(heap::Entry { deadline, id: key.index }) {
+            Ok((position, lift)) => {
+                self.slots.at_mut(key.index).timer = position;
+                self.count_one_more();
+                Ok((key, position, lift))
+            }
+            Err(refused) => {
+                self.slots.discard(key.index);
+                Err(refused)
+            }
+        }
+    }
+
+    /// Puts a new entry of the heap in its place. Answers whether that is the first.
+    #[inline]
+    pub fn lift(&mut self, position: u32) -> bool {
+        self.heap.lift(position, &mut Owners(&mut self.slots)) == 0
     }
 
     /// Moves the timeout of an event whose payload is `payload`, if it has one in the heap and is not ready: the short way
     /// that most calls of [`set_timeout`](Self::set_timeout) take. `watching`: it must wait on a descriptor or for a signal,
-    /// too. `None`: take the long one.
+    /// too. `None`: take the long one. `Some(Some(position))`: [`advance`](Self::advance) must follow.
     #[inline(always)]
-    pub fn move_timeout(&mut self, key: Key, payload: T, watching: bool, deadline: u64) -> Option<bool>
+    pub fn move_timeout(&mut self, key: Key, payload: T, watching: bool, deadline: u64) -> Option<Option<u32>>
     where
         T: PartialEq,
     {
@@ -151,13 +164,16 @@ impl<T: Copy + Default> Reactor<T> {
         if watching && slot.state & (state::FD | state::SIGNAL) == 0 {
             return None;
         }
-        slot.deadline = deadline;
         let position = slot.timer;
-        if self.heap.get(position)?.deadline <= deadline {
-            return Some(false);
-        }
+        let later = self.heap.get(position)?.deadline <= deadline;
+        slot.deadline = deadline;
+        Some(if later { None } else { Some(position) })
+    }
+
+    /// Lets the heap's entry at `position` be due earlier. Answers whether it is the first now.
+    pub fn advance(&mut self, position: u32, deadline: u64) -> bool {
         self.heap.set(position, deadline, &mut Owners(&mut self.slots));
-        Some(self.slots.at(key.index).timer == 0)
+        self.heap.first().is_some_and(|e| e.deadline == deadline)
     }
 
     /// Moves the timeout of a popped event that waits on a descriptor too, if that only needs a note: it gets no earlier
@@ -173,22 +189,28 @@ impl<T: Copy + Default> Reactor<T> {
         later
     }
 
-    /// Takes out an event whose payload is `payload`, if it waits for a timeout in the heap and for nothing else. Answers
-    /// whether it did; otherwise [`remove`](Self::remove) does.
+    /// Takes out an event whose payload is `payload`, if it waits for a timeout in the heap and for nothing else, and answers
+    /// where in the heap: [`drop_entry`](Self::drop_entry) must follow. `None`: nothing was done, and
+    /// [`remove`](Self::remove) does it.
     #[inline(always)]
-    pub fn remove_timer(&mut self, key: Key, payload: T) -> bool
+    pub fn take_timer(&mut self, key: Key, payload: T) -> Option<u32>
     where
         T: PartialEq,
     {
-        let Some(slot) = self.slots.get_mut(key) else { return false };
+        let slot = self.slots.get(key)?;
         if slot.payload != payload || slot.state & (state::LINKED | state::INTERNAL) != state::TIMER {
-            return false;
+            return None;
         }
         let position = slot.timer;
         self.inserted -= 1;
-        self.heap.remove(position, &mut Owners(&mut self.slots));
         self.slots.discard(key.index);
-        true
+        Some(position)
+    }
+
+    /// Takes an entry without a slot out of the heap.
+    #[inline]
+    pub fn drop_entry(&mut self, position: u32) {
+        self.heap.remove(position, &mut Owners(&mut self.slots));
     }
 
     fn leave_queue(&mut self, index: u32) {
@@ -271,28 +293,41 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Makes every event whose timeout is due at `now` ready with [`Ready::TIMEOUT`]. Its timeout is then disarmed; the rest
     /// of it is untouched until it is popped.
-    #[inline]
+    #[inline(never)]
     pub fn expire(&mut self, now: u64) {
+        // After so many, all that are due are looked for, which takes a look at every entry.
+        let mut few = self.heap.len() / 64 + 16;
         while let Some(first) = self.heap.first() {
             if first.deadline > now {
                 return;
             }
-            let truth = self.true_deadline(first);
-            if truth > first.deadline {
-                self.heap.set(0, truth, &mut Owners(&mut self.slots));
+            if few == 0 {
+                few = usize::MAX;
+                self.expire_many(now);
                 continue;
             }
-            let slot = self.slots.at_mut(first.id);
-            if slot.state & state::TIMER == 0 {
-                let queue = slot.queue;
-                self.expire_common(queue);
-                continue;
-            }
-            slot.state &= !state::TIMER;
-            self.heap.remove(0, &mut Owners(&mut self.slots));
-            self.count_removed(first.id);
-            self.time_out(first.id);
+            few -= 1;
+            self.expire_first(first);
         }
+    }
+
+    #[inline(always)]
+    fn expire_first(&mut self, first: heap::Entry) {
+        let truth = self.true_deadline(first);
+        if truth > first.deadline {
+            self.heap.set(0, truth, &mut Owners(&mut self.slots));
+            return;
+        }
+        let slot = self.slots.at_mut(first.id);
+        if slot.state & state::TIMER == 0 {
+            let queue = slot.queue;
+            self.expire_common(queue);
+            return;
+        }
+        slot.state &= !state::TIMER;
+        self.heap.remove(0, &mut Owners(&mut self.slots));
+        self.count_removed(first.id);
+        self.time_out(first.id);
     }
 
     #[cold]
@@ -306,7 +341,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// As libevent deletes an event before it reports a timeout, what else happened to it in this turn is not reported; it
     /// will be again, unless it came as an edge.
     #[inline(always)]
-    fn time_out(&mut self, index: u32) {
+    pub(super) fn time_out(&mut self, index: u32) {
         if self.slots.at(index).state & (state::READY | state::LATER) != 0 {
             self.drop_readiness(index);
         }
@@ -317,6 +352,8 @@ impl<T: Copy + Default> Reactor<T> {
     fn drop_readiness(&mut self, index: u32) {
         let slot = self.slots.at(index);
         if slot.state & state::FD == 0 || !slot.interest.contains(Interest::EDGE) {
+            // It counted until now.
+            self.note_most();
             self.deactivate_slot(index);
         }
     }

@@ -241,6 +241,10 @@ impl<T: Copy + Default> Reactor<T> {
             slot.state &= !state::READY;
             if slot.state & (PLAIN | state::INTERNAL) == PLAIN {
                 Fate::Kept
+            } else if slot.state & (state::PERSIST | state::INTERNAL | state::LINKED) == 0 {
+                self.slots.discard(index);
+                index = NONE;
+                Fate::Gone
             } else {
                 let fate = self.settle(index);
                 if fate == Fate::Gone {
