@@ -385,7 +385,7 @@ impl<S> EventLoop<S> {
             registry.shared.drain();
         }
         if registry.shared.waiting.load(Ordering::SeqCst) > 0 {
-            registry.reactor.activate(registry.work, Ready::READ, 1);
+            registry.ready_work();
         }
         if found.internal & (1 << (SIGNALS - 1)) != 0
             && let Some(pipe) = &registry.signals
@@ -445,6 +445,7 @@ impl<S> EventLoop<S> {
             registry.tell_gone(gone);
         }
         let Some(id) = Key::from_bits(popped.payload).map(EventId) else {
+            registry.work_is_ready &= popped.payload == TICK;
             return if popped.payload == TICK { self.tick() } else { self.work() };
         };
         let now = registry.time.now();

@@ -10,8 +10,7 @@ use crate::interest::{Ready, Watch};
 use crate::signal::Signal;
 use crate::stream::Limits;
 use crate::timer::{Due, Timer, nanos};
-use evoxide_core::key::Key;
-use evoxide_core::reactor::{self, Reactor};
+use evoxide_core::reactor::Reactor;
 use evoxide_core::slab::Slab;
 use evoxide_sys::backend::Backend;
 use evoxide_sys::signal::SignalPipe;
@@ -43,8 +42,10 @@ pub struct Registry<S> {
     pub(crate) shared: Arc<Shared<S>>,
     pub(crate) time: Time,
     pub(crate) signals: Option<SignalPipe>,
-    /// The slot that is ready when work was posted.
-    pub(crate) work: Key,
+    /// The priority of posted work.
+    pub(crate) middle: u8,
+    /// Posted work is among what is ready.
+    pub(crate) work_is_ready: bool,
     pub(crate) prepares: Vec<EventId>,
     pub(crate) checks: Vec<EventId>,
     pub(crate) idles: Vec<EventId>,
@@ -73,7 +74,6 @@ impl<S> Registry<S> {
         let change = reactor.register_internal(shared.waker.fd().as_raw_fd(), WAKER)?;
         backend.apply(&change)?;
         let middle = (config.priorities / 2) as u8;
-        let work = reactor.insert(0, middle, reactor::Kind { persist: true, internal: true });
         Ok(Self {
             reactor,
             entries: Slab::new(),
@@ -81,7 +81,8 @@ impl<S> Registry<S> {
             shared,
             time: Time::new(config.clock),
             signals: None,
-            work,
+            middle,
+            work_is_ready: false,
             prepares: Vec::new(),
             checks: Vec::new(),
             idles: Vec::new(),

@@ -146,6 +146,14 @@ impl<S> Registry<S> {
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn watch_clock(&mut self) {}
 
+    /// Puts posted work among what is ready. Its slot is gone when it runs: an idle loop holds none.
+    pub(crate) fn ready_work(&mut self) {
+        if !std::mem::replace(&mut self.work_is_ready, true) {
+            let slot = self.reactor.insert(0, self.middle, reactor::Kind { persist: false, internal: true });
+            self.reactor.activate(slot, core::Ready::READ, 1);
+        }
+    }
+
     /// Carries out what follows from a removal. The kernel may have forgotten the descriptor already.
     pub(crate) fn tell_gone(&mut self, gone: Gone) {
         if let Some(change) = gone.change {
