@@ -140,7 +140,7 @@ impl<F> Retired<F> {
         Ok(retired)
     }
 
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, segment: Segment<F>) {
         if let Segment::External(e) = segment {
             if self.first.is_none() {
@@ -519,15 +519,15 @@ impl<F> Buffer<F> {
         if let Err(e) = self.reserve_external(end - start) {
             return Err((e, owner));
         }
-        let segment = Segment::External(External { owner, start, end, borrowed: false });
         if self.tail.len() > 0 {
+            let segment = Segment::External(External { owner, start, end, borrowed: false });
             if let Some(front) = &mut self.front {
                 front.push_back(core::mem::replace(&mut self.tail, segment));
             }
         } else {
-            // The tail has room at most. That is dropped first, so that nothing is left to drop when it is written over.
+            // The tail has room at most. That is dropped first, so that the words of the new one go straight to their place.
             self.reset_tail();
-            core::mem::forget(core::mem::replace(&mut self.tail, segment));
+            self.tail = Segment::External(External { owner, start, end, borrowed: false });
         }
         self.len += end - start;
         Ok(Delta::added(end - start))
