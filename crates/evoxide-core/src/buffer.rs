@@ -421,7 +421,7 @@ impl<F> Buffer<F> {
             && o.bytes.capacity() == 0
         {
             // A little into a buffer without memory: the usual way here.
-            o.bytes.try_reserve_exact(FIRST).map_err(|_| Error::NoMemory)?;
+            o.bytes = storage(FIRST)?;
             o.bytes.extend_from_slice(data);
             o.start = 0;
             self.len = data.len();
