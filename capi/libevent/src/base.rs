@@ -427,7 +427,7 @@ impl Core {
         }
         if let Some(old) = old {
             drop(old);
-            match if self.has_eventfd() { Waker::new() } else { Waker::pipe() } {
+            match if base.lock().is_null() { Waker::pipe() } else { Waker::new() } {
                 Ok(waker) => {
                     base.waker_fd.store(waker.wake_fd(), Ordering::Relaxed);
                     result = result.and(self.watch_own(waker.fd().as_raw_fd(), WAKER));
@@ -445,10 +445,6 @@ impl Core {
         self.backend.apply(&change).inspect_err(|_| {
             let _ = self.reactor.unregister_internal(fd);
         })
-    }
-
-    fn has_eventfd(&self) -> bool {
-        lock::threading_enabled()
     }
 
     /// Registers everything with a fresh kernel set.

@@ -1,6 +1,6 @@
 //! Callbacks that run from the loop without an event: deferred callbacks of buffers and streams, and the loop's exit.
 
-use crate::abi::event::{CallbackFn, DeferredFn, closure, event_callback, evlist};
+use crate::abi::event::{CallbackFn, DeferredFn, closure, event_callback};
 use crate::base::{Cb, Core, event_base};
 use core::ffi::c_void;
 use evoxide_core::interest::Ready;
@@ -37,7 +37,7 @@ impl event_base {
     /// Has a deferred callback run soon. Answers whether it was not scheduled yet.
     ///
     /// # Safety
-    /// `cb` points to a prepared callback that lives until it ran or was [cancelled](Self::cancel_deferred).
+    /// `cb` points to a prepared callback that lives until it ran.
     pub(crate) unsafe fn schedule_deferred(&self, cb: *mut event_callback) -> bool {
         let fresh = self.section(|core| {
             // SAFETY: the caller's promise.
@@ -63,30 +63,5 @@ impl event_base {
             self.wake_if_waiting();
         }
         fresh
-    }
-
-    /// Takes a deferred callback back. It does not run after this, unless it is running now in another thread.
-    ///
-    /// # Safety
-    /// `cb` points to a prepared callback.
-    pub(crate) unsafe fn cancel_deferred(&self, cb: *mut event_callback) {
-        self.section(|core| {
-            // SAFETY: the caller's promise.
-            unsafe {
-                if let Some(key) = core.key_of(cb) {
-                    let gone = core.reactor.remove(key);
-                    core.tell(gone);
-                }
-                (*cb).evcb_flags &= !evlist::INSERTED;
-            }
-        });
-    }
-
-    /// Adds to the events that exist only outside the base, and keep its loop alive.
-    pub(crate) fn add_virtual(&self, by: i32) {
-        self.section(|core| core.reactor.add_virtual(by));
-        if by < 0 {
-            self.wake_if_waiting();
-        }
     }
 }

@@ -13,7 +13,6 @@ mod bufferevent;
 mod compat;
 mod config;
 mod debug;
-#[allow(dead_code, reason = "for what is to come")]
 mod deferred;
 mod event;
 mod listener;

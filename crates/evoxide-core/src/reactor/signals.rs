@@ -91,11 +91,6 @@ impl<T: Copy + Default> Reactor<T> {
         (1..SIGNALS as i32).contains(&signal) && self.signals.heads[signal as usize] != NONE
     }
 
-    /// The signals that events wait for.
-    pub fn watched_signals(&self) -> impl Iterator<Item = i32> + '_ {
-        (1..SIGNALS as i32).filter(|s| self.watches_signal(*s))
-    }
-
     pub(super) fn signal_head(&self, signal: usize) -> Option<u32> {
         self.signals.heads.get(signal).copied()
     }
