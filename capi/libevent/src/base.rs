@@ -18,6 +18,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32,
 use evoxide_core::interest::Change;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{Gone, Reactor};
+use evoxide_core::timers::{Owner, Timers};
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{self, ExtCond, ExtLock};
 use evoxide_ffi::{mm, msgx, warnx};
@@ -48,13 +49,37 @@ pub(crate) const RECURSIVE: core::ffi::c_uint = 1;
 /// How long the difference between wall clock and monotonic clock is trusted, in nanoseconds.
 const WALL_TRUST: u64 = 5_000_000_000;
 
-/// What a slot of the reactor belongs to.
+/// What a slot of the reactor, or an entry of the timers, belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cb(pub *mut event_callback);
 
 impl Default for Cb {
     fn default() -> Self {
         Self(ptr::null_mut())
+    }
+}
+
+/// The timers hold events only, [`evlist::TIMEOUT`] ones.
+impl Owner for Cb {
+    #[inline(always)]
+    fn deadline(self) -> u64 {
+        // SAFETY: a pending event is alive and in place, and its struct is read and written in sections only.
+        unsafe { (*self.0.cast::<event>()).deadline }
+    }
+    #[inline(always)]
+    fn set_deadline(self, deadline: u64) {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).deadline = deadline };
+    }
+    #[inline(always)]
+    fn position(self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).timer_position }
+    }
+    #[inline(always)]
+    fn set_position(self, position: u32) {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).timer_position = position };
     }
 }
 
@@ -96,6 +121,8 @@ unsafe impl Sync for event_base {}
 /// Everything of a base that changes inside sections.
 pub(crate) struct Core {
     pub reactor: Reactor<Cb>,
+    /// Events that wait for a timeout and for nothing else.
+    pub timers: Timers<Cb>,
     pub backend: Backend,
     pub method: Choice,
     pub signals: Option<SignalPipe>,
@@ -167,7 +194,7 @@ impl Core {
         timeval_of(nanos.saturating_add_signed(self.wall_offset))
     }
 
-    /// The key of a pending or active callback: its flags say whether there is one, its address whether it is its own.
+    /// The key of a pending or active callback that is no plain timer: its flags say whether there is one, its address whether it is its own.
     ///
     /// # Safety
     /// `cb` points to an initialised callback.
@@ -175,7 +202,7 @@ impl Core {
     pub unsafe fn key_of(&self, cb: *mut event_callback) -> Option<Key> {
         // SAFETY: the caller's promise.
         let (flags, bits) = unsafe { ((*cb).evcb_flags, (*cb).key) };
-        if flags & evlist::INSERTED == 0 {
+        if flags & (evlist::INSERTED | evlist::TIMEOUT) != evlist::INSERTED {
             return None;
         }
         Key::from_bits(bits).filter(|key| self.reactor.payload(*key) == Some(Cb(cb)))
@@ -298,6 +325,7 @@ fn build(
     let (waker_fd, wake_fd) = (waker.fd().as_raw_fd(), waker.wake_fd());
     let mut core = Core {
         reactor,
+        timers: Timers::new(),
         backend,
         method: choice,
         signals: None,
@@ -361,10 +389,14 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
         let forget = |payload: Cb| {
             if !payload.0.is_null() {
                 // SAFETY: a pending or active event is alive: its owner must delete it before freeing it.
-                unsafe { (*payload.0).evcb_flags &= !evlist::INSERTED };
+                unsafe { (*payload.0).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT) };
                 crate::debug::ended(payload.0.cast());
             }
         };
+        while let Some(payload) = core.timers.take() {
+            core.reactor.release();
+            forget(payload);
+        }
         while let Some(payload) = core.reactor.take_ticket() {
             forget(payload);
         }
@@ -398,8 +430,8 @@ impl Core {
             let cb = view.payload.0;
             // SAFETY: an active event is alive.
             let how = unsafe { (*cb).evcb_closure };
-            if matches!(how, closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) {
-                let gone = self.reactor.remove(view.key);
+            if let (Some(key), closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) = (view.key, how) {
+                let gone = self.reactor.remove(key);
                 self.tell(gone);
                 // SAFETY: as above.
                 unsafe { (*cb).evcb_flags &= !evlist::INSERTED };

@@ -13,6 +13,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::{Counts, View, Walk};
+use evoxide_core::timers::Owner;
 use evoxide_ffi::cstr::Text;
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -199,6 +200,15 @@ impl Core {
                 self.reactor.activate(key, Ready::TIMEOUT, 1);
             }
         }
+        // SAFETY: as above.
+        let matches = |timer: &base::Cb| unsafe { (*timer.0.cast::<event>()).ev_fd } == fd;
+        let timers: Vec<base::Cb> = self.timers.iter().filter(matches).collect();
+        for timer in timers {
+            // SAFETY: a plain timer of this base.
+            if let Some(key) = unsafe { self.slotted(timer.0) } {
+                self.reactor.activate(key, Ready::TIMEOUT, 1);
+            }
+        }
     }
 
     fn common_timeout(&mut self, tv: &timeval) -> *const timeval {
@@ -374,10 +384,30 @@ pub unsafe extern "C" fn evthread_make_base_notifiable(base: *mut event_base) ->
     if base.is_null() { -1 } else { 0 }
 }
 
+/// Where a walk over all events stands: descriptors and signals, plain timers, and what is left.
+#[derive(Default)]
+struct Steps {
+    walk: Walk,
+    timers: u32,
+}
+
+impl Steps {
+    fn next(&mut self, core: &Core) -> Option<View<base::Cb>> {
+        if let Some(view) = core.reactor.walk_watched(&mut self.walk) {
+            return Some(view);
+        }
+        if let Some(timer) = core.timers.get(self.timers) {
+            self.timers += 1;
+            return Some(View::timer(timer, timer.deadline()));
+        }
+        core.reactor.walk(&mut self.walk)
+    }
+}
+
 /// The next event of a walk that C may see.
-fn step(core: &mut Core, walk: &mut Walk) -> Option<View<base::Cb>> {
+fn step(core: &mut Core, steps: &mut Steps) -> Option<View<base::Cb>> {
     loop {
-        let view = core.reactor.walk(walk)?;
+        let view = steps.next(core)?;
         // SAFETY: pending and active callbacks are alive.
         if unsafe { (*view.payload.0).evcb_flags } & evlist::INIT != 0 {
             return Some(view);
@@ -394,12 +424,12 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
 ) -> c_int {
     // SAFETY: null or the caller's base.
     let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return -1 };
-    let mut walk = Walk::default();
+    let mut steps = Steps::default();
     let mut answer = 0;
     // Other threads stay out for the whole walk, as documented.
     b.lock().lock();
     while answer == 0
-        && let Some(view) = b.section(|core| step(core, &mut walk))
+        && let Some(view) = b.section(|core| step(core, &mut steps))
     {
         // SAFETY: the user's callback, with a live event.
         answer = unsafe { function(base, view.payload.0.cast::<event>(), arg) };
@@ -454,10 +484,10 @@ pub unsafe extern "C" fn event_base_dump_events(base: *mut event_base, output: *
     };
     for active in [false, true] {
         print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
-        let mut walk = Walk::default();
+        let mut steps = Steps::default();
         // SAFETY: the caller's base.
         while let Some(line) = unsafe { &*base }.section(|core| {
-            while let Some(view) = step(core, &mut walk) {
+            while let Some(view) = step(core, &mut steps) {
                 let wanted = if active { view.ready.is_some() } else { view.inserted || view.deadline.is_some() };
                 if wanted {
                     // SAFETY: as above.

@@ -61,7 +61,8 @@ pub(crate) unsafe fn assign(
                 evcb_arg: arg,
             },
             async_result: AtomicU32::new(0),
-            reserved: [0; 3],
+            timer_position: 0,
+            deadline: 0,
             ev_fd: fd,
             ev_base: base,
             io_next: [0; 2],
@@ -249,9 +250,13 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
         debug::assert_setup(e, "event_remove_timer_nolock_");
         base.section(|core| {
             let cb = e.cast::<event_callback>();
-            let Some(key) = core.key_of(cb).filter(|key| core.reactor.deadline(*key).is_some()) else { return };
-            if !core.reactor.clear_timeout(key) {
-                (*cb).evcb_flags &= !evlist::INSERTED;
+            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
+                core.take_timer(cb);
+            } else {
+                let Some(key) = core.key_of(cb).filter(|key| core.reactor.deadline(*key).is_some()) else { return };
+                if !core.reactor.clear_timeout(key) {
+                    (*cb).evcb_flags &= !evlist::INSERTED;
+                }
             }
             (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
         });
@@ -299,6 +304,9 @@ pub unsafe extern "C-unwind" fn event_pending(e: *const event, events: c_short, 
         debug::assert_setup(e, "event_pending");
         base.take_async_if_any();
         let (found, due) = base.section(|core| {
+            if (*e).ev_evcallback.evcb_flags & evlist::TIMEOUT != 0 {
+                return (ev::TIMEOUT, Some(core.wall((*e).deadline)));
+            }
             let Some(view) = core.key_of(e.cast_mut().cast()).and_then(|key| core.reactor.view(key)) else {
                 return (0, None);
             };

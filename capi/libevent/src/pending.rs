@@ -12,6 +12,7 @@ use evoxide_core::reactor::{AddError, Kind, QueueId};
 use evoxide_ffi::guarded::Section;
 use evoxide_ffi::{errno, warn, warnx};
 use libc::timeval;
+use std::collections::TryReserveError;
 
 /// The conditions that put an event into a table.
 pub(crate) const INSERTABLE: i16 = ev::READ | ev::WRITE | ev::CLOSED | ev::SIGNAL;
@@ -114,15 +115,14 @@ impl Core {
             }
             let persist = (*cb).evcb_closure == closure::PERSIST;
             let deadline = self.now().saturating_add(nanos(tv));
-            let earlier = if flags & evlist::INSERTED != 0 {
+            let earlier = if flags & evlist::TIMEOUT != 0 {
+                self.timers.set(Cb(cb), deadline)
+            } else if flags & evlist::INSERTED != 0 {
                 let key = Key::from_bits((*cb).key)?;
                 let position = self.reactor.move_timeout(key, Cb(cb), watching, deadline)?;
                 position.is_some_and(|position| self.reactor.advance(position, deadline))
             } else if !watching {
-                let (key, position, lift) =
-                    self.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline).ok()?;
-                Self::mark(cb, key);
-                if lift { self.reactor.lift(position) } else { position == 0 }
+                self.put_timer(cb, deadline).ok()?
             } else {
                 return None;
             };
@@ -133,18 +133,83 @@ impl Core {
         }
     }
 
+    /// Makes an event a plain timer. Answers whether a loop that waits must look again.
+    ///
+    /// # Safety
+    /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
+    #[inline(always)]
+    unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
+        let earlier = self.timers.insert(Cb(cb), deadline)?;
+        self.reactor.hold();
+        // SAFETY: the caller's promise.
+        unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
+        Ok(earlier)
+    }
+
+    /// Makes a plain timer an event that is not pending.
+    ///
+    /// # Safety
+    /// `cb` is a plain timer of this base.
+    #[inline(always)]
+    pub unsafe fn take_timer(&mut self, cb: *mut event_callback) {
+        self.timers.remove(Cb(cb));
+        self.reactor.release();
+        // SAFETY: the caller's promise; only events are plain timers.
+        unsafe {
+            (*cb).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT);
+            (*cb.cast::<event>()).deadline = 0;
+        }
+    }
+
+    /// [`key_of`](Self::key_of), and gives a plain timer a slot.
+    ///
+    /// # Safety
+    /// As for [`key_of`](Self::key_of).
+    #[inline]
+    pub unsafe fn slotted(&mut self, cb: *mut event_callback) -> Option<Key> {
+        // SAFETY: the caller's promise; only events are plain timers.
+        unsafe {
+            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
+                let e = cb.cast::<event>();
+                let (persist, deadline) = ((*e).ev_events & ev::PERSIST != 0, (*e).deadline);
+                self.take_timer(cb);
+                let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind { persist, internal: false });
+                self.reactor.set_timeout(key, deadline);
+                Self::mark(cb, key);
+            }
+            self.key_of(cb)
+        }
+    }
+
     /// # Safety
     /// As for [`add`](Self::add).
     #[inline(never)]
     unsafe fn add_at(&mut self, e: *mut event, due: Option<Due>) -> Result<(), Refused> {
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        let event = unsafe { &mut *e };
-        if event.ev_evcallback.evcb_flags & evlist::FINALIZING != 0 {
-            return Err(Refused::Silently);
-        }
         let cb = e.cast::<event_callback>();
-        // SAFETY: as above.
-        let existing = unsafe { self.key_of(cb) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            if flags & evlist::FINALIZING != 0 {
+                return Err(Refused::Silently);
+            }
+            match due {
+                None if flags & evlist::TIMEOUT != 0 => return Ok(()),
+                Some(Due { queue: None, at }) if flags & evlist::TIMEOUT != 0 => {
+                    self.timers.set(Cb(cb), at);
+                    return Ok(());
+                }
+                Some(Due { queue: None, at })
+                    if flags & (evlist::INSERTED | evlist::INTERNAL) == 0 && (*e).ev_events & INSERTABLE == 0 =>
+                {
+                    return self.put_timer(cb, at).map(drop).map_err(|_| Refused::Silently);
+                }
+                _ => {}
+            }
+        }
+        // SAFETY: the caller's promise.
+        let existing = unsafe { self.slotted(cb) };
+        // SAFETY: the caller's promise; nothing else refers to the struct from here on.
+        let event = unsafe { &*e };
         let key = match existing {
             Some(key) => self.reactor.promote(key, event.ev_events & ev::PERSIST != 0),
             None => {
@@ -283,9 +348,10 @@ impl Core {
             if (*cb).evcb_flags & evlist::INSERTED == 0 {
                 return;
             }
-            if let Some(position) = Key::from_bits((*cb).key).and_then(|key| self.reactor.take_timer(key, Cb(cb))) {
-                self.reactor.drop_entry(position);
-            } else if let Some(key) = self.key_of(cb) {
+            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
+                return self.take_timer(cb);
+            }
+            if let Some(key) = self.key_of(cb) {
                 let gone = self.reactor.remove(key);
                 self.tell(gone);
             }
@@ -345,7 +411,7 @@ impl Core {
                 return;
             }
             let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
-            match self.key_of(cb) {
+            match self.slotted(cb) {
                 Some(key) => self.reactor.activate(key, ready, calls),
                 None => {
                     let internal = (*cb).evcb_flags & evlist::INTERNAL != 0;
@@ -375,11 +441,21 @@ impl event_base {
         let Some(mut core) = self.core.try_enter_locked() else { return false };
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
-            let (Some(delay), Some(key)) = (usual_nanos(tv), Key::from_bits((*cb).key)) else { return false };
-            if core.cached == 0 || (*cb).evcb_flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
+            let flags = (*cb).evcb_flags;
+            let Some(delay) = usual_nanos(tv) else { return false };
+            if core.cached == 0 || flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
                 return false;
             }
             let deadline = core.cached.wrapping_add(delay);
+            if flags & evlist::TIMEOUT != 0 {
+                if (*cb).evcb_closure == closure::PERSIST {
+                    (*e).ev_io_timeout = *tv;
+                }
+                // Callbacks run, so no loop waits for the first timeout.
+                core.timers.set(Cb(cb), deadline);
+                return true;
+            }
+            let Some(key) = Key::from_bits((*cb).key) else { return false };
             let watching = (*e).ev_events & INSERTABLE != 0;
             let Some(moved) = core.reactor.move_timeout(key, Cb(cb), watching, deadline) else { return false };
             if (*cb).evcb_closure == closure::PERSIST {
@@ -412,11 +488,8 @@ impl event_base {
                 (*e).ev_io_timeout = *tv;
             }
             let deadline = core.now().wrapping_add(delay);
-            let added = core.reactor.insert_timer(Cb(cb), (*cb).evcb_pri, persist, deadline);
-            let Ok((key, position, up)) = added else { return false };
-            (*cb).key = key.to_bits();
-            (*cb).evcb_flags = flags | evlist::INSERTED;
-            if up { lift(core, position) } else { true }
+            // The loop does not wait.
+            core.put_timer(cb, deadline).is_ok()
         }
     }
 
@@ -453,13 +526,11 @@ impl event_base {
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
             let flags = (*cb).evcb_flags;
-            if flags & (evlist::INSERTED | evlist::FINALIZING) != evlist::INSERTED || core.current == cb {
+            if flags & (evlist::TIMEOUT | evlist::FINALIZING) != evlist::TIMEOUT || core.current == cb {
                 return false;
             }
-            let Some(key) = Key::from_bits((*cb).key) else { return false };
-            let Some(position) = core.reactor.take_timer(key, Cb(cb)) else { return false };
-            (*cb).evcb_flags = flags & !evlist::INSERTED;
-            drop_entry(core, position)
+            core.take_timer(cb);
+            true
         }
     }
 }
@@ -469,21 +540,6 @@ impl event_base {
 fn advance(mut core: Section<'_, Core>, position: u32, deadline: u64) -> bool {
     // Callbacks run, so no loop waits for the first timeout.
     core.reactor.advance(position, deadline);
-    true
-}
-
-/// Ends [`event_base::add_timer_plainly`], and its section.
-#[inline(never)]
-fn lift(mut core: Section<'_, Core>, position: u32) -> bool {
-    // The loop does not wait.
-    core.reactor.lift(position);
-    true
-}
-
-/// Ends [`event_base::del_plainly`], and its section.
-#[inline(never)]
-fn drop_entry(mut core: Section<'_, Core>, position: u32) -> bool {
-    core.reactor.drop_entry(position);
     true
 }
 

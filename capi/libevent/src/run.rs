@@ -107,7 +107,10 @@ impl Core {
         if self.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
             return Some(0);
         }
-        let first = self.reactor.first_deadline()?;
+        let first = match (self.timers.first_deadline(), self.reactor.first_deadline()) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b)?,
+        };
         Some(first.saturating_sub(self.clock()))
     }
 
@@ -121,6 +124,9 @@ impl Core {
         } else {
             self.stale_turns = 0;
         }
+        if self.timers.may_be_due(now) {
+            self.expire_timers(now);
+        }
         self.reactor.expire(now);
         // Signals come after timeouts, as in the original.
         if finished.internal != 0 {
@@ -131,6 +137,39 @@ impl Core {
         }
         self.reactor.begin_batch(|| now);
         true
+    }
+
+    /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
+    #[inline(never)]
+    fn expire_timers(&mut self, now: u64) {
+        // After so many, all that are due are looked for, which takes a look at every entry.
+        let few = self.timers.len() / 64 + 16;
+        for _ in 0..few {
+            let Some(due) = self.timers.pop_due(now) else { return };
+            self.reactor.expire(due.deadline);
+            self.time_out(due.id);
+        }
+        for due in self.timers.take_many(now) {
+            self.reactor.expire(due.deadline);
+            self.time_out(due.id);
+        }
+        while let Some(due) = self.timers.pop_due(now) {
+            self.reactor.expire(due.deadline);
+            self.time_out(due.id);
+        }
+    }
+
+    /// The timeout of a plain timer has come.
+    #[inline]
+    fn time_out(&mut self, Cb(cb): Cb) {
+        self.reactor.release();
+        // SAFETY: a pending event is alive. One that does not say that it is a timer was assigned anew while it was pending.
+        unsafe {
+            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
+                (*cb).evcb_flags &= !evlist::TIMEOUT;
+                (*cb).key = self.reactor.enqueue_due(Cb(cb), (*cb).evcb_pri).to_bits();
+            }
+        }
     }
 
     #[cold]
@@ -229,7 +268,7 @@ impl Core {
                 if let Some((key, _)) = alive.filter(|a| expired(a.0)) {
                     self.reactor.to_front(key);
                 }
-                self.rearm(e, alive.map(|a| a.0), ready, alive.map_or(0, |a| a.1));
+                self.rearm(e, alive.map(|a| a.0), ready, alive.map_or((*e).deadline, |a| a.1));
             } else if let Some((key, due)) = alive {
                 if due != 0 && expired(key) {
                     // Its timeout ends even a persistent event, unless that repeats.

@@ -3,6 +3,9 @@
 //! Each entry is a deadline and the id of its owner. The heap tells the owner its position whenever it changes
 //! ([`Positions`]), so cancelling and re-arming need no search and leave no dead entries. An emptied heap returns its memory.
 
+mod sort;
+
+pub(crate) use sort::{FEW, sort};
 use std::collections::TryReserveError;
 
 const ARITY: usize = 4;
@@ -58,7 +61,7 @@ impl<I: Copy> Heap<I> {
 
     /// How much memory it holds, in bytes.
     pub const fn held_memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>()
+        self.entries.capacity() * size_of::<Entry<I>>()
     }
 
     /// Makes sure that the next [`push`](Self::push) needs no memory.

@@ -15,4 +15,5 @@ pub mod reactor;
 pub mod sim;
 pub mod slab;
 pub mod stream;
+pub mod timers;
 pub mod watch;

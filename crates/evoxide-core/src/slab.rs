@@ -110,26 +110,6 @@ impl<T: Default> Slab<T> {
 
     /// Stores whatever object is at hand, the one that was there before or a default one, for the caller to make its own:
     /// cheaper than [`insert`](Self::insert) where only some of it matters.
-    ///
-    /// # Errors
-    /// The allocator's refusal, with nothing changed.
-    #[inline(always)]
-    pub fn try_insert_any(&mut self) -> Result<(Key, &mut T), TryReserveError> {
-        if self.free as usize >= self.entries.len() {
-            self.reserve_vacant()?;
-        }
-        Ok(self.occupy())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn reserve_vacant(&mut self) -> Result<(), TryReserveError> {
-        self.try_reserve_one()?;
-        self.grow();
-        Ok(())
-    }
-
-    /// As [`try_insert_any`](Self::try_insert_any), where memory was made sure of.
     #[inline(always)]
     pub fn insert_any(&mut self) -> (Key, &mut T) {
         if self.free as usize >= self.entries.len() {

@@ -495,7 +495,7 @@ impl Bench {
         while let Some(view) = self.reactor.walk(&mut walk) {
             seen.push(view.payload);
             let event = &self.events[self.position(view.payload)];
-            assert_eq!((view.key, view.ready, view.later), (event.key, event.ready, event.later));
+            assert_eq!((view.key.unwrap(), view.ready, view.later), (event.key, event.ready, event.later));
             assert_eq!(view.deadline, event.deadline);
             assert_eq!(view.inserted, event.fd.is_some() || event.signal.is_some());
         }

@@ -1,7 +1,7 @@
 //! `event2/event_struct.h`, and the constants of `event2/event.h`.
 //!
-//! Words that the original uses for its lists and heap are ours to use: the key of the event's slot, and the link of the
-//! list on which signal handlers leave events.
+//! Words that the original uses for its lists and heap are ours to use: the key of the event's slot, the link of the
+//! list on which signal handlers leave events, and what a timer needs that has no slot.
 
 use super::layout;
 use crate::base::event_base;
@@ -31,7 +31,9 @@ pub mod ev {
 
 /// `EVLIST_*`: bits of `evcb_flags`.
 pub mod evlist {
-    /// The event has a slot in its base.
+    /// A plain timer: in its base's timers, and without a slot.
+    pub const TIMEOUT: u16 = 0x01;
+    /// The event is pending or active in its base.
     pub const INSERTED: u16 = 0x02;
     pub const INTERNAL: u16 = 0x10;
     pub const FINALIZING: u16 = 0x40;
@@ -64,7 +66,7 @@ pub union CallbackFn {
 /// `struct event_callback`.
 #[repr(C)]
 pub struct event_callback {
-    /// [`Key`](evoxide_core::key::Key) of the slot, valid while `evcb_flags` says so.
+    /// [`Key`](evoxide_core::key::Key) of the slot or ticket, valid while `evcb_flags` says so.
     pub key: u64,
     /// The next event that a signal handler left for the loop (see `base::async_list`).
     pub async_next: AtomicPtr<event_callback>,
@@ -106,7 +108,10 @@ pub struct event {
     pub ev_evcallback: event_callback,
     /// What a signal handler activated it with, and how many calls.
     pub async_result: AtomicU32,
-    pub reserved: [u32; 3],
+    /// Where its entry is in its base's timers, while it is [`evlist::TIMEOUT`].
+    pub timer_position: u32,
+    /// When its timeout is, or was last, due.
+    pub deadline: u64,
     pub ev_fd: c_int,
     pub ev_base: *mut event_base,
     pub io_next: [usize; 2],
@@ -122,6 +127,8 @@ layout!(
     align = 8,
     ev_evcallback = 0,
     async_result = 40,
+    timer_position = 44,
+    deadline = 48,
     ev_fd = 56,
     ev_base = 64,
     io_next = 72,

@@ -2,12 +2,7 @@
 
 use super::Reactor;
 use super::slot::{Owners, state};
-
-/// Fewer than one in so many entries are taken out one by one.
-const FEW: usize = 8;
-/// How many bits one pass of the sort looks at, and how many passes there are at most.
-const DIGIT: u32 = 12;
-const PASSES: u32 = 4;
+use crate::heap::{Entry, FEW, sort};
 
 impl<T: Copy + Default> Reactor<T> {
     /// Makes ready what is due at `now`, in order of the deadlines, where that is much of the heap and no common queue is
@@ -26,7 +21,7 @@ impl<T: Copy + Default> Reactor<T> {
                 return;
             }
             if slot.deadline <= now {
-                due.push([slot.deadline, u64::from(entry.id)]);
+                due.push(Entry { deadline: slot.deadline, id: entry.id });
             }
         }
         self.heap.retain(&mut Owners(&mut self.slots), |owners, entry| {
@@ -36,49 +31,11 @@ impl<T: Copy + Default> Reactor<T> {
             entry.deadline > now
         });
         sort(&mut due);
-        for [_, id] in due {
-            self.slots.at_mut(id as u32).state &= !state::TIMER;
-            self.count_removed(id as u32);
-            self.time_out(id as u32);
+        for Entry { id, .. } in due {
+            self.slots.at_mut(id).state &= !state::TIMER;
+            self.count_removed(id);
+            self.time_out(id);
         }
-    }
-}
-
-/// A deadline and a slot.
-type Due = [u64; 2];
-
-/// Sorts by deadline: digit by digit, from the lowest, where the deadlines are near each other.
-fn sort(due: &mut Vec<Due>) {
-    let (mut least, mut most) = (u64::MAX, 0);
-    for [deadline, _] in due.iter() {
-        least = least.min(*deadline);
-        most = most.max(*deadline);
-    }
-    let bits = u64::BITS - most.saturating_sub(least).leading_zeros();
-    let mut other: Vec<Due> = Vec::new();
-    if due.len() < 1 << DIGIT || bits > DIGIT * PASSES || other.try_reserve_exact(due.len()).is_err() {
-        due.sort_by_key(|[deadline, _]| *deadline);
-        return;
-    }
-    other.resize(due.len(), [0; 2]);
-    for shift in (0..bits).step_by(DIGIT as usize) {
-        let digit = |entry: &Due| ((entry[0] - least) >> shift) as usize & ((1 << DIGIT) - 1);
-        let mut places = [0_u32; 1 << DIGIT];
-        for entry in due.iter() {
-            places[digit(entry)] += 1;
-        }
-        let mut sum = 0;
-        for place in &mut places {
-            sum += core::mem::replace(place, sum);
-        }
-        for entry in due.iter() {
-            let place = &mut places[digit(entry)];
-            if let Some(to) = other.get_mut(*place as usize) {
-                *to = *entry;
-            }
-            *place += 1;
-        }
-        core::mem::swap(due, &mut other);
     }
 }
 
@@ -86,23 +43,6 @@ fn sort(due: &mut Vec<Due>) {
 mod tests {
     use super::*;
     use crate::reactor::Kind;
-
-    #[test]
-    fn sorts_by_deadline_and_keeps_the_order_of_equal_ones() {
-        for spread in [1_u64, 1 << 10, 1 << 23, 1 << 40, 1 << 60] {
-            let mut state = 1_u64;
-            let mut due: Vec<Due> = (0..5000)
-                .map(|id| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    [1_000 + (state >> 3) % spread, id]
-                })
-                .collect();
-            let mut expected = due.clone();
-            expected.sort_by_key(|[deadline, _]| *deadline);
-            sort(&mut due);
-            assert_eq!(due, expected, "{spread}");
-        }
-    }
 
     #[test]
     fn many_timeouts_run_in_order_and_the_others_stay() {

@@ -261,6 +261,18 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
+    /// Counts a pending event that the face keeps itself (see [`timers`](crate::timers)).
+    #[inline(always)]
+    pub fn hold(&mut self) {
+        self.count_one_more();
+    }
+
+    /// Ends [`hold`](Self::hold).
+    #[inline(always)]
+    pub fn release(&mut self) {
+        self.inserted -= 1;
+    }
+
     /// Adds to (or takes from) the events that exist only outside, and keep a loop alive.
     pub fn add_virtual(&mut self, by: i32) {
         self.virtual_events = self.virtual_events.saturating_add_signed(by);

@@ -371,6 +371,14 @@ impl<T: Copy + Default> Reactor<T> {
         Some(ticket_key(self.rings.front.put(Entry { payload, slot: TICKET, ready, calls }), priority))
     }
 
+    /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
+    #[inline]
+    pub fn enqueue_due(&mut self, payload: T, priority: u8) -> Key {
+        let priority = priority.min(self.rings.last());
+        let entry = Entry { payload, slot: TICKET, ready: Ready::TIMEOUT, calls: 1 };
+        ticket_key(self.push_ready::<false>(priority, entry), priority)
+    }
+
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
     fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {

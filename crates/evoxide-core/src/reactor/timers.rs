@@ -11,7 +11,6 @@ use super::slot::{CommonQueue, NONE, Owners, Slot, state};
 use crate::heap;
 use crate::interest::{Interest, Ready};
 use crate::key::Key;
-use std::collections::TryReserveError;
 
 /// How many common durations a reactor takes.
 pub const MAX_COMMON: usize = 256;
@@ -110,45 +109,6 @@ impl<T: Copy + Default> Reactor<T> {
         self.slots.at(self.queues[usize::from(queue.0)].slot).timer == 0
     }
 
-    /// A fresh event that waits for a timeout and for nothing else: [`insert`](Self::insert) and
-    /// [`set_timeout`](Self::set_timeout) in one. Answers its position in the heap, and whether [`lift`](Self::lift) must
-    /// follow.
-    ///
-    /// # Errors
-    /// The allocator's refusal, with nothing changed.
-    #[inline(always)]
-    pub fn insert_timer(
-        &mut self,
-        payload: T,
-        priority: u8,
-        persist: bool,
-        deadline: u64,
-    ) -> Result<(Key, u32, bool), TryReserveError> {
-        let priority = if usize::from(priority) < self.rings.len() { priority } else { self.rings.last() };
-        let (key, slot) = self.slots.try_insert_any()?;
-        slot.payload = payload;
-        slot.deadline = deadline;
-        slot.priority = priority;
-        slot.state = state::TIMER | if persist { state::PERSIST } else { 0 };
-        match self.heap.try_push(heap::Entry { deadline, id: key.index }) {
-            Ok((position, lift)) => {
-                self.slots.at_mut(key.index).timer = position;
-                self.count_one_more();
-                Ok((key, position, lift))
-            }
-            Err(refused) => {
-                self.slots.discard(key.index);
-                Err(refused)
-            }
-        }
-    }
-
-    /// Puts a new entry of the heap in its place. Answers whether that is the first.
-    #[inline]
-    pub fn lift(&mut self, position: u32) -> bool {
-        self.heap.lift(position, &mut Owners(&mut self.slots)) == 0
-    }
-
     /// Moves the timeout of an event whose payload is `payload`, if it has one in the heap and is not ready: the short way
     /// that most calls of [`set_timeout`](Self::set_timeout) take. `watching`: it must wait on a descriptor or for a signal,
     /// too. `None`: take the long one. `Some(Some(position))`: [`advance`](Self::advance) must follow.
@@ -187,30 +147,6 @@ impl<T: Copy + Default> Reactor<T> {
             slot.deadline = deadline;
         }
         later
-    }
-
-    /// Takes out an event whose payload is `payload`, if it waits for a timeout in the heap and for nothing else, and answers
-    /// where in the heap: [`drop_entry`](Self::drop_entry) must follow. `None`: nothing was done, and
-    /// [`remove`](Self::remove) does it.
-    #[inline(always)]
-    pub fn take_timer(&mut self, key: Key, payload: T) -> Option<u32>
-    where
-        T: PartialEq,
-    {
-        let slot = self.slots.get(key)?;
-        if slot.payload != payload || slot.state & (state::LINKED | state::INTERNAL) != state::TIMER {
-            return None;
-        }
-        let position = slot.timer;
-        self.inserted -= 1;
-        self.slots.discard(key.index);
-        Some(position)
-    }
-
-    /// Takes an entry without a slot out of the heap.
-    #[inline]
-    pub fn drop_entry(&mut self, position: u32) {
-        self.heap.remove(position, &mut Owners(&mut self.slots));
     }
 
     fn leave_queue(&mut self, index: u32) {

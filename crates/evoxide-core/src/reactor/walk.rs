@@ -21,8 +21,8 @@ pub struct Walk {
 pub struct View<T> {
     /// Whose it is.
     pub payload: T,
-    /// Its slot.
-    pub key: Key,
+    /// Its slot or ticket, if it has one.
+    pub key: Option<Key>,
     /// Descriptor or signal, or -1.
     pub fd: i32,
     /// What it waits for on a descriptor.
@@ -37,6 +37,23 @@ pub struct View<T> {
     pub later: bool,
     /// Whether it does not count.
     pub internal: bool,
+}
+
+impl<T> View<T> {
+    /// An event without a slot that waits for a timeout and for nothing else (see [`timers`](crate::timers)).
+    pub const fn timer(payload: T, deadline: u64) -> Self {
+        Self {
+            payload,
+            key: None,
+            fd: -1,
+            interest: Interest::empty(),
+            inserted: false,
+            deadline: Some(deadline),
+            ready: None,
+            later: false,
+            internal: false,
+        }
+    }
 }
 
 impl Walk {
@@ -54,7 +71,7 @@ impl<T: Copy + Default> Reactor<T> {
         let inserted = s.state & (state::FD | state::SIGNAL) != 0;
         Some(View {
             payload: s.payload,
-            key,
+            key: Some(key),
             fd: if inserted { s.fd } else { -1 },
             interest: if s.state & state::FD != 0 { s.interest } else { Interest::empty() },
             inserted,
@@ -74,7 +91,7 @@ impl<T: Copy + Default> Reactor<T> {
         let entry = self.ticket(key)?;
         Some(View {
             payload: entry.payload,
-            key,
+            key: Some(key),
             fd: -1,
             interest: Interest::empty(),
             inserted: false,
@@ -107,7 +124,19 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// The next event of a walk.
     pub fn walk(&self, at: &mut Walk) -> Option<View<T>> {
+        self.walk_below(at, u8::MAX)
+    }
+
+    /// The next event of a walk that waits on a descriptor or for a signal: those come first.
+    pub fn walk_watched(&self, at: &mut Walk) -> Option<View<T>> {
+        self.walk_below(at, 2)
+    }
+
+    fn walk_below(&self, at: &mut Walk, end: u8) -> Option<View<T>> {
         loop {
+            if at.phase >= end {
+                return None;
+            }
             if at.phase == 4 {
                 return self.walk_active(at);
             }

@@ -1,0 +1,118 @@
+use super::*;
+use core::cell::Cell;
+use proptest::prelude::*;
+
+#[derive(Default)]
+struct Event {
+    deadline: Cell<u64>,
+    position: Cell<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Name<'a>(&'a Event);
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Owner for Name<'_> {
+    fn deadline(self) -> u64 {
+        self.0.deadline.get()
+    }
+    fn set_deadline(self, deadline: u64) {
+        self.0.deadline.set(deadline);
+    }
+    fn position(self) -> u32 {
+        self.0.position.get()
+    }
+    fn set_position(self, position: u32) {
+        self.0.position.set(position);
+    }
+}
+
+#[test]
+fn a_stale_position_is_no_crash() {
+    let (a, b) = (Event::default(), Event::default());
+    let mut timers = Timers::new();
+    timers.insert(Name(&a), 5).unwrap();
+    // Never inserted, and says the position of another, or of none.
+    timers.remove(Name(&b));
+    assert!(!timers.set(Name(&b), 1));
+    b.position.set(1000);
+    timers.remove(Name(&b));
+    assert!(!timers.set(Name(&b), 1));
+    assert_eq!((timers.len(), timers.first_deadline()), (1, Some(5)));
+}
+
+#[test]
+fn many_at_once_come_in_order() {
+    let events: Vec<Event> = (0..6000).map(|_| Event::default()).collect();
+    let mut timers = Timers::new();
+    for (i, e) in events.iter().enumerate() {
+        timers.insert(Name(e), 1 + i as u64 * 7919 % 6000).unwrap();
+    }
+    for e in events.iter().step_by(10) {
+        timers.set(Name(e), 9_000);
+    }
+    let due = timers.take_many(5_000);
+    assert!(due.is_sorted_by_key(|e| e.deadline));
+    assert_eq!((due.len(), timers.len()), (4500, 1500));
+    assert!(due.iter().all(|e| e.deadline <= 5_000));
+    assert!(timers.first_deadline().is_some_and(|d| d > 5_000));
+    assert!(timers.take_many(5_000).is_empty());
+    while timers.take().is_some() {}
+    assert_eq!(timers.held_memory(), 0);
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..6, 0usize..12, 0u64..40), 0..300)) {
+        let events: Vec<Event> = (0..12).map(|_| Event::default()).collect();
+        let mut model = [None::<u64>; 12];
+        let mut timers = Timers::new();
+        for (op, i, time) in ops {
+            let name = Name(&events[i]);
+            match (op, model[i]) {
+                (0 | 1, None) => {
+                    let known = timers.heap.first().map(|e| e.deadline);
+                    prop_assert_eq!(timers.insert(name, time).unwrap(), known.is_none_or(|first| time < first));
+                    model[i] = Some(time);
+                }
+                (0 | 1, Some(_)) => {
+                    timers.set(name, time);
+                    model[i] = Some(time);
+                }
+                (2, Some(_)) => {
+                    timers.remove(name);
+                    model[i] = None;
+                }
+                (3, _) => prop_assert_eq!(timers.first_deadline(), model.iter().flatten().min().copied()),
+                (4, _) => match timers.pop_due(time) {
+                    Some(due) => {
+                        let at = events.iter().position(|e| due.id == Name(e)).unwrap();
+                        prop_assert_eq!(model[at], Some(due.deadline));
+                        prop_assert_eq!(model.iter().flatten().min(), Some(&due.deadline));
+                        prop_assert!(due.deadline <= time);
+                        model[at] = None;
+                    }
+                    None => prop_assert!(model.iter().flatten().all(|d| *d > time)),
+                },
+                (5, _) => {
+                    let due = timers.take_many(time);
+                    prop_assert!(due.is_sorted_by_key(|e| e.deadline));
+                    if !due.is_empty() {
+                        prop_assert_eq!(due.len(), model.iter().flatten().filter(|d| **d <= time).count());
+                    }
+                    for entry in due {
+                        let at = events.iter().position(|e| entry.id == Name(e)).unwrap();
+                        prop_assert_eq!(model[at].take(), Some(entry.deadline));
+                    }
+                }
+                _ => {}
+            }
+            prop_assert_eq!(timers.len(), model.iter().flatten().count());
+        }
+    }
+}
