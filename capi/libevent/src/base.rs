@@ -15,6 +15,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_ulong;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, Ordering};
+use evoxide_core::buffer::Spares;
 use evoxide_core::interest::Change;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{Gone, Reactor};
@@ -105,6 +106,8 @@ pub struct event_base {
     pub(crate) watched: AtomicBool,
     /// Only touched by the thread that runs the loop.
     pub(crate) waiter: UnsafeCell<Waiter>,
+    /// Only touched by the thread that runs the loop, between callbacks.
+    pub(crate) spares: UnsafeCell<Spares>,
     /// Whether `BREAK` and the exit event were seen by the last loop.
     pub(crate) got_break: AtomicBool,
     pub(crate) got_exit: AtomicBool,
@@ -114,7 +117,7 @@ pub struct event_base {
     pub(crate) exit: UnsafeCell<event_callback>,
 }
 
-// SAFETY: `waiter` belongs to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
+// SAFETY: `waiter` and `spares` belong to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
 // sections only, the rest is atomic or guarded.
 unsafe impl Sync for event_base {}
 
@@ -363,6 +366,7 @@ fn build(
         priorities: AtomicU16::new(1),
         watched: AtomicBool::new(false),
         waiter: UnsafeCell::new(waiter),
+        spares: UnsafeCell::new(Spares::new()),
         got_break: AtomicBool::new(false),
         got_exit: AtomicBool::new(false),
         current_ended: cond,

@@ -18,5 +18,5 @@ mod owner;
 mod search;
 
 pub use file::evbuffer_file_segment;
-pub(crate) use object::OwnerOps;
 pub use object::evbuffer;
+pub(crate) use object::{Machine, OwnerOps};

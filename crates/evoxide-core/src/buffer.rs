@@ -17,10 +17,12 @@ mod moves;
 mod parts;
 mod search;
 mod segment;
+mod spares;
 
 pub use parts::Parts;
 pub use search::Eol;
 pub use segment::{NoOwner, Owner, Part};
+pub use spares::Spares;
 
 use bytes::Bytes;
 use segment::{External, Owned, Segment, storage};

@@ -203,6 +203,30 @@ impl evbuffer {
         self.flags.get() & FREED != 0
     }
 
+    /// Whether the program wants to know of no changes.
+    #[inline(always)]
+    pub(crate) fn is_unobserved(&self) -> bool {
+        self.observers.get().is_null()
+    }
+
+    /// Whether it has no lock, and nobody but an owner wants to know of changes.
+    #[inline(always)]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_unobserved() && self.lock.get().is_null()
+    }
+
+    /// The part of [`notify`](Self::notify) that is the owner's.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(super) unsafe fn tell_owner(&self, delta: Delta) {
+        if let Some((owner, _)) = self.owner() {
+            // SAFETY: the owner promised its function when it took the buffer.
+            unsafe { crate::bufferevent::buf::changed(owner, self.raw(), delta) };
+        }
+    }
+
     /// Whether anybody wants to know of changes.
     #[inline(always)]
     pub(super) fn is_observed(&self) -> bool {

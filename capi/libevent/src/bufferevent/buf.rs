@@ -1,18 +1,22 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
-use super::{Bev, Kind, filter, get, notice, pair, socket, tls};
+use super::{Bev, Kind, filter, get, notice, pair, set, socket, tls};
 use crate::buffer::evbuffer;
-use crate::buffer::{OwnerOps, moves};
+use crate::buffer::{Machine, OwnerOps, moves};
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
+use core::slice;
 use evoxide_core::buffer::{Delta, End};
 use evoxide_ffi::errno;
+use evoxide_sys::io;
+use std::io::IoSlice;
 
 /// What every buffer that has an owner calls.
 pub(crate) static OPS: OwnerOps = OwnerOps { changed, hold, release };
 
 /// A buffer changed: the lock is held, no section is open, the program's own callbacks have run.
-unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
+#[inline(always)]
+pub(crate) unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
     // SAFETY: a bufferevent outlives its buffers.
     let bev = unsafe { Bev::from_arg(owner) };
     if buffer == bev.input() {
@@ -84,11 +88,72 @@ const SCRATCH: usize = 16384;
 /// From this size on, bytes are not first read into scratch memory, if they are expected.
 const LARGE: usize = 2048;
 
-/// One read into the frozen back. As `read`, with `errno`. `expected`: how much will probably come.
-#[inline]
-pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize, expected: usize) -> isize {
+/// One read into the frozen back. As `read`, with `errno`.
+///
+/// # Safety
+/// The loop of the bufferevent's base runs in this thread.
+#[inline(always)]
+pub(crate) unsafe fn read(bev: Bev, fd: c_int, max: usize) -> isize {
+    // SAFETY: as in `len`.
+    let buffer = unsafe { evbuffer::of(bev.input()) };
+    let expected = usize::from(get!(bev, read_hint));
+    // SAFETY: the caller's promise.
+    unsafe {
+        if expected < LARGE && buffer.is_unobserved() && buffer.look(Machine::is_bare) {
+            read_little(bev, fd, max)
+        } else {
+            read_at_length(bev, fd, max, expected)
+        }
+    }
+}
+
+/// A read into a buffer without memory that only its owner looks at.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
+    let mut scratch = [MaybeUninit::uninit(); SCRATCH];
+    let n = match io::read_spare(fd, &mut scratch[..max.min(SCRATCH)], &mut []) {
+        Ok(n) => n,
+        Err(error) => return failed(&error),
+    };
+    set!(bev, read_hint, n as u16);
+    // SAFETY: the kernel has written so many bytes; the input is as in `len`; the loop's storage is used by its thread alone,
+    // outside callbacks.
+    unsafe {
+        let data = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n);
+        let taken = bev
+            .base()
+            .is_some_and(|base| evbuffer::of(bev.input()).section(|m| m.receive(data, &mut *base.spares.get())));
+        if !taken {
+            return received(bev, data);
+        }
+    }
+    if get!(bev, public.wm_read.high) != 0 {
+        notice::check_mark(bev);
+    }
+    n as isize
+}
+
+#[cold]
+#[inline(never)]
+fn received(bev: Bev, data: &[u8]) -> isize {
+    if data.is_empty() || append(bev.input(), data) {
+        return data.len() as isize;
+    }
+    errno::set(libc::ENOMEM);
+    -1
+}
+
+/// Any read. `expected`: how much will probably come.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn read_at_length(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
     // SAFETY: as in `len`; a reference to the object is held while callbacks run.
-    let buffer = unsafe { evbuffer::of(buffer) };
+    let buffer = unsafe { evbuffer::of(bev.input()) };
     if expected >= LARGE {
         // Without memory the scratch space does.
         let _ = buffer.section(|m| m.reserve(expected.min(max)));
@@ -96,6 +161,7 @@ pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize, expected: usize
     let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
     match buffer.thawed_back(read) {
         Ok(delta) => {
+            set!(bev, read_hint, delta.added.min(usize::from(u16::MAX)) as u16);
             // SAFETY: the lock and a reference are held, no section is open.
             unsafe { buffer.notify(delta) };
             delta.added as isize
@@ -105,10 +171,33 @@ pub(crate) fn read(buffer: *mut evbuffer, fd: c_int, max: usize, expected: usize
 }
 
 /// One write from the frozen front. As `write`, with `errno`.
-#[inline]
-pub(crate) fn write(buffer: *mut evbuffer, fd: c_int, max: usize) -> isize {
+///
+/// # Safety
+/// As [`read`].
+#[inline(always)]
+pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
     // SAFETY: as in `read`.
-    let buffer = unsafe { evbuffer::of(buffer) };
+    unsafe {
+        let buffer = evbuffer::of(bev.output());
+        let (Some(base), true) = (bev.base(), buffer.is_unobserved()) else {
+            return write_at_length(buffer, fd, max);
+        };
+        let write = |bytes: &[u8]| io::writev(fd, &[IoSlice::new(bytes.get(..max).unwrap_or(bytes))]);
+        let Some(written) = buffer.look(|m| m.lone().map(write)) else { return write_at_length(buffer, fd, max) };
+        match written {
+            Ok(n) => {
+                let consumed = buffer.section(|m| m.consume(n, &mut *base.spares.get()));
+                debug_assert!(consumed);
+                n as isize
+            }
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// Any write.
+#[inline(never)]
+fn write_at_length(buffer: &evbuffer, fd: c_int, max: usize) -> isize {
     match buffer.write_fd(fd, max) {
         Ok(n) => {
             // SAFETY: as in `read`.

@@ -9,34 +9,50 @@ use core::ffi::{c_int, c_short, c_void};
 use evoxide_core::stream::{Direction, Hold, What};
 use evoxide_ffi::{errno, mm};
 
+#[inline(always)]
 fn is_deferred(bev: Bev, options: c_int) -> bool {
     (get!(bev, options) | options as u8) & opt::DEFER_CALLBACKS != 0
 }
 
 /// Tells of data, where the low marks allow it or `options` say not to ask. A reference is held.
-#[inline]
 pub(crate) fn data(bev: Bev, directions: Direction, options: c_int) {
+    if directions.contains(Direction::READ) {
+        readable(bev, options);
+    }
+    if directions.contains(Direction::WRITE) {
+        drained(bev, options);
+    }
+}
+
+/// As [`data`], of the input.
+#[inline(always)]
+pub(crate) fn readable(bev: Bev, options: c_int) {
     let ignore = options & TRIG_IGNORE_WATERMARKS != 0;
-    if directions.contains(Direction::READ)
-        && get!(bev, public.readcb).is_some()
-        && (ignore || buf::len(bev.input()) >= get!(bev, public.wm_read.low))
-    {
+    if get!(bev, public.readcb).is_some() && (ignore || buf::len(bev.input()) >= get!(bev, public.wm_read.low)) {
         if is_deferred(bev, options) {
-            schedule(bev, |b| set!(b, pending, get!(b, pending) | Direction::READ));
+            defer(bev, Direction::READ);
         } else {
             call_read(bev);
         }
     }
-    if directions.contains(Direction::WRITE)
-        && get!(bev, public.writecb).is_some()
-        && (ignore || buf::len(bev.output()) <= get!(bev, public.wm_write.low))
-    {
+}
+
+/// As [`data`], of the output.
+#[inline(always)]
+pub(crate) fn drained(bev: Bev, options: c_int) {
+    let ignore = options & TRIG_IGNORE_WATERMARKS != 0;
+    if get!(bev, public.writecb).is_some() && (ignore || buf::len(bev.output()) <= get!(bev, public.wm_write.low)) {
         if is_deferred(bev, options) {
-            schedule(bev, |b| set!(b, pending, get!(b, pending) | Direction::WRITE));
+            defer(bev, Direction::WRITE);
         } else {
             call_write(bev);
         }
     }
+}
+
+#[inline(never)]
+fn defer(bev: Bev, direction: Direction) {
+    schedule(bev, |b| set!(b, pending, get!(b, pending) | direction));
 }
 
 /// Tells of an event. A reference is held; `errno` is what the callback sees.
@@ -55,6 +71,7 @@ pub(crate) fn event(bev: Bev, what: What, options: c_int) {
     }
 }
 
+#[inline(always)]
 fn call_read(bev: Bev) {
     if let Some(function) = get!(bev, public.readcb) {
         // SAFETY: the user's callback with the user's argument, outside every section, a reference held.
@@ -85,8 +102,13 @@ fn still_full(bev: Bev) {
         && get!(bev, public.enabled) & c_short::from(Direction::READ.bits()) != 0
         && buf::len(bev.input()) >= high
     {
-        data(bev, Direction::READ, c_int::from(opt::DEFER_CALLBACKS));
+        readable_later(bev);
     }
+}
+
+#[inline(never)]
+fn readable_later(bev: Bev) {
+    readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 
 /// Notes something for the deferred callback and has it run. Without memory the notice is made at once rather than lost.

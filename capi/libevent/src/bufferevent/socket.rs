@@ -2,6 +2,8 @@
 //!
 //! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
 //! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
+//! What a read callback writes to its own bufferevent goes out right after it, while the data is at hand, unless something
+//! else was made active meanwhile.
 
 use super::{Bev, buf, flag, get, notice, rate, set};
 use crate::abi::bufferevent::opt;
@@ -67,10 +69,23 @@ pub(crate) fn start_writing(bev: Bev) -> c_int {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn queue_try(bev: Bev) {
     let Some(base) = bev.base() else { return };
     let later = bev.is(flag::WRITING);
+    // SAFETY: the event is assigned as long as the object lives. A timeout from an earlier addition must not come back.
+    unsafe {
+        let e = bev.event(Direction::WRITE);
+        (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
+        if !later && base.activate_plainly(e, Ready::WRITE.bits() as i16, 1) {
+            return bev.mark(flag::TRY, true);
+        }
+    }
+    queue_try_at_length(bev, base, later);
+}
+
+#[inline(never)]
+fn queue_try_at_length(bev: Bev, base: &event_base, later: bool) {
     // SAFETY: the event is assigned as long as the object lives.
     if unsafe { base.try_soon(bev.event(Direction::WRITE), Ready::WRITE, later) } {
         bev.mark(flag::TRY, true);
@@ -140,15 +155,43 @@ pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *m
     let bev = unsafe { Bev::from_arg(arg) };
     bev.hold();
     if what == ev::TIMEOUT {
-        let outcome = bev.machine(|m| m.timed_out(Direction::READ));
-        bev.conclude(outcome, 0);
+        timed_out(bev, Direction::READ);
     } else {
+        let base = bev.base();
         read(bev, fd);
+        if bev.is(flag::TRY) {
+            try_now(bev, base);
+        }
     }
     bev.release();
 }
 
-#[inline]
+#[cold]
+#[inline(never)]
+fn timed_out(bev: Bev, direction: Direction) {
+    let outcome = bev.machine(|m| m.timed_out(direction));
+    bev.conclude(outcome, 0);
+}
+
+/// Tries what waits for the end of the batch at once, if nothing else was made active since. `before`: the base whose loop
+/// runs.
+#[inline(always)]
+fn try_now(bev: Bev, before: Option<&'static event_base>) {
+    let Some(base) = bev.base() else { return };
+    if bev.is_freed() || !before.is_some_and(|before| core::ptr::eq(before, base)) {
+        return;
+    }
+    // SAFETY: the event is assigned as long as the object lives.
+    if !unsafe { base.recall_plainly(bev.event(Direction::WRITE)) } {
+        return;
+    }
+    let flags = get!(bev, flags);
+    set!(bev, flags, flags & !flag::TRY | flag::WRITING);
+    write(bev, bev.fd(), true, false);
+    bev.mark(flag::WRITING, flags & flag::WRITING != 0);
+}
+
+#[inline(always)]
 fn read(bev: Bev, fd: c_int) {
     let allowance = rate::allowance(bev, Direction::READ);
     let marks = bev.marks(Direction::READ);
@@ -156,8 +199,8 @@ fn read(bev: Bev, fd: c_int) {
     match bev.machine(|m| m.readable(len, marks, allowance)) {
         Step::Full => bev.del_event(Direction::READ),
         Step::Read { max } => {
-            let moved = buf::read(bev.input(), fd, max, usize::from(get!(bev, read_hint)));
-            set!(bev, read_hint, moved.clamp(0, u16::MAX as isize) as u16);
+            // SAFETY: the loop runs this.
+            let moved = unsafe { buf::read(bev, fd, max) };
             let result = io_of(moved);
             let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
             if let Io::Moved(n) = result {
@@ -165,7 +208,7 @@ fn read(bev: Bev, fd: c_int) {
             }
             let outcome = bev.machine(|m| m.read_done(result));
             if outcome.readable {
-                notice::data(bev, Direction::READ, 0);
+                notice::readable(bev, 0);
             } else if !outcome.event.is_empty() {
                 bev.conclude(outcome, error);
             }
@@ -184,8 +227,7 @@ pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *
     let outer = bev.is(flag::WRITING);
     bev.mark(flag::WRITING, true);
     if what == ev::TIMEOUT {
-        let outcome = bev.machine(|m| m.timed_out(Direction::WRITE));
-        bev.conclude(outcome, 0);
+        timed_out(bev, Direction::WRITE);
     } else if bev.machine(|m| m.state()) != State::Connecting {
         write(bev, fd, tried, false);
     } else if finish_connect(bev, fd) {
@@ -222,7 +264,8 @@ fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
         }
         Step::Drained => (Io::Moved(0), 0),
         Step::Write { max } => {
-            let result = io_of(buf::write(bev.output(), fd, max));
+            // SAFETY: the loop runs this.
+            let result = io_of(unsafe { buf::write(bev, fd, max) });
             if let Io::Moved(n) = result {
                 rate::spend(bev, Direction::WRITE, n);
             }
@@ -241,7 +284,7 @@ fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
         bev.add_event(Direction::WRITE);
     }
     if outcome.drained {
-        notice::data(bev, Direction::WRITE, 0);
+        notice::drained(bev, 0);
     }
 }
 

@@ -29,6 +29,7 @@
 mod due;
 mod fds;
 mod ready;
+mod recall;
 mod signals;
 mod slot;
 mod timers;

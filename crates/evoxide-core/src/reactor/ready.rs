@@ -284,6 +284,12 @@ impl<T: Copy + Default> Ring<T> {
         self.entries.get(self.at(self.head.wrapping_sub(1)))
     }
 
+    /// Whether the entry at a place is the ticket that a key names. `priority` is the ring's own.
+    #[inline(always)]
+    pub fn is_ticket_at(&self, place: u32, key: Key, priority: u8) -> bool {
+        !self.is_empty() && key == ticket_key(place, priority) && self.get(place).is_some_and(|e| e.slot == TICKET)
+    }
+
     /// Makes a full ring longer.
     #[cold]
     #[inline(never)]

@@ -172,3 +172,21 @@ fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
     assert_eq!((change.old, change.new), (first.new, Interest::empty()));
     assert_eq!(r.next_leftover(), None);
 }
+
+#[test]
+fn only_what_was_made_ready_last_is_recalled() {
+    let mut r = Reactor::new();
+    let warm = r.enqueue(0, 0, false, Ready::WRITE, 1);
+    assert!(r.recall(warm));
+    assert!(!r.recall(warm));
+    let first = r.enqueue(1, 0, false, Ready::WRITE, 1);
+    let second = r.enqueue(2, 0, false, Ready::WRITE, 1);
+    assert!(!r.recall(first));
+    assert!(r.recall(second));
+    assert_eq!(r.counts().active, 1);
+    let third = r.enqueue_shortly(3, 0, Ready::WRITE, 1).unwrap_or(second);
+    let third = r.promote(third, false);
+    assert!(!r.recall(third), "a slot is no ticket");
+    assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);
+    assert!(!r.recall(first) && r.counts().active == 0);
+}
