@@ -7,7 +7,7 @@ use crate::{backend, fork, now, periodic};
 use core::ffi::{c_int, c_void};
 use core::ptr::addr_of_mut;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
-use evoxide_core::watch::{Break, Kind, Resync, Wait};
+use evoxide_core::watch::{Break, Kind, Popped, Resync, Wait};
 
 /// The longest wait where the wall clock is only looked at now and then.
 pub(crate) const LONGEST: f64 = 59.743;
@@ -15,13 +15,33 @@ pub(crate) const LONGEST: f64 = 59.743;
 pub(crate) const LONGEST_TOLD: f64 = 1_500_000.;
 
 /// Runs what is pending, the highest priority first.
-#[inline(always)]
+#[inline(never)]
 unsafe fn run_pending(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
+        loop {
+            let more =
+                run_level::<4>(l) && run_level::<3>(l) && run_level::<2>(l) && run_level::<1>(l) && run_level::<0>(l);
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+/// Runs what is pending on one level, until it is empty or a callback made something of a higher one pending; answers
+/// whether other levels may hold something.
+#[inline(always)]
+unsafe fn run_level<const LEVEL: u32>(l: *mut ev_loop) -> bool {
     // SAFETY: a live loop (the caller). The section has ended when the callback runs; the watcher is pending, so it is in
     // place until then. It has a callback: only `ev_embed` watchers may have none, and those are not fed without.
     unsafe {
-        while let Some((w, revents)) = with(l, |m| m.pop()) {
-            (*w.ptr()).cb.unwrap_unchecked()(l, w.ptr(), revents);
+        loop {
+            match with(l, |m| m.pop_at::<LEVEL>()) {
+                Popped::Ready(w, revents) => (*w.ptr()).cb.unwrap_unchecked()(l, w.ptr(), revents),
+                Popped::Elsewhere => return true,
+                Popped::Nothing => return false,
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ mod timers;
 pub use clock::{Clock, Resync};
 pub use fds::{FdChange, FdFix, FdReport};
 pub use lists::Kind;
+pub use pending::Popped;
 pub use periodic::next_occurrence;
 pub use run::{Break, Wait};
 

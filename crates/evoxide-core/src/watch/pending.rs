@@ -9,6 +9,17 @@ struct Item<W> {
     events: i32,
 }
 
+/// What [`Watch::pop_at`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Popped<W> {
+    /// A watcher, which is no longer pending, and its events.
+    Ready(W, i32),
+    /// Something may be pending on another level.
+    Elsewhere,
+    /// Nothing is pending.
+    Nothing,
+}
+
 /// One stack. It counts apart from its vector, whose items beyond the count are room for more.
 #[derive(Debug)]
 struct Level<W> {
@@ -26,8 +37,6 @@ pub(super) struct Queues<W> {
     top: u32,
     /// All levels below this one were never used.
     bottom: u32,
-    /// Stands for what is not there.
-    none: Item<W>,
 }
 
 impl<W> Queues<W> {
@@ -36,7 +45,6 @@ impl<W> Queues<W> {
             by_level: [const { Level { items: Vec::new(), count: 0 } }; LEVELS],
             top: -MIN_PRIORITY as u32,
             bottom: -MIN_PRIORITY as u32,
-            none: Item { watcher: None, events: 0 },
         }
     }
 
@@ -66,11 +74,6 @@ fn put<W: Watcher>(place: &mut Item<W>, w: W, events: i32, count: &mut u32) {
     w.set_pending(*count as i32);
 }
 
-#[inline(never)]
-fn put_apart<W: Watcher>(place: &mut Item<W>, w: W, events: i32, count: &mut u32) {
-    put(place, w, events, count);
-}
-
 /// The level of a priority. Out-of-range priorities of watchers that were never started count as the nearest one.
 #[inline(always)]
 fn level(priority: i32) -> usize {
@@ -97,18 +100,38 @@ impl<W: Watcher> Watch<W> {
         self.feed_slow(w, events);
     }
 
-    /// The same, for callers that feed one watcher alone and may see it popped at once. Some processors hand a value from a
-    /// store to a load of the same place without delay, but only where one register names the place; this has it so.
-    #[inline]
+    /// The same, for callers that feed one watcher alone and may see it popped at once: as for [`pop_at`](Self::pop_at), no
+    /// address depends on the priority's value.
+    #[inline(always)]
     pub fn feed_one(&mut self, w: W, events: i32) {
-        let level = w.priority().wrapping_sub(MIN_PRIORITY) as u32;
-        if level < PRIORITIES as u32 {
-            self.queues.top = self.queues.top.max(level);
-            if let Some((place, count)) = self.queues.room(w, level) {
-                return put_apart(place, w, events, count);
+        // Comparisons, not a table: the middle, which is met most, needs one.
+        let priority = w.priority();
+        if priority == 0 {
+            self.feed_at::<2>(w, events);
+        } else if priority > 0 {
+            match priority {
+                1 => self.feed_at::<3>(w, events),
+                2 => self.feed_at::<4>(w, events),
+                _ => self.feed_slow(w, events),
+            }
+        } else {
+            match priority {
+                -1 => self.feed_at::<1>(w, events),
+                -2 => self.feed_at::<0>(w, events),
+                _ => self.feed_slow(w, events),
             }
         }
-        self.feed_slow(w, events);
+    }
+
+    #[inline(never)]
+    fn feed_at<const LEVEL: u32>(&mut self, w: W, events: i32) {
+        if LEVEL > self.queues.top {
+            self.queues.top = LEVEL;
+        }
+        match self.queues.room(w, LEVEL) {
+            Some((place, count)) => put(place, w, events, count),
+            None => self.feed_slow(w, events),
+        }
     }
 
     #[inline(never)]
@@ -153,38 +176,63 @@ impl<W: Watcher> Watch<W> {
     }
 
     /// The watcher to run next, with its events; it is no longer pending.
-    #[inline]
     pub fn pop(&mut self) -> Option<(W, i32)> {
         loop {
-            let Level { items, count } = &mut self.queues.by_level[self.queues.top as usize % LEVELS];
-            if *count == 0 {
-                if self.queues.top > self.queues.bottom && self.descend() {
-                    continue;
-                }
-                return None;
-            }
-            *count -= 1;
-            // Never out of range; asked so, the place is named by one register (see `feed_one`).
-            let item = items.get(*count as usize).unwrap_or(&self.queues.none);
-            if let &Item { watcher: Some(w), events } = item {
-                w.set_pending(0);
-                return Some((w, events));
+            let popped = match self.top() {
+                0 => self.pop_at::<0>(),
+                1 => self.pop_at::<1>(),
+                2 => self.pop_at::<2>(),
+                3 => self.pop_at::<3>(),
+                _ => self.pop_at::<4>(),
+            };
+            match popped {
+                Popped::Ready(w, events) => return Some((w, events)),
+                Popped::Elsewhere => {}
+                Popped::Nothing => return None,
             }
         }
     }
 
-    /// Finds the highest level that holds something.
-    #[inline(never)]
-    fn descend(&mut self) -> bool {
-        while self.queues.top > self.queues.bottom {
-            self.queues.top -= 1;
-            if self.queues.holds(self.queues.top as usize % LEVELS) {
-                return true;
+    /// The level where something may be pending: a priority, counted from zero. Nothing is pending above it.
+    #[inline(always)]
+    pub const fn top(&self) -> u32 {
+        self.queues.top
+    }
+
+    /// The watcher to run next, if it is of this level. Where a callback makes the next watcher pending, what is read here
+    /// was written just before. A caller with one copy of its code for each level lets the processor guess the level
+    /// instead of waiting for it.
+    #[inline(always)]
+    pub fn pop_at<const LEVEL: u32>(&mut self) -> Popped<W> {
+        loop {
+            if self.queues.top != LEVEL {
+                return Popped::Elsewhere;
+            }
+            let Level { items, count } = &mut self.queues.by_level[LEVEL as usize % LEVELS];
+            if *count == 0 {
+                return self.descend::<LEVEL>();
+            }
+            *count -= 1;
+            if let Some(&Item { watcher: Some(w), events }) = items.get(*count as usize) {
+                w.set_pending(0);
+                return Popped::Ready(w, events);
             }
         }
+    }
+
+    /// This level is empty, and all above it.
+    #[inline(always)]
+    fn descend<const LEVEL: u32>(&mut self) -> Popped<W> {
+        const MIDDLE: u32 = -MIN_PRIORITY as u32;
+        if LEVEL > self.queues.bottom {
+            self.queues.top = LEVEL - 1;
+            return Popped::Elsewhere;
+        }
         // Feeding most often goes to the middle: an empty machine waits there.
-        self.queues.top = self.queues.top.max(-MIN_PRIORITY as u32);
-        false
+        if LEVEL < MIDDLE {
+            self.queues.top = MIDDLE;
+        }
+        Popped::Nothing
     }
 
     /// How many entries are queued, cleared ones included.
