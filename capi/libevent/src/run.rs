@@ -10,12 +10,14 @@ use crate::pending::repeats;
 use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
+use core::ops::ControlFlow;
 use core::sync::atomic::Ordering;
-use evoxide_core::interest::Ready;
-use evoxide_core::reactor::{Fate, Popped};
+use evoxide_core::interest::{Ready, Report};
+use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
+use evoxide_ffi::guarded::Section;
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
-use evoxide_sys::backend::Waiter;
+use evoxide_sys::backend::{Take, Waiter};
 
 /// `EVLOOP_*`.
 pub(crate) mod evloop {
@@ -99,6 +101,18 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
     answer
 }
 
+/// Takes the reports of a wait.
+struct Taker<'a>(&'a mut Reactor<Cb>);
+
+impl Take for Taker<'_> {
+    type Answer = Finished;
+
+    #[inline(always)]
+    fn take(self, reports: impl Iterator<Item = Report>) -> Finished {
+        self.0.finish_wait(reports)
+    }
+}
+
 impl Core {
     /// How long to wait: not at all while anything is ready.
     #[inline]
@@ -118,7 +132,7 @@ impl Core {
     #[inline(never)]
     fn finish_wait(&mut self, waiter: &Waiter) -> bool {
         let now = self.keep_now();
-        let finished = self.reactor.finish_wait(waiter.reports());
+        let finished = waiter.hand_to(Taker(&mut self.reactor));
         if finished.stale != 0 {
             self.note_stale();
         } else {
@@ -229,7 +243,7 @@ impl Core {
     /// Arms the timeout of a persistent event again.
     ///
     /// # Safety
-    /// `cb` is an event that was just popped as [`Fate::Kept`] or, without a slot, as [`Fate::Gone`].
+    /// `cb` is an event that was just popped as [`Fate::Stays`] or, without a slot, as [`Fate::Gone`].
     #[inline(never)]
     unsafe fn repeat(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
         // SAFETY: the caller's promise.
@@ -354,33 +368,31 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
         if b.word.load(Ordering::Relaxed) != 0 && b.must_stop() {
             break;
         }
-        let mut core = if PLAIN { b.core.enter_locked() } else { b.core.enter() };
+        // SAFETY: on a plain base no section is open here: only this thread uses it, it has just begun to run callbacks or has
+        // come back from one, and no section lasts across a callback.
+        let mut core = if PLAIN { unsafe { b.core.enter_alone() } } else { b.core.enter() };
         if !PLAIN && core.current_waiters != 0 {
             drop(core);
             b.end_current();
             continue;
         }
         let Some(popped) = core.reactor.pop_shortly() else {
-            if core.goes_on() {
-                continue;
+            // SAFETY: as for this.
+            match unsafe { run_closely(b, core) } {
+                ControlFlow::Continue(dispatched) => ran |= dispatched,
+                ControlFlow::Break(()) => break,
             }
-            break;
+            continue;
         };
         let cb = popped.payload.0;
+        let e = cb.cast::<event>();
+        let result = popped.ready.bits() as i16;
         // SAFETY: an active callback is alive; inside the section nothing else refers to its struct. The function is its
         // owner's for this closure, with this argument, and is called once, after the section.
         unsafe {
-            let mut slot = Some(popped.slot);
-            match popped.fate {
-                Fate::Kept if !popped.ready.contains(Ready::TIMEOUT) => {}
-                Fate::Gone => unmark::<PLAIN>(cb),
-                fate => {
-                    core.settle(cb, popped.slot, popped.ready, fate);
-                    slot = None;
-                }
+            if popped.fate == Fate::Gone {
+                unmark::<PLAIN>(cb);
             }
-            let e = cb.cast::<event>();
-            let result = popped.ready.bits() as i16;
             core.current = cb;
             if (*cb).evcb_closure & !closure::PERSIST != 0 {
                 core.calls_left = core.reactor.popped_calls();
@@ -390,10 +402,8 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
                 continue;
             }
             (*e).ev_res = result;
-            if repeats(e)
-                && let Some(slot) = slot
-            {
-                core.repeat(cb, slot, popped.ready);
+            if repeats(e) {
+                core.repeat(cb, popped.slot, popped.ready);
             }
             let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
             drop(core);
@@ -406,6 +416,42 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
     let ran = ran || b.section(|core| !core.current.is_null());
     b.end_current();
     ran
+}
+
+/// Runs the next event where more than the queue changes by popping it. Answers whether `dispatch` did it, or that the batch
+/// ends.
+///
+/// # Safety
+/// This thread runs the loop of `b`; the section is its own.
+#[inline(never)]
+unsafe fn run_closely(b: &event_base, mut core: Section<'_, Core>) -> ControlFlow<(), bool> {
+    let Some(popped) = core.reactor.pop_closely() else {
+        return if core.goes_on() { ControlFlow::Continue(false) } else { ControlFlow::Break(()) };
+    };
+    let cb = popped.payload.0;
+    let e = cb.cast::<event>();
+    let result = popped.ready.bits() as i16;
+    // SAFETY: as in `run_batch`.
+    unsafe {
+        if popped.fate == Fate::Gone {
+            unmark::<false>(cb);
+        }
+        core.settle(cb, popped.slot, popped.ready, popped.fate);
+        core.current = cb;
+        if (*cb).evcb_closure & !closure::PERSIST != 0 {
+            core.calls_left = core.reactor.popped_calls();
+            drop(core);
+            dispatch(b, cb, result);
+            return ControlFlow::Continue(true);
+        }
+        (*e).ev_res = result;
+        let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
+        drop(core);
+        if let Some(function) = function {
+            function(fd, result, arg);
+        }
+    }
+    ControlFlow::Continue(false)
 }
 
 /// The event is in no list any more.

@@ -46,7 +46,7 @@ pub(crate) fn timeval_of(nanos: u64) -> timeval {
 /// Whether it stands for any time at all.
 #[inline]
 pub(crate) fn is_set(tv: &timeval) -> bool {
-    tv.tv_sec != 0 || tv.tv_usec != 0
+    tv.tv_sec | tv.tv_usec != 0
 }
 
 /// The queue that a common timeout's value names.

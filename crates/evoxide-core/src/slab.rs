@@ -12,13 +12,22 @@ const BLOCK: usize = 64;
 /// Capacity that an emptied slab keeps.
 const KEEP: usize = 64;
 
+/// A place in a slab, vacant or not.
 #[derive(Debug)]
-struct Entry<T> {
+pub(crate) struct Entry<T> {
     /// Zero while vacant.
     generation: u32,
     /// The next vacant entry while vacant.
     next_free: u32,
     value: T,
+}
+
+impl<T> Entry<T> {
+    /// What is there; an old object or a default one while it is vacant.
+    #[inline(always)]
+    pub const fn value(&mut self) -> &mut T {
+        &mut self.value
+    }
 }
 
 /// Objects by [`Key`].
@@ -202,6 +211,12 @@ impl<T: Default> Slab<T> {
     #[inline(always)]
     pub fn try_at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.entries.get_mut(index as usize).map(|e| &mut e.value)
+    }
+
+    /// All places by index, for several looks in a row.
+    #[inline(always)]
+    pub(crate) fn all_mut(&mut self) -> &mut [Entry<T>] {
+        &mut self.entries
     }
 
     /// The key of an occupied index.

@@ -316,8 +316,10 @@ impl Bench {
         assert_eq!(self.reactor.popped_key(&popped), event.persist.then_some(event.key));
         event.ready = None;
         self.popped += 1;
-        assert_eq!((popped.kept(), popped.fate == Fate::Kept), (event.persist, event.persist && event.linked()));
-        let (key, linked) = (event.key, popped.fate == Fate::Kept);
+        let stays = matches!(popped.fate, Fate::Kept | Fate::Stays);
+        assert_eq!((popped.kept(), stays), (event.persist, event.persist && event.linked()));
+        assert!(popped.fate != Fate::Stays || !popped.ready.contains(Ready::TIMEOUT));
+        let (key, linked) = (event.key, stays);
         if !linked {
             self.events.remove(at);
         }

@@ -90,6 +90,16 @@ impl<T> Guarded<T> {
         self.open_section(ExtLock::none())
     }
 
+    /// As [`Guarded::enter_locked`], where the caller knows that no section is open.
+    ///
+    /// # Safety
+    /// No section of this object is open.
+    #[inline(always)]
+    pub unsafe fn enter_alone(&self) -> Section<'_, T> {
+        debug_assert!(!self.is_open());
+        self.open_section(ExtLock::none())
+    }
+
     /// As [`Guarded::enter`], but answers `None` if a section is open on this thread.
     #[inline(always)]
     pub fn try_enter(&self) -> Option<Section<'_, T>> {

@@ -96,6 +96,15 @@ pub trait Wait {
     fn reports(&self) -> Self::Reports<'_>;
 }
 
+/// Who takes what a wait found (see [`Waiter::hand_to`]).
+pub trait Take {
+    /// What comes of it.
+    type Answer;
+
+    /// Takes the reports.
+    fn take(self, reports: impl Iterator<Item = Report>) -> Self::Answer;
+}
+
 /// Everything that must name each backend. The order is the order of preference.
 macro_rules! backends {
     ($($variant:ident => $module:ident::$kind:ident),+ $(,)?) => {
@@ -178,6 +187,11 @@ macro_rules! backends {
             #[inline]
             fn wait(&mut self, timeout: Option<u64>) -> io::Result<usize> {
                 match self { $(Self::$variant(waiter) => waiter.wait(timeout),)+ }
+            }
+
+            #[inline(always)]
+            fn hand_to<T: Take>(&self, taker: T) -> T::Answer {
+                match self { $(Self::$variant(waiter) => taker.take(waiter.reports()),)+ }
             }
 
             #[inline]
@@ -324,6 +338,12 @@ impl Waiter {
     #[inline]
     pub fn wait(&mut self, timeout: Option<u64>) -> io::Result<usize> {
         self.half.wait(timeout)
+    }
+
+    /// Hands over what the last wait found, with the backend chosen once and not for each report.
+    #[inline(always)]
+    pub fn hand_to<T: Take>(&self, taker: T) -> T::Answer {
+        self.half.hand_to(taker)
     }
 
     /// What the last wait found. Does not change until the next [`wait`](Self::wait) or [`prepare`](Backend::prepare).

@@ -20,8 +20,7 @@ pub(super) struct FdEntry {
     /// What a report says of its registration, see [`name_of`]. The serial grows with every new one.
     pub name: u64,
     pub head: u32,
-    /// The head if that is all, and nothing makes a report need a closer look: a one-shot registration, or a descriptor of
-    /// the face itself. [`NONE`] otherwise.
+    /// The head if that is all. [`NONE`] otherwise, and for a descriptor of the face itself.
     pub single: u32,
     pub events: u16,
     pub readers: u16,
@@ -92,7 +91,7 @@ impl FdEntry {
     }
 
     fn note_single(&mut self) {
-        let single = self.events == 1 && self.internal == 0 && !self.registered.contains(Interest::ONESHOT);
+        let single = self.events == 1 && self.internal == 0;
         self.single = if single { self.head } else { NONE };
     }
 
@@ -127,6 +126,12 @@ impl FdMap {
     #[inline(always)]
     pub fn entry(&mut self, fd: Fd) -> Option<&mut FdEntry> {
         self.entries.get_mut(fd as usize)
+    }
+
+    /// All of them, by descriptor.
+    #[inline(always)]
+    pub fn all_mut(&mut self) -> &mut [FdEntry] {
+        &mut self.entries
     }
 
     pub fn held_memory(&self) -> usize {
@@ -272,7 +277,7 @@ impl FdMap {
 }
 
 impl<T: Copy + Default> Reactor<T> {
-    /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires.
+    /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires, so it is not persistent.
     ///
     /// A negative descriptor is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
     /// [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
@@ -290,6 +295,7 @@ impl<T: Copy + Default> Reactor<T> {
         if self.slots.get(key).is_none_or(|s| s.state & (state::FD | state::SIGNAL) != 0) {
             return Err(AddError::StaleKey);
         }
+        let one_shot = one_shot && self.slots.at(key.index).state & state::PERSIST == 0;
         let change = self.fds.link(&mut self.slots, key.index, fd, interest, one_shot)?;
         self.count_added(key.index);
         Ok(change)

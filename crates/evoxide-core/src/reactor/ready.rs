@@ -24,6 +24,12 @@ pub(super) const INTERNAL_TICKET: u32 = NONE - 1;
 pub(super) const GAP: u32 = NONE - 2;
 /// The least of these.
 const SPECIAL: u32 = GAP;
+/// In `Entry::slot`: popping must look at the slot. Without it the slot belongs to a persistent event that counts and waits on
+/// a descriptor, and no timeout made it ready: popping it changes nothing else. No slab has so many slots.
+pub(super) const CLOSER: u32 = 1 << 31;
+
+/// What a slot is whose event stays where it is when it is popped, unless its timeout made it ready.
+const STAYS: u8 = state::PERSIST | state::FD;
 
 /// Marks the generation of a ticket's key; the slab never uses it.
 const TICKET_MARK: u32 = 1 << 31;
@@ -34,6 +40,7 @@ const KEEP: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<T> {
     pub payload: T,
+    /// The slot's index, which may be marked [`CLOSER`], or one of the special values.
     pub slot: u32,
     pub ready: Ready,
     pub calls: u16,
@@ -45,9 +52,24 @@ impl<T> Entry<T> {
     pub const fn is_special(&self) -> bool {
         self.slot >= SPECIAL
     }
+
+    /// The index of its slot, if it has one.
+    #[inline(always)]
+    pub const fn index(&self) -> Option<u32> {
+        if self.is_special() { None } else { Some(self.slot & !CLOSER) }
+    }
+
+    /// More happened to it.
+    #[inline]
+    fn join(&mut self, ready: Ready) {
+        self.ready |= ready;
+        if !self.is_special() && ready.contains(Ready::TIMEOUT) {
+            self.slot |= CLOSER;
+        }
+    }
 }
 
-/// A ring. Places `head..tail` are in use; the number of entries is a power of two or zero.
+/// A ring. Places `head..tail` are in use, all others hold gaps; the number of entries is a power of two or zero.
 #[derive(Debug)]
 pub(super) struct Ring<T> {
     entries: Vec<Entry<T>>,
@@ -224,7 +246,10 @@ impl<T: Copy + Default> Ring<T> {
         if self.head == self.tail {
             return None;
         }
-        let entry = *self.entries.get(self.at(self.head))?;
+        let at = self.at(self.head);
+        let place = self.entries.get_mut(at)?;
+        let entry = *place;
+        place.slot = GAP;
         self.head = self.head.wrapping_add(1);
         if entry.slot == GAP {
             self.gaps -= 1;
@@ -232,23 +257,19 @@ impl<T: Copy + Default> Ring<T> {
         Some(entry)
     }
 
-    /// The first entry of a ring that is not empty, which may be a gap.
+    /// The first entry, which may be a gap, and is one where the ring is empty; with where the ring begins. `None`: it is
+    /// empty.
     #[inline(always)]
-    pub fn first(&self) -> Option<&Entry<T>> {
-        self.entries.get(self.at(self.head))
+    pub fn first(&mut self) -> Option<(&mut Entry<T>, &mut u32)> {
+        let at = self.at(self.head);
+        Some((self.entries.get_mut(at)?, &mut self.head))
     }
 
-    /// Takes the first entry, which is no gap.
-    #[inline(always)]
-    pub fn pass(&mut self) {
-        self.head = self.head.wrapping_add(1);
-    }
-
-    /// Passes the first entry if it is a gap.
+    /// Passes the first entry of a ring that is not empty if it is a gap.
     pub fn pass_gap(&mut self) -> bool {
-        let gap = self.first().is_some_and(|e| e.slot == GAP);
+        let gap = self.entries.get(self.at(self.head)).is_some_and(|e| e.slot == GAP);
         if gap {
-            self.pass();
+            self.head = self.head.wrapping_add(1);
             self.gaps -= 1;
         }
         gap
@@ -266,22 +287,31 @@ impl<T: Copy + Default> Ring<T> {
         }
     }
 
-    /// One place more and its entry, to be written, unless the ring is full.
-    #[inline(always)]
-    pub fn add(&mut self) -> Option<(u32, &mut Entry<T>)> {
-        let (place, at) = (self.tail, self.at(self.tail));
-        if place.wrapping_sub(self.head) > self.mask {
-            return None;
-        }
-        let entry = self.entries.get_mut(at)?;
-        self.tail = place.wrapping_add(1);
-        Some((place, entry))
+    /// The unused entries that follow the last one, as far as they lie side by side, with where they begin: the place of
+    /// the first, to be moved on for each that is put to use.
+    #[inline]
+    pub fn spare(&mut self) -> (&mut [Entry<T>], &mut u32) {
+        let free = self.entries.len() - self.tail.wrapping_sub(self.head) as usize;
+        let at = self.at(self.tail);
+        let spare = self.entries.get_mut(at..).unwrap_or_default();
+        let len = spare.len().min(free);
+        (&mut spare[..len], &mut self.tail)
     }
 
     /// The entry that was taken last, while nothing was added since.
     #[inline(always)]
     pub fn taken(&self) -> Option<&Entry<T>> {
         self.entries.get(self.at(self.head.wrapping_sub(1)))
+    }
+
+    /// Takes the last entry, which is no gap, of a ring that is not empty.
+    #[inline(always)]
+    pub fn retreat(&mut self) {
+        self.tail = self.tail.wrapping_sub(1);
+        let at = self.at(self.tail);
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.slot = GAP;
+        }
     }
 
     /// Whether the entry at a place is the ticket that a key names. `priority` is the ring's own.
@@ -458,10 +488,10 @@ impl<T: Copy + Default> Reactor<T> {
                 let key = self.insert(e.payload, priority, Kind { persist: false, internal });
                 self.slots.at_mut(key.index).state |= state::READY;
                 self.moved.push((ticket_key(place, priority), key));
-                e.slot = key.index;
+                e.slot = key.index | CLOSER;
             }
-            if let Some(ring) = self.rings.get_mut(usize::from(priority)) {
-                self.slots.at_mut(e.slot).ready_place = ring.put(e);
+            if let (Some(ring), Some(index)) = (self.rings.get_mut(usize::from(priority)), e.index()) {
+                self.slots.at_mut(index).ready_place = ring.put(e);
             }
         }
     }
@@ -513,7 +543,7 @@ impl<T: Copy + Default> Reactor<T> {
         slot.state |= state::READY;
         slot.ready_place = key.index;
         if let Some(entry) = self.ticket_mut(key) {
-            entry.slot = new.index;
+            entry.slot = new.index | CLOSER;
         }
         new
     }
@@ -534,7 +564,7 @@ impl<T: Copy + Default> Reactor<T> {
         if self.slots.get(key).is_some() {
             self.activate_slot::<true>(key.index, ready, calls);
         } else if let Some(entry) = self.ticket_mut(key) {
-            entry.ready |= ready;
+            entry.join(ready);
         }
     }
 
@@ -551,7 +581,7 @@ impl<T: Copy + Default> Reactor<T> {
         if self.later.is_full() {
             self.later.grow();
         }
-        self.later.put(Entry { payload, slot: key.index, ready, calls: 1 });
+        self.later.put(Entry { payload, slot: key.index | CLOSER, ready, calls: 1 });
         self.rings.elsewhere += 1;
         self.internal_active += u32::from(internal);
         self.note_most();
@@ -563,15 +593,13 @@ impl<T: Copy + Default> Reactor<T> {
     pub fn promote_later(&mut self) -> u32 {
         let mut moved = 0;
         while let Some(entry) = self.later.take() {
-            if entry.slot == GAP {
-                continue;
-            }
-            let slot = self.slots.at_mut(entry.slot);
+            let Some(index) = entry.index() else { continue };
+            let slot = self.slots.at_mut(index);
             slot.state = slot.state & !state::LATER | state::READY;
             let priority = slot.priority;
             self.rings.elsewhere -= 1;
             let place = self.push_ready::<true>(priority, entry);
-            self.slots.at_mut(entry.slot).ready_place = place;
+            self.slots.at_mut(index).ready_place = place;
             moved += 1;
         }
         moved
@@ -585,7 +613,9 @@ impl<T: Copy + Default> Reactor<T> {
         }
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
-        let place = self.push_ready::<COUNTED>(priority, Entry { payload, slot: index, ready, calls });
+        let stays = slot.state & STAYS == STAYS && !ready.contains(Ready::TIMEOUT);
+        let slot = if stays { index } else { index | CLOSER };
+        let place = self.push_ready::<COUNTED>(priority, Entry { payload, slot, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 
@@ -595,14 +625,14 @@ impl<T: Copy + Default> Reactor<T> {
         let slot = self.slots.at_mut(index);
         if slot.state & (state::READY | state::LATER) != 0 {
             if let Some(entry) = self.entry_of(index) {
-                entry.ready |= ready;
+                entry.join(ready);
             }
             return;
         }
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
         self.internal_active += 1;
-        let place = self.push_ready::<true>(priority, Entry { payload, slot: index, ready, calls });
+        let place = self.push_ready::<true>(priority, Entry { payload, slot: index | CLOSER, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 
@@ -701,7 +731,7 @@ impl<T: Copy + Default> Reactor<T> {
         match entry.slot {
             GAP => None,
             TICKET | INTERNAL_TICKET => Some(ticket_key(place, priority as u8)),
-            slot => self.slots.key_at(slot),
+            slot => self.slots.key_at(slot & !CLOSER),
         }
     }
 }

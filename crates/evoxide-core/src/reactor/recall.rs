@@ -12,7 +12,7 @@ impl<T: Copy + Default> Reactor<T> {
         let last = front.tail.wrapping_sub(1);
         let recalled = front.is_ticket_at(last, key, self.rings.running);
         if recalled {
-            front.tail = last;
+            front.retreat();
         }
         recalled
     }

@@ -4,11 +4,12 @@
 //! callback that makes a more urgent event ready ends the batch, and so does a limit ([`Limits`]).
 
 use super::fds::name_of;
-use super::ready::{Rings, TICKET};
+use super::ready::{CLOSER, GAP, Rings, TICKET};
 use super::slot::{NONE, state};
 use super::{Gone, Reactor};
 use crate::interest::{Change, Fd, Interest, Ready, Report};
 use crate::key::Key;
+use crate::slab::Entry as SlabEntry;
 
 /// Interrupts a batch of callbacks so that a less urgent one cannot delay new events for long.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ impl Default for Limits {
 /// What became of an event that was popped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
+    /// It is persistent and waits on, and no timeout made it ready.
+    Stays,
     /// It is persistent and waits on.
     Kept,
     /// It is persistent and has nothing left to wait for: to be armed again, or given to [`Reactor::free_if_idle`].
@@ -60,7 +63,7 @@ impl<T> Popped<T> {
     /// Whether it is persistent: then its slot is still there.
     #[inline(always)]
     pub fn kept(&self) -> bool {
-        matches!(self.fate, Fate::Kept | Fate::Idle)
+        matches!(self.fate, Fate::Stays | Fate::Kept | Fate::Idle)
     }
 }
 
@@ -107,38 +110,55 @@ impl Batch {
 impl<T: Copy + Default> Reactor<T> {
     /// Turns what a wait reported into ready events.
     #[inline(always)]
-    pub fn finish_wait(&mut self, reports: impl Iterator<Item = Report>) -> Finished {
+    pub fn finish_wait(&mut self, mut reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
-        reports.for_each(|report| {
-            if !self.deliver(report) {
-                self.deliver_at_length(report.fd, report.serial, report.ready, &mut finished);
-            }
-        });
+        while let Some(report) = self.deliver(&mut reports) {
+            self.deliver_at_length(report.fd, report.serial, report.ready, &mut finished);
+        }
         finished
     }
 
-    /// The common report: one event waits on the descriptor, stays, is not ready yet and goes to the front ring.
+    /// The common reports: one event waits on the descriptor, is not ready yet and goes to the front ring. Answers the first
+    /// report that is not one of these.
     #[inline(always)]
-    fn deliver(&mut self, report: Report) -> bool {
-        if let Some(entry) = self.fds.entry(report.fd)
-            && entry.name == name_of(report.fd, report.serial)
-            && let index = entry.single
-            && let Some(slot) = self.slots.try_at_mut(index)
-            && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
-            && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
-            && bits & Interest::CONDITIONS.bits() != 0
-            && slot.priority == self.rings.running
-            && let Some((place, to)) = self.rings.front.add()
-        {
-            to.payload = slot.payload;
-            to.slot = index;
-            to.ready = Ready::from_bits_retain(bits);
-            to.calls = 1;
-            slot.state |= state::READY;
-            slot.ready_place = place;
-            return true;
-        }
-        false
+    fn deliver(&mut self, reports: &mut impl Iterator<Item = Report>) -> Option<Report> {
+        const STATE: u8 = state::READY | state::LATER | state::INTERNAL | state::PERSIST;
+        let slots = self.slots.all_mut();
+        let fds = self.fds.all_mut();
+        // Priority and state are looked at together.
+        let stays = u16::from_le_bytes([self.rings.running, state::PERSIST]);
+        let ends = u16::from_le_bytes([self.rings.running, 0]);
+        let (spare, tail) = self.rings.front.spare();
+        let mut spare = spare.iter_mut();
+        let mut place = *tail;
+        let odd = reports.find(|report| {
+            if let Some(entry) = fds.get_mut(report.fd as u32 as usize)
+                && entry.name == name_of(report.fd, report.serial)
+                && let index = entry.single
+                && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
+                && let is = u16::from_le_bytes([slot.priority, slot.state]) & u16::from_le_bytes([0xff, STATE])
+                && (is == stays || is == ends)
+                && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
+                && bits & Interest::CONDITIONS.bits() != 0
+                && let Some(to) = spare.next()
+            {
+                to.payload = slot.payload;
+                to.slot = index;
+                if is == ends {
+                    to.slot = index | CLOSER;
+                    entry.fired |= entry.registered.contains(Interest::ONESHOT);
+                }
+                to.ready = Ready::from_bits_retain(bits);
+                to.calls = 1;
+                slot.state |= state::READY;
+                slot.ready_place = place;
+                place = place.wrapping_add(1);
+                return false;
+            }
+            true
+        });
+        *tail = place;
+        odd
     }
 
     #[cold]
@@ -218,50 +238,60 @@ impl<T: Copy + Default> Reactor<T> {
             if let Some(popped) = self.pop_shortly() {
                 return Some(popped);
             }
+            if let Some(popped) = self.pop_closely() {
+                return Some(popped);
+            }
             if !self.look_closer() {
                 return None;
             }
         }
     }
 
-    /// [`pop_ready`](Self::pop_ready), except that `None` asks for [`look_closer`](Self::look_closer).
+    /// [`pop_ready`](Self::pop_ready), if nothing changes by it but the queue: the answer is [`Fate::Stays`], or
+    /// [`Fate::Gone`] without ever having had a slot. Otherwise `None`, and [`pop_closely`](Self::pop_closely) and then
+    /// [`look_closer`](Self::look_closer) must be asked.
     #[inline(always)]
     pub fn pop_shortly(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
             return None;
         }
-        if ring.head == ring.tail {
-            return None;
-        }
-        let entry = ring.first()?;
-        let (payload, mut index, ready) = (entry.payload, entry.slot, entry.ready);
-        let fate = if let Some(slot) = self.slots.try_at_mut(index) {
-            const PLAIN: u8 = state::PERSIST | state::FD;
+        let (entry, head) = ring.first()?;
+        let (payload, slot, ready) = (entry.payload, entry.slot, entry.ready);
+        entry.slot = GAP;
+        *head = head.wrapping_add(1);
+        let fate = if let Some(slot) = self.slots.try_at_mut(slot) {
             slot.state &= !state::READY;
-            if slot.state & (PLAIN | state::INTERNAL) == PLAIN {
-                Fate::Kept
-            } else if slot.state & (state::PERSIST | state::INTERNAL | state::LINKED) == 0 {
-                self.slots.discard(index);
-                index = NONE;
-                Fate::Gone
-            } else {
-                let fate = self.settle(index);
-                if fate == Fate::Gone {
-                    index = NONE;
-                }
-                fate
-            }
-        } else if index == TICKET {
+            Fate::Stays
+        } else if slot == TICKET {
             Fate::Gone
         } else {
+            entry.slot = slot;
+            *head = head.wrapping_sub(1);
             return None;
         };
-        self.rings.front.pass();
-        Some(Popped { payload, slot: index, ready, fate })
+        Some(Popped { payload, slot, ready, fate })
     }
 
-    /// Why [`pop_shortly`](Self::pop_shortly) answered nothing: `true` asks it again, `false` ends the batch.
+    /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`look_closer`](Self::look_closer).
+    #[inline]
+    pub fn pop_closely(&mut self) -> Option<Popped<T>> {
+        let ring = &mut self.rings.front;
+        if ring.head == self.batch.stop {
+            return None;
+        }
+        let (entry, head) = ring.first()?;
+        let index = entry.index()?;
+        let slot = self.slots.try_at_mut(index)?;
+        let (payload, ready) = (entry.payload, entry.ready);
+        entry.slot = GAP;
+        *head = head.wrapping_add(1);
+        slot.state &= !state::READY;
+        let fate = self.settle(index);
+        Some(Popped { payload, slot: if fate == Fate::Gone { NONE } else { index }, ready, fate })
+    }
+
+    /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
     #[cold]
     #[inline(never)]
     pub fn look_closer(&mut self) -> bool {
@@ -289,7 +319,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// What becomes of a slot that was popped.
-    #[inline(never)]
+    #[inline]
     fn settle(&mut self, index: u32) -> Fate {
         let was = self.slots.at(index).state;
         if was & state::INTERNAL != 0 {

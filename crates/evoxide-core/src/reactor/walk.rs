@@ -113,7 +113,7 @@ impl<T: Copy + Default> Reactor<T> {
             };
             at.minor = Some(place.wrapping_add(1));
             let elsewhere = state::FD | state::SIGNAL | state::TIMER | state::COMMON;
-            if !entry.is_special() && self.slots.at(entry.slot).state & elsewhere != 0 {
+            if entry.index().is_some_and(|index| self.slots.at(index).state & elsewhere != 0) {
                 continue;
             }
             if let Some(key) = self.key_of_entry(entry, place, at.major) {
