@@ -73,6 +73,16 @@ impl Owner for Cb {
         unsafe { (*self.0.cast::<event>()).deadline = deadline };
     }
     #[inline(always)]
+    fn bound(self) -> u64 {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).bound }
+    }
+    #[inline(always)]
+    fn set_bound(self, bound: u64) {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).bound = bound };
+    }
+    #[inline(always)]
     fn position(self) -> u32 {
         // SAFETY: as above.
         unsafe { (*self.0.cast::<event>()).timer_position }

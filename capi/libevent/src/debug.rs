@@ -1,7 +1,7 @@
 //! Debug mode (`event_enable_debug_mode`): a table of which events are assigned and which are pending, and fatal errors
 //! for those that are used otherwise.
 
-use crate::abi::event::event;
+use crate::abi::event::{ev, event};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 use evoxide_ffi::{errx, lock, log};
@@ -41,11 +41,40 @@ unsafe fn describe(e: *const event) -> (i16, i32, u16) {
 }
 
 /// The event was assigned.
+#[inline(always)]
 pub(crate) fn setup(e: *const event) {
     if enabled() {
-        with(|map| map.insert(e as usize, false));
+        setup_enabled(e);
     } else {
         too_late();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn setup_enabled(e: *const event) {
+    with(|map| map.insert(e as usize, false));
+}
+
+/// Fatal if the event is pending, or is to wait on a descriptor that blocks.
+///
+/// # Safety
+/// As for `event_assign`.
+#[inline(always)]
+pub(crate) unsafe fn assert_assignable(e: *const event, fd: i32, events: i16) {
+    if enabled() {
+        // SAFETY: the caller's promise.
+        unsafe { assert_assignable_enabled(e, fd, events) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn assert_assignable_enabled(e: *const event, fd: i32, events: i16) {
+    // SAFETY: the caller's promise.
+    unsafe { assert_not_added(e, "event_assign") };
+    if events & ev::SIGNAL == 0 && fd >= 0 {
+        assert_nonblocking(fd);
     }
 }
 

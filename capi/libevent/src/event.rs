@@ -38,10 +38,7 @@ pub(crate) unsafe fn assign(
     let arg = if arg == self_arg() { e.cast() } else { arg };
     // SAFETY: the caller's promise.
     unsafe {
-        debug::assert_not_added(e, "event_assign");
-        if debug::enabled() && events & ev::SIGNAL == 0 && fd >= 0 {
-            debug::assert_nonblocking(fd);
-        }
+        debug::assert_assignable(e, fd, events);
         let how = if events & ev::SIGNAL != 0 {
             closure::SIGNAL
         } else if events & ev::PERSIST != 0 {
@@ -65,7 +62,8 @@ pub(crate) unsafe fn assign(
             deadline: 0,
             ev_fd: fd,
             ev_base: base,
-            io_next: [0; 2],
+            bound: 0,
+            unused: 0,
             ev_io_timeout: timeval { tv_sec: 0, tv_usec: 0 },
             ev_events: events,
             ev_res: 0,
@@ -152,7 +150,8 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
         if let (Some(base), Some(tv)) = (base_of(e), timeout.as_ref())
             && base.plain
         {
-            if (*e).ev_evcallback.evcb_flags & evlist::INSERTED == 0 {
+            let flags = (*e).ev_evcallback.evcb_flags;
+            if flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == 0 {
                 if (*e).ev_events & INSERTABLE == 0 {
                     return add_timer(e, base, tv);
                 }
@@ -164,7 +163,7 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
     }
 }
 
-/// `event_add` of a timer that is not pending.
+/// `event_add` of a timer that is neither pending nor active, nor internal.
 #[inline(never)]
 unsafe fn add_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
     // SAFETY: the caller's live, assigned event, and its base.

@@ -139,7 +139,12 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
     #[inline(always)]
     unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
-        let earlier = self.timers.insert(Cb(cb), deadline)?;
+        let earlier = match self.timers.insert_shortly(Cb(cb), deadline) {
+            // SAFETY: the caller's promise: an event is alive.
+            Some(None) => unsafe { (*cb.cast::<event>()).timer_position == 0 },
+            Some(Some(position)) => self.timers.lift(position),
+            None => self.timers.insert(Cb(cb), deadline)?,
+        };
         self.reactor.hold();
         // SAFETY: the caller's promise.
         unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
@@ -451,9 +456,7 @@ impl event_base {
                 if (*cb).evcb_closure == closure::PERSIST {
                     (*e).ev_io_timeout = *tv;
                 }
-                // Callbacks run, so no loop waits for the first timeout.
-                core.timers.set(Cb(cb), deadline);
-                return true;
+                return if core.timers.postpone(Cb(cb), deadline) { true } else { move_earlier(core, cb, deadline) };
             }
             let Some(key) = Key::from_bits((*cb).key) else { return false };
             let watching = (*e).ev_events & INSERTABLE != 0;
@@ -468,28 +471,33 @@ impl event_base {
         }
     }
 
-    /// `event_add` of a timer that is not pending.
+    /// `event_add` of a timer.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base that is not [`evlist::INSERTED`].
+    /// `e` points to an assigned event of this base that waits for nothing but timeouts, and is neither pending nor active,
+    /// nor internal.
     #[inline(always)]
     pub(crate) unsafe fn add_timer_plainly(&self, e: *mut event, tv: &timeval) -> bool {
         let cb = e.cast::<event_callback>();
         let Some(mut core) = self.core.try_enter_locked() else { return false };
-        // SAFETY: as above.
+        let Some(delay) = usual_nanos(tv) else { return false };
+        if core.cached == 0 {
+            // SAFETY: the caller's promise.
+            return unsafe { add_timer_outside(self, core, e, tv) };
+        }
+        let deadline = core.cached.wrapping_add(delay);
+        let Some(lift_from) = core.timers.insert_shortly(Cb(cb), deadline) else { return false };
+        core.reactor.hold();
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
-            let flags = (*cb).evcb_flags;
-            let Some(delay) = usual_nanos(tv) else { return false };
-            if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || self.waiting.load(Ordering::Relaxed) {
-                return false;
-            }
-            let persist = (*cb).evcb_closure == closure::PERSIST;
-            if persist {
+            if (*cb).evcb_closure == closure::PERSIST {
                 (*e).ev_io_timeout = *tv;
             }
-            let deadline = core.now().wrapping_add(delay);
-            // The loop does not wait.
-            core.put_timer(cb, deadline).is_ok()
+            (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
+        }
+        match lift_from {
+            Some(position) => lift(core, position),
+            None => true,
         }
     }
 
@@ -552,10 +560,58 @@ impl event_base {
             if flags & (evlist::TIMEOUT | evlist::FINALIZING) != evlist::TIMEOUT || core.current == cb {
                 return false;
             }
-            core.take_timer(cb);
-            true
+            (*cb).evcb_flags = flags & !(evlist::INSERTED | evlist::TIMEOUT);
+            (*e).deadline = 0;
+            core.reactor.release();
+            drop_timer(core, cb)
         }
     }
+}
+
+/// [`event_base::add_timer_plainly`] where no callback runs. Ends the section.
+///
+/// # Safety
+/// As for [`event_base::add_timer_plainly`].
+#[inline(never)]
+unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *mut event, tv: &timeval) -> bool {
+    let Some(delay) = usual_nanos(tv) else { return false };
+    if base.waiting.load(Ordering::Relaxed) {
+        return false;
+    }
+    let deadline = core.clock().wrapping_add(delay);
+    let cb = e.cast::<event_callback>();
+    // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+    unsafe {
+        if core.put_timer(cb, deadline).is_err() {
+            return false;
+        }
+        if (*cb).evcb_closure == closure::PERSIST {
+            (*e).ev_io_timeout = *tv;
+        }
+    }
+    true
+}
+
+/// Ends [`event_base::move_plainly`], and its section.
+#[inline(never)]
+fn move_earlier(mut core: Section<'_, Core>, cb: *mut event_callback, deadline: u64) -> bool {
+    // Callbacks run, so no loop waits for the first timeout.
+    core.timers.set(Cb(cb), deadline);
+    true
+}
+
+/// Ends [`event_base::add_timer_plainly`], and its section.
+#[inline(never)]
+fn lift(mut core: Section<'_, Core>, position: u32) -> bool {
+    core.timers.lift(position);
+    true
+}
+
+/// Ends [`event_base::del_plainly`], and its section.
+#[inline(never)]
+fn drop_timer(mut core: Section<'_, Core>, cb: *mut event_callback) -> bool {
+    core.timers.remove(Cb(cb));
+    true
 }
 
 /// Ends [`event_base::move_plainly`], and its section.

@@ -12,6 +12,7 @@ use crate::watch;
 use core::ffi::c_int;
 use core::ops::ControlFlow;
 use core::sync::atomic::Ordering;
+use evoxide_core::heap::Entry;
 use evoxide_core::interest::{Ready, Report};
 use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
 use evoxide_ffi::guarded::Section;
@@ -141,7 +142,9 @@ impl Core {
         if self.timers.may_be_due(now) {
             self.expire_timers(now);
         }
-        self.reactor.expire(now);
+        if self.reactor.may_be_due(now) {
+            self.reactor.expire(now);
+        }
         // Signals come after timeouts, as in the original.
         if finished.internal != 0 {
             self.take_internal(finished.internal);
@@ -160,23 +163,29 @@ impl Core {
         let few = self.timers.len() / 64 + 16;
         for _ in 0..few {
             let Some(due) = self.timers.pop_due(now) else { return };
-            self.reactor.expire(due.deadline);
-            self.time_out(due.id);
+            self.time_out(due);
         }
-        for due in self.timers.take_many(now) {
-            self.reactor.expire(due.deadline);
-            self.time_out(due.id);
+        let many = self.timers.take_many(now);
+        if let Some(first) = many.first() {
+            // SAFETY: a pending event is alive.
+            self.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, many.len());
+        }
+        for due in many {
+            self.time_out(due);
         }
         while let Some(due) = self.timers.pop_due(now) {
-            self.reactor.expire(due.deadline);
-            self.time_out(due.id);
+            self.time_out(due);
         }
     }
 
     /// The timeout of a plain timer has come.
-    #[inline]
-    fn time_out(&mut self, Cb(cb): Cb) {
+    #[inline(always)]
+    fn time_out(&mut self, due: Entry<Cb>) {
+        if self.reactor.may_be_due(due.deadline) {
+            self.reactor.expire(due.deadline);
+        }
         self.reactor.release();
+        let Cb(cb) = due.id;
         // SAFETY: a pending event is alive. One that does not say that it is a timer was assigned anew while it was pending.
         unsafe {
             if (*cb).evcb_flags & evlist::TIMEOUT != 0 {

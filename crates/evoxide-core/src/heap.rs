@@ -98,6 +98,11 @@ impl<I: Copy> Heap<I> {
         self.entries.iter().copied()
     }
 
+    /// All entries, to change them; [`retain`](Self::retain) must follow.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<I>> {
+        self.entries.iter_mut()
+    }
+
     /// Adds an entry.
     #[inline]
     pub fn push(&mut self, entry: Entry<I>, owners: &mut impl Positions<I>) {
@@ -106,20 +111,17 @@ impl<I: Copy> Heap<I> {
         self.sift_up(at, entry, owners);
     }
 
-    /// Adds an entry at the end and answers its position, and whether [`lift`](Self::lift) must follow; most deadlines are
-    /// later than those above them.
-    ///
-    /// # Errors
-    /// The allocator's refusal, with nothing changed.
+    /// Adds an entry at the end, if there is memory for it, and answers its position, and whether [`lift`](Self::lift) must
+    /// follow; most deadlines are later than those above them.
     #[inline(always)]
-    pub fn try_push(&mut self, entry: Entry<I>) -> Result<(u32, bool), TryReserveError> {
+    pub fn push_shortly(&mut self, entry: Entry<I>) -> Option<(u32, bool)> {
         let at = self.entries.len();
         if at == self.entries.capacity() {
-            self.reserve_more()?;
+            return None;
         }
         self.entries.push(entry);
         let above = (at as u32).wrapping_sub(1) as usize / ARITY;
-        Ok((at as u32, self.entries.get(above).is_some_and(|parent| parent.deadline > entry.deadline)))
+        Some((at as u32, self.entries.get(above).is_some_and(|parent| parent.deadline > entry.deadline)))
     }
 
     /// Puts the entry at `position` in its place, which is there or above, and answers where.
@@ -232,8 +234,8 @@ impl<I: Copy> Heap<I> {
     }
 
     /// Keeps the entries for which `keep` answers so, with the deadline that it leaves in them, and restores the order.
-    pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, keep: impl Fn(&O, &mut Entry<I>) -> bool) {
-        self.entries.retain_mut(|entry| keep(owners, entry));
+    pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, keep: impl FnMut(&mut Entry<I>) -> bool) {
+        self.entries.retain_mut(keep);
         for at in 0..self.entries.len() {
             let entry = self.entries[at];
             self.sift_up(at, entry, owners);

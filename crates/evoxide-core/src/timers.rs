@@ -13,7 +13,7 @@
 //! use evoxide_core::timers::{Owner, Timers};
 //!
 //! #[derive(Default)]
-//! struct Event(Cell<u64>, Cell<u32>);
+//! struct Event(Cell<u64>, Cell<u64>, Cell<u32>);
 //! #[derive(Clone, Copy)]
 //! struct Name<'a>(&'a Event);
 //! impl PartialEq for Name<'_> {
@@ -28,11 +28,17 @@
 //!     fn set_deadline(self, deadline: u64) {
 //!         self.0.0.set(deadline);
 //!     }
-//!     fn position(self) -> u32 {
+//!     fn bound(self) -> u64 {
 //!         self.0.1.get()
 //!     }
+//!     fn set_bound(self, bound: u64) {
+//!         self.0.1.set(bound);
+//!     }
+//!     fn position(self) -> u32 {
+//!         self.0.2.get()
+//!     }
 //!     fn set_position(self, position: u32) {
-//!         self.0.1.set(position);
+//!         self.0.2.set(position);
 //!     }
 //! }
 //!
@@ -56,6 +62,10 @@ pub trait Owner: Copy + PartialEq {
     fn deadline(self) -> u64;
     /// Changes when its timeout is due.
     fn set_deadline(self, deadline: u64);
+    /// When its entry is due.
+    fn bound(self) -> u64;
+    /// Notes when its entry is due.
+    fn set_bound(self, bound: u64);
     /// Where its entry is.
     fn position(self) -> u32;
     /// Notes where its entry is.
@@ -114,34 +124,49 @@ impl<I: Owner> Timers<I> {
     /// The allocator's refusal, with nothing changed.
     #[inline(always)]
     pub fn insert(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
-        let (position, lift) = self.heap.try_push(Entry { deadline, id })?;
-        id.set_deadline(deadline);
-        id.set_position(position);
-        Ok(if lift { self.lift(position) } else { position == 0 })
+        self.heap.try_reserve_one()?;
+        Ok(match self.insert_shortly(id, deadline) {
+            Some(Some(position)) => self.lift(position),
+            _ => id.position() == 0,
+        })
     }
 
-    #[inline(never)]
-    fn lift(&mut self, position: u32) -> bool {
+    /// The first half of [`insert`](Self::insert), where there is memory; `None`: nothing was done. For `Some(Some(position))`
+    /// the other half is [`lift`](Self::lift), before any other verb.
+    #[inline(always)]
+    pub fn insert_shortly(&mut self, id: I, deadline: u64) -> Option<Option<u32>> {
+        let (position, lift) = self.heap.push_shortly(Entry { deadline, id })?;
+        id.set_deadline(deadline);
+        id.set_bound(deadline);
+        id.set_position(position);
+        Some(if lift { Some(position) } else { None })
+    }
+
+    /// Ends [`insert_shortly`](Self::insert_shortly). Answers as [`insert`](Self::insert) does.
+    #[inline]
+    pub fn lift(&mut self, position: u32) -> bool {
         self.heap.lift(position, &mut Owners) == 0
     }
 
     /// Moves the timeout of an event that has one. Answers as [`insert`](Self::insert) does.
-    #[inline(always)]
+    #[inline]
     pub fn set(&mut self, id: I, deadline: u64) -> bool {
-        let position = id.position();
-        match self.heap.get(position) {
-            Some(entry) if entry.id == id => {
-                id.set_deadline(deadline);
-                deadline < entry.deadline && self.advance(position, deadline)
-            }
-            _ => false,
+        if self.postpone(id, deadline) || !self.heap.set_of(id.position(), id, deadline, &mut Owners) {
+            return false;
         }
+        id.set_deadline(deadline);
+        id.set_bound(deadline);
+        self.heap.first().is_some_and(|first| first.deadline == deadline)
     }
 
-    #[inline(never)]
-    fn advance(&mut self, position: u32, deadline: u64) -> bool {
-        self.heap.set(position, deadline, &mut Owners);
-        self.heap.first().is_some_and(|first| first.deadline == deadline)
+    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry. Answers whether it did.
+    #[inline(always)]
+    pub fn postpone(&mut self, id: I, deadline: u64) -> bool {
+        let later = deadline >= id.bound();
+        if later {
+            id.set_deadline(deadline);
+        }
+        later
     }
 
     /// Disarms the timeout of an event.
@@ -159,6 +184,7 @@ impl<I: Owner> Timers<I> {
             if truth <= first.deadline {
                 return Some(first.deadline);
             }
+            first.id.set_bound(truth);
             self.heap.set(0, truth, &mut Owners);
         }
     }
@@ -188,19 +214,21 @@ impl<I: Owner> Timers<I> {
         if count * FEW < self.heap.len() || due.try_reserve_exact(count).is_err() {
             return due;
         }
-        for entry in self.heap.iter().filter(|e| e.deadline <= now) {
-            let deadline = entry.id.deadline();
-            if deadline <= now {
-                due.push(Entry { deadline, id: entry.id });
-            }
-        }
-        self.heap.retain(&mut Owners, |_, entry| {
+        let (mut least, mut most) = (u64::MAX, 0);
+        self.heap.retain(&mut Owners, |entry| {
             if entry.deadline <= now {
-                entry.deadline = entry.id.deadline();
+                let deadline = entry.id.deadline();
+                if deadline <= now {
+                    due.push(Entry { deadline, id: entry.id });
+                    (least, most) = (least.min(deadline), most.max(deadline));
+                    return false;
+                }
+                entry.deadline = deadline;
+                entry.id.set_bound(deadline);
             }
-            entry.deadline > now
+            true
         });
-        heap::sort(&mut due);
+        heap::sort(&mut due, least, most);
         due
     }
 

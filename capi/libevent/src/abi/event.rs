@@ -114,7 +114,9 @@ pub struct event {
     pub deadline: u64,
     pub ev_fd: c_int,
     pub ev_base: *mut event_base,
-    pub io_next: [usize; 2],
+    /// When its entry in the timers is due: not after its timeout.
+    pub bound: u64,
+    pub unused: usize,
     /// `ev_io_timeout`: how long a persistent event waits each time.
     pub ev_io_timeout: timeval,
     pub ev_events: c_short,
@@ -131,7 +133,7 @@ layout!(
     deadline = 48,
     ev_fd = 56,
     ev_base = 64,
-    io_next = 72,
+    bound = 72,
     ev_io_timeout = 88,
     ev_events = 104,
     ev_res = 106,

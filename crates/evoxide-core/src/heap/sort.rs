@@ -8,39 +8,38 @@ pub(crate) const FEW: usize = 8;
 const DIGIT: u32 = 12;
 const PASSES: u32 = 4;
 
-/// Sorts by deadline: digit by digit, from the lowest, where the deadlines are near each other. Equal ones keep their order.
-pub(crate) fn sort<I: Copy>(due: &mut Vec<Entry<I>>) {
-    let Some(&filler) = due.first() else { return };
-    let (mut least, mut most) = (u64::MAX, 0);
-    for entry in due.iter() {
-        least = least.min(entry.deadline);
-        most = most.max(entry.deadline);
-    }
+/// Sorts by deadline: digit by digit, from the lowest, where the deadlines are near each other. Equal ones keep their order. All
+/// are from `least` to `most`.
+pub(crate) fn sort<I: Copy>(due: &mut Vec<Entry<I>>, least: u64, most: u64) {
     let bits = u64::BITS - most.saturating_sub(least).leading_zeros();
     let mut other: Vec<Entry<I>> = Vec::new();
     if due.len() < 1 << DIGIT || bits > DIGIT * PASSES || other.try_reserve_exact(due.len()).is_err() {
         due.sort_by_key(|entry| entry.deadline);
         return;
     }
-    other.resize(due.len(), filler);
+    other.extend_from_slice(due);
     for shift in (0..bits).step_by(DIGIT as usize) {
-        let digit = |entry: &Entry<I>| ((entry.deadline - least) >> shift) as usize & ((1 << DIGIT) - 1);
-        let mut places = [0_u32; 1 << DIGIT];
-        for entry in due.iter() {
-            places[digit(entry)] += 1;
-        }
-        let mut sum = 0;
-        for place in &mut places {
-            sum += core::mem::replace(place, sum);
-        }
-        for entry in due.iter() {
-            let place = &mut places[digit(entry)];
-            if let Some(to) = other.get_mut(*place as usize) {
-                *to = *entry;
-            }
-            *place += 1;
-        }
+        pass(due, &mut other, |deadline| (deadline.wrapping_sub(least) >> shift) as usize % (1 << DIGIT));
         core::mem::swap(due, &mut other);
+    }
+}
+
+/// Writes `from` to `to` in the order of one digit.
+fn pass<I: Copy>(from: &[Entry<I>], to: &mut [Entry<I>], digit: impl Fn(u64) -> usize) {
+    let mut places = [0_u32; 1 << DIGIT];
+    for entry in from {
+        places[digit(entry.deadline)] += 1;
+    }
+    let mut sum = 0;
+    for place in &mut places {
+        sum += core::mem::replace(place, sum);
+    }
+    for entry in from {
+        let place = &mut places[digit(entry.deadline)];
+        if let Some(to) = to.get_mut(*place as usize) {
+            *to = *entry;
+        }
+        *place += 1;
     }
 }
 
@@ -60,7 +59,8 @@ mod tests {
                 .collect();
             let mut expected = due.clone();
             expected.sort_by_key(|entry| entry.deadline);
-            sort(&mut due);
+            let (least, most) = (expected[0].deadline, expected[4999].deadline);
+            sort(&mut due, least, most);
             assert_eq!(due, expected, "{spread}");
         }
     }

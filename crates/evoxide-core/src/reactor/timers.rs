@@ -227,6 +227,12 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
+    /// Whether [`expire`](Self::expire) may have something to do.
+    #[inline(always)]
+    pub fn may_be_due(&self, now: u64) -> bool {
+        self.heap.first().is_some_and(|first| first.deadline <= now)
+    }
+
     /// Makes every event whose timeout is due at `now` ready with [`Ready::TIMEOUT`]. Its timeout is then disarmed; the rest
     /// of it is untouched until it is popped.
     #[inline(never)]

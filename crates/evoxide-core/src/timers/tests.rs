@@ -5,6 +5,7 @@ use proptest::prelude::*;
 #[derive(Default)]
 struct Event {
     deadline: Cell<u64>,
+    bound: Cell<u64>,
     position: Cell<u32>,
 }
 
@@ -24,6 +25,12 @@ impl Owner for Name<'_> {
     fn set_deadline(self, deadline: u64) {
         self.0.deadline.set(deadline);
     }
+    fn bound(self) -> u64 {
+        self.0.bound.get()
+    }
+    fn set_bound(self, bound: u64) {
+        self.0.bound.set(bound);
+    }
     fn position(self) -> u32 {
         self.0.position.get()
     }
@@ -39,6 +46,7 @@ fn a_stale_position_is_no_crash() {
     timers.insert(Name(&a), 5).unwrap();
     // Never inserted, and says the position of another, or of none.
     timers.remove(Name(&b));
+    b.bound.set(7);
     assert!(!timers.set(Name(&b), 1));
     b.position.set(1000);
     timers.remove(Name(&b));
