@@ -40,19 +40,8 @@ unsafe fn describe(e: *const event) -> (i16, i32, u16) {
     unsafe { ((*e).ev_events, (*e).ev_fd, (*e).ev_evcallback.evcb_flags) }
 }
 
-/// The event was assigned.
-#[inline(always)]
+/// The event was assigned, in debug mode.
 pub(crate) fn setup(e: *const event) {
-    if enabled() {
-        setup_enabled(e);
-    } else {
-        too_late();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn setup_enabled(e: *const event) {
     with(|map| map.insert(e as usize, false));
 }
 
@@ -60,17 +49,7 @@ fn setup_enabled(e: *const event) {
 ///
 /// # Safety
 /// As for `event_assign`.
-#[inline(always)]
 pub(crate) unsafe fn assert_assignable(e: *const event, fd: i32, events: i16) {
-    if enabled() {
-        // SAFETY: the caller's promise.
-        unsafe { assert_assignable_enabled(e, fd, events) };
-    }
-}
-
-#[cold]
-#[inline(never)]
-unsafe fn assert_assignable_enabled(e: *const event, fd: i32, events: i16) {
     // SAFETY: the caller's promise.
     unsafe { assert_not_added(e, "event_assign") };
     if events & ev::SIGNAL == 0 && fd >= 0 {

@@ -26,7 +26,56 @@ const CONDITIONS: i16 = ev::READ | ev::WRITE | ev::CLOSED;
 ///
 /// # Safety
 /// `e` points to memory for an event that is not pending; `base` is null or lives.
+#[inline]
 pub(crate) unsafe fn assign(
+    e: *mut event,
+    base: *mut event_base,
+    fd: c_int,
+    events: c_short,
+    callback: Option<EventFn>,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if debug::enabled() {
+            return assign_debugged(e, base, fd, events, callback, arg);
+        }
+        debug::too_late();
+        fill(e, base, fd, events, callback, arg)
+    }
+}
+
+/// [`assign`] in debug mode.
+///
+/// # Safety
+/// As for [`assign`].
+#[cold]
+#[inline(never)]
+unsafe fn assign_debugged(
+    e: *mut event,
+    base: *mut event_base,
+    fd: c_int,
+    events: c_short,
+    callback: Option<EventFn>,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        debug::assert_assignable(e, fd, events);
+        let answer = fill(e, base, fd, events, callback, arg);
+        if answer == 0 {
+            debug::setup(e);
+        }
+        answer
+    }
+}
+
+/// Writes an event.
+///
+/// # Safety
+/// As for [`assign`].
+#[inline(always)]
+unsafe fn fill(
     e: *mut event,
     base: *mut event_base,
     fd: c_int,
@@ -36,16 +85,15 @@ pub(crate) unsafe fn assign(
 ) -> c_int {
     let base = if base.is_null() { current_base() } else { base };
     let arg = if arg == self_arg() { e.cast() } else { arg };
+    let how = if events & ev::SIGNAL != 0 {
+        closure::SIGNAL
+    } else if events & ev::PERSIST != 0 {
+        closure::PERSIST
+    } else {
+        closure::EVENT
+    };
     // SAFETY: the caller's promise.
     unsafe {
-        debug::assert_assignable(e, fd, events);
-        let how = if events & ev::SIGNAL != 0 {
-            closure::SIGNAL
-        } else if events & ev::PERSIST != 0 {
-            closure::PERSIST
-        } else {
-            closure::EVENT
-        };
         let priority = base.as_ref().map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
         e.write(event {
             ev_evcallback: event_callback {
@@ -69,13 +117,15 @@ pub(crate) unsafe fn assign(
             ev_res: 0,
             ev_timeout: timeval { tv_sec: 0, tv_usec: 0 },
         });
-        if how == closure::SIGNAL && events & CONDITIONS != 0 {
-            warnx!("event_assign: EV_SIGNAL is not compatible with EV_READ, EV_WRITE or EV_CLOSED");
-            return -1;
-        }
     }
-    debug::setup(e);
-    0
+    if how == closure::SIGNAL && events & CONDITIONS != 0 { incompatible() } else { 0 }
+}
+
+#[cold]
+#[inline(never)]
+fn incompatible() -> c_int {
+    warnx!("event_assign: EV_SIGNAL is not compatible with EV_READ, EV_WRITE or EV_CLOSED");
+    -1
 }
 
 /// Prepares an event in the caller's memory.

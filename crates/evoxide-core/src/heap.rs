@@ -240,7 +240,15 @@ impl<I: Copy> Heap<I> {
             let entry = self.entries[at];
             self.sift_up(at, entry, owners);
         }
-        if self.entries.is_empty() && self.entries.capacity() > KEEP {
+        if self.entries.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Takes all entries out.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        if self.entries.capacity() > KEEP {
             self.entries = Vec::new();
         }
     }

@@ -214,21 +214,20 @@ impl<I: Owner> Timers<I> {
         if count * FEW < self.heap.len() || due.try_reserve_exact(count).is_err() {
             return due;
         }
-        let (mut least, mut most) = (u64::MAX, 0);
-        self.heap.retain(&mut Owners, |entry| {
-            if entry.deadline <= now {
-                let deadline = entry.id.deadline();
-                if deadline <= now {
-                    due.push(Entry { deadline, id: entry.id });
-                    (least, most) = (least.min(deadline), most.max(deadline));
-                    return false;
+        let truth = |e: Entry<I>| Entry { deadline: e.id.deadline(), id: e.id };
+        due.extend(self.heap.iter().filter(|e| e.deadline <= now).map(truth).filter(|e| e.deadline <= now));
+        if due.len() == self.heap.len() {
+            self.heap.clear();
+        } else {
+            self.heap.retain(&mut Owners, |entry| {
+                if entry.deadline <= now {
+                    entry.deadline = entry.id.deadline();
+                    entry.id.set_bound(entry.deadline);
                 }
-                entry.deadline = deadline;
-                entry.id.set_bound(deadline);
-            }
-            true
-        });
-        heap::sort(&mut due, least, most);
+                entry.deadline > now
+            });
+        }
+        heap::sort(&mut due);
         due
     }
 

@@ -15,7 +15,6 @@ impl<T: Copy + Default> Reactor<T> {
         if count * FEW < self.heap.len() || due.try_reserve_exact(count).is_err() {
             return;
         }
-        let (mut least, mut most) = (u64::MAX, 0);
         for entry in self.heap.iter().filter(|e| e.deadline <= now) {
             let slot = self.slots.at(entry.id);
             if slot.state & state::TIMER == 0 {
@@ -23,14 +22,13 @@ impl<T: Copy + Default> Reactor<T> {
             }
             if slot.deadline <= now {
                 due.push(Entry { deadline: slot.deadline, id: entry.id });
-                (least, most) = (least.min(slot.deadline), most.max(slot.deadline));
             }
         }
         for entry in self.heap.iter_mut().filter(|e| e.deadline <= now) {
             entry.deadline = self.slots.at(entry.id).deadline;
         }
         self.heap.retain(&mut Owners(&mut self.slots), |entry| entry.deadline > now);
-        sort(&mut due, least, most);
+        sort(&mut due);
         for Entry { id, .. } in due {
             self.slots.at_mut(id).state &= !state::TIMER;
             self.count_removed(id);
