@@ -87,6 +87,8 @@ pub(crate) struct Inner {
     pub pending_event: What,
     /// How much the last read took: where that was much, the next one gets room of its own.
     pub read_hint: u16,
+    /// So many large reads are not followed by another at once, since that found nothing lately.
+    pub patience: u8,
     pub pending_errno: c_int,
     pub dns_error: c_int,
     /// Made when first needed.

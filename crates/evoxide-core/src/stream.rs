@@ -31,6 +31,8 @@ use bitflags::bitflags;
 
 /// The most that one read or write moves unless told otherwise.
 pub const MAX_SINGLE: usize = 16384;
+/// The most that one readiness moves where nobody set a bound.
+pub const MAX_BURST: usize = 4 * MAX_SINGLE;
 
 bitflags! {
     /// One direction or both, with the values of libevent's `EV_READ` and `EV_WRITE`.
@@ -215,6 +217,8 @@ pub struct Stream {
     held_read: Hold,
     held_write: Hold,
     refused: bool,
+    /// Somebody set `max_write`.
+    bounded: bool,
     max_read: usize,
     max_write: usize,
 }
@@ -234,6 +238,7 @@ impl Stream {
             held_read: Hold::empty(),
             held_write: Hold::empty(),
             refused: false,
+            bounded: false,
             max_read: MAX_SINGLE,
             max_write: MAX_SINGLE,
         }
@@ -271,12 +276,20 @@ impl Stream {
 
     /// Sets the most that one read or write moves; zero and what no signed size can say mean the default.
     pub fn set_max_single(&mut self, direction: Direction, max: usize) {
-        let max = if max == 0 || max > isize::MAX as usize { MAX_SINGLE } else { max };
+        let default = max == 0 || max > isize::MAX as usize;
+        let max = if default { MAX_SINGLE } else { max };
         if direction == Direction::READ {
             self.max_read = max;
         } else {
             self.max_write = max;
+            self.bounded = !default;
         }
+    }
+
+    /// How much to write at once without rate limits: what was set, or more than the default where nothing was.
+    #[inline(always)]
+    pub fn at_once(&self) -> usize {
+        if self.bounded { self.max_write } else { MAX_BURST }
     }
 
     /// Another descriptor takes the place of the old one.

@@ -1,21 +1,26 @@
-//! Bufferevents on descriptors: readiness in, at most one `readv` or `writev` each, notices out.
+//! Bufferevents on descriptors: readiness in, one `readv` or `writev` each, notices out.
 //!
 //! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
 //! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
 //! What a read callback writes to its own bufferevent goes out right after it, while the data is at hand, unless something
-//! else was made active meanwhile.
+//! else was made active meanwhile. Where reads take as much as they may, up to four follow one another, each with its callback,
+//! as long as those make nothing else active.
 
 use super::{Bev, buf, flag, get, notice, rate, set};
 use crate::abi::bufferevent::opt;
 use crate::abi::event::{ev, event, event_callback};
 use crate::base::{Cb, Core, event_base};
 use core::ffi::{c_int, c_short, c_void};
+use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::Kind as SlotKind;
-use evoxide_core::stream::{Attempt, Direction, Io, Start, State, Step};
+use evoxide_core::stream::{Attempt, Direction, Io, MAX_BURST, MAX_SINGLE, Start, State, Step};
 use evoxide_ffi::errno;
 use evoxide_sys::{io, socket};
 use libc::timeval;
+
+/// After a large read, the next so many are not followed by another at once if there was nothing to read.
+const PATIENCE: u8 = 15;
 
 /// Interest begins in these directions.
 pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
@@ -122,6 +127,11 @@ impl Core {
 }
 
 impl event_base {
+    /// Tells whether something was made active, see [`evoxide_core::reactor::Reactor::activity`].
+    fn activity(&self) -> (u32, u32) {
+        self.section(|core| core.reactor.activity())
+    }
+
     /// Has something tried when the running batch ends, or in the next turn. `false`: no memory.
     ///
     /// # Safety
@@ -201,6 +211,9 @@ fn read(bev: Bev, fd: c_int) {
         Step::Read { max } => {
             // SAFETY: the loop runs this.
             let moved = unsafe { buf::read(bev, fd, max) };
+            if moved == MAX_SINGLE as isize {
+                return go_on(bev, fd);
+            }
             let result = io_of(moved);
             let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
             if let Io::Moved(n) = result {
@@ -215,6 +228,74 @@ fn read(bev: Bev, fd: c_int) {
         }
         _ => {}
     }
+}
+
+/// After a read that took as much as by default it may: tells, and reads again.
+#[inline(never)]
+fn go_on(bev: Bev, fd: c_int) {
+    let patience = get!(bev, patience);
+    let mut left = 0;
+    if patience > 0 {
+        set!(bev, patience, patience - 1);
+    } else if get!(bev, limits).is_null() && get!(bev, options) & opt::DEFER_CALLBACKS == 0 {
+        left = MAX_BURST / MAX_SINGLE - 1;
+    }
+    rate::spend(bev, Direction::READ, MAX_SINGLE);
+    let base = bev.base().filter(|base| base.plain && left > 0);
+    loop {
+        let before = base.map(|base| (base.activity(), bev.is(flag::TRY)));
+        let outcome = bev.machine(|m| m.read_done(Io::Moved(MAX_SINGLE)));
+        debug_assert!(outcome.readable);
+        notice::readable(bev, 0);
+        let (Some(base), Some((activity, tried))) = (base, before) else { return };
+        if left == 0 || !is_calm(bev, fd, base, activity, tried) {
+            return;
+        }
+        left -= 1;
+        let (len, marks) = (buf::len(bev.input()), bev.marks(Direction::READ));
+        let max = match bev.machine(|m| m.readable(len, marks, m.max_single(Direction::READ))) {
+            Step::Full => return bev.del_event(Direction::READ),
+            Step::Read { max } => max,
+            _ => return,
+        };
+        // SAFETY: the loop runs this.
+        let moved = unsafe { buf::read(bev, fd, max) };
+        if moved == MAX_SINGLE as isize {
+            continue;
+        }
+        let (result, error) = (io_of(moved), errno::get());
+        match result {
+            // The end is there in the next turn, too.
+            Io::Eof | Io::Refused => {}
+            Io::Retry => set!(bev, patience, PATIENCE),
+            Io::Moved(_) => {
+                let _ = bev.machine(|m| m.read_done(result));
+                notice::readable(bev, 0);
+            }
+            Io::Failed => {
+                if bev.is(flag::TRY) {
+                    try_now(bev, Some(base));
+                }
+                if !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed {
+                    let outcome = bev.machine(|m| m.read_done(result));
+                    bev.conclude(outcome, error);
+                }
+            }
+        }
+        return;
+    }
+}
+
+/// Whether a callback left everything as it was, except that its own bufferevent has something to write.
+fn is_calm(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
+    let own = u32::from(bev.is(flag::TRY)).wrapping_sub(u32::from(tried));
+    !bev.is_freed()
+        && bev.fd() == fd
+        && bev.base().is_some_and(|now| core::ptr::eq(now, base))
+        && base.word.load(Ordering::Relaxed) == 0
+        && get!(bev, limits).is_null()
+        && bev.machine(|m| m.state() == State::Open && m.moves(Direction::READ))
+        && base.activity() == (tail.wrapping_add(own), elsewhere)
 }
 
 /// The write event: the descriptor is writable, a write is to be tried, or the timeout passed.
@@ -253,7 +334,8 @@ fn finish_connect(bev: Bev, fd: c_int) -> bool {
 
 #[inline]
 fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
-    let allowance = rate::allowance(bev, Direction::WRITE);
+    let unlimited = get!(bev, limits).is_null();
+    let allowance = if unlimited { bev.machine(|m| m.at_once()) } else { rate::allowance(bev, Direction::WRITE) };
     let len = buf::len(bev.output());
     let (result, after) = match bev.machine(|m| m.writable(len, allowance)) {
         Step::Drained if tried => {

@@ -1,4 +1,4 @@
-//! Taking back what was made ready last.
+//! Taking back what was made ready last, and whether anything was.
 
 use super::Reactor;
 use crate::key::Key;
@@ -15,5 +15,12 @@ impl<T: Copy + Default> Reactor<T> {
             front.retreat();
         }
         recalled
+    }
+
+    /// Two numbers that tell whether something was made ready, or taken back, since an earlier look in the same callback. One
+    /// event more in the queue that runs adds one to the first.
+    #[inline]
+    pub fn activity(&self) -> (u32, u32) {
+        (self.rings.front.tail, self.rings.elsewhere)
     }
 }
