@@ -35,6 +35,11 @@ const STAYS: u8 = state::PERSIST | state::FD;
 const TICKET_MARK: u32 = 1 << 31;
 /// Rings with more places than this are given back when they are empty.
 const KEEP: usize = 1024;
+/// How many places a ring has from the start, so that making the first few events active, which signal handlers do, allocates
+/// nothing.
+const ROOM: usize = 16;
+/// With more priorities than this, rings begin without room.
+const FEW: u16 = 16;
 
 /// One thing to run.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +103,9 @@ pub(super) struct Rings<T> {
 
 impl<T: Copy + Default> Default for Rings<T> {
     fn default() -> Self {
-        Self { front: Ring::default(), rest: vec![Ring::default()], running: 0, elsewhere: 0 }
+        let mut front = Ring::default();
+        front.grow_to(ROOM);
+        Self { front, rest: vec![Ring::default()], running: 0, elsewhere: 0 }
     }
 }
 
@@ -108,7 +115,13 @@ impl<T: Copy + Default> Rings<T> {
         let mut rest = Vec::new();
         rest.try_reserve_exact(usize::from(count)).ok()?;
         rest.resize_with(usize::from(count), Ring::default);
-        Some(Self { front: Ring::default(), rest, running: 0, elsewhere: 0 })
+        let mut front = Ring::default();
+        if count <= FEW {
+            for ring in rest.iter_mut().skip(1).chain([&mut front]) {
+                ring.grow_to(ROOM);
+            }
+        }
+        Some(Self { front, rest, running: 0, elsewhere: 0 })
     }
 
     /// How many priorities there are.
@@ -325,7 +338,7 @@ impl<T: Copy + Default> Ring<T> {
     #[inline(never)]
     fn grow(&mut self) {
         let old = self.entries.len();
-        self.grow_to((old * if old < 4096 { 4 } else { 2 }).max(16));
+        self.grow_to((old * if old < 4096 { 4 } else { 2 }).max(ROOM));
     }
 
     /// Makes it as long as that, a power of two.
@@ -364,12 +377,13 @@ impl<T: Copy + Default> Ring<T> {
         self.head.wrapping_sub(was)
     }
 
-    /// Gives back the memory of an empty ring.
+    /// Gives back the memory of an empty ring, but for its first places.
     #[inline]
     pub fn trim(&mut self) {
         if self.entries.len() > KEEP && self.is_empty() {
-            self.entries = Vec::new();
-            self.mask = 0;
+            self.entries.truncate(ROOM);
+            self.entries.shrink_to_fit();
+            self.mask = ROOM as u32 - 1;
             self.limit = 0;
         }
     }

@@ -190,3 +190,37 @@ fn only_what_was_made_ready_last_is_recalled() {
     assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);
     assert!(!r.recall(first) && r.counts().active == 0);
 }
+
+#[test]
+fn the_first_ready_events_of_each_priority_take_no_memory() {
+    let mut r = Reactor::new();
+    for priorities in [1, 3, 16] {
+        assert!(r.set_priorities(priorities));
+        let held = r.held_memory();
+        for n in 0..16 {
+            for priority in 0..priorities as u8 {
+                let _ = r.enqueue(n, priority, false, Ready::WRITE, 1);
+            }
+        }
+        assert_eq!(r.held_memory(), held);
+        let _ = r.enqueue(16, 0, false, Ready::WRITE, 1);
+        assert!(r.held_memory() > held);
+        while !run(&mut r).is_empty() {}
+    }
+}
+
+#[test]
+fn a_ring_that_gave_its_memory_back_has_its_first_room_and_works() {
+    let mut r = Reactor::new();
+    let held = r.held_memory();
+    for round in 0..3 {
+        for n in 0..3000 + round {
+            let _ = r.enqueue(n, 0, false, Ready::WRITE, 1);
+        }
+        let ran: Vec<u32> = run(&mut r).into_iter().map(|(n, _)| n).collect();
+        assert!(ran.iter().copied().eq(0..3000 + round));
+        r.begin_batch(|| 0);
+        assert!(r.pop_ready().is_none());
+        assert_eq!(r.held_memory(), held);
+    }
+}
