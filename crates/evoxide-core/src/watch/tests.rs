@@ -429,6 +429,39 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
+    /// Feeding, clearing and popping against one list in the order of feeding.
+    #[test]
+    fn queues_match_a_naive_model(ops in prop::collection::vec((0..10_usize, 1..4_i32, 0..6_u8), 1..300)) {
+        let n = nodes(10);
+        for node in &n {
+            node.priority.set(node.id as i32 % 7 - 3);
+        }
+        let mut m = Watch::new(0., 0.);
+        // In the order of being fed, with the events.
+        let mut model: Vec<(usize, i32)> = Vec::new();
+        let level = |id: usize| n[id].priority.get().clamp(MIN_PRIORITY, MAX_PRIORITY);
+        for (id, events, op) in ops {
+            let (w, at) = (H(&n[id]), model.iter().position(|(i, _)| *i == id));
+            match op {
+                0..=2 => {
+                    if op == 0 { m.feed_one(w, events) } else { m.feed(w, events) }
+                    match at {
+                        Some(at) => model[at].1 |= events,
+                        None => model.push((id, events)),
+                    }
+                }
+                3 => prop_assert_eq!(m.clear_pending(w), at.map_or(0, |at| model.remove(at).1)),
+                _ => {
+                    let next = (0..model.len()).max_by_key(|&at| (level(model[at].0), at));
+                    let next = next.map(|at| model.remove(at));
+                    prop_assert_eq!(m.pop().map(|(w, events)| (w.0.id, events)), next);
+                }
+            }
+            prop_assert!(n.iter().all(|n| (n.pending.get() != 0) == model.iter().any(|(i, _)| *i == n.id)));
+            prop_assert!(model.iter().all(|(i, _)| level(*i) - MIN_PRIORITY <= m.top() as i32));
+        }
+    }
+
     /// Timers and the queue against a list of deadlines and a set of pending ids.
     #[test]
     fn timers_match_a_naive_model(ops in prop::collection::vec(op(), 1..200)) {
