@@ -36,7 +36,7 @@ use crate::pending::Blocking;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr::{self, NonNull};
-use evoxide_core::stream::{Direction, Hold, Marks, Outcome, Stream, What};
+use evoxide_core::stream::{Bounds, Direction, Hold, Marks, Outcome, Stream, What};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -74,32 +74,56 @@ pub(crate) mod flag {
 #[repr(C)]
 pub(crate) struct Inner {
     pub public: bufferevent,
-    pub machine: UnsafeCell<Stream>,
-    pub lock: ExtLock,
-    /// The lock's owners, where it belongs to bufferevents; null where it is somebody else's.
-    pub lock_owners: *mut SharedLock,
     pub refs: u32,
-    pub kind: Kind,
-    pub options: u8,
-    pub flags: u8,
-    /// Notices that wait for the deferred callback.
-    pub pending: Direction,
-    pub pending_event: What,
     /// How much the last read took: where that was much, the next one gets room of its own.
     pub read_hint: u16,
     /// So many large reads are not followed by another at once, since that found nothing lately.
     pub patience: u8,
-    pub pending_errno: c_int,
-    pub dns_error: c_int,
+    pub machine: UnsafeCell<Stream>,
+    pub kind: Kind,
+    pub options: u8,
+    pub flags: u8,
+    pub input: evbuffer,
+    pub output: evbuffer,
+}
+
+/// What few bufferevents have: another block of memory, made with them or when first needed. `be_ops` of the public struct points
+/// to it; null stands for the values of [`Rare::NONE`].
+pub(crate) struct Rare {
+    pub lock: ExtLock,
+    /// The lock's owners, where it belongs to bufferevents; null where it is somebody else's.
+    pub lock_owners: *mut SharedLock,
     /// Made when first needed.
     pub deferred: *mut event_callback,
     /// Made when first needed.
     pub limits: *mut rate::Limits,
-    /// A pair's other end; a filter's private part.
+    /// A pair's other end; a filter's or a session's private part.
     pub link: *mut c_void,
-    pub input: evbuffer,
-    pub output: evbuffer,
+    pub bounds: Bounds,
+    pub dns_error: c_int,
+    pub pending_errno: c_int,
+    /// Notices that wait for the deferred callback.
+    pub pending: Direction,
+    pub pending_event: What,
 }
+
+impl Rare {
+    pub const NONE: Self = Self {
+        lock: ExtLock::none(),
+        lock_owners: ptr::null_mut(),
+        deferred: ptr::null_mut(),
+        limits: ptr::null_mut(),
+        link: ptr::null_mut(),
+        bounds: Bounds::DEFAULT,
+        dns_error: 0,
+        pending_errno: 0,
+        pending: Direction::empty(),
+        pending_event: What::empty(),
+    };
+}
+
+// Many idle connections should cost little.
+const _: () = assert!(size_of::<Inner>() <= 600);
 
 /// A lock that several bufferevents use, and how many do. The count changes under the lock.
 pub(crate) struct SharedLock {
@@ -127,7 +151,25 @@ macro_rules! set {
         unsafe { (*$bev.raw()).$($field).+ = value }
     }};
 }
-pub(crate) use {get, set};
+/// Reads a word of the rare part.
+macro_rules! rare {
+    ($bev:expr, $field:ident) => {{
+        let rare = $bev.rare();
+        // SAFETY: null, or it lives as long as the bufferevent; the word is copied at once.
+        if rare.is_null() { const { $crate::bufferevent::Rare::NONE.$field } } else { unsafe { (*rare).$field } }
+    }};
+}
+/// Writes a word of the rare part, if there is one: see [`Bev::make_rare`].
+macro_rules! set_rare {
+    ($bev:expr, $field:ident, $value:expr) => {{
+        let (rare, value) = ($bev.rare(), $value);
+        if !rare.is_null() {
+            // SAFETY: it lives as long as the bufferevent; no reference to the word is kept anywhere.
+            unsafe { (*rare).$field = value }
+        }
+    }};
+}
+pub(crate) use {get, rare, set, set_rare};
 
 impl Bev {
     /// The bufferevent that C names.
@@ -162,6 +204,33 @@ impl Bev {
     #[inline]
     pub fn public(self) -> *mut bufferevent {
         self.0.as_ptr().cast()
+    }
+
+    /// The rare part, or null.
+    #[inline(always)]
+    pub fn rare(self) -> *mut Rare {
+        get!(self, public.be_ops).cast::<Rare>().cast_mut()
+    }
+
+    /// Makes the rare part if there is none. `false`: no memory.
+    pub fn make_rare(self) -> bool {
+        if self.rare().is_null() {
+            let Some(made) = mm::alloc(Rare::NONE) else { return false };
+            set!(self, public.be_ops, made.as_ptr().cast_const().cast());
+        }
+        true
+    }
+
+    /// The most that one read and one write move.
+    #[inline(always)]
+    pub fn bounds(self) -> Bounds {
+        rare!(self, bounds)
+    }
+
+    /// Whether nothing limits its rate.
+    #[inline(always)]
+    pub fn is_unlimited(self) -> bool {
+        rare!(self, limits).is_null()
     }
 
     /// Runs `f` on the machine. `f` must not call out.
@@ -221,12 +290,12 @@ impl Bev {
 
     #[inline]
     pub fn lock(self) {
-        get!(self, lock).lock();
+        rare!(self, lock).lock();
     }
 
     #[inline]
     pub fn unlock(self) {
-        get!(self, lock).unlock();
+        rare!(self, lock).unlock();
     }
 
     /// Takes the lock and a reference, for running callbacks.
@@ -280,7 +349,7 @@ impl Bev {
     pub fn waits(self, direction: Direction) -> bool {
         // SAFETY: the object lives; the flag word is read: by the only thread that uses the object, or in a section.
         let read = || unsafe { (*self.event(direction)).ev_evcallback.evcb_flags & evlist::INSERTED != 0 };
-        if get!(self, lock).is_null() { read() } else { self.base().is_some_and(|base| base.section(|_| read())) }
+        if rare!(self, lock).is_null() { read() } else { self.base().is_some_and(|base| base.section(|_| read())) }
     }
 
     /// Adds the event of one direction, with its timeout. -1 if that failed.
@@ -445,8 +514,9 @@ unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_void) {
     unsafe {
         crate::debug::teardown(bev.event(Direction::READ));
         crate::debug::teardown(bev.event(Direction::WRITE));
-        mm::free(get!(bev, deferred).cast());
-        SharedLock::leave(get!(bev, lock_owners));
+        mm::free(rare!(bev, deferred).cast());
+        SharedLock::leave(rare!(bev, lock_owners));
+        mm::free(bev.rare().cast());
         mm::free(bev.arg());
     }
     if let Some(below) = below {
@@ -514,9 +584,14 @@ pub(crate) fn create(base: *mut event_base, fd: c_int, options: u8, kind: Kind, 
         (&raw mut (*inner).output).write(evbuffer::embedded());
         bev
     };
-    if !take_lock(bev, options, lock) {
+    // What it will need is made now, where that can still fail.
+    let plain = kind == Kind::Socket && options & opt::DEFER_CALLBACKS == 0;
+    if !(plain || bev.make_rare()) || !take_lock(bev, options, lock) {
         // SAFETY: fresh, and nobody knows of it; empty buffers hold nothing.
-        unsafe { mm::free(bev.arg()) };
+        unsafe {
+            mm::free(bev.rare().cast());
+            mm::free(bev.arg());
+        }
         return None;
     }
     set!(bev, refs, 1);
@@ -534,7 +609,7 @@ pub(crate) fn create(base: *mut event_base, fd: c_int, options: u8, kind: Kind, 
 fn take_lock(bev: Bev, options: u8, from: LockFrom) -> bool {
     let shared = match from {
         LockFrom::Other(other) => {
-            let shared: *mut SharedLock = get!(other, lock_owners);
+            let shared: *mut SharedLock = rare!(other, lock_owners);
             if !shared.is_null() {
                 // SAFETY: the other bufferevent is a user of the lock, so it lives; the count changes under the lock.
                 unsafe {
@@ -549,9 +624,18 @@ fn take_lock(bev: Bev, options: u8, from: LockFrom) -> bool {
         LockFrom::Own => Some(ptr::null_mut()),
     };
     let Some(shared) = shared else { return false };
-    set!(bev, lock_owners, shared);
-    // SAFETY: null or alive, as this bufferevent is a user now.
-    set!(bev, lock, unsafe { shared.as_ref() }.map_or(ExtLock::none(), |s| s.lock));
+    if shared.is_null() {
+        return true;
+    }
+    // SAFETY: alive, as this bufferevent is a user now.
+    unsafe {
+        if !bev.make_rare() {
+            SharedLock::leave(shared);
+            return false;
+        }
+        set_rare!(bev, lock_owners, shared);
+        set_rare!(bev, lock, (*shared).lock);
+    }
     true
 }
 

@@ -5,8 +5,8 @@ use core::num::NonZeroU32;
 use std::collections::TryReserveError;
 
 const NONE: u32 = u32::MAX;
-/// From so many objects on it only doubles.
-const LARGE: usize = 1 << 16;
+/// From so many objects on it grows by a quarter: large allocations grow without a copy, and what is not used costs.
+const LARGE: usize = 1 << 12;
 /// So many vacant entries are made at once.
 const BLOCK: usize = 64;
 /// Capacity that an emptied slab keeps.
@@ -93,9 +93,10 @@ impl<T: Default> Slab<T> {
     #[cold]
     #[inline(never)]
     fn reserve_more(&mut self) -> Result<(), TryReserveError> {
-        // Few steps: each moves everything.
-        let more = if self.entries.len() < LARGE { self.entries.len() * 3 } else { 1 };
-        self.entries.try_reserve(more.max(1)).or_else(|_| self.entries.try_reserve(1))
+        // Few steps while small: each moves everything.
+        let len = self.entries.len();
+        let more = if len < LARGE { (len * 3).max(4).min(LARGE - len) } else { len / 4 };
+        self.entries.try_reserve_exact(more).or_else(|_| self.entries.try_reserve_exact(1))
     }
 
     /// Stores an object.

@@ -209,6 +209,44 @@ pub enum Start {
     Arm,
 }
 
+/// The most that one read and one write move. Few streams need others than the default, so that they are kept apart from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    read: usize,
+    write: usize,
+    /// Somebody set `write`.
+    bounded: bool,
+}
+
+impl Bounds {
+    /// Those of a new stream.
+    pub const DEFAULT: Self = Self { read: MAX_SINGLE, write: MAX_SINGLE, bounded: false };
+
+    /// The bound of one direction.
+    #[inline(always)]
+    pub fn of(&self, direction: Direction) -> usize {
+        if direction == Direction::READ { self.read } else { self.write }
+    }
+
+    /// Sets the bound of one direction; zero and what no signed size can say mean the default.
+    pub fn set(&mut self, direction: Direction, max: usize) {
+        let default = max == 0 || max > isize::MAX as usize;
+        let max = if default { MAX_SINGLE } else { max };
+        if direction == Direction::READ {
+            self.read = max;
+        } else {
+            self.write = max;
+            self.bounded = !default;
+        }
+    }
+
+    /// How much to write at once without rate limits: what was set, or more than the default where nothing was.
+    #[inline(always)]
+    pub fn at_once(&self) -> usize {
+        if self.bounded { self.write } else { MAX_BURST }
+    }
+}
+
 /// A stream. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -217,10 +255,6 @@ pub struct Stream {
     held_read: Hold,
     held_write: Hold,
     refused: bool,
-    /// Somebody set `max_write`.
-    bounded: bool,
-    max_read: usize,
-    max_write: usize,
 }
 
 impl Default for Stream {
@@ -238,9 +272,6 @@ impl Stream {
             held_read: Hold::empty(),
             held_write: Hold::empty(),
             refused: false,
-            bounded: false,
-            max_read: MAX_SINGLE,
-            max_write: MAX_SINGLE,
         }
     }
 
@@ -266,30 +297,6 @@ impl Stream {
     #[inline]
     pub fn moves(&self, direction: Direction) -> bool {
         self.enabled.contains(direction) && self.held(direction).is_empty()
-    }
-
-    /// The most that one read or write moves.
-    #[inline]
-    pub fn max_single(&self, direction: Direction) -> usize {
-        if direction == Direction::READ { self.max_read } else { self.max_write }
-    }
-
-    /// Sets the most that one read or write moves; zero and what no signed size can say mean the default.
-    pub fn set_max_single(&mut self, direction: Direction, max: usize) {
-        let default = max == 0 || max > isize::MAX as usize;
-        let max = if default { MAX_SINGLE } else { max };
-        if direction == Direction::READ {
-            self.max_read = max;
-        } else {
-            self.max_write = max;
-            self.bounded = !default;
-        }
-    }
-
-    /// How much to write at once without rate limits: what was set, or more than the default where nothing was.
-    #[inline(always)]
-    pub fn at_once(&self) -> usize {
-        if self.bounded { self.max_write } else { MAX_BURST }
     }
 
     /// Another descriptor takes the place of the old one.
@@ -356,7 +363,7 @@ impl Stream {
         if direction == Direction::READ { &mut self.held_read } else { &mut self.held_write }
     }
 
-    /// The descriptor is readable. `allowance` is what rate limits leave, at most [`max_single`](Self::max_single).
+    /// The descriptor is readable. `allowance` is what rate limits leave, at most the stream's [`Bounds`].
     #[inline]
     pub fn readable(&mut self, input_len: usize, marks: Marks, allowance: usize) -> Step {
         if marks.is_full(input_len) {

@@ -1,7 +1,7 @@
 //! Entries of `event2/bufferevent.h`: marks, timeouts, sizes, descriptors, bases; and `event2/bufferevent_compat.h`.
 
 use super::data::held;
-use super::{Bev, Kind, LockFrom, create, filter, get, has_fd, notice, set, socket, tls};
+use super::{Bev, Kind, LockFrom, create, filter, get, has_fd, notice, rare, set, set_rare, socket, tls};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark, opt};
 use crate::abi::event::ev;
 use crate::base::event_base;
@@ -104,42 +104,45 @@ fn adjust(bev: Bev, direction: Direction) -> c_int {
     0
 }
 
+/// Bounds one direction. -1 without memory.
+fn set_bound(bev: Bev, direction: Direction, max: usize) -> c_int {
+    let mut bounds = bev.bounds();
+    bounds.set(direction, max);
+    if bounds != bev.bounds() {
+        if !bev.make_rare() {
+            return -1;
+        }
+        set_rare!(bev, bounds, bounds);
+    }
+    0
+}
+
 /// The most that one read takes; 0 for the default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_set_max_single_read(bufev: *mut bufferevent, size: usize) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
-        held(bufev, -1, |bev| {
-            bev.machine(|m| m.set_max_single(Direction::READ, size));
-            0
-        })
-    }
+    unsafe { held(bufev, -1, |bev| set_bound(bev, Direction::READ, size)) }
 }
 
 /// The most that one write takes; 0 for the default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_set_max_single_write(bufev: *mut bufferevent, size: usize) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe {
-        held(bufev, -1, |bev| {
-            bev.machine(|m| m.set_max_single(Direction::WRITE, size));
-            0
-        })
-    }
+    unsafe { held(bufev, -1, |bev| set_bound(bev, Direction::WRITE, size)) }
 }
 
 /// The most that one read takes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_max_single_read(bufev: *mut bufferevent) -> isize {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.machine(|m| m.max_single(Direction::READ)) as isize) }
+    unsafe { held(bufev, -1, |bev| bev.bounds().of(Direction::READ) as isize) }
 }
 
 /// The most that one write takes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: *mut bufferevent) -> isize {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.machine(|m| m.max_single(Direction::WRITE)) as isize) }
+    unsafe { held(bufev, -1, |bev| bev.bounds().of(Direction::WRITE) as isize) }
 }
 
 /// The bufferevent that carries this one's bytes.
@@ -251,7 +254,7 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent
             if refused {
                 return -1;
             }
-            if let Some(deferred) = get!(bev, deferred).as_mut() {
+            if let Some(deferred) = rare!(bev, deferred).as_mut() {
                 deferred.evcb_pri = priority as u8;
             }
         }

@@ -1,6 +1,6 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
-use super::{Bev, Kind, filter, get, notice, pair, set, socket, tls};
+use super::{Bev, Kind, filter, get, notice, pair, rare, set, socket, tls};
 use crate::buffer::evbuffer;
 use crate::buffer::{Machine, OwnerOps, moves};
 use core::ffi::{c_int, c_void};
@@ -53,7 +53,7 @@ unsafe fn release(owner: *mut c_void) {
 pub(crate) fn own(bev: Bev, frozen: bool) {
     // SAFETY: the buffers lie in the live object.
     let (input, output) = unsafe { (evbuffer::of(bev.input()), evbuffer::of(bev.output())) };
-    let lock = get!(bev, lock);
+    let lock = rare!(bev, lock);
     input.belong_to(bev.arg(), lock);
     output.belong_to(bev.arg(), lock);
     if get!(bev, kind) == Kind::Socket {

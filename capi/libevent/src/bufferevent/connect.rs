@@ -1,7 +1,7 @@
 //! Connecting a bufferevent: by address, by host name, or waiting for an attempt that the caller began.
 
 use super::data::held;
-use super::{Bev, get, notice, set, socket};
+use super::{Bev, notice, rare, set_rare, socket};
 use crate::abi::bufferevent::{bufferevent, opt};
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
@@ -119,7 +119,7 @@ fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c
 fn connect_by_name(bev: Bev, host: &std::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
     let family = matches!(hints.ai_family, libc::AF_UNSPEC | libc::AF_INET | libc::AF_INET6);
     let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
-    set!(bev, dns_error, 0);
+    set_rare!(bev, dns_error, 0);
     match look_up(host, port, hints) {
         Ok(addr) => {
             if connect(bev, Some(&addr)) < 0 {
@@ -127,7 +127,9 @@ fn connect_by_name(bev: Bev, host: &std::ffi::CStr, port: c_int, hints: &addrinf
             }
         }
         Err(code) => {
-            set!(bev, dns_error, code);
+            // Without memory the reason is lost, not the failure.
+            bev.make_rare();
+            set_rare!(bev, dns_error, code);
             notice::event(bev, What::ERROR, 0);
         }
     }
@@ -183,5 +185,5 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_get_dns_error(bufev: *mut bufferevent) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| get!(bev, dns_error)) }
+    unsafe { held(bufev, -1, |bev| rare!(bev, dns_error)) }
 }

@@ -1,6 +1,6 @@
 //! Filters: a bufferevent whose data passes through two functions on its way from and to the bufferevent below.
 
-use super::{Bev, Kind, LockFrom, buf, create, get, notice, set};
+use super::{Bev, Kind, LockFrom, buf, create, get, notice, rare, set, set_rare};
 use crate::abi::bufferevent::{DataFn, EventFn, FILTER_OK, FilterFn, FreeFn, bufferevent, flush, opt};
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr::{self, NonNull};
@@ -24,18 +24,18 @@ pub(crate) struct Filter {
 macro_rules! part {
     ($bev:expr, $field:ident) => {
         // SAFETY: a filter has its private part from its making to its end; the word is copied at once.
-        unsafe { (*get!($bev, link).cast::<Filter>()).$field }
+        unsafe { (*rare!($bev, link).cast::<Filter>()).$field }
     };
     ($bev:expr, $field:ident = $value:expr) => {{
         let value = $value;
         // SAFETY: as above; no reference to the word is kept anywhere.
-        unsafe { (*get!($bev, link).cast::<Filter>()).$field = value }
+        unsafe { (*rare!($bev, link).cast::<Filter>()).$field = value }
     }};
 }
 
 /// The bufferevent below.
 pub(crate) fn below(bev: Bev) -> Option<Bev> {
-    (get!(bev, kind) == Kind::Filter && !get!(bev, link).is_null()).then(|| part!(bev, below))
+    (get!(bev, kind) == Kind::Filter && !rare!(bev, link).is_null()).then(|| part!(bev, below))
 }
 
 /// Directions begin to flow.
@@ -145,7 +145,7 @@ fn process_output(bev: Bev, mode: c_int) -> bool {
 
 /// The user added output.
 pub(crate) fn output_grew(bev: Bev) {
-    if get!(bev, link).is_null() || part!(bev, busy) {
+    if rare!(bev, link).is_null() || part!(bev, busy) {
         return;
     }
     bev.hold();
@@ -155,7 +155,7 @@ pub(crate) fn output_grew(bev: Bev) {
 
 /// This filter's input changed: what was left below may find room now.
 pub(crate) fn input_changed(bev: Bev) {
-    if !get!(bev, link).is_null() && part!(bev, starved) && !input_full(bev, flush::NORMAL) {
+    if !rare!(bev, link).is_null() && part!(bev, starved) && !input_full(bev, flush::NORMAL) {
         bev.hold();
         read(bev);
         bev.release();
@@ -229,9 +229,9 @@ pub(crate) fn unlink(bev: Bev) {
 
 /// Frees the private part, and answers the bufferevent below, of which one reference is to be given back.
 pub(crate) fn finish(bev: Bev) -> Option<Bev> {
-    let filter = NonNull::new(get!(bev, link).cast::<Filter>())?;
+    let filter = NonNull::new(rare!(bev, link).cast::<Filter>())?;
     let (below, free, context) = (part!(bev, below), part!(bev, free), part!(bev, context));
-    set!(bev, link, ptr::null_mut());
+    set_rare!(bev, link, ptr::null_mut());
     // SAFETY: made by `mm::alloc`; the handle was cleared, so nobody finds it any more.
     unsafe { mm::free_value(filter) };
     if let Some(free) = free {
@@ -261,7 +261,7 @@ pub unsafe extern "C-unwind" fn bufferevent_filter_new(
         unsafe { mm::free_value(part) };
         return ptr::null_mut();
     };
-    set!(bev, link, part.as_ptr().cast());
+    set_rare!(bev, link, part.as_ptr().cast());
     below.hold();
     below.unlock();
     set!(below, public.readcb, Some(below_read as DataFn));

@@ -1,6 +1,6 @@
 //! Telling the user: data and event callbacks, at once or deferred; the high mark; timers of kinds without a descriptor.
 
-use super::{Bev, Kind, buf, filter, flag, get, set};
+use super::{Bev, Kind, buf, filter, flag, get, rare, set, set_rare};
 use crate::abi::bufferevent::{TRIG_IGNORE_WATERMARKS, opt};
 use crate::abi::event::event_callback;
 
@@ -52,7 +52,13 @@ pub(crate) fn drained(bev: Bev, options: c_int) {
 
 #[inline(never)]
 fn defer(bev: Bev, direction: Direction) {
-    schedule(bev, |b| set!(b, pending, get!(b, pending) | direction));
+    if bev.make_rare() {
+        schedule(bev, |b| set_rare!(b, pending, rare!(b, pending) | direction));
+    } else if direction == Direction::READ {
+        call_read(bev);
+    } else {
+        call_write(bev);
+    }
 }
 
 /// Tells of an event. A reference is held; `errno` is what the callback sees.
@@ -60,11 +66,11 @@ pub(crate) fn event(bev: Bev, what: What, options: c_int) {
     if get!(bev, public.errorcb).is_none() {
         return;
     }
-    if is_deferred(bev, options) {
+    if is_deferred(bev, options) && bev.make_rare() {
         let error = errno::get();
         schedule(bev, |b| {
-            set!(b, pending_event, get!(b, pending_event) | what);
-            set!(b, pending_errno, error);
+            set_rare!(b, pending_event, rare!(b, pending_event) | what);
+            set_rare!(b, pending_errno, error);
         });
     } else {
         call_event(bev, what);
@@ -111,13 +117,13 @@ fn readable_later(bev: Bev) {
     readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 
-/// Notes something for the deferred callback and has it run. Without memory the notice is made at once rather than lost.
+/// Notes something in the rare part, which is there, for the deferred callback and has that run. Without memory the notice is made at once rather than lost.
 fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
     note(bev);
     if bev.is(flag::SCHEDULED) {
         return;
     }
-    let mut cb: *mut event_callback = get!(bev, deferred);
+    let mut cb: *mut event_callback = rare!(bev, deferred);
     if cb.is_null() {
         let mut fresh = event_callback::empty(crate::abi::event::closure::SELF);
         let priority = get!(bev, public.ev_read.ev_evcallback.evcb_pri);
@@ -126,7 +132,7 @@ fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
             Some(made) => cb = made.as_ptr(),
             None => return run_pending(bev),
         }
-        set!(bev, deferred, cb);
+        set_rare!(bev, deferred, cb);
     }
     let Some(base) = bev.base() else { return run_pending(bev) };
     // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
@@ -157,24 +163,24 @@ fn run_pending(bev: Bev) {
             bev.lock();
         }
     };
-    if get!(bev, pending_event).contains(What::CONNECTED) && get!(bev, public.errorcb).is_some() {
-        set!(bev, pending_event, get!(bev, pending_event) - What::CONNECTED);
+    if rare!(bev, pending_event).contains(What::CONNECTED) && get!(bev, public.errorcb).is_some() {
+        set_rare!(bev, pending_event, rare!(bev, pending_event) - What::CONNECTED);
         around(&|| call_event(bev, What::CONNECTED));
     }
-    let pending: Direction = get!(bev, pending);
+    let pending: Direction = rare!(bev, pending);
     if pending.contains(Direction::READ) && get!(bev, public.readcb).is_some() {
-        set!(bev, pending, get!(bev, pending) - Direction::READ);
+        set_rare!(bev, pending, rare!(bev, pending) - Direction::READ);
         around(&|| call_read(bev));
     }
-    if get!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
-        set!(bev, pending, get!(bev, pending) - Direction::WRITE);
+    if rare!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
+        set_rare!(bev, pending, rare!(bev, pending) - Direction::WRITE);
         around(&|| call_write(bev));
     }
-    let what: What = get!(bev, pending_event);
+    let what: What = rare!(bev, pending_event);
     if !what.is_empty() && get!(bev, public.errorcb).is_some() {
-        let error = get!(bev, pending_errno);
-        set!(bev, pending_event, What::empty());
-        set!(bev, pending_errno, 0);
+        let error = rare!(bev, pending_errno);
+        set_rare!(bev, pending_event, What::empty());
+        set_rare!(bev, pending_errno, 0);
         errno::set(error);
         around(&|| call_event(bev, what));
     }

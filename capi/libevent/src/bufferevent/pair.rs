@@ -1,7 +1,7 @@
 //! Pairs: two bufferevents that are each other's peer. Data moves from one's output to the other's input as soon as the one
 //! may write and the other may read; callbacks are always deferred.
 
-use super::{Bev, Inner, Kind, LockFrom, buf, create, get, notice, set};
+use super::{Bev, Inner, Kind, LockFrom, buf, create, get, notice, rare, set_rare};
 use crate::abi::bufferevent::{bufferevent, flush, opt};
 use crate::base::event_base;
 use core::ffi::c_int;
@@ -13,7 +13,7 @@ pub(crate) fn partner(bev: Bev) -> Option<Bev> {
     if get!(bev, kind) != Kind::Pair {
         return None;
     }
-    NonNull::new(get!(bev, link).cast::<Inner>()).map(Bev)
+    NonNull::new(rare!(bev, link).cast::<Inner>()).map(Bev)
 }
 
 fn wants_to_talk(from: Bev, to: Bev) -> bool {
@@ -111,8 +111,8 @@ fn finished(other: Bev, directions: Direction) {
 /// One end goes.
 pub(crate) fn unlink(bev: Bev) {
     if let Some(other) = partner(bev) {
-        set!(bev, link, ptr::null_mut());
-        set!(other, link, ptr::null_mut());
+        set_rare!(bev, link, ptr::null_mut());
+        set_rare!(other, link, ptr::null_mut());
     }
 }
 
@@ -125,8 +125,8 @@ pub(crate) fn new_pair(base: *mut event_base, options: u8) -> Option<[Bev; 2]> {
         one.release();
         return None;
     };
-    set!(one, link, two.arg());
-    set!(two, link, one.arg());
+    set_rare!(one, link, two.arg());
+    set_rare!(two, link, one.arg());
     Some([one, two])
 }
 

@@ -4,7 +4,7 @@
 //! write, holds itself and joins the group's waiting list, which keeps a reference to it. A group that resumes takes that
 //! list, gives up its own lock, and then goes through the list with the streams' locks.
 
-use super::{Bev, get, set};
+use super::{Bev, get, rare, set, set_rare};
 use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::{ev, event};
 use crate::base::event_base;
@@ -61,12 +61,15 @@ fn now_ms(base: Option<&event_base>) -> u64 {
 }
 
 fn limits(bev: Bev) -> Option<NonNull<Limits>> {
-    NonNull::new(get!(bev, limits))
+    NonNull::new(rare!(bev, limits))
 }
 
 fn limits_or_new(bev: Bev) -> Option<NonNull<Limits>> {
     if let Some(limits) = limits(bev) {
         return Some(limits);
+    }
+    if !bev.make_rare() {
+        return None;
     }
     let none = Rate::new((1, 1), (1, 1), 1)?;
     let limits = mm::alloc(Limits {
@@ -76,7 +79,7 @@ fn limits_or_new(bev: Bev) -> Option<NonNull<Limits>> {
         waiting: false,
         refill: MaybeUninit::zeroed(),
     })?;
-    set!(bev, limits, limits.as_ptr());
+    set_rare!(bev, limits, limits.as_ptr());
     Some(limits)
 }
 
@@ -115,8 +118,8 @@ fn update(bev: Bev, limits: NonNull<Limits>, rate: &Rate) {
 /// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
 #[inline]
 pub(crate) fn allowance(bev: Bev, direction: Direction) -> usize {
-    let max = bev.machine(|m| m.max_single(direction));
-    if get!(bev, limits).is_null() { max } else { limited_allowance(bev, direction, max) }
+    let max = bev.bounds().of(direction);
+    if bev.is_unlimited() { max } else { limited_allowance(bev, direction, max) }
 }
 
 #[cold]
@@ -142,7 +145,7 @@ fn limited_allowance(bev: Bev, direction: Direction, mut max: usize) -> usize {
 /// Books what was moved.
 #[inline]
 pub(crate) fn spend(bev: Bev, direction: Direction, amount: usize) {
-    if !get!(bev, limits).is_null() {
+    if !bev.is_unlimited() {
         spend_limited(bev, direction, amount);
     }
 }
@@ -391,7 +394,7 @@ pub(crate) fn finish(bev: Bev) {
     if !of!(limits, cfg).is_null() {
         del_timer(bev, refill_event(limits));
     }
-    set!(bev, limits, ptr::null_mut());
+    set_rare!(bev, limits, ptr::null_mut());
     crate::debug::teardown(refill_event(limits));
     // SAFETY: made by `mm::alloc`, and forgotten just now.
     unsafe { mm::free_value(limits) };

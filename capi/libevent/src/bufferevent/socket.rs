@@ -237,7 +237,7 @@ fn go_on(bev: Bev, fd: c_int) {
     let mut left = 0;
     if patience > 0 {
         set!(bev, patience, patience - 1);
-    } else if get!(bev, limits).is_null() && get!(bev, options) & opt::DEFER_CALLBACKS == 0 {
+    } else if bev.is_unlimited() && get!(bev, options) & opt::DEFER_CALLBACKS == 0 {
         left = MAX_BURST / MAX_SINGLE - 1;
     }
     rate::spend(bev, Direction::READ, MAX_SINGLE);
@@ -253,7 +253,7 @@ fn go_on(bev: Bev, fd: c_int) {
         }
         left -= 1;
         let (len, marks) = (buf::len(bev.input()), bev.marks(Direction::READ));
-        let max = match bev.machine(|m| m.readable(len, marks, m.max_single(Direction::READ))) {
+        let max = match bev.machine(|m| m.readable(len, marks, bev.bounds().of(Direction::READ))) {
             Step::Full => return bev.del_event(Direction::READ),
             Step::Read { max } => max,
             _ => return,
@@ -293,7 +293,7 @@ fn is_calm(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32)
         && bev.fd() == fd
         && bev.base().is_some_and(|now| core::ptr::eq(now, base))
         && base.word.load(Ordering::Relaxed) == 0
-        && get!(bev, limits).is_null()
+        && bev.is_unlimited()
         && bev.machine(|m| m.state() == State::Open && m.moves(Direction::READ))
         && base.activity() == (tail.wrapping_add(own), elsewhere)
 }
@@ -334,8 +334,7 @@ fn finish_connect(bev: Bev, fd: c_int) -> bool {
 
 #[inline]
 fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
-    let unlimited = get!(bev, limits).is_null();
-    let allowance = if unlimited { bev.machine(|m| m.at_once()) } else { rate::allowance(bev, Direction::WRITE) };
+    let allowance = if bev.is_unlimited() { bev.bounds().at_once() } else { rate::allowance(bev, Direction::WRITE) };
     let len = buf::len(bev.output());
     let (result, after) = match bev.machine(|m| m.writable(len, allowance)) {
         Step::Drained if tried => {

@@ -4,7 +4,7 @@
 //! Everything of the bufferevent is here. The adaptor's functions are called outside sections, with the stream lock
 //! and a reference held; they may use the bufferevent below, never this one.
 
-use super::{Bev, Kind, LockFrom, buf, create, flag, get, notice, rate, set, socket};
+use super::{Bev, Kind, LockFrom, buf, create, flag, get, notice, rare, rate, set_rare, socket};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, opt};
 use crate::abi::event::ev;
 use crate::base::event_base;
@@ -51,7 +51,7 @@ pub(crate) struct Session {
 }
 
 fn session(bev: Bev) -> Option<NonNull<Session>> {
-    if get!(bev, kind) == Kind::Tls { NonNull::new(get!(bev, link).cast()) } else { None }
+    if get!(bev, kind) == Kind::Tls { NonNull::new(rare!(bev, link).cast()) } else { None }
 }
 
 /// The table and the session's handle.
@@ -390,7 +390,7 @@ pub(crate) fn finish(bev: Bev) -> Option<Bev> {
         if close && below.is_none() && fd >= 0 {
             let _ = io::close(fd);
         }
-        set!(bev, link, ptr::null_mut());
+        set_rare!(bev, link, ptr::null_mut());
         mm::free_value(session);
     }
     below
@@ -419,7 +419,7 @@ fn make(
         unsafe { mm::free_value(part) };
         return None;
     };
-    set!(bev, link, part.as_ptr().cast());
+    set_rare!(bev, link, part.as_ptr().cast());
     if below.is_some() {
         // Now it is known that the events are timers only.
         super::assign(bev, base, fd);

@@ -10,6 +10,8 @@ use crate::slab::Slab;
 pub const MAX_FD: Fd = 1 << 22;
 /// Most events that one descriptor takes per condition.
 const MAX_PER_CONDITION: u16 = u16::MAX - 1;
+/// Maps with more entries than this grow by a quarter.
+const LARGE: usize = 8192;
 /// Entries that an emptied map keeps.
 const KEEP: usize = 64;
 
@@ -144,11 +146,25 @@ impl FdMap {
         }
         let len = fd as usize + 1;
         if len > self.entries.len() {
-            self.entries.try_reserve(len - self.entries.len()).map_err(|_| AddError::NoMemory)?;
+            self.make_room(len)?;
             self.entries.resize(len, FdEntry { name: name_of(0, self.first_serial), ..FdEntry::EMPTY });
         }
         // So that queueing a leftover never allocates.
         self.leftover.try_reserve(1).map_err(|_| AddError::NoMemory)
+    }
+
+    /// Room for so many entries: twice as much as before, and from some size on a quarter more. Large allocations grow without
+    /// a copy.
+    fn make_room(&mut self, len: usize) -> Result<(), AddError> {
+        let capacity = self.entries.capacity();
+        if len <= capacity {
+            return Ok(());
+        }
+        let more = if capacity < LARGE { capacity } else { capacity / 4 };
+        let least = len - self.entries.len();
+        let room = (capacity + more).max(len) - self.entries.len();
+        let reserved = self.entries.try_reserve_exact(room).or_else(|_| self.entries.try_reserve_exact(least));
+        reserved.map_err(|_| AddError::NoMemory)
     }
 
     fn queue(leftover: &mut Vec<Fd>, entry: &mut FdEntry, fd: Fd) {

@@ -84,12 +84,15 @@ fn a_write_of_nothing_is_told_unless_the_connection_was() {
 
 #[test]
 fn sizes_out_of_range_mean_the_default() {
-    let mut s = Stream::new();
-    s.set_max_single(Direction::READ, 5);
-    assert_eq!(s.max_single(Direction::READ), 5);
+    let mut bounds = Bounds::DEFAULT;
+    bounds.set(Direction::READ, 5);
+    assert_eq!((bounds.of(Direction::READ), bounds.at_once()), (5, MAX_BURST));
+    bounds.set(Direction::WRITE, MAX_SINGLE);
+    assert_eq!((bounds.of(Direction::WRITE), bounds.at_once()), (MAX_SINGLE, MAX_SINGLE));
     for size in [0, usize::MAX] {
-        s.set_max_single(Direction::READ, size);
-        assert_eq!(s.max_single(Direction::READ), MAX_SINGLE);
+        bounds.set(Direction::READ, size);
+        bounds.set(Direction::WRITE, size);
+        assert_eq!(bounds, Bounds::DEFAULT);
     }
 }
 
@@ -106,6 +109,7 @@ impl Rng {
 /// One end: a stream, its buffers, the interest that its face keeps, a bucket.
 struct End {
     stream: Stream,
+    bounds: Bounds,
     input: Buffer,
     output: Buffer,
     interest: Direction,
@@ -127,10 +131,10 @@ struct Wire {
 
 impl End {
     fn new(rng: &mut Rng) -> Self {
-        let mut stream = Stream::new();
+        let mut bounds = Bounds::DEFAULT;
         for direction in [Direction::READ, Direction::WRITE] {
             if rng.below(2) == 0 {
-                stream.set_max_single(direction, 1 + rng.below(40));
+                bounds.set(direction, 1 + rng.below(40));
             }
         }
         let high = if rng.below(3) == 0 { 1 + rng.below(30) } else { 0 };
@@ -138,7 +142,8 @@ impl End {
         let limit = (rng.below(3) == 0).then(|| Rate::new((rate, rate + 5), (rate, rate + 5), 10).unwrap());
         let limit = limit.map(|r| (r, Bucket::new(&r, 0)));
         Self {
-            stream,
+            stream: Stream::new(),
+            bounds,
             input: Buffer::new(),
             output: Buffer::new(),
             interest: Direction::empty(),
@@ -180,7 +185,7 @@ impl End {
     }
 
     fn allowance(&self, direction: Direction) -> usize {
-        let max = self.stream.max_single(direction);
+        let max = self.bounds.of(direction);
         self.limit.as_ref().map_or(max, |(_, b)| max.min(b.level(direction).max(0) as usize))
     }
 

@@ -1,6 +1,6 @@
 //! How streams begin: from a socket that is there, or by connecting.
 
-use super::io::{MAX_WRITE, OnStream, SCRATCH};
+use super::io::OnStream;
 use super::{Closing, Ending, Stream, StreamHandler};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind};
@@ -21,8 +21,6 @@ use std::time::Duration;
 impl Stream {
     fn new(fd: OwnedFd) -> Self {
         let mut machine = Machine::new();
-        machine.set_max_single(Direction::READ, SCRATCH);
-        machine.set_max_single(Direction::WRITE, MAX_WRITE);
         let _ = machine.enable(Direction::READ | Direction::WRITE);
         Self {
             fd,
