@@ -426,6 +426,7 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
         unsafe { crate::once::free_all(core) };
         core.watchers.free_all();
     });
+    crate::run::put_away(base);
     let (lock, cond) = (b.lock(), b.current_ended);
     // SAFETY: `create` made it with `mm::alloc`, with this lock and condition; the caller promises that nobody uses it any
     // more.

@@ -5,6 +5,7 @@ use crate::base::{Cb, Core, base_of, event_base};
 use crate::compat::current_base;
 use crate::debug;
 use crate::pending::{Blocking, INSERTABLE};
+use crate::run::at_hand;
 use crate::time::timeval_of;
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
@@ -319,8 +320,22 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
 pub unsafe extern "C-unwind" fn event_active(e: *mut event, result: c_int, calls: c_short) {
     // SAFETY: the caller's live, assigned event.
     unsafe {
+        if let Some(base) = at_hand((*e).ev_base)
+            && base.activate_unlocked(e, result as i16, calls)
+        {
+            return;
+        }
+        active_elsewhere(e, result, calls);
+    }
+}
+
+/// `event_active` of an event that joins another queue than the one that runs.
+#[inline(never)]
+unsafe extern "C-unwind" fn active_elsewhere(e: *mut event, result: c_int, calls: c_short) {
+    // SAFETY: the caller's live, assigned event.
+    unsafe {
         if let Some(base) = base_of(e)
-            && base.activate_plainly(e, result as i16, calls)
+            && base.activate_elsewhere(e, result as i16, calls)
         {
             return;
         }

@@ -507,9 +507,16 @@ impl event_base {
     /// `e` points to an assigned event of this base.
     #[inline(always)]
     pub(crate) unsafe fn activate_plainly(&self, e: *mut event, result: i16, calls: i16) -> bool {
-        if !self.plain {
-            return false;
-        }
+        // SAFETY: the caller's promise.
+        self.plain && unsafe { self.activate_unlocked(e, result, calls) }
+    }
+
+    /// [`activate_plainly`](Self::activate_plainly) on a base that is known to be plain.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base, which is plain.
+    #[inline(always)]
+    pub(crate) unsafe fn activate_unlocked(&self, e: *mut event, result: i16, calls: i16) -> bool {
         let Some(mut core) = self.core.try_enter_locked() else { return false };
         // SAFETY: the caller's promise.
         let done = unsafe { core.activate_shortly(e, result, calls) };
@@ -518,6 +525,35 @@ impl event_base {
             self.wake_if_waiting();
         }
         done
+    }
+
+    /// [`activate_plainly`](Self::activate_plainly) where another queue than the one that runs is joined.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn activate_elsewhere(&self, e: *mut event, result: i16, calls: i16) -> bool {
+        if !self.plain {
+            return false;
+        }
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+                return false;
+            }
+            let ready = Ready::from_bits_retain(result as u16);
+            let Some(key) = core.reactor.enqueue_elsewhere(Cb(cb), (*cb).evcb_pri, ready, calls as u16) else {
+                return false;
+            };
+            (*cb).key = key.to_bits();
+            (*cb).evcb_flags = flags | evlist::INSERTED;
+        }
+        drop(core);
+        self.wake_if_waiting();
+        true
     }
 
     /// Takes back what [`activate_plainly`](Self::activate_plainly) did, if nothing else was made active since.

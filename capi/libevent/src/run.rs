@@ -11,7 +11,7 @@ use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
 use core::ops::ControlFlow;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicPtr, Ordering};
 use evoxide_core::heap::Entry;
 use evoxide_core::interest::{Ready, Report};
 use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
@@ -30,6 +30,26 @@ pub(crate) mod evloop {
 
 /// So many turns in a row with reports that belong to nothing make the base rebuild its kernel set.
 const STALE_LIMIT: u32 = 64;
+
+/// The first plain base that ran a loop, while it lives. Whoever compares an event's base with it may go on with this one: that
+/// does not wait for the event's memory, which the callbacks that make each other active otherwise do all along.
+static AT_HAND: AtomicPtr<event_base> = AtomicPtr::new(NOBODY);
+
+/// No event's base; not null, since events may have none.
+const NOBODY: *mut event_base = core::ptr::dangling_mut();
+
+/// See [`AT_HAND`]; `None` where `base` is another.
+#[inline(always)]
+pub(crate) fn at_hand<'a>(base: *const event_base) -> Option<&'a event_base> {
+    let at_hand = AT_HAND.load(Ordering::Relaxed);
+    // SAFETY: a base that events refer to lives, and nothing but a live base ever equals one.
+    if base == at_hand { Some(unsafe { &*at_hand }) } else { None }
+}
+
+/// `base` is about to be freed.
+pub(crate) fn put_away(base: *mut event_base) {
+    let _ = AT_HAND.compare_exchange(base, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
+}
 
 /// `event_base_loop`.
 ///
@@ -51,14 +71,20 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         warnx!("event_base_loop: reentrant invocation.  Only one event_base_loop can run on each event_base at once.");
         return -1;
     }
+    if b.plain && AT_HAND.load(Ordering::Relaxed) == NOBODY {
+        let _ = AT_HAND.compare_exchange(NOBODY, base, Ordering::Relaxed, Ordering::Relaxed);
+    }
     b.word.fetch_and(!word::BREAK, Ordering::Relaxed);
     b.got_break.store(false, Ordering::Relaxed);
     b.got_exit.store(false, Ordering::Relaxed);
     let answer = loop {
-        if b.got_exit.load(Ordering::Relaxed) || b.take_break() {
+        if b.got_exit.load(Ordering::Relaxed) {
             break 0;
         }
         if b.word.load(Ordering::Relaxed) != 0 {
+            if b.take_break() {
+                break 0;
+            }
             b.take_word();
         }
         let watched = b.watched.load(Ordering::Relaxed);
@@ -74,17 +100,22 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         let waiter = unsafe { &mut *b.waiter.get() };
         let Some(timeout) = b.begin_wait(flags, waiter) else { break 1 };
         let waited = waiter.wait(timeout);
-        b.waiting.store(false, Ordering::Relaxed);
-        if let Err(error) = &waited {
-            evoxide_ffi::errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
-            warn!("{}", b.section(|core| core.wait_call()));
-            break -1;
+        if timeout != Some(0) {
+            b.waiting.store(false, Ordering::Relaxed);
         }
+        let found = match waited {
+            Ok(found) => found,
+            Err(error) => {
+                evoxide_ffi::errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+                warn!("{}", b.section(|core| core.wait_call()));
+                break -1;
+            }
+        };
         if watched {
             // SAFETY: as above.
             unsafe { watch::run_check(b) };
         }
-        let ready = b.section(|core| core.finish_wait(waiter));
+        let ready = b.section(|core| core.finish_wait(waiter, found != 0));
         if ready {
             // SAFETY: as above; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_ready(b) };
@@ -129,11 +160,11 @@ impl Core {
         Some(first.saturating_sub(self.clock()))
     }
 
-    /// Takes what the wait found. Answers whether anything is ready.
+    /// Takes what the wait found, if `any`. Answers whether anything is ready.
     #[inline(never)]
-    fn finish_wait(&mut self, waiter: &Waiter) -> bool {
+    fn finish_wait(&mut self, waiter: &Waiter, any: bool) -> bool {
         let now = self.keep_now();
-        let finished = waiter.hand_to(Taker(&mut self.reactor));
+        let finished = if any { self.take_reports(waiter) } else { Finished::default() };
         if finished.stale != 0 {
             self.note_stale();
         } else {
@@ -154,6 +185,11 @@ impl Core {
         }
         self.reactor.begin_batch(|| now);
         true
+    }
+
+    #[inline(never)]
+    fn take_reports(&mut self, waiter: &Waiter) -> Finished {
+        waiter.hand_to(Taker(&mut self.reactor))
     }
 
     /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
@@ -225,6 +261,13 @@ impl Core {
             evoxide_sys::backend::Method::Epoll => "epoll_wait",
             other => other.name(),
         }
+    }
+
+    /// Ends the batch, and with it the callback that ran: nothing else ends that but what `dispatch` does. Answers whether there
+    /// was one, and whether threads wait for its end.
+    #[inline]
+    fn end_batch(&mut self) -> (bool, bool) {
+        (!self.current.is_null(), self.end_current())
     }
 
     /// Ends the callback that ran. Answers whether threads wait for that.
@@ -308,25 +351,32 @@ impl Core {
 }
 
 impl event_base {
-    /// Plans again, publishes that the loop waits, and shows the backend's waiting half what to wait for. `None`: nothing
-    /// is left to wait for.
-    #[inline]
+    /// Plans again, publishes that the loop waits, if it will, and shows the backend's waiting half what to wait for. `None`:
+    /// nothing is left to wait for.
+    #[inline(always)]
     fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<Option<u64>> {
-        let timeout = self.section(|core| {
-            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.reactor.is_idle() {
-                return None;
-            }
-            core.deferred = core.reactor.promote_later();
-            core.tell_leftovers();
-            let timeout = core.timeout(flags);
-            let _ = core.backend.prepare(waiter);
-            self.waiting.store(true, Ordering::SeqCst);
-            Some(timeout)
-        });
-        if timeout.is_none() || self.word.load(Ordering::SeqCst) == 0 {
-            return timeout;
+        let mut core = self.core.enter();
+        core.deferred = core.reactor.promote_later();
+        core.tell_leftovers();
+        core.cached = 0;
+        let _ = core.backend.prepare(waiter);
+        if core.reactor.active() > 0 {
+            return Some(Some(0));
+        }
+        if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.reactor.is_idle() {
+            return None;
+        }
+        let timeout = core.timeout(flags);
+        if timeout == Some(0) {
+            return Some(Some(0));
+        }
+        self.waiting.store(true, Ordering::SeqCst);
+        drop(core);
+        if self.word.load(Ordering::SeqCst) == 0 {
+            return Some(timeout);
         }
         // Whoever set a bit may have looked before we said that we wait.
+        self.waiting.store(false, Ordering::Relaxed);
         Some(Some(0))
     }
 
@@ -386,6 +436,14 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
             continue;
         }
         let Some(popped) = core.reactor.pop_shortly() else {
+            if core.reactor.is_spent() {
+                let (ended, waited_for) = core.end_batch();
+                drop(core);
+                if waited_for {
+                    b.tell_waiters();
+                }
+                return ran | ended;
+            }
             // SAFETY: as for this.
             match unsafe { run_closely(b, core) } {
                 ControlFlow::Continue(dispatched) => ran |= dispatched,
@@ -421,10 +479,7 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
             }
         }
     }
-    // Nothing ends it but what `dispatch` does.
-    let ran = ran || b.section(|core| !core.current.is_null());
-    b.end_current();
-    ran
+    ran | b.end_batch()
 }
 
 /// Runs the next event where more than the queue changes by popping it. Answers whether `dispatch` did it, or that the batch
@@ -540,10 +595,25 @@ impl event_base {
     /// No callback runs now: tells the threads that wait for it.
     fn end_current(&self) {
         if self.section(Core::end_current) {
-            self.lock().lock();
-            self.current_ended.broadcast();
-            self.lock().unlock();
+            self.tell_waiters();
         }
+    }
+
+    /// As [`end_current`](Self::end_current), and answers whether a callback ran.
+    #[inline(always)]
+    fn end_batch(&self) -> bool {
+        let (ran, waited_for) = self.section(Core::end_batch);
+        if waited_for {
+            self.tell_waiters();
+        }
+        ran
+    }
+
+    #[cold]
+    fn tell_waiters(&self) {
+        self.lock().lock();
+        self.current_ended.broadcast();
+        self.lock().unlock();
     }
 
     /// Whether the batch must stop; takes what signal handlers left.

@@ -403,6 +403,7 @@ fn next_version() -> u64 {
 fn millis(timeout: Option<u64>) -> libc::c_int {
     match timeout {
         None => -1,
+        Some(0) => 0,
         // Not `div_ceil`, which takes twice the instructions.
         Some(ns) => (ns.saturating_add(999_999) / 1_000_000).min(libc::c_int::MAX as u64) as libc::c_int,
     }

@@ -76,16 +76,18 @@ impl<T> Entry<T> {
 
 /// A ring. Places `head..tail` are in use, all others hold gaps; the number of entries is a power of two or zero.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Ring<T> {
     entries: Vec<Entry<T>>,
     /// One less than the number of entries, while there are any.
     mask: u32,
+    gaps: u32,
+    // What lies between them keeps the next two words from being copied as one: that would wait for what was written last.
     pub head: u32,
-    pub tail: u32,
     /// A ring this long takes no entry without `Reactor::push_slowly`: it is full, or a count may reach a new maximum. One
     /// comparison stands for all of these.
     pub limit: u32,
-    gaps: u32,
+    pub tail: u32,
 }
 
 /// The rings of all priorities.
@@ -162,19 +164,13 @@ impl<T: Copy + Default> Rings<T> {
     }
 
     /// Brings the ring of a priority to the front.
-    #[cold]
     #[inline(never)]
     pub fn choose(&mut self, priority: u8) {
-        self.elsewhere += self.front.count();
-        if let Some(place) = self.rest.get_mut(usize::from(self.running)) {
-            core::mem::swap(place, &mut self.front);
-        }
+        let at = [usize::from(self.running), usize::from(priority)];
+        let Ok([to, from]) = self.rest.get_disjoint_mut(at) else { return };
+        self.elsewhere = self.elsewhere + self.front.count() - from.count();
         self.running = priority;
-        if let Some(place) = self.rest.get_mut(usize::from(priority)) {
-            core::mem::swap(place, &mut self.front);
-        }
-        self.elsewhere -= self.front.count();
-        self.front.limit = 0;
+        from.give_to(&mut self.front, to);
     }
 }
 
@@ -185,6 +181,20 @@ impl<T> Default for Ring<T> {
 }
 
 impl<T: Copy + Default> Ring<T> {
+    /// Takes the place of `front`, whose content goes to `back`, which is not in use; as this is not from then on. Word by word:
+    /// what was written last is not waited for.
+    #[inline(always)]
+    fn give_to(&mut self, front: &mut Self, back: &mut Self) {
+        back.mask = core::mem::replace(&mut front.mask, self.mask);
+        back.gaps = core::mem::replace(&mut front.gaps, self.gaps);
+        back.head = core::mem::replace(&mut front.head, self.head);
+        back.tail = core::mem::replace(&mut front.tail, self.tail);
+        front.limit = 0;
+        let entries = core::mem::replace(&mut front.entries, core::mem::take(&mut self.entries));
+        // There are none, so there is nothing to drop.
+        core::mem::forget(core::mem::replace(&mut back.entries, entries));
+    }
+
     #[inline(always)]
     pub const fn is_empty(&self) -> bool {
         self.head == self.tail
@@ -377,10 +387,16 @@ impl<T: Copy + Default> Ring<T> {
         self.head.wrapping_sub(was)
     }
 
+    /// Whether it keeps its memory when it is empty.
+    #[inline(always)]
+    pub const fn is_small(&self) -> bool {
+        self.entries.len() <= KEEP
+    }
+
     /// Gives back the memory of an empty ring, but for its first places.
     #[inline]
     pub fn trim(&mut self) {
-        if self.entries.len() > KEEP && self.is_empty() {
+        if !self.is_small() && self.is_empty() {
             self.entries.truncate(ROOM);
             self.entries.shrink_to_fit();
             self.mask = ROOM as u32 - 1;
@@ -444,6 +460,15 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
+    /// [`enqueue`](Self::enqueue) where only another queue than the one that runs gets longer. `None`: nothing was done.
+    #[inline(always)]
+    pub fn enqueue_elsewhere(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
+        if priority == self.rings.running || self.rings.rest.get(usize::from(priority))?.is_full() {
+            return None;
+        }
+        Some(ticket_key(self.push_elsewhere(priority, Entry { payload, slot: TICKET, ready, calls }), priority))
+    }
+
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
     fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
@@ -456,24 +481,30 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Pushes where something more than the entry changes: another priority's ring, its size, or the most there ever were.
-    #[cold]
     #[inline(never)]
     fn push_slowly(&mut self, priority: u8, payload: T, slot: u32, ready: Ready, calls: u16) -> u32 {
         if self.rings.get(usize::from(priority)).is_some_and(Ring::is_full) {
             self.make_room(priority);
         }
         let entry = Entry { payload, slot, ready, calls };
-        if priority != self.rings.running {
-            if priority < self.rings.running {
-                self.interrupt_batch();
-            }
-            let Some(ring) = self.rings.get_mut(usize::from(priority)) else { return 0 };
-            let place = ring.put(entry);
-            self.rings.elsewhere += 1;
-            self.rings.front.limit = 0;
-            self.note_most();
-            return place;
+        if priority == self.rings.running { self.push_front(entry) } else { self.push_elsewhere(priority, entry) }
+    }
+
+    #[inline(always)]
+    fn push_elsewhere(&mut self, priority: u8, entry: Entry<T>) -> u32 {
+        let Some(ring) = self.rings.rest.get_mut(usize::from(priority)) else { return 0 };
+        let place = ring.put(entry);
+        if priority < self.rings.running {
+            self.interrupt_batch();
         }
+        self.rings.elsewhere += 1;
+        self.rings.front.limit = 0;
+        self.note_most();
+        place
+    }
+
+    #[inline]
+    fn push_front(&mut self, entry: Entry<T>) -> u32 {
         let place = self.rings.front.put(entry);
         self.note_most();
         // From here on the length of this ring tells the counts.
@@ -487,10 +518,17 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub(super) fn note_most(&mut self) {
         let active = self.active();
-        self.most.active = self.most.active.max(active);
-        self.most.added = self.most.added.max(self.inserted + active - self.internal_active);
+        let added = self.inserted + active - self.internal_active;
+        if active > self.most.active {
+            self.most.active = active;
+        }
+        if added > self.most.added {
+            self.most.added = added;
+        }
     }
 
+    #[cold]
+    #[inline(never)]
     fn make_room(&mut self, priority: u8) {
         let Some(ring) = self.rings.get_mut(usize::from(priority)) else { return };
         if (ring.gaps as usize) < ring.entries.len() / 2 || ring.entries.is_empty() {

@@ -312,6 +312,13 @@ impl<T: Copy + Default> Reactor<T> {
         true
     }
 
+    /// Whether the batch ends for want of events, and with nothing more to look at.
+    #[inline(always)]
+    pub fn is_spent(&self) -> bool {
+        let ring = &self.rings.front;
+        ring.is_empty() && ring.is_small() && ring.head != self.batch.start
+    }
+
     /// How often to call back for the event that was popped last (signals that arrived several times). To be asked before
     /// anything else is made ready.
     pub fn popped_calls(&self) -> u16 {
