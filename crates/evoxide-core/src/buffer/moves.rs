@@ -1,7 +1,7 @@
 //! Operations that move segments: between buffers, by reference, and into one piece.
 
 use super::segment::{External, Owned, Segment, storage};
-use super::{Buffer, Delta, End, Error, Owner, Retired};
+use super::{Buffer, Delta, End, Error, Owner, Part, Retired};
 
 /// A part of a segment that is shorter than this is copied rather than shared.
 const SHARE: usize = 4096;
@@ -213,36 +213,44 @@ impl<F: Owner> Buffer<F> {
             return Err(Error::Opaque);
         }
         let mut retired = self.retiring(n)?;
-        let mut left = n;
         let grows = match self.head() {
             Segment::Owned(o) => o.bytes.capacity() - o.start >= n,
             _ => false,
         };
-        let mut piece = if grows {
+        let (mut piece, head) = if grows {
             let Segment::Owned(head) = self.pop() else { return Ok(retired) };
-            left -= head.bytes.len() - head.start;
-            head
+            let len = head.bytes.len() - head.start;
+            (head, len)
         } else {
             // What is all of the content will be appended to next.
             let room = if n == self.len { n.saturating_add(64).checked_next_power_of_two().unwrap_or(n) } else { n };
             let room = room.max(super::FIRST);
-            let mut bytes =
-                storage(room.saturating_add(super::LINE)).or_else(|_| storage(n.saturating_add(super::LINE)))?;
-            let start = super::align_like(&mut bytes, self.first());
-            Owned { bytes, start }
+            let more = super::align_room(n);
+            let mut bytes = storage(room.saturating_add(more)).or_else(|_| storage(n.saturating_add(more)))?;
+            let start = super::align_like(&mut bytes, self.first(), n);
+            (Owned { bytes, start }, 0)
         };
+        // First the bytes and then the links, which a large copy would drive out of the caches again and again.
+        let mut left = n - head;
+        self.visit(0, |part| {
+            if let Part::Bytes(bytes) = part {
+                let bytes = &bytes[..bytes.len().min(left)];
+                piece.bytes.extend_from_slice(bytes);
+                left -= bytes.len();
+            }
+            left > 0
+        });
+        let mut left = n - head;
         while left > 0 {
             let head = self.head_mut();
-            let bytes = head.bytes().unwrap_or(&[]);
-            if bytes.len() > left {
-                piece.bytes.extend_from_slice(&bytes[..left]);
+            let len = head.len();
+            if len > left {
                 head.advance(left);
                 break;
             }
-            piece.bytes.extend_from_slice(bytes);
-            left -= bytes.len();
+            left -= len;
             let segment = self.pop();
-            retired.keep(segment);
+            retired.keep_link(segment);
         }
         let piece = Segment::Owned(piece);
         match &mut self.front {

@@ -39,8 +39,12 @@ const KEEP: usize = 128 * 1024;
 /// The sizes that are kept: powers of two from the usual first size on.
 const CLASSES: usize = 5;
 
+/// From the first of these sizes to the last, one piece of storage is kept as well: the last that was given up.
+const LARGE: core::ops::RangeInclusive<usize> = FIRST << CLASSES..=KEEP;
+
 thread_local! {
     static KEPT: RefCell<[Vec<Vec<u8>>; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
+    static KEPT_LARGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Which list keeps storage of this capacity, if any does.
@@ -58,6 +62,23 @@ impl Owned {
         let bytes = core::mem::take(&mut self.bytes);
         if let Some(class) = class(bytes.capacity()) {
             keep(class, bytes);
+        } else if bytes.capacity() >= *LARGE.start() {
+            keep_large(bytes);
+        }
+    }
+
+    /// The same for a link of a long chain, which is kept only where few of its size are: the rest goes back to the
+    /// allocator as one piece.
+    pub fn empty_link(&mut self) {
+        let few = |class: usize| {
+            let kept = |kept: &RefCell<[Vec<Vec<u8>>; CLASSES]>| Some(kept.try_borrow().ok()?.get(class)?.len());
+            KEPT.try_with(kept).ok().flatten().is_some_and(|n| n < (KEEP / FIRST / 8) >> class)
+        };
+        if class(self.bytes.capacity()).is_none_or(few) {
+            self.empty();
+        } else {
+            self.start = 0;
+            drop(core::mem::take(&mut self.bytes));
         }
     }
 }
@@ -83,6 +104,29 @@ fn keep(class: usize, mut bytes: Vec<u8>) {
             kept.push(core::mem::take(&mut bytes));
         }
     });
+}
+
+#[cold]
+#[inline(never)]
+fn keep_large(mut bytes: Vec<u8>) {
+    if LARGE.contains(&bytes.capacity()) {
+        bytes.clear();
+        // Once the thread ends, it is simply freed.
+        let old = KEPT_LARGE.try_with(|kept| Some(core::mem::replace(&mut *kept.try_borrow_mut().ok()?, bytes)));
+        drop(old);
+    }
+}
+
+/// As [`storage`], for a size that no class has: what is kept of about that size, with at least as much room.
+pub(super) fn large_storage(capacity: usize) -> Result<Vec<u8>, Error> {
+    let fitting = |kept: &RefCell<Vec<u8>>| {
+        let mut kept = kept.try_borrow_mut().ok()?;
+        (capacity <= kept.capacity() && kept.capacity() / 2 < capacity).then(|| core::mem::take(&mut *kept))
+    };
+    match KEPT_LARGE.try_with(fitting) {
+        Ok(Some(kept)) => Ok(kept),
+        _ => storage(capacity),
+    }
 }
 
 #[derive(Debug)]
