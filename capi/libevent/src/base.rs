@@ -74,13 +74,32 @@ impl Owner for Cb {
     }
     #[inline(always)]
     fn bound(self) -> u64 {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).bound }
+        // SAFETY: as above; the word's position says that it holds this.
+        unsafe { (*self.0.cast::<event>()).timer.bound }
     }
     #[inline(always)]
     fn set_bound(self, bound: u64) {
         // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).bound = bound };
+        unsafe { (*self.0.cast::<event>()).timer.bound = bound };
+    }
+    #[inline(always)]
+    fn beside(self) -> [Option<Self>; 2] {
+        let name = |cb: *mut event_callback| if cb.is_null() { None } else { Some(Self(cb)) };
+        // SAFETY: as above; the word's position says that it holds this.
+        unsafe {
+            let e = self.0.cast::<event>();
+            [name((*e).timer.before), name((*e).timer_after)]
+        }
+    }
+    #[inline(always)]
+    fn set_before(self, before: Option<Self>) {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).timer.before = before.unwrap_or_default().0 };
+    }
+    #[inline(always)]
+    fn set_after(self, after: Option<Self>) {
+        // SAFETY: as above.
+        unsafe { (*self.0.cast::<event>()).timer_after = after.unwrap_or_default().0 };
     }
     #[inline(always)]
     fn position(self) -> u32 {

@@ -392,7 +392,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn next(&mut self, core: &Core) -> Option<View<base::Cb>> {
+    fn next(&mut self, core: &mut Core) -> Option<View<base::Cb>> {
         if let Some(view) = core.reactor.walk_watched(&mut self.walk) {
             return Some(view);
         }

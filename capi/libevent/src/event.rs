@@ -1,6 +1,6 @@
 //! `event2/event.h`: events.
 
-use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, closure, ev, event, event_callback, evlist};
+use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, TimerWord, closure, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, base_of, event_base};
 use crate::compat::current_base;
 use crate::debug;
@@ -111,8 +111,8 @@ unsafe fn fill(
             deadline: 0,
             ev_fd: fd,
             ev_base: base,
-            bound: 0,
-            unused: 0,
+            timer: TimerWord { bound: 0 },
+            timer_after: ptr::null_mut(),
             ev_io_timeout: timeval { tv_sec: 0, tv_usec: 0 },
             ev_events: events,
             ev_res: 0,

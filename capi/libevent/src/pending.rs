@@ -139,12 +139,7 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
     #[inline(always)]
     unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
-        let earlier = match self.timers.insert_shortly(Cb(cb), deadline) {
-            // SAFETY: the caller's promise: an event is alive.
-            Some(None) => unsafe { (*cb.cast::<event>()).timer_position == 0 },
-            Some(Some(position)) => self.timers.lift(position),
-            None => self.timers.insert(Cb(cb), deadline)?,
-        };
+        let earlier = self.timers.insert(Cb(cb), deadline)?;
         self.reactor.hold();
         // SAFETY: the caller's promise.
         unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
@@ -486,7 +481,10 @@ impl event_base {
             return unsafe { add_timer_outside(self, core, e, tv) };
         }
         let deadline = core.cached.wrapping_add(delay);
-        let Some(lift_from) = core.timers.insert_shortly(Cb(cb), deadline) else { return false };
+        if !core.timers.insert_later(Cb(cb), deadline) {
+            // SAFETY: the caller's promise.
+            return unsafe { add_timer_outside(self, core, e, tv) };
+        }
         core.reactor.hold();
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
@@ -495,10 +493,7 @@ impl event_base {
             }
             (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
         }
-        match lift_from {
-            Some(position) => lift(core, position),
-            None => true,
-        }
+        true
     }
 
     /// `event_active`.
@@ -604,7 +599,7 @@ impl event_base {
     }
 }
 
-/// [`event_base::add_timer_plainly`] where no callback runs. Ends the section.
+/// [`event_base::add_timer_plainly`] where no callback runs, or memory is needed. Ends the section.
 ///
 /// # Safety
 /// As for [`event_base::add_timer_plainly`].
@@ -614,13 +609,16 @@ unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *
     if base.waiting.load(Ordering::Relaxed) {
         return false;
     }
-    let deadline = core.clock().wrapping_add(delay);
+    let deadline = core.now().wrapping_add(delay);
+    if core.timers.reserve().is_err() {
+        return false;
+    }
     let cb = e.cast::<event_callback>();
+    core.timers.insert_later(Cb(cb), deadline);
+    core.reactor.hold();
     // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
     unsafe {
-        if core.put_timer(cb, deadline).is_err() {
-            return false;
-        }
+        (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
         if (*cb).evcb_closure == closure::PERSIST {
             (*e).ev_io_timeout = *tv;
         }
@@ -633,13 +631,6 @@ unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *
 fn move_earlier(mut core: Section<'_, Core>, cb: *mut event_callback, deadline: u64) -> bool {
     // Callbacks run, so no loop waits for the first timeout.
     core.timers.set(Cb(cb), deadline);
-    true
-}
-
-/// Ends [`event_base::add_timer_plainly`], and its section.
-#[inline(never)]
-fn lift(mut core: Section<'_, Core>, position: u32) -> bool {
-    core.timers.lift(position);
     true
 }
 

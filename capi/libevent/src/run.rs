@@ -153,11 +153,17 @@ impl Core {
         if self.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
             return Some(0);
         }
-        let first = match (self.timers.first_deadline(), self.reactor.first_deadline()) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b)?,
-        };
-        Some(first.saturating_sub(self.clock()))
+        if self.timers.is_empty() {
+            let first = self.reactor.first_deadline()?;
+            return Some(first.saturating_sub(self.clock()));
+        }
+        let now = self.clock();
+        if self.timers.is_late(now) {
+            return Some(0);
+        }
+        let first = self.timers.first_deadline().unwrap_or(u64::MAX);
+        let first = self.reactor.first_deadline().map_or(first, |other| other.min(first));
+        Some(first.saturating_sub(now))
     }
 
     /// Takes what the wait found, if `any`. Answers whether anything is ready.
@@ -195,6 +201,8 @@ impl Core {
     /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
     #[inline(never)]
     fn expire_timers(&mut self, now: u64) {
+        let late = self.timers.take_late(now);
+        self.time_out_all(late);
         // After so many, all that are due are looked for, which takes a look at every entry.
         let few = self.timers.len() / 64 + 16;
         for _ in 0..few {
@@ -202,14 +210,19 @@ impl Core {
             self.time_out(due);
         }
         let many = self.timers.take_many(now);
-        if let Some(first) = many.first() {
-            // SAFETY: a pending event is alive.
-            self.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, many.len());
-        }
-        for due in many {
+        self.time_out_all(many);
+        while let Some(due) = self.timers.pop_due(now) {
             self.time_out(due);
         }
-        while let Some(due) = self.timers.pop_due(now) {
+    }
+
+    #[inline(always)]
+    fn time_out_all(&mut self, all: Vec<Entry<Cb>>) {
+        if let Some(first) = all.first() {
+            // SAFETY: a pending event is alive.
+            self.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, all.len());
+        }
+        for due in all {
             self.time_out(due);
         }
     }

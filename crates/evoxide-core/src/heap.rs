@@ -70,15 +70,26 @@ impl<I: Copy> Heap<I> {
     /// The allocator's refusal, with nothing changed.
     #[inline]
     pub fn try_reserve_one(&mut self) -> Result<(), TryReserveError> {
-        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.reserve_more() }
+        if self.entries.len() < self.entries.capacity() { Ok(()) } else { self.try_reserve_beyond(self.entries.len()) }
     }
 
+    /// How many entries it has memory for.
+    #[inline]
+    pub const fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
+    /// Makes sure that it has memory for one entry more than `len`, which is not less than it holds.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
     #[cold]
     #[inline(never)]
-    fn reserve_more(&mut self) -> Result<(), TryReserveError> {
+    pub fn try_reserve_beyond(&mut self, len: usize) -> Result<(), TryReserveError> {
         // Few steps: each moves everything.
-        let more = if self.entries.len() < LARGE { self.entries.len() * 3 } else { 1 };
-        self.entries.try_reserve(more.max(1)).or_else(|_| self.entries.try_reserve(1))
+        let held = self.entries.len();
+        let most = if len < LARGE { len.max(4) * 4 } else { len * 2 };
+        self.entries.try_reserve(most - held).or_else(|_| self.entries.try_reserve(len + 1 - held))
     }
 
     /// The earliest entry.
@@ -109,29 +120,6 @@ impl<I: Copy> Heap<I> {
         self.entries.push(entry);
         let at = self.entries.len() - 1;
         self.sift_up(at, entry, owners);
-    }
-
-    /// Adds an entry at the end, if there is memory for it, and answers its position, and whether [`lift`](Self::lift) must
-    /// follow; most deadlines are later than those above them.
-    #[inline(always)]
-    pub fn push_shortly(&mut self, entry: Entry<I>) -> Option<(u32, bool)> {
-        let at = self.entries.len();
-        if at == self.entries.capacity() {
-            return None;
-        }
-        self.entries.push(entry);
-        let above = (at as u32).wrapping_sub(1) as usize / ARITY;
-        Some((at as u32, self.entries.get(above).is_some_and(|parent| parent.deadline > entry.deadline)))
-    }
-
-    /// Puts the entry at `position` in its place, which is there or above, and answers where.
-    #[inline]
-    pub fn lift(&mut self, position: u32, owners: &mut impl Positions<I>) -> u32 {
-        let at = position as usize;
-        match self.entries.get(at) {
-            Some(entry) => self.sift_up(at, *entry, owners),
-            None => position,
-        }
     }
 
     /// Changes the deadline of the entry at `position`.
@@ -207,6 +195,19 @@ impl<I: Copy> Heap<I> {
     /// Where there is no such position.
     #[inline]
     pub fn remove(&mut self, position: u32, owners: &mut impl Positions<I>) -> Entry<I> {
+        let gone = self.take_out(position, owners);
+        if self.entries.is_empty() {
+            self.clear();
+        }
+        gone
+    }
+
+    /// [`remove`](Self::remove), and keeps the memory of an emptied heap.
+    ///
+    /// # Panics
+    /// Where there is no such position.
+    #[inline]
+    pub fn take_out(&mut self, position: u32, owners: &mut impl Positions<I>) -> Entry<I> {
         let at = position as usize;
         let gone = self.entries[at];
         let Some(last) = self.entries.pop() else { return gone };
@@ -216,8 +217,6 @@ impl<I: Copy> Heap<I> {
             } else {
                 self.sift_down(at, last, owners);
             }
-        } else if self.entries.is_empty() && self.entries.capacity() > KEEP {
-            self.entries = Vec::new();
         }
         gone
     }
@@ -243,6 +242,11 @@ impl<I: Copy> Heap<I> {
         if self.entries.is_empty() {
             self.clear();
         }
+    }
+
+    /// Takes all entries out, in no order.
+    pub(crate) fn take_all(&mut self) -> Vec<Entry<I>> {
+        core::mem::take(&mut self.entries)
     }
 
     /// Takes all entries out.

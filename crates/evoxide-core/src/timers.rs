@@ -7,15 +7,24 @@
 //! An owner's deadline is the truth; its entry in the heap may be *earlier*, so that moving a timeout later is one store, and
 //! is put right when it reaches the top. There is exactly one entry per timeout.
 //!
+//! Nobody asks for the first deadline while callbacks run, so what they arm waits in a list until somebody does
+//! ([`settle`](Timers::settle)): a timeout that is moved or disarmed before never sees the heap. Memory for its entry is made sure
+//! of from the start.
+//!
 //! # Examples
 //! ```
 //! use core::cell::Cell;
 //! use evoxide_core::timers::{Owner, Timers};
 //!
 //! #[derive(Default)]
-//! struct Event(Cell<u64>, Cell<u64>, Cell<u32>);
+//! struct Event<'a> {
+//!     deadline: Cell<u64>,
+//!     bound: Cell<u64>,
+//!     position: Cell<u32>,
+//!     beside: Cell<[Option<Name<'a>>; 2]>,
+//! }
 //! #[derive(Clone, Copy)]
-//! struct Name<'a>(&'a Event);
+//! struct Name<'a>(&'a Event<'a>);
 //! impl PartialEq for Name<'_> {
 //!     fn eq(&self, other: &Self) -> bool {
 //!         core::ptr::eq(self.0, other.0)
@@ -23,29 +32,38 @@
 //! }
 //! impl Owner for Name<'_> {
 //!     fn deadline(self) -> u64 {
-//!         self.0.0.get()
+//!         self.0.deadline.get()
 //!     }
 //!     fn set_deadline(self, deadline: u64) {
-//!         self.0.0.set(deadline);
-//!     }
-//!     fn bound(self) -> u64 {
-//!         self.0.1.get()
-//!     }
-//!     fn set_bound(self, bound: u64) {
-//!         self.0.1.set(bound);
+//!         self.0.deadline.set(deadline);
 //!     }
 //!     fn position(self) -> u32 {
-//!         self.0.2.get()
+//!         self.0.position.get()
 //!     }
 //!     fn set_position(self, position: u32) {
-//!         self.0.2.set(position);
+//!         self.0.position.set(position);
+//!     }
+//!     fn bound(self) -> u64 {
+//!         self.0.bound.get()
+//!     }
+//!     fn set_bound(self, bound: u64) {
+//!         self.0.bound.set(bound);
+//!     }
+//!     fn beside(self) -> [Option<Self>; 2] {
+//!         self.0.beside.get()
+//!     }
+//!     fn set_before(self, before: Option<Self>) {
+//!         self.0.beside.set([before, self.0.beside.get()[1]]);
+//!     }
+//!     fn set_after(self, after: Option<Self>) {
+//!         self.0.beside.set([self.0.beside.get()[0], after]);
 //!     }
 //! }
 //!
 //! let (a, b) = (Event::default(), Event::default());
 //! let mut timers = Timers::new();
 //! timers.insert(Name(&a), 20)?;
-//! timers.insert(Name(&b), 10)?;
+//! assert!(timers.insert_later(Name(&b), 10));
 //! timers.set(Name(&b), 30);
 //! assert_eq!(timers.first_deadline(), Some(20));
 //! assert!(timers.pop_due(25).is_some_and(|due| due.id == Name(&a)));
@@ -56,20 +74,29 @@
 use crate::heap::{self, Entry, FEW, Heap, Positions};
 use std::collections::TryReserveError;
 
+/// The position of one that is not in the heap yet.
+pub const LATER: u32 = u32::MAX;
+
 /// Names an event that has room for what its timeout needs.
 pub trait Owner: Copy + PartialEq {
     /// When its timeout is due.
     fn deadline(self) -> u64;
     /// Changes when its timeout is due.
     fn set_deadline(self, deadline: u64);
-    /// When its entry is due.
-    fn bound(self) -> u64;
-    /// Notes when its entry is due.
-    fn set_bound(self, bound: u64);
-    /// Where its entry is.
+    /// Where its entry is, or [`LATER`].
     fn position(self) -> u32;
     /// Notes where its entry is.
     fn set_position(self, position: u32);
+    /// When its entry is due. Only asked of one that is in the heap.
+    fn bound(self) -> u64;
+    /// Notes when its entry is due.
+    fn set_bound(self, bound: u64);
+    /// Those before and after it in the list. Only asked of one whose position is [`LATER`]: the room may be the bound's.
+    fn beside(self) -> [Option<Self>; 2];
+    /// Notes who is before it.
+    fn set_before(self, before: Option<Self>);
+    /// Notes who is after it.
+    fn set_after(self, after: Option<Self>);
 }
 
 /// Tells owners where their entries are.
@@ -86,6 +113,11 @@ impl<I: Owner> Positions<I> for Owners {
 #[derive(Debug)]
 pub struct Timers<I> {
     heap: Heap<I>,
+    /// How many there are in all.
+    len: usize,
+    /// The ends of the list of those that are not in the heap yet.
+    first: Option<I>,
+    last: Option<I>,
 }
 
 impl<I: Owner> Default for Timers<I> {
@@ -97,19 +129,19 @@ impl<I: Owner> Default for Timers<I> {
 impl<I: Owner> Timers<I> {
     /// None, and no allocation.
     pub const fn new() -> Self {
-        Self { heap: Heap::new() }
+        Self { heap: Heap::new(), len: 0, first: None, last: None }
     }
 
     /// How many there are.
     #[inline]
     pub const fn len(&self) -> usize {
-        self.heap.len()
+        self.len
     }
 
     /// Whether there are none.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len == 0
     }
 
     /// How much memory they hold, in bytes.
@@ -122,30 +154,115 @@ impl<I: Owner> Timers<I> {
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
-    #[inline(always)]
-    pub fn insert(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
-        self.heap.try_reserve_one()?;
-        Ok(match self.insert_shortly(id, deadline) {
-            Some(Some(position)) => self.lift(position),
-            _ => id.position() == 0,
-        })
-    }
-
-    /// The first half of [`insert`](Self::insert), where there is memory; `None`: nothing was done. For `Some(Some(position))`
-    /// the other half is [`lift`](Self::lift), before any other verb.
-    #[inline(always)]
-    pub fn insert_shortly(&mut self, id: I, deadline: u64) -> Option<Option<u32>> {
-        let (position, lift) = self.heap.push_shortly(Entry { deadline, id })?;
-        id.set_deadline(deadline);
-        id.set_bound(deadline);
-        id.set_position(position);
-        Some(if lift { Some(position) } else { None })
-    }
-
-    /// Ends [`insert_shortly`](Self::insert_shortly). Answers as [`insert`](Self::insert) does.
     #[inline]
-    pub fn lift(&mut self, position: u32) -> bool {
-        self.heap.lift(position, &mut Owners) == 0
+    pub fn insert(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
+        if self.len >= self.heap.capacity() {
+            self.heap.try_reserve_beyond(self.len)?;
+        }
+        id.set_deadline(deadline);
+        self.len += 1;
+        self.push(id);
+        Ok(id.position() == 0)
+    }
+
+    /// Arms the timeout of an event that has none, while nobody waits for the first. `false`: nothing was done, memory is
+    /// needed, and [`reserve`](Self::reserve) gets it.
+    #[inline(always)]
+    pub fn insert_later(&mut self, id: I, deadline: u64) -> bool {
+        if self.len >= self.heap.capacity() {
+            return false;
+        }
+        id.set_deadline(deadline);
+        id.set_position(LATER);
+        id.set_before(self.last);
+        id.set_after(None);
+        match self.last {
+            Some(last) => last.set_after(Some(id)),
+            None => self.first = Some(id),
+        }
+        self.last = Some(id);
+        self.len += 1;
+        true
+    }
+
+    /// Makes sure that the next insertion needs no memory.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    #[inline]
+    pub fn reserve(&mut self) -> Result<(), TryReserveError> {
+        if self.len < self.heap.capacity() { Ok(()) } else { self.heap.try_reserve_beyond(self.len) }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, id: I) {
+        let deadline = id.deadline();
+        id.set_bound(deadline);
+        self.heap.push(Entry { deadline, id }, &mut Owners);
+    }
+
+    /// Puts those into the heap that are not there yet.
+    #[inline(always)]
+    pub fn settle(&mut self) {
+        if self.first.is_some() {
+            self.settle_all();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_all(&mut self) {
+        let mut next = self.first.take();
+        self.last = None;
+        while let Some(id) = next {
+            next = id.beside()[1];
+            self.push(id);
+        }
+    }
+
+    /// Whether one that is not in the heap yet is due at `now`. To be asked before [`first_deadline`](Self::first_deadline),
+    /// which moves them there.
+    #[inline(always)]
+    pub fn is_late(&self, now: u64) -> bool {
+        self.first.is_some() && self.is_any_late(now)
+    }
+
+    #[inline(never)]
+    fn is_any_late(&self, now: u64) -> bool {
+        let mut next = self.first;
+        while let Some(id) = next {
+            if id.deadline() <= now {
+                return true;
+            }
+            next = id.beside()[1];
+        }
+        false
+    }
+
+    /// Takes out those that are due at `now` before they were in the heap, in order of their deadlines, if nothing in the
+    /// heap is due before; the others are put there. Where it answers none, [`pop_due`](Self::pop_due) finds them.
+    #[inline(never)]
+    pub fn take_late(&mut self, now: u64) -> Vec<Entry<I>> {
+        let mut due = Vec::new();
+        let late = self.len - self.heap.len();
+        let early = self.heap.first().is_some_and(|first| first.deadline <= now);
+        if late == 0 || early || due.try_reserve_exact(late).is_err() {
+            return due;
+        }
+        let mut next = self.first.take();
+        self.last = None;
+        while let Some(id) = next {
+            next = id.beside()[1];
+            let deadline = id.deadline();
+            if deadline <= now {
+                due.push(Entry { deadline, id });
+            } else {
+                self.push(id);
+            }
+        }
+        self.len = self.heap.len();
+        self.trim();
+        heap::sort(&mut due);
+        due
     }
 
     /// Moves the timeout of an event that has one. Answers as [`insert`](Self::insert) does.
@@ -159,25 +276,57 @@ impl<I: Owner> Timers<I> {
         self.heap.first().is_some_and(|first| first.deadline == deadline)
     }
 
-    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry. Answers whether it did.
+    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry, or has none yet. Answers
+    /// whether it did.
     #[inline(always)]
     pub fn postpone(&mut self, id: I, deadline: u64) -> bool {
-        let later = deadline >= id.bound();
-        if later {
+        let only_a_note = id.position() == LATER || deadline >= id.bound();
+        if only_a_note {
             id.set_deadline(deadline);
         }
-        later
+        only_a_note
     }
 
     /// Disarms the timeout of an event.
-    #[inline(always)]
+    #[inline]
     pub fn remove(&mut self, id: I) {
-        self.heap.remove_of(id.position(), id, &mut Owners);
+        let position = id.position();
+        if position == LATER {
+            self.leave_list(id);
+        } else if self.heap.get(position).is_some_and(|entry| entry.id == id) {
+            self.heap.take_out(position, &mut Owners);
+        } else {
+            return;
+        }
+        self.len -= 1;
+        self.trim();
+    }
+
+    /// Gives the memory back when nobody needs it: those that are not in the heap yet do.
+    #[inline(always)]
+    fn trim(&mut self) {
+        if self.len == 0 {
+            self.heap.clear();
+        }
+    }
+
+    #[inline(always)]
+    fn leave_list(&mut self, id: I) {
+        let [before, after] = id.beside();
+        match before {
+            Some(before) => before.set_after(after),
+            None => self.first = after,
+        }
+        match after {
+            Some(after) => after.set_before(before),
+            None => self.last = before,
+        }
     }
 
     /// The earliest deadline. Changes with every verb but this.
     #[inline]
     pub fn first_deadline(&mut self) -> Option<u64> {
+        self.settle();
         loop {
             let first = self.heap.first()?;
             let truth = first.id.deadline();
@@ -192,7 +341,7 @@ impl<I: Owner> Timers<I> {
     /// Whether there may be one to [pop](Self::pop_due) at `now`.
     #[inline(always)]
     pub fn may_be_due(&self, now: u64) -> bool {
-        self.heap.first().is_some_and(|first| first.deadline <= now)
+        self.first.is_some() || self.heap.first().is_some_and(|first| first.deadline <= now)
     }
 
     /// Takes the earliest out if it is due at `now`.
@@ -201,7 +350,10 @@ impl<I: Owner> Timers<I> {
         if self.first_deadline()? > now {
             return None;
         }
-        Some(self.heap.remove(0, &mut Owners))
+        let due = self.heap.take_out(0, &mut Owners);
+        self.len -= 1;
+        self.trim();
+        Some(due)
     }
 
     /// Takes out all that are due at `now`, in order of their deadlines, if they are many: then sorting them is cheaper than
@@ -209,16 +361,19 @@ impl<I: Owner> Timers<I> {
     #[cold]
     #[inline(never)]
     pub fn take_many(&mut self, now: u64) -> Vec<Entry<I>> {
+        self.settle();
         let count = self.heap.iter().filter(|e| e.deadline <= now).count();
         let mut due = Vec::new();
-        if count * FEW < self.heap.len() || due.try_reserve_exact(count).is_err() {
+        if count * FEW < self.heap.len() {
             return due;
         }
         let truth = |e: Entry<I>| Entry { deadline: e.id.deadline(), id: e.id };
-        due.extend(self.heap.iter().filter(|e| e.deadline <= now).map(truth).filter(|e| e.deadline <= now));
-        if due.len() == self.heap.len() {
-            self.heap.clear();
-        } else {
+        if self.heap.iter().all(|e| e.id.deadline() <= now) {
+            // The heap's own memory will do.
+            due = self.heap.take_all();
+            due.iter_mut().for_each(|e| *e = truth(*e));
+        } else if due.try_reserve_exact(count).is_ok() {
+            due.extend(self.heap.iter().filter(|e| e.deadline <= now).map(truth).filter(|e| e.deadline <= now));
             self.heap.retain(&mut Owners, |entry| {
                 if entry.deadline <= now {
                     entry.deadline = entry.id.deadline();
@@ -227,23 +382,31 @@ impl<I: Owner> Timers<I> {
                 entry.deadline > now
             });
         }
+        self.len = self.heap.len();
+        self.trim();
         heap::sort(&mut due);
         due
     }
 
     /// Takes any one out, for an end of everything.
     pub fn take(&mut self) -> Option<I> {
+        self.settle();
         let last = (self.heap.len() as u32).checked_sub(1)?;
-        Some(self.heap.remove(last, &mut Owners).id)
+        let gone = self.heap.take_out(last, &mut Owners);
+        self.len -= 1;
+        self.trim();
+        Some(gone.id)
     }
 
     /// All of them, the earliest first and the others in no order.
-    pub fn iter(&self) -> impl Iterator<Item = I> + '_ {
+    pub fn iter(&mut self) -> impl Iterator<Item = I> + '_ {
+        self.settle();
         self.heap.iter().map(|entry| entry.id)
     }
 
     /// One of them, by its place in [`iter`](Self::iter).
-    pub fn get(&self, place: u32) -> Option<I> {
+    pub fn get(&mut self, place: u32) -> Option<I> {
+        self.settle();
         self.heap.get(place).map(|entry| entry.id)
     }
 }

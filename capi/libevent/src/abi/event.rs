@@ -102,6 +102,16 @@ impl event_callback {
     }
 }
 
+/// What a plain timer keeps, depending on its position.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub union TimerWord {
+    /// When its entry is due: not after its timeout.
+    pub bound: u64,
+    /// The timer before it, of those that are not in the heap yet.
+    pub before: *mut event_callback,
+}
+
 /// `struct event`.
 #[repr(C)]
 pub struct event {
@@ -114,9 +124,9 @@ pub struct event {
     pub deadline: u64,
     pub ev_fd: c_int,
     pub ev_base: *mut event_base,
-    /// When its entry in the timers is due: not after its timeout.
-    pub bound: u64,
-    pub unused: usize,
+    pub timer: TimerWord,
+    /// The next timer that is not in the heap yet.
+    pub timer_after: *mut event_callback,
     /// `ev_io_timeout`: how long a persistent event waits each time.
     pub ev_io_timeout: timeval,
     pub ev_events: c_short,
@@ -133,7 +143,7 @@ layout!(
     deadline = 48,
     ev_fd = 56,
     ev_base = 64,
-    bound = 72,
+    timer = 72,
     ev_io_timeout = 88,
     ev_events = 104,
     ev_res = 106,

@@ -4,8 +4,11 @@ use super::Entry;
 
 /// Fewer than one in so many entries are taken out one by one.
 pub(crate) const FEW: usize = 8;
-/// How many bits one pass of the sort looks at, and how many passes there are at most.
-const DIGIT: u32 = 12;
+/// So many are sorted by comparing them.
+const SMALL: usize = 128;
+/// From so many on one pass of the sort looks at 12 bits, before at 8.
+const LARGE: usize = 1 << 12;
+/// So many passes at most.
 const PASSES: u32 = 4;
 
 /// Sorts by deadline: digit by digit, from the lowest, where the deadlines are near each other. Equal ones keep their order.
@@ -16,21 +19,27 @@ pub(crate) fn sort<I: Copy>(due: &mut Vec<Entry<I>>) {
         most = most.max(entry.deadline);
     }
     let bits = u64::BITS - most.saturating_sub(least).leading_zeros();
+    let digit = if due.len() < LARGE { 8 } else { 12 };
     let mut other: Vec<Entry<I>> = Vec::new();
-    if due.len() < 1 << DIGIT || bits > DIGIT * PASSES || other.try_reserve_exact(due.len()).is_err() {
+    if due.len() < SMALL || bits > digit * PASSES || other.try_reserve_exact(due.len()).is_err() {
         due.sort_by_key(|entry| entry.deadline);
         return;
     }
     other.extend_from_slice(due);
-    for shift in (0..bits).step_by(DIGIT as usize) {
-        pass(due, &mut other, |deadline| (deadline.wrapping_sub(least) >> shift) as usize % (1 << DIGIT));
+    for shift in (0..bits).step_by(digit as usize) {
+        if digit == 8 {
+            pass::<256, I>(due, &mut other, least, shift);
+        } else {
+            pass::<4096, I>(due, &mut other, least, shift);
+        }
         core::mem::swap(due, &mut other);
     }
 }
 
 /// Writes `from` to `to` in the order of one digit.
-fn pass<I: Copy>(from: &[Entry<I>], to: &mut [Entry<I>], digit: impl Fn(u64) -> usize) {
-    let mut places = [0_u32; 1 << DIGIT];
+fn pass<const VALUES: usize, I: Copy>(from: &[Entry<I>], to: &mut [Entry<I>], least: u64, shift: u32) {
+    let digit = |deadline: u64| (deadline.wrapping_sub(least) >> shift) as usize % VALUES;
+    let mut places = [0_u32; VALUES];
     for entry in from {
         places[digit(entry.deadline)] += 1;
     }
@@ -53,9 +62,10 @@ mod tests {
 
     #[test]
     fn sorts_by_deadline_and_keeps_the_order_of_equal_ones() {
-        for spread in [1_u64, 1 << 10, 1 << 23, 1 << 40, 1 << 60] {
+        let spreads = [1_u64, 1 << 10, 1 << 23, 1 << 40, 1 << 60];
+        for (spread, count) in spreads.into_iter().flat_map(|spread| [(spread, 100), (spread, 1000), (spread, 5000)]) {
             let mut state = 1_u64;
-            let mut due: Vec<Entry> = (0..5000)
+            let mut due: Vec<Entry> = (0..count)
                 .map(|id| {
                     state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     Entry { deadline: 1_000 + (state >> 3) % spread, id }

@@ -455,7 +455,7 @@ impl<T: Copy + Default> Reactor<T> {
         let priority = usize::from(priority.min(self.rings.last()));
         let Some(ring) = self.rings.get_mut(priority) else { return };
         let room = (ring.tail.wrapping_sub(ring.head) as usize).saturating_add(count).checked_next_power_of_two();
-        if let Some(room) = room.filter(|room| (ring.entries.len() + 1..1 << 31).contains(room)) {
+        if let Some(room) = room.filter(|room| (ring.entries.len().max(15) + 1..1 << 31).contains(room)) {
             ring.grow_to(room);
         }
     }

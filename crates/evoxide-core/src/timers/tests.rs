@@ -3,14 +3,15 @@ use core::cell::Cell;
 use proptest::prelude::*;
 
 #[derive(Default)]
-struct Event {
+struct Event<'a> {
     deadline: Cell<u64>,
     bound: Cell<u64>,
     position: Cell<u32>,
+    beside: Cell<[Option<Name<'a>>; 2]>,
 }
 
 #[derive(Clone, Copy)]
-struct Name<'a>(&'a Event);
+struct Name<'a>(&'a Event<'a>);
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -26,10 +27,21 @@ impl Owner for Name<'_> {
         self.0.deadline.set(deadline);
     }
     fn bound(self) -> u64 {
+        assert_ne!(self.0.position.get(), LATER);
         self.0.bound.get()
     }
     fn set_bound(self, bound: u64) {
         self.0.bound.set(bound);
+    }
+    fn beside(self) -> [Option<Self>; 2] {
+        assert_eq!(self.0.position.get(), LATER);
+        self.0.beside.get()
+    }
+    fn set_before(self, before: Option<Self>) {
+        self.0.beside.set([before, self.0.beside.get()[1]]);
+    }
+    fn set_after(self, after: Option<Self>) {
+        self.0.beside.set([self.0.beside.get()[0], after]);
     }
     fn position(self) -> u32 {
         self.0.position.get()
@@ -55,6 +67,26 @@ fn a_stale_position_is_no_crash() {
 }
 
 #[test]
+fn what_is_disarmed_in_time_never_sees_the_heap() {
+    let events: Vec<Event> = (0..1000).map(|_| Event::default()).collect();
+    let mut timers = Timers::new();
+    for round in 0..3 {
+        for (i, e) in events.iter().enumerate() {
+            timers.reserve().unwrap();
+            assert!(timers.insert_later(Name(e), 7 + i as u64));
+        }
+        for e in events.iter().skip(round) {
+            assert!(!timers.set(Name(e), 3));
+            timers.remove(Name(e));
+        }
+        assert_eq!((timers.len(), timers.heap.len()), (round, 0));
+        assert_eq!(timers.first_deadline(), if round == 0 { None } else { Some(7) });
+        while timers.take().is_some() {}
+        assert_eq!(timers.held_memory(), 0);
+    }
+}
+
+#[test]
 fn many_at_once_come_in_order() {
     let events: Vec<Event> = (0..6000).map(|_| Event::default()).collect();
     let mut timers = Timers::new();
@@ -76,14 +108,19 @@ fn many_at_once_come_in_order() {
 
 proptest! {
     #[test]
-    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..6, 0usize..12, 0u64..40), 0..300)) {
+    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..8, 0usize..12, 0u64..40), 0..300)) {
         let events: Vec<Event> = (0..12).map(|_| Event::default()).collect();
         let mut model = [None::<u64>; 12];
         let mut timers = Timers::new();
         for (op, i, time) in ops {
             let name = Name(&events[i]);
             match (op, model[i]) {
-                (0 | 1, None) => {
+                (0, None) => {
+                    timers.reserve().unwrap();
+                    prop_assert!(timers.insert_later(name, time));
+                    model[i] = Some(time);
+                }
+                (1, None) => {
                     let known = timers.heap.first().map(|e| e.deadline);
                     prop_assert_eq!(timers.insert(name, time).unwrap(), known.is_none_or(|first| time < first));
                     model[i] = Some(time);
@@ -96,6 +133,14 @@ proptest! {
                     timers.remove(name);
                     model[i] = None;
                 }
+                (6, _) => {
+                    let mut all: Vec<usize> = Vec::new();
+                    for id in timers.iter() {
+                        all.push(events.iter().position(|e| id == Name(e)).unwrap());
+                    }
+                    all.sort_unstable();
+                    prop_assert!(all.into_iter().eq((0..12).filter(|i| model[*i].is_some())));
+                }
                 (3, _) => prop_assert_eq!(timers.first_deadline(), model.iter().flatten().min().copied()),
                 (4, _) => match timers.pop_due(time) {
                     Some(due) => {
@@ -107,8 +152,14 @@ proptest! {
                     }
                     None => prop_assert!(model.iter().flatten().all(|d| *d > time)),
                 },
-                (5, _) => {
-                    let due = timers.take_many(time);
+                (5 | 7, _) => {
+                    if op == 7 {
+                        let late = events.iter().zip(&model).any(|(e, m)| {
+                            e.position.get() == LATER && m.is_some_and(|deadline| deadline <= time)
+                        });
+                        prop_assert_eq!(timers.is_late(time), late);
+                    }
+                    let due = if op == 5 { timers.take_many(time) } else { timers.take_late(time) };
                     prop_assert!(due.is_sorted_by_key(|e| e.deadline));
                     if !due.is_empty() {
                         prop_assert_eq!(due.len(), model.iter().flatten().filter(|d| **d <= time).count());
