@@ -9,6 +9,7 @@
 mod cases;
 mod grind;
 mod program;
+mod sanitize;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::proc::{self, Tally};
 use crate::{cc, tree};
 use cases::{Case, Differences};
 use program::Program;
+use sanitize::Sanitizer;
 
 /// One C interface and its tests.
 pub struct Suite {
@@ -49,6 +51,7 @@ struct Plan {
     headers: Vec<Headers>,
     method: Option<&'static str>,
     valgrind: bool,
+    sanitizer: Option<Sanitizer>,
     stock_only: bool,
     keep_going: bool,
     file: String,
@@ -76,10 +79,15 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     };
     let profile = opts.choice("profile", &["release", "dev"])?;
     let dist = if stock_only { Dist::at(profile) } else { dist::build(opts)? };
+    let sanitizer = match opts.choice("sanitize", &["none", "thread", "address"])? {
+        "none" => None,
+        kind => Some(Sanitizer::build(kind)?),
+    };
     let plan = Plan {
         headers,
         method,
         valgrind: opts.flag("valgrind"),
+        sanitizer,
         stock_only,
         keep_going: opts.flag("keep-going"),
         file: file.trim_end_matches(".c").to_string(),
@@ -114,7 +122,11 @@ fn run_suite(suite: &Suite, plan: &Plan) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let reports = proc::parallel(&programs, |program| {
         let job = Job { suite, plan, program, differences: &differences, stock: &stock };
-        if plan.valgrind { job.grind() } else { job.compare() }
+        match &plan.sanitizer {
+            Some(sanitizer) => job.sanitize(sanitizer),
+            None if plan.valgrind => job.grind(),
+            None => job.compare(),
+        }
     });
     for (program, report) in programs.iter().zip(reports) {
         match report {

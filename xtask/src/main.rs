@@ -11,6 +11,7 @@ mod demo;
 mod dist;
 mod headers;
 mod links;
+mod msrv;
 mod nm;
 mod opts;
 mod packages;
@@ -40,6 +41,7 @@ cargo xtask TASK [OPTIONS]
               --headers ours|debian|both   which headers to compile with (both)
               --method epoll|poll|select   force a backend
               --valgrind               memcheck on ours, helgrind too for thread_*.c
+              --sanitize thread|address    ours built with that sanitizer; needs a nightly toolchain with rust-src
               --stock-only             do not build ours; show what the original prints
               --keep-going             also go on when a program does not compile
               --profile dev            against target/dist-dev
@@ -56,6 +58,9 @@ cargo xtask TASK [OPTIONS]
               --reps N, --quick, --profile, --no-build
   peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls
 ";
+
+/// Tasks whose failure may mean no more than missing packages.
+const CHECKS: &[&str] = &["ctest", "headers", "links", "clients", "peers"];
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -78,11 +83,12 @@ fn main() -> ExitCode {
         _ => Err(format!("no such task: {task:?}\n\n{USAGE}")),
     });
     match done {
-        Ok(tally) if tally.failed == 0 => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("xtask: {why}");
-            ExitCode::FAILURE
-        }
+        Ok(tally) if tally.failed == 0 => return ExitCode::SUCCESS,
+        Ok(_) => {}
+        Err(why) => eprintln!("xtask: {why}"),
     }
+    if let (true, Some(wish)) = (CHECKS.contains(&task.as_str()), packages::wish(packages::TEST)) {
+        eprintln!("packages missing that checks may need; as root:\n  {wish}");
+    }
+    ExitCode::FAILURE
 }

@@ -31,17 +31,16 @@ pub const TEST: &[&str] = &[
 pub const DEMO: &[&str] = &["memcached", "strace"];
 
 /// Sees to it that the packages are there: root installs what is missing, and says so; anybody else is told.
-pub fn ensure(names: &[&str]) -> Result<(), String> {
-    let missing: Vec<&str> = names.iter().copied().filter(|n| !installed(n)).collect();
+pub fn ensure(names: &[&'static str]) -> Result<(), String> {
+    let missing = missing(names);
     if missing.is_empty() {
         return Ok(());
     }
-    let wish = format!("apt-get install --no-install-recommends {}", missing.join(" "));
     if !proc::have("apt-get") {
         return Err(format!("this needs a Debian system; packages missing: {}", missing.join(" ")));
     }
     if !root() {
-        return Err(format!("packages missing; as root:\n  {wish}"));
+        return Err(format!("packages missing; as root:\n  {}", command(&missing)));
     }
     println!("installing packages: {}", missing.join(" "));
     for args in [vec!["update"], [vec!["install", "-y", "--no-install-recommends"], missing.clone()].concat()] {
@@ -54,6 +53,20 @@ pub fn ensure(names: &[&str]) -> Result<(), String> {
     }
     let still: Vec<&str> = missing.into_iter().filter(|n| !installed(n)).collect();
     if still.is_empty() { Ok(()) } else { Err(format!("could not install {}", still.join(" "))) }
+}
+
+/// The command that installs what is missing, if something is.
+pub fn wish(names: &[&'static str]) -> Option<String> {
+    let missing = missing(names);
+    (!missing.is_empty() && proc::have("apt-get")).then(|| command(&missing))
+}
+
+fn missing(names: &[&'static str]) -> Vec<&'static str> {
+    names.iter().copied().filter(|n| !installed(n)).collect()
+}
+
+fn command(names: &[&str]) -> String {
+    format!("apt-get install --no-install-recommends {}", names.join(" "))
 }
 
 fn installed(name: &str) -> bool {

@@ -75,7 +75,7 @@ impl Job<'_> {
 }
 
 /// Which process ran which case, as `case.h` wrote it down.
-fn pids(path: &Path) -> BTreeMap<String, String> {
+pub(super) fn pids(path: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().filter_map(|l| l.split_once(' ')).map(|(pid, name)| (name.into(), pid.into())).collect()
 }

@@ -14,7 +14,8 @@ use crate::tree;
 pub struct Program {
     /// Its name without the ending.
     pub name: String,
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
     /// Uses what the original lacks.
     pub ours_only: bool,
     /// The one header set it is for.
@@ -69,6 +70,20 @@ impl Program {
         if cc::fresh(&out, &newer.iter().map(PathBuf::as_path).collect::<Vec<_>>()) {
             return Ok(out);
         }
+        let mut cmd = self.compiler(suite, headers);
+        let part = out.with_extension(format!("{}-new", headers.word()));
+        cmd.arg(&self.path).arg("-o").arg(&part);
+        if self.ours_only {
+            cmd.arg("-L").arg(dist.lib());
+        }
+        cmd.args(suite.libs).args(&self.ldflags).args(["-lpthread", "-lm", "-ldl"]);
+        cc::compile(&mut cmd)?;
+        fs::rename(&part, &out).map_err(|e| format!("{}: {e}", out.display()))?;
+        Ok(out)
+    }
+
+    /// The compiler with all that comes before the source and says nothing of linking.
+    pub fn compiler(&self, suite: &Suite, headers: Headers) -> Command {
         let plus = self.path.extension().is_some_and(|e| e == "cc");
         let mut cmd = if plus { cc::cxx() } else { cc::cc() };
         cmd.args(["-g", "-O1", "-Wall", "-Wextra", if plus { "-std=gnu++17" } else { "-std=gnu11" }]);
@@ -82,15 +97,8 @@ impl Program {
         if headers == Headers::Ours {
             cmd.arg("-I").arg(cc::include(suite.name));
         }
-        let part = out.with_extension(format!("{}-new", headers.word()));
-        cmd.args(&self.cflags).arg(&self.path).arg("-o").arg(&part);
-        if self.ours_only {
-            cmd.arg("-L").arg(dist.lib());
-        }
-        cmd.args(suite.libs).args(&self.ldflags).args(["-lpthread", "-lm", "-ldl"]);
-        cc::compile(&mut cmd)?;
-        fs::rename(&part, &out).map_err(|e| format!("{}: {e}", out.display()))?;
-        Ok(out)
+        cmd.args(&self.cflags);
+        cmd
     }
 
     /// The command that runs the cases whose name contains `part`, on the libraries of `lib`.
