@@ -309,7 +309,7 @@ impl Core {
     ///
     /// # Safety
     /// `cb` is an event that was just popped as [`Fate::Stays`] or, without a slot, as [`Fate::Gone`].
-    #[inline(never)]
+    #[inline(always)]
     unsafe fn repeat(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
         // SAFETY: the caller's promise.
         unsafe {
@@ -317,14 +317,23 @@ impl Core {
             if self.cached != 0
                 && (*cb).evcb_closure == closure::PERSIST
                 && let Some(delay) = usual_nanos(tv)
-                && !ready.contains(Ready::TIMEOUT)
                 && self.reactor.postpone(slot, self.cached.wrapping_add(delay))
             {
                 return;
             }
-            let fate = if slot == Popped::<Cb>::NO_SLOT { Fate::Gone } else { Fate::Kept };
-            self.settle(cb, slot, ready, fate);
+            self.repeat_at_length(cb, slot, ready);
         }
+    }
+
+    /// As [`repeat`](Self::repeat), where more than a note is needed.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn repeat_at_length(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
+        let fate = if slot == Popped::<Cb>::NO_SLOT { Fate::Gone } else { Fate::Kept };
+        // SAFETY: the caller's promise.
+        unsafe { self.settle(cb, slot, ready, fate) };
     }
 
     /// Finishes what popping an event left to do: its timeout is armed again, or the kernel is told.
@@ -513,7 +522,10 @@ unsafe fn run_closely(b: &event_base, mut core: Section<'_, Core>) -> ControlFlo
         if popped.fate == Fate::Gone {
             unmark::<false>(cb);
         }
-        core.settle(cb, popped.slot, popped.ready, popped.fate);
+        // One that is gone and has no timeout to arm again needs nothing more.
+        if popped.fate != Fate::Gone || (*cb).evcb_closure == closure::PERSIST {
+            core.settle(cb, popped.slot, popped.ready, popped.fate);
+        }
         core.current = cb;
         if (*cb).evcb_closure & !closure::PERSIST != 0 {
             core.calls_left = core.reactor.popped_calls();

@@ -98,6 +98,7 @@ impl FdEntry {
     }
 
     /// Records `new` as told to the kernel and says what to tell.
+    #[inline]
     fn tell(&mut self, fd: Fd, new: Interest) -> Change {
         let old = core::mem::replace(&mut self.registered, new);
         if old.is_empty() {
@@ -174,6 +175,50 @@ impl FdMap {
         }
     }
 
+    /// Lets an event wait on a descriptor that has none yet: what is told to the kernel follows from the event alone.
+    #[inline]
+    fn link_first(&mut self, index: u32, fd: Fd, interest: Interest, one_shot: bool) -> Option<Change> {
+        let entry = self.entries.get_mut(fd as usize)?;
+        let one = |bit| u16::from(interest.contains(bit));
+        entry.events = 1;
+        entry.readers = one(Interest::READ);
+        entry.writers = one(Interest::WRITE);
+        entry.closers = one(Interest::CLOSED);
+        entry.edges = one(Interest::EDGE);
+        entry.head = index;
+        entry.single = index;
+        let mut new = interest & (Interest::CONDITIONS | Interest::EDGE);
+        if self.deferred {
+            if new != entry.registered {
+                Self::queue(&mut self.leftover, entry, fd);
+            }
+            return None;
+        }
+        if one_shot && !interest.contains(Interest::EDGE) {
+            new |= Interest::ONESHOT;
+        }
+        if new == entry.registered && !entry.fired {
+            return None;
+        }
+        Some(entry.tell(fd, new))
+    }
+
+    /// Ends the only event of a descriptor as it fires, if the kernel need not be told of that now. `false`: nothing was done.
+    #[inline]
+    pub fn retire(&mut self, fd: Fd, index: u32) -> bool {
+        let Some(entry) = self.entries.get_mut(fd as u32 as usize) else { return false };
+        if entry.single != index || !(entry.fired || self.deferred) {
+            return false;
+        }
+        entry.head = NONE;
+        entry.single = NONE;
+        (entry.events, entry.readers, entry.writers, entry.closers, entry.edges) = (0, 0, 0, 0, 0);
+        // Before it is added again the descriptor may be closed and opened: what the kernel has is unsure.
+        entry.fired = true;
+        Self::queue(&mut self.leftover, entry, fd);
+        true
+    }
+
     fn link<T: Default>(
         &mut self,
         slots: &mut Slab<Slot<T>>,
@@ -199,7 +244,12 @@ impl FdMap {
         if entry.events >= MAX_PER_CONDITION || entry.internal != 0 {
             return Err(AddError::TooMany);
         }
-        let first = entry.events == 0;
+        if entry.events == 0 {
+            let slot = slots.at_mut(index);
+            (slot.fd, slot.interest, slot.fd_next, slot.fd_prev) = (fd, interest, NONE, NONE);
+            slot.state |= state::FD;
+            return Ok(self.link_first(index, fd, interest, one_shot));
+        }
         entry.count(interest, 1);
         let head = entry.head;
         entry.head = index;
@@ -213,14 +263,14 @@ impl FdMap {
             slots.at_mut(head).fd_prev = index;
         }
         entry.note_single();
-        let mut new = entry.wanted();
+        let new = entry.wanted();
         if self.deferred {
             if new != entry.registered {
                 Self::queue(&mut self.leftover, entry, fd);
             }
             return Ok(None);
         }
-        new.set(Interest::ONESHOT, first && one_shot && !edge);
+        // Not the first, so never `ONESHOT`.
         if new == entry.registered && !entry.fired {
             return Ok(None);
         }

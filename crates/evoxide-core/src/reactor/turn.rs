@@ -122,41 +122,39 @@ impl<T: Copy + Default> Reactor<T> {
     /// report that is not one of these.
     #[inline(always)]
     fn deliver(&mut self, reports: &mut impl Iterator<Item = Report>) -> Option<Report> {
-        const STATE: u8 = state::READY | state::LATER | state::INTERNAL | state::PERSIST;
         let slots = self.slots.all_mut();
         let fds = self.fds.all_mut();
-        // Priority and state are looked at together.
-        let stays = u16::from_le_bytes([self.rings.running, state::PERSIST]);
-        let ends = u16::from_le_bytes([self.rings.running, 0]);
+        let running = self.rings.running;
         let (spare, tail) = self.rings.front.spare();
         let mut spare = spare.iter_mut();
         let mut place = *tail;
-        let odd = reports.find(|report| {
-            if let Some(entry) = fds.get_mut(report.fd as u32 as usize)
-                && entry.name == name_of(report.fd, report.serial)
-                && let index = entry.single
+        let odd = loop {
+            let Some(report) = reports.next() else { break None };
+            let Some(entry) = fds.get_mut(report.fd as u32 as usize) else { break Some(report) };
+            let index = entry.single;
+            if entry.name == name_of(report.fd, report.serial)
                 && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
-                && let is = u16::from_le_bytes([slot.priority, slot.state]) & u16::from_le_bytes([0xff, STATE])
-                && (is == stays || is == ends)
+                && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
+                && slot.priority == running
                 && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
                 && bits & Interest::CONDITIONS.bits() != 0
                 && let Some(to) = spare.next()
             {
                 to.payload = slot.payload;
                 to.slot = index;
-                if is == ends {
+                to.ready = Ready::from_bits_retain(bits);
+                to.calls = 1;
+                if slot.state & state::PERSIST == 0 {
                     to.slot = index | CLOSER;
                     entry.fired |= entry.registered.contains(Interest::ONESHOT);
                 }
-                to.ready = Ready::from_bits_retain(bits);
-                to.calls = 1;
                 slot.state |= state::READY;
                 slot.ready_place = place;
                 place = place.wrapping_add(1);
-                return false;
+            } else {
+                break Some(report);
             }
-            true
-        });
+        };
         *tail = place;
         odd
     }
@@ -287,7 +285,7 @@ impl<T: Copy + Default> Reactor<T> {
         entry.slot = GAP;
         *head = head.wrapping_add(1);
         slot.state &= !state::READY;
-        let fate = self.settle(index);
+        let fate = if self.leave(index) { Fate::Gone } else { self.settle(index) };
         Some(Popped { payload, slot: if fate == Fate::Gone { NONE } else { index }, ready, fate })
     }
 
@@ -323,6 +321,23 @@ impl<T: Copy + Default> Reactor<T> {
     /// anything else is made ready.
     pub fn popped_calls(&self) -> u16 {
         self.rings.front.taken().map_or(0, |e| e.calls)
+    }
+
+    /// Ends an event that was popped, if that is a one-shot one, alone on its descriptor, and the kernel need not be told now.
+    #[inline]
+    fn leave(&mut self, index: u32) -> bool {
+        let slot = self.slots.at_mut(index);
+        const KIND: u8 = state::PERSIST | state::INTERNAL | state::SIGNAL | state::FD;
+        if slot.state & KIND != state::FD || !self.fds.retire(slot.fd, index) {
+            return false;
+        }
+        let timeout = slot.state & (state::TIMER | state::COMMON) != 0;
+        self.inserted -= 1;
+        if timeout {
+            self.clear_timeout_slot(index);
+        }
+        self.slots.discard(index);
+        true
     }
 
     /// What becomes of a slot that was popped.
