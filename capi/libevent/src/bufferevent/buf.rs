@@ -1,6 +1,7 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
 use super::{Bev, Kind, filter, get, notice, pair, rare, set, socket, tls};
+use crate::base::event_base;
 use crate::buffer::evbuffer;
 use crate::buffer::{Machine, OwnerOps, moves};
 use core::ffi::{c_int, c_void};
@@ -85,6 +86,9 @@ pub(crate) fn len(buffer: *mut evbuffer) -> usize {
 /// What one read takes at most beyond the room that the buffer has.
 const SCRATCH: usize = 16384;
 
+/// How many segments are a few.
+const PIECES: usize = 8;
+
 /// From this size on, bytes are not first read into scratch memory, if they are expected.
 const LARGE: usize = 2048;
 
@@ -99,11 +103,15 @@ pub(crate) unsafe fn read(bev: Bev, fd: c_int, max: usize) -> isize {
     let expected = usize::from(get!(bev, read_hint));
     // SAFETY: the caller's promise.
     unsafe {
-        if expected < LARGE && buffer.is_unobserved() && buffer.look(Machine::is_bare) {
-            read_little(bev, fd, max)
-        } else {
-            read_at_length(bev, fd, max, expected)
+        if buffer.is_unobserved() && buffer.look(Machine::is_bare) {
+            if expected < LARGE {
+                return read_little(bev, fd, max);
+            }
+            if expected > SCRATCH / 2 && max <= SCRATCH {
+                return read_much(bev, fd, max);
+            }
         }
+        read_at_length(bev, fd, max, expected)
     }
 }
 
@@ -130,6 +138,49 @@ unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
             return received(bev, data);
         }
     }
+    if get!(bev, public.wm_read.high) != 0 {
+        notice::check_mark(bev);
+    }
+    n as isize
+}
+
+/// A large read into a buffer without memory that only its owner looks at.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn read_much(bev: Bev, fd: c_int, max: usize) -> isize {
+    // SAFETY: as in `read_little`; the kernel has written as many bytes as the vector gets.
+    let n = unsafe {
+        let piece = bev.base().and_then(|base| (*base.spares.get()).large());
+        let (Some(base), Some(mut piece)) = (bev.base(), piece) else {
+            return read_little(bev, fd, max);
+        };
+        let room = piece.spare_capacity_mut();
+        let max = max.min(room.len());
+        let n = match io::read_spare(fd, &mut room[..max], &mut []) {
+            Ok(n) => n,
+            Err(error) => {
+                (*base.spares.get()).keep(piece);
+                return failed(&error);
+            }
+        };
+        set!(bev, read_hint, n as u16);
+        piece.set_len(n);
+        if n < LARGE {
+            // Little should not hold much memory.
+            let taken = n == 0 || append(bev.input(), &piece);
+            (*base.spares.get()).keep(piece);
+            if !taken {
+                errno::set(libc::ENOMEM);
+                return -1;
+            }
+            return n as isize;
+        }
+        let left = evbuffer::of(bev.input()).section(|m| m.receive_piece(piece));
+        debug_assert!(left.is_ok());
+        n
+    };
     if get!(bev, public.wm_read.high) != 0 {
         notice::check_mark(bev);
     }
@@ -183,7 +234,7 @@ pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
             return write_at_length(buffer, fd, max);
         };
         let write = |bytes: &[u8]| io::writev(fd, &[IoSlice::new(bytes.get(..max).unwrap_or(bytes))]);
-        let Some(written) = buffer.look(|m| m.lone().map(write)) else { return write_at_length(buffer, fd, max) };
+        let Some(written) = buffer.look(|m| m.lone().map(write)) else { return write_pieces(base, buffer, fd, max) };
         match written {
             Ok(n) => {
                 let consumed = buffer.section(|m| m.consume(n, &mut *base.spares.get()));
@@ -191,6 +242,33 @@ pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
                 n as isize
             }
             Err(error) => failed(&error),
+        }
+    }
+}
+
+/// A write from a few segments.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn write_pieces(base: &event_base, buffer: &evbuffer, fd: c_int, max: usize) -> isize {
+    let written = buffer.look(|m| {
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let count = m.show(max, &mut pieces);
+        (count > 0).then(|| io::writev(fd, &pieces[..count]))
+    });
+    match written {
+        None => write_at_length(buffer, fd, max),
+        Some(Err(error)) => failed(&error),
+        Some(Ok(n)) => {
+            // SAFETY: the caller's promise; as in `read`.
+            unsafe {
+                if !buffer.section(|m| m.consume(n, &mut *base.spares.get())) {
+                    let drained = buffer.drain_frozen(n);
+                    debug_assert!(drained.is_ok());
+                }
+            }
+            n as isize
         }
     }
 }

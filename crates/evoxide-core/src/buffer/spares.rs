@@ -3,44 +3,65 @@
 //! All of them work on frozen ends too, except for [`take_over`](Buffer::take_over), and answer that nothing was done where
 //! the long ways are called for.
 
-use super::segment::Segment;
+use super::segment::{Segment, storage};
 use super::{Buffer, FIRST};
+use std::io::IoSlice;
 
-/// How many pieces are kept.
+/// How many pieces of the usual size are kept.
 const KEEP: usize = 16;
+/// The size of large pieces, and how many of them are kept.
+const LARGE: usize = 16384;
+const KEEP_LARGE: usize = 4;
 
 /// Pieces of storage that one loop hands on from what was written to what is read next.
 #[derive(Debug, Default)]
-pub struct Spares(Vec<Vec<u8>>);
+pub struct Spares {
+    usual: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+}
 
 impl Spares {
     /// None yet.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { usual: Vec::new(), large: Vec::new() }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self) {
-        let _ = self.0.try_reserve_exact(KEEP);
+    /// An empty piece with room for one large read, if there is memory.
+    #[inline]
+    pub fn large(&mut self) -> Option<Vec<u8>> {
+        self.large.pop().or_else(|| storage(LARGE).ok())
     }
 
-    /// Keeps storage that has nothing in it, if there is room.
+    /// Takes storage that has no content any more.
     #[inline(always)]
-    fn keep(&mut self, mut piece: Vec<u8>) -> Result<(), Vec<u8>> {
-        if piece.capacity() != FIRST || self.0.len() == self.0.capacity() {
-            if piece.capacity() != FIRST || self.0.capacity() != 0 {
-                return Err(piece);
-            }
-            self.make_room();
-            if self.0.capacity() == 0 {
-                return Err(piece);
-            }
+    pub fn keep(&mut self, mut piece: Vec<u8>) {
+        if piece.capacity() == FIRST && self.usual.len() < self.usual.capacity() {
+            piece.clear();
+            self.usual.push(piece);
+        } else {
+            self.keep_slowly(piece);
         }
-        piece.clear();
-        self.0.push(piece);
-        Ok(())
     }
+
+    #[inline(never)]
+    fn keep_slowly(&mut self, mut piece: Vec<u8>) {
+        let (kept, most) = match piece.capacity() {
+            FIRST => (&mut self.usual, KEEP),
+            LARGE => (&mut self.large, KEEP_LARGE),
+            _ => return give_up(piece),
+        };
+        if kept.len() < most && (kept.capacity() > kept.len() || kept.try_reserve_exact(most).is_ok()) {
+            piece.clear();
+            kept.push(piece);
+        } else {
+            give_up(piece);
+        }
+    }
+}
+
+/// The way of storage that nobody here wants.
+fn give_up(bytes: Vec<u8>) {
+    super::segment::Owned { bytes, start: 0 }.empty();
 }
 
 impl<F> Buffer<F> {
@@ -66,7 +87,7 @@ impl<F> Buffer<F> {
         if tail.bytes.capacity() != 0 || self.len != 0 || data.len() > FIRST {
             return false;
         }
-        let Some(piece) = spares.0.pop() else { return false };
+        let Some(piece) = spares.usual.pop() else { return false };
         tail.bytes = piece;
         tail.bytes.extend_from_slice(data);
         tail.start = 0;
@@ -74,22 +95,96 @@ impl<F> Buffer<F> {
         true
     }
 
-    /// Removes the first `n` bytes of a buffer with one segment of its own. `false`: use [`drain`](Self::drain).
+    /// Takes storage with content as the content of a buffer without memory. Anywhere else it is given back.
+    ///
+    /// # Errors
+    /// The storage.
+    #[inline]
+    pub fn receive_piece(&mut self, piece: Vec<u8>) -> Result<(), Vec<u8>> {
+        let Segment::Owned(tail) = &mut self.tail else { return Err(piece) };
+        if tail.bytes.capacity() != 0 || self.len != 0 {
+            return Err(piece);
+        }
+        tail.bytes = piece;
+        tail.start = 0;
+        self.len = tail.bytes.len();
+        Ok(())
+    }
+
+    /// Shows the first `max` bytes where all segments are the buffer's own and fit into `pieces`; answers how many of those it
+    /// took. 0: use [`parts`](Buffer::parts).
+    pub fn show<'a>(&'a self, max: usize, pieces: &mut [IoSlice<'a>]) -> usize {
+        let mut left = max;
+        let mut count = 0;
+        for segment in self.front.iter().flat_map(|front| front.iter()).chain([&self.tail]) {
+            if left == 0 {
+                break;
+            }
+            let (Segment::Owned(owned), Some(piece)) = (segment, pieces.get_mut(count)) else { return 0 };
+            let bytes = owned.bytes.get(owned.start..).unwrap_or(&[]);
+            let bytes = bytes.get(..left).unwrap_or(bytes);
+            *piece = IoSlice::new(bytes);
+            left -= bytes.len();
+            count += 1;
+        }
+        count
+    }
+
+    /// Removes the first `n` bytes where they are in segments of the buffer's own. `false`: use [`drain`](Self::drain).
     #[inline(always)]
     pub fn consume(&mut self, n: usize, spares: &mut Spares) -> bool {
+        if self.front.is_some() {
+            return self.consume_segments(n, spares);
+        }
         let Segment::Owned(tail) = &mut self.tail else { return false };
-        if self.front.is_some() || n > self.len {
+        if n > self.len {
             return false;
         }
         self.len -= n;
         if self.len > 0 {
             tail.start += n;
-            return true;
+        } else {
+            tail.start = 0;
+            spares.keep(core::mem::take(&mut tail.bytes));
         }
-        tail.start = 0;
-        if let Err(piece) = spares.keep(core::mem::take(&mut tail.bytes)) {
-            tail.bytes = piece;
-            tail.empty();
+        true
+    }
+
+    #[inline(never)]
+    fn consume_segments(&mut self, n: usize, spares: &mut Spares) -> bool {
+        let (Some(front), Segment::Owned(tail)) = (&mut self.front, &mut self.tail) else { return false };
+        let mut left = n;
+        for segment in front.iter() {
+            if left == 0 {
+                break;
+            }
+            let Segment::Owned(owned) = segment else { return false };
+            left = left.saturating_sub(owned.bytes.len() - owned.start);
+        }
+        if n > self.len {
+            return false;
+        }
+        self.len -= n;
+        left = n;
+        while left > 0
+            && let Some(Segment::Owned(head)) = front.front_mut()
+        {
+            let len = head.bytes.len() - head.start;
+            if left < len {
+                head.start += left;
+                return true;
+            }
+            left -= len;
+            spares.keep(core::mem::take(&mut head.bytes));
+            // Without its storage it has nothing to drop.
+            front.pop_front();
+        }
+        if self.len == 0 {
+            tail.start = 0;
+            spares.keep(core::mem::take(&mut tail.bytes));
+            self.front = None;
+        } else {
+            tail.start += left;
         }
         true
     }
