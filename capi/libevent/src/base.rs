@@ -171,6 +171,11 @@ pub(crate) struct Core {
     /// The time of this turn, or 0.
     pub cached: u64,
     pub keep_time: bool,
+    /// Turns that follow each other without waiting may share a time, as long as the kernel's tick does not pass.
+    share_time: bool,
+    /// The tick that such a turn last saw, and what the clock said when it was last read.
+    tick: u64,
+    read: u64,
     /// Wall clock minus monotonic clock, and when that was measured.
     wall_offset: i64,
     wall_measured: u64,
@@ -202,7 +207,25 @@ impl Core {
         if now.wrapping_sub(self.wall_measured) > WALL_TRUST {
             self.measure_wall(now);
         }
+        self.read = now;
         now
+    }
+
+    /// [`keep_now`](Self::keep_now) for a turn that did not wait, since something was active before. Where many such turns
+    /// follow each other, most of them only look whether the tick has passed, which is as much as the original's clock
+    /// tells, and cheaper.
+    #[inline]
+    pub fn keep_tick(&mut self) -> u64 {
+        if !self.share_time {
+            return self.keep_now();
+        }
+        let tick = clock::monotonic_coarse();
+        if tick != self.tick {
+            self.tick = tick;
+            return self.keep_now();
+        }
+        self.cached = self.read;
+        self.read
     }
 
     #[cold]
@@ -369,6 +392,9 @@ fn build(
         owner: 0,
         cached: 0,
         keep_time: !settings.no_cache_time,
+        share_time: !settings.no_cache_time && !settings.precise,
+        tick: 0,
+        read: 0,
         wall_offset: 0,
         wall_measured: 0,
         deferred: 0,

@@ -41,7 +41,7 @@ pub(crate) struct Settings {
     pub limits: Limits,
     environment: bool,
     changelist: bool,
-    precise: bool,
+    pub precise: bool,
 }
 
 /// A backend as C names it.

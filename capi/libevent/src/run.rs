@@ -115,7 +115,7 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
             // SAFETY: as above.
             unsafe { watch::run_check(b) };
         }
-        let ready = b.section(|core| core.finish_wait(waiter, found != 0));
+        let ready = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
         if ready {
             // SAFETY: as above; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_ready(b) };
@@ -166,10 +166,10 @@ impl Core {
         Some(first.saturating_sub(now))
     }
 
-    /// Takes what the wait found, if `any`. Answers whether anything is ready.
+    /// Takes what the wait found, if `any`. Answers whether anything is ready. `at_once`: it was no wait, only a look.
     #[inline(never)]
-    fn finish_wait(&mut self, waiter: &Waiter, any: bool) -> bool {
-        let now = self.keep_now();
+    fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> bool {
+        let now = if at_once && self.reactor.active() > 0 { self.keep_tick() } else { self.keep_now() };
         let finished = if any { self.take_reports(waiter) } else { Finished::default() };
         if finished.stale != 0 {
             self.note_stale();
