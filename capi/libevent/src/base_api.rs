@@ -13,7 +13,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::{Counts, View, Walk};
-use evoxide_core::timers::Owner;
+use evoxide_core::timers::{Owner, Visit};
 use evoxide_ffi::cstr::Text;
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -201,8 +201,13 @@ impl Core {
             }
         }
         // SAFETY: as above.
-        let matches = |timer: &base::Cb| unsafe { (*timer.0.cast::<event>()).ev_fd } == fd;
-        let timers: Vec<base::Cb> = self.timers.iter().filter(matches).collect();
+        let matches = |timer: base::Cb| unsafe { (*timer.0.cast::<event>()).ev_fd } == fd;
+        let (mut visit, mut timers) = (Visit::default(), Vec::new());
+        while let Some(timer) = self.timers.next(&mut visit) {
+            if matches(timer) && timers.try_reserve(1).is_ok() {
+                timers.push(timer);
+            }
+        }
         for timer in timers {
             // SAFETY: a plain timer of this base.
             if let Some(key) = unsafe { self.slotted(timer.0) } {
@@ -388,7 +393,7 @@ pub unsafe extern "C" fn evthread_make_base_notifiable(base: *mut event_base) ->
 #[derive(Default)]
 struct Steps {
     walk: Walk,
-    timers: u32,
+    timers: Visit<base::Cb>,
 }
 
 impl Steps {
@@ -396,8 +401,7 @@ impl Steps {
         if let Some(view) = core.reactor.walk_watched(&mut self.walk) {
             return Some(view);
         }
-        if let Some(timer) = core.timers.get(self.timers) {
-            self.timers += 1;
+        if let Some(timer) = core.timers.next(&mut self.timers) {
             return Some(View::timer(timer, timer.deadline()));
         }
         core.reactor.walk(&mut self.walk)

@@ -6,7 +6,7 @@ use crate::compat::current_base;
 use crate::debug;
 use crate::pending::{Blocking, INSERTABLE};
 use crate::run::at_hand;
-use crate::time::timeval_of;
+use crate::time::{common_index, timeval_of};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -209,8 +209,25 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
             } else if base.move_plainly(e, tv) {
                 return 0;
             }
+            return add_common(e, base, tv);
         }
         add_at_length(e, timeout)
+    }
+}
+
+/// `event_add` with what may be a common timeout.
+#[inline(never)]
+unsafe fn add_common(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
+    const OTHER: u16 = evlist::INTERNAL | evlist::FINALIZING;
+    // SAFETY: the caller's live, assigned event, and its base.
+    unsafe {
+        let flags = (*e).ev_evcallback.evcb_flags;
+        let free = flags & (evlist::INSERTED | OTHER) == 0 && (*e).ev_events & INSERTABLE == 0;
+        let timer = free || flags & (evlist::TIMEOUT | OTHER) == evlist::TIMEOUT;
+        if timer && common_index(tv).is_some() && base.add_common_plainly(e, tv) {
+            return 0;
+        }
+        add_at_length(e, tv)
     }
 }
 
@@ -218,7 +235,7 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
 #[inline(never)]
 unsafe fn add_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
     // SAFETY: the caller's live, assigned event, and its base.
-    unsafe { if base.add_timer_plainly(e, tv) { 0 } else { add_at_length(e, tv) } }
+    unsafe { if base.add_timer_plainly(e, tv) { 0 } else { add_common(e, base, tv) } }
 }
 
 #[inline(never)]

@@ -116,7 +116,7 @@ impl Core {
             let persist = (*cb).evcb_closure == closure::PERSIST;
             let deadline = self.now().saturating_add(nanos(tv));
             let earlier = if flags & evlist::TIMEOUT != 0 {
-                self.timers.set(Cb(cb), deadline)
+                self.timers.set_any(Cb(cb), deadline).ok()?
             } else if flags & evlist::INSERTED != 0 {
                 let key = Key::from_bits((*cb).key)?;
                 let position = self.reactor.move_timeout(key, Cb(cb), watching, deadline)?;
@@ -146,6 +146,28 @@ impl Core {
         Ok(earlier)
     }
 
+    /// Makes an event a plain timer of a common duration, or moves it there. Answers whether a loop that waits must look
+    /// again.
+    ///
+    /// # Safety
+    /// `cb` is an event of this base that waits for nothing but timeouts, and is a plain timer or neither pending nor active.
+    #[inline]
+    unsafe fn put_common(&mut self, cb: *mut event_callback, queue: QueueId, deadline: u64) -> Option<bool> {
+        if !self.timers.reserve_common(queue.0) {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        unsafe {
+            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
+                self.timers.remove(Cb(cb));
+            } else {
+                self.reactor.hold();
+                (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
+            }
+        }
+        self.timers.insert_common(Cb(cb), queue.0, deadline)
+    }
+
     /// Makes a plain timer an event that is not pending.
     ///
     /// # Safety
@@ -172,9 +194,13 @@ impl Core {
             if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
                 let e = cb.cast::<event>();
                 let (persist, deadline) = ((*e).ev_events & ev::PERSIST != 0, (*e).deadline);
+                let queue = self.timers.common_queue(Cb(cb));
                 self.take_timer(cb);
                 let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind { persist, internal: false });
-                self.reactor.set_timeout(key, deadline);
+                match queue {
+                    Some(queue) => self.reactor.set_common_timeout(key, QueueId(queue), deadline),
+                    None => self.reactor.set_timeout(key, deadline),
+                };
                 Self::mark(cb, key);
             }
             self.key_of(cb)
@@ -195,8 +221,13 @@ impl Core {
             match due {
                 None if flags & evlist::TIMEOUT != 0 => return Ok(()),
                 Some(Due { queue: None, at }) if flags & evlist::TIMEOUT != 0 => {
-                    self.timers.set(Cb(cb), at);
-                    return Ok(());
+                    return self.timers.set_any(Cb(cb), at).map(drop).map_err(|_| Refused::Silently);
+                }
+                Some(Due { queue: Some(queue), at })
+                    if flags & evlist::TIMEOUT != 0
+                        || (flags & (evlist::INSERTED | evlist::INTERNAL) == 0 && (*e).ev_events & INSERTABLE == 0) =>
+                {
+                    return self.put_common(cb, queue, at).map(drop).ok_or(Refused::Silently);
                 }
                 Some(Due { queue: None, at })
                     if flags & (evlist::INSERTED | evlist::INTERNAL) == 0 && (*e).ev_events & INSERTABLE == 0 =>
@@ -496,6 +527,30 @@ impl event_base {
         true
     }
 
+    /// `event_add` of a timer with a common duration.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base that waits for nothing but timeouts, and is a plain timer, or neither
+    /// pending nor active nor internal.
+    #[inline(always)]
+    pub(crate) unsafe fn add_common_plainly(&self, e: *mut event, tv: &timeval) -> bool {
+        let cb = e.cast::<event_callback>();
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        let Some(queue) = core.common_of(tv) else { return false };
+        if core.cached == 0 {
+            return false;
+        }
+        let deadline = core.cached.wrapping_add(core.reactor.common_duration(queue).unwrap_or(0));
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            let done = core.put_common(cb, queue, deadline).is_some();
+            if done && (*cb).evcb_closure == closure::PERSIST {
+                (*e).ev_io_timeout = *tv;
+            }
+            done
+        }
+    }
+
     /// `event_active`.
     ///
     /// # Safety
@@ -630,8 +685,7 @@ unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *
 #[inline(never)]
 fn move_earlier(mut core: Section<'_, Core>, cb: *mut event_callback, deadline: u64) -> bool {
     // Callbacks run, so no loop waits for the first timeout.
-    core.timers.set(Cb(cb), deadline);
-    true
+    core.timers.set_any(Cb(cb), deadline).is_ok()
 }
 
 /// Ends [`event_base::del_plainly`], and its section.

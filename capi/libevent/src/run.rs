@@ -206,6 +206,11 @@ impl Core {
         // After so many, all that are due are looked for, which takes a look at every entry.
         let few = self.timers.len() / 64 + 16;
         for _ in 0..few {
+            while let Some((queue, end)) = self.timers.due_list(now) {
+                while let Some(due) = self.timers.pop_before(queue, end) {
+                    self.time_out(due);
+                }
+            }
             let Some(due) = self.timers.pop_due(now) else { return };
             self.time_out(due);
         }

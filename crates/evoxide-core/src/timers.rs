@@ -9,7 +9,7 @@
 //!
 //! Nobody asks for the first deadline while callbacks run, so what they arm waits in a list until somebody does
 //! ([`settle`](Timers::settle)): a timeout that is moved or disarmed before never sees the heap. Memory for its entry is made sure
-//! of from the start.
+//! of from the start. Timeouts of durations that many timers share wait in lists too, one for each duration, and never see it.
 //!
 //! # Examples
 //! ```
@@ -71,7 +71,10 @@
 //! # Ok::<(), std::collections::TryReserveError>(())
 //! ```
 
+mod common;
+
 use crate::heap::{self, Entry, FEW, Heap, Positions};
+use common::{Place, Queues, queue_at};
 use std::collections::TryReserveError;
 
 /// The position of one that is not in the heap yet.
@@ -83,7 +86,7 @@ pub trait Owner: Copy + PartialEq {
     fn deadline(self) -> u64;
     /// Changes when its timeout is due.
     fn set_deadline(self, deadline: u64);
-    /// Where its entry is, or [`LATER`].
+    /// Where its entry is, [`LATER`], or what says the list of its duration.
     fn position(self) -> u32;
     /// Notes where its entry is.
     fn set_position(self, position: u32);
@@ -91,7 +94,7 @@ pub trait Owner: Copy + PartialEq {
     fn bound(self) -> u64;
     /// Notes when its entry is due.
     fn set_bound(self, bound: u64);
-    /// Those before and after it in the list. Only asked of one whose position is [`LATER`]: the room may be the bound's.
+    /// Those before and after it in its list. Only asked of one that is not in the heap: the room may be the bound's.
     fn beside(self) -> [Option<Self>; 2];
     /// Notes who is before it.
     fn set_before(self, before: Option<Self>);
@@ -109,15 +112,73 @@ impl<I: Owner> Positions<I> for Owners {
     }
 }
 
+/// The ends of a list through owners.
+#[derive(Debug)]
+struct Links<I> {
+    first: Option<I>,
+    last: Option<I>,
+}
+
+impl<I: Owner> Links<I> {
+    const fn new() -> Self {
+        Self { first: None, last: None }
+    }
+
+    /// Puts one after another, or before all.
+    #[inline(always)]
+    fn insert_after(&mut self, before: Option<I>, id: I) {
+        let after = match before {
+            Some(before) => before.beside()[1],
+            None => self.first,
+        };
+        id.set_before(before);
+        id.set_after(after);
+        match before {
+            Some(before) => before.set_after(Some(id)),
+            None => self.first = Some(id),
+        }
+        match after {
+            Some(after) => after.set_before(Some(id)),
+            None => self.last = Some(id),
+        }
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, id: I) {
+        let [before, after] = id.beside();
+        match before {
+            Some(before) => before.set_after(after),
+            None => self.first = after,
+        }
+        match after {
+            Some(after) => after.set_before(before),
+            None => self.last = before,
+        }
+    }
+}
+
+/// Where a visit of all timers stands. Timers that are armed or disarmed meanwhile may be missed.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<I> {
+    place: u32,
+    common: Place<I>,
+}
+
+impl<I> Default for Visit<I> {
+    fn default() -> Self {
+        Self { place: 0, common: Place::default() }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Timers<I> {
     heap: Heap<I>,
-    /// How many there are in all.
+    /// How many are in the heap, or will be.
     len: usize,
-    /// The ends of the list of those that are not in the heap yet.
-    first: Option<I>,
-    last: Option<I>,
+    /// Those that are not in the heap yet.
+    later: Links<I>,
+    common: Queues<I>,
 }
 
 impl<I: Owner> Default for Timers<I> {
@@ -129,24 +190,24 @@ impl<I: Owner> Default for Timers<I> {
 impl<I: Owner> Timers<I> {
     /// None, and no allocation.
     pub const fn new() -> Self {
-        Self { heap: Heap::new(), len: 0, first: None, last: None }
+        Self { heap: Heap::new(), len: 0, later: Links::new(), common: Queues::new() }
     }
 
     /// How many there are.
     #[inline]
     pub const fn len(&self) -> usize {
-        self.len
+        self.len + self.common.len()
     }
 
     /// Whether there are none.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// How much memory they hold, in bytes.
     pub const fn held_memory(&self) -> usize {
-        self.heap.held_memory()
+        self.heap.held_memory() + self.common.held_memory()
     }
 
     /// Arms the timeout of an event that has none. Answers whether it is earlier than all entries: whoever waits for the first
@@ -174,15 +235,34 @@ impl<I: Owner> Timers<I> {
         }
         id.set_deadline(deadline);
         id.set_position(LATER);
-        id.set_before(self.last);
+        id.set_before(self.later.last);
         id.set_after(None);
-        match self.last {
+        match self.later.last {
             Some(last) => last.set_after(Some(id)),
-            None => self.first = Some(id),
+            None => self.later.first = Some(id),
         }
-        self.last = Some(id);
+        self.later.last = Some(id);
         self.len += 1;
         true
+    }
+
+    /// Arms the timeout of an event that has none, in the list of a duration; `deadline` is now plus that. Answers whether it
+    /// may be earlier than all others. `None`: nothing was done, memory is needed, and
+    /// [`reserve_common`](Self::reserve_common) gets it.
+    #[inline(always)]
+    pub fn insert_common(&mut self, id: I, queue: u16, deadline: u64) -> Option<bool> {
+        self.common.insert(id, queue, deadline)
+    }
+
+    /// Makes sure that there is a list for a duration, 0 to 255. Answers whether there is.
+    pub fn reserve_common(&mut self, queue: u16) -> bool {
+        self.common.reserve(queue)
+    }
+
+    /// In the list of which duration an event's timeout is, if it is in one.
+    #[inline(always)]
+    pub fn common_queue(&self, id: I) -> Option<u16> {
+        queue_at(id.position())
     }
 
     /// Makes sure that the next insertion needs no memory.
@@ -204,15 +284,15 @@ impl<I: Owner> Timers<I> {
     /// Puts those into the heap that are not there yet.
     #[inline(always)]
     pub fn settle(&mut self) {
-        if self.first.is_some() {
+        if self.later.first.is_some() {
             self.settle_all();
         }
     }
 
     #[inline(never)]
     fn settle_all(&mut self) {
-        let mut next = self.first.take();
-        self.last = None;
+        let mut next = self.later.first.take();
+        self.later.last = None;
         while let Some(id) = next {
             next = id.beside()[1];
             self.push(id);
@@ -223,12 +303,12 @@ impl<I: Owner> Timers<I> {
     /// which moves them there.
     #[inline(always)]
     pub fn is_late(&self, now: u64) -> bool {
-        self.first.is_some() && self.is_any_late(now)
+        self.later.first.is_some() && self.is_any_late(now)
     }
 
     #[inline(never)]
     fn is_any_late(&self, now: u64) -> bool {
-        let mut next = self.first;
+        let mut next = self.later.first;
         while let Some(id) = next {
             if id.deadline() <= now {
                 return true;
@@ -244,12 +324,12 @@ impl<I: Owner> Timers<I> {
     pub fn take_late(&mut self, now: u64) -> Vec<Entry<I>> {
         let mut due = Vec::new();
         let late = self.len - self.heap.len();
-        let early = self.heap.first().is_some_and(|first| first.deadline <= now);
+        let early = self.heap.first().is_some_and(|first| first.deadline <= now) || self.is_common_due(now);
         if late == 0 || early || due.try_reserve_exact(late).is_err() {
             return due;
         }
-        let mut next = self.first.take();
-        self.last = None;
+        let mut next = self.later.first.take();
+        self.later.last = None;
         while let Some(id) = next {
             next = id.beside()[1];
             let deadline = id.deadline();
@@ -265,7 +345,19 @@ impl<I: Owner> Timers<I> {
         due
     }
 
-    /// Moves the timeout of an event that has one. Answers as [`insert`](Self::insert) does.
+    /// Moves the timeout of an event that has one, away from its duration's list if it is in one. Answers as
+    /// [`insert`](Self::insert) does.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
+    pub fn set_any(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
+        let Some(queue) = self.common_queue(id) else { return Ok(self.set(id, deadline)) };
+        self.reserve()?;
+        self.common.remove(id, queue);
+        self.insert(id, deadline)
+    }
+
+    /// Moves the timeout of an event that has one, not in a duration's list. Answers as [`insert`](Self::insert) does.
     #[inline]
     pub fn set(&mut self, id: I, deadline: u64) -> bool {
         if self.postpone(id, deadline) || !self.heap.set_of(id.position(), id, deadline, &mut Owners) {
@@ -280,7 +372,8 @@ impl<I: Owner> Timers<I> {
     /// whether it did.
     #[inline(always)]
     pub fn postpone(&mut self, id: I, deadline: u64) -> bool {
-        let only_a_note = id.position() == LATER || deadline >= id.bound();
+        let position = id.position();
+        let only_a_note = position == LATER || (queue_at(position).is_none() && deadline >= id.bound());
         if only_a_note {
             id.set_deadline(deadline);
         }
@@ -292,7 +385,9 @@ impl<I: Owner> Timers<I> {
     pub fn remove(&mut self, id: I) {
         let position = id.position();
         if position == LATER {
-            self.leave_list(id);
+            self.later.remove(id);
+        } else if let Some(queue) = queue_at(position) {
+            return self.common.remove(id, queue);
         } else if self.heap.get(position).is_some_and(|entry| entry.id == id) {
             self.heap.take_out(position, &mut Owners);
         } else {
@@ -311,21 +406,23 @@ impl<I: Owner> Timers<I> {
     }
 
     #[inline(always)]
-    fn leave_list(&mut self, id: I) {
-        let [before, after] = id.beside();
-        match before {
-            Some(before) => before.set_after(after),
-            None => self.first = after,
-        }
-        match after {
-            Some(after) => after.set_before(before),
-            None => self.last = before,
-        }
+    fn is_common_due(&self, now: u64) -> bool {
+        self.common.len() != 0 && self.common.first().is_some_and(|(first, _)| first.deadline <= now)
     }
 
     /// The earliest deadline. Changes with every verb but this.
     #[inline]
     pub fn first_deadline(&mut self) -> Option<u64> {
+        let heap = self.first_in_heap();
+        if self.common.len() == 0 {
+            return heap;
+        }
+        let common = self.common.first()?.0.deadline;
+        Some(heap.map_or(common, |deadline| deadline.min(common)))
+    }
+
+    #[inline]
+    fn first_in_heap(&mut self) -> Option<u64> {
         self.settle();
         loop {
             let first = self.heap.first()?;
@@ -341,13 +438,26 @@ impl<I: Owner> Timers<I> {
     /// Whether there may be one to [pop](Self::pop_due) at `now`.
     #[inline(always)]
     pub fn may_be_due(&self, now: u64) -> bool {
-        self.first.is_some() || self.heap.first().is_some_and(|first| first.deadline <= now)
+        self.later.first.is_some()
+            || self.common.len() != 0
+            || self.heap.first().is_some_and(|first| first.deadline <= now)
     }
 
     /// Takes the earliest out if it is due at `now`.
     #[inline]
     pub fn pop_due(&mut self, now: u64) -> Option<Entry<I>> {
-        if self.first_deadline()? > now {
+        let heap = self.first_in_heap();
+        if self.common.len() != 0
+            && let Some((first, queue)) = self.common.first()
+            && heap.is_none_or(|deadline| first.deadline <= deadline)
+        {
+            if first.deadline > now {
+                return None;
+            }
+            self.common.remove(first.id, queue);
+            return Some(first);
+        }
+        if heap? > now {
             return None;
         }
         let due = self.heap.take_out(0, &mut Owners);
@@ -356,12 +466,32 @@ impl<I: Owner> Timers<I> {
         Some(due)
     }
 
+    /// The list of a duration that has the earliest of all, due at `now`, and until when the others have none that is:
+    /// [`pop_before`](Self::pop_before) takes them out.
+    #[inline]
+    pub fn due_list(&mut self, now: u64) -> Option<(u16, u64)> {
+        if self.common.len() == 0 {
+            return None;
+        }
+        let heap = self.first_in_heap().unwrap_or(u64::MAX);
+        self.common.due_list(heap.min(now).saturating_add(1))
+    }
+
+    /// Takes the first of a duration's list out if it is due before `end`.
+    #[inline(always)]
+    pub fn pop_before(&mut self, queue: u16, end: u64) -> Option<Entry<I>> {
+        self.common.pop_before(queue, end)
+    }
+
     /// Takes out all that are due at `now`, in order of their deadlines, if they are many: then sorting them is cheaper than
     /// [popping](Self::pop_due) one by one. Otherwise nothing is done.
     #[cold]
     #[inline(never)]
     pub fn take_many(&mut self, now: u64) -> Vec<Entry<I>> {
         self.settle();
+        if self.is_common_due(now) {
+            return Vec::new();
+        }
         let count = self.heap.iter().filter(|e| e.deadline <= now).count();
         let mut due = Vec::new();
         if count * FEW < self.heap.len() {
@@ -391,23 +521,28 @@ impl<I: Owner> Timers<I> {
     /// Takes any one out, for an end of everything.
     pub fn take(&mut self) -> Option<I> {
         self.settle();
-        let last = (self.heap.len() as u32).checked_sub(1)?;
+        let Some(last) = (self.heap.len() as u32).checked_sub(1) else {
+            let (first, queue) = self.common.first()?;
+            self.common.remove(first.id, queue);
+            return Some(first.id);
+        };
         let gone = self.heap.take_out(last, &mut Owners);
         self.len -= 1;
         self.trim();
         Some(gone.id)
     }
 
-    /// All of them, the earliest first and the others in no order.
-    pub fn iter(&mut self) -> impl Iterator<Item = I> + '_ {
+    /// The next of a visit of all of them: the earliest in the heap first and the others there in no order, then duration by
+    /// duration.
+    pub fn next(&mut self, visit: &mut Visit<I>) -> Option<I> {
         self.settle();
-        self.heap.iter().map(|entry| entry.id)
-    }
-
-    /// One of them, by its place in [`iter`](Self::iter).
-    pub fn get(&mut self, place: u32) -> Option<I> {
-        self.settle();
-        self.heap.get(place).map(|entry| entry.id)
+        match self.heap.get(visit.place) {
+            Some(entry) => {
+                visit.place += 1;
+                Some(entry.id)
+            }
+            None => self.common.next(&mut visit.common),
+        }
     }
 }
 

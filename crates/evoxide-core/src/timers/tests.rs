@@ -27,14 +27,16 @@ impl Owner for Name<'_> {
         self.0.deadline.set(deadline);
     }
     fn bound(self) -> u64 {
-        assert_ne!(self.0.position.get(), LATER);
+        let position = self.0.position.get();
+        assert!(position != LATER && queue_at(position).is_none());
         self.0.bound.get()
     }
     fn set_bound(self, bound: u64) {
         self.0.bound.set(bound);
     }
     fn beside(self) -> [Option<Self>; 2] {
-        assert_eq!(self.0.position.get(), LATER);
+        let position = self.0.position.get();
+        assert!(position == LATER || queue_at(position).is_some());
         self.0.beside.get()
     }
     fn set_before(self, before: Option<Self>) {
@@ -108,7 +110,7 @@ fn many_at_once_come_in_order() {
 
 proptest! {
     #[test]
-    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..8, 0usize..12, 0u64..40), 0..300)) {
+    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..10, 0usize..12, 0u64..40), 0..300)) {
         let events: Vec<Event> = (0..12).map(|_| Event::default()).collect();
         let mut model = [None::<u64>; 12];
         let mut timers = Timers::new();
@@ -126,7 +128,19 @@ proptest! {
                     model[i] = Some(time);
                 }
                 (0 | 1, Some(_)) => {
-                    timers.set(name, time);
+                    timers.set_any(name, time).unwrap();
+                    model[i] = Some(time);
+                }
+                (8, _) => {
+                    let queue = (i % 3) as u16 * 100;
+                    if model[i].is_some() {
+                        timers.remove(name);
+                    }
+                    prop_assert!(timers.reserve_common(queue));
+                    let first = timers.insert_common(name, queue, time).unwrap();
+                    prop_assert_eq!(timers.common_queue(name), Some(queue));
+                    model[i] = None;
+                    prop_assert!(first || model.iter().flatten().any(|deadline| *deadline <= time));
                     model[i] = Some(time);
                 }
                 (2, Some(_)) => {
@@ -135,11 +149,24 @@ proptest! {
                 }
                 (6, _) => {
                     let mut all: Vec<usize> = Vec::new();
-                    for id in timers.iter() {
+                    let mut visit = Visit::default();
+                    while let Some(id) = timers.next(&mut visit) {
                         all.push(events.iter().position(|e| id == Name(e)).unwrap());
                     }
                     all.sort_unstable();
                     prop_assert!(all.into_iter().eq((0..12).filter(|i| model[*i].is_some())));
+                }
+                (9, _) => {
+                    if let Some((queue, end)) = timers.due_list(time) {
+                        let mut last = None;
+                        while let Some(due) = timers.pop_before(queue, end) {
+                            let at = events.iter().position(|e| due.id == Name(e)).unwrap();
+                            prop_assert!(due.deadline <= time && model.iter().flatten().all(|d| *d >= due.deadline));
+                            prop_assert_eq!(model[at].take(), Some(due.deadline));
+                            last = Some(at);
+                        }
+                        prop_assert!(last.is_some());
+                    }
                 }
                 (3, _) => prop_assert_eq!(timers.first_deadline(), model.iter().flatten().min().copied()),
                 (4, _) => match timers.pop_due(time) {
@@ -162,6 +189,7 @@ proptest! {
                     let due = if op == 5 { timers.take_many(time) } else { timers.take_late(time) };
                     prop_assert!(due.is_sorted_by_key(|e| e.deadline));
                     if !due.is_empty() {
+                        prop_assert!(due.iter().all(|e| queue_at(e.id.position()).is_none()));
                         prop_assert_eq!(due.len(), model.iter().flatten().filter(|d| **d <= time).count());
                     }
                     for entry in due {
