@@ -4,7 +4,7 @@
 //! Everything that changes is in [`Core`], which is only reached through short sections ([`event_base::core`]); no
 //! callback ever runs inside one. What signal handlers touch is atomic and outside.
 //!
-//! - `pending` : adding, removing and activating events; `run` : the loop; `deferred` : callbacks without an event.
+//! - `pending` : adding, removing and activating events; `timer` : timers without a slot; `run` : the loop; `deferred` : callbacks without an event.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
 use crate::config::{Choice, Settings, event_config};
@@ -19,7 +19,7 @@ use evoxide_core::buffer::Spares;
 use evoxide_core::interest::Change;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{Gone, Reactor};
-use evoxide_core::timers::{Owner, Timers};
+use evoxide_core::timers::Timers;
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{self, ExtCond, ExtLock};
 use evoxide_ffi::{mm, msgx, warnx};
@@ -57,59 +57,6 @@ pub(crate) struct Cb(pub *mut event_callback);
 impl Default for Cb {
     fn default() -> Self {
         Self(ptr::null_mut())
-    }
-}
-
-/// The timers hold events only, [`evlist::TIMEOUT`] ones.
-impl Owner for Cb {
-    #[inline(always)]
-    fn deadline(self) -> u64 {
-        // SAFETY: a pending event is alive and in place, and its struct is read and written in sections only.
-        unsafe { (*self.0.cast::<event>()).deadline }
-    }
-    #[inline(always)]
-    fn set_deadline(self, deadline: u64) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).deadline = deadline };
-    }
-    #[inline(always)]
-    fn bound(self) -> u64 {
-        // SAFETY: as above; the word's position says that it holds this.
-        unsafe { (*self.0.cast::<event>()).timer.bound }
-    }
-    #[inline(always)]
-    fn set_bound(self, bound: u64) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer.bound = bound };
-    }
-    #[inline(always)]
-    fn beside(self) -> [Option<Self>; 2] {
-        let name = |cb: *mut event_callback| if cb.is_null() { None } else { Some(Self(cb)) };
-        // SAFETY: as above; the word's position says that it holds this.
-        unsafe {
-            let e = self.0.cast::<event>();
-            [name((*e).timer.before), name((*e).timer_after)]
-        }
-    }
-    #[inline(always)]
-    fn set_before(self, before: Option<Self>) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer.before = before.unwrap_or_default().0 };
-    }
-    #[inline(always)]
-    fn set_after(self, after: Option<Self>) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_after = after.unwrap_or_default().0 };
-    }
-    #[inline(always)]
-    fn position(self) -> u32 {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_position }
-    }
-    #[inline(always)]
-    fn set_position(self, position: u32) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_position = position };
     }
 }
 

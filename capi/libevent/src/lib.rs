@@ -23,6 +23,7 @@ mod pending;
 mod run;
 mod thread;
 mod time;
+mod timer;
 mod util;
 mod variadic;
 mod watch;

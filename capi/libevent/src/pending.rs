@@ -3,6 +3,7 @@
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base, in_loop_thread, word};
 use crate::time::{common_index, is_set, nanos, usual_nanos};
+use crate::timer::move_earlier;
 use core::ffi::c_int;
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -12,7 +13,6 @@ use evoxide_core::reactor::{AddError, Kind, QueueId};
 use evoxide_ffi::guarded::Section;
 use evoxide_ffi::{errno, warn, warnx};
 use libc::timeval;
-use std::collections::TryReserveError;
 
 /// The conditions that put an event into a table.
 pub(crate) const INSERTABLE: i16 = ev::READ | ev::WRITE | ev::CLOSED | ev::SIGNAL;
@@ -130,80 +130,6 @@ impl Core {
                 (*e).ev_io_timeout = *tv;
             }
             Some(earlier)
-        }
-    }
-
-    /// Makes an event a plain timer. Answers whether a loop that waits must look again.
-    ///
-    /// # Safety
-    /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
-    #[inline(always)]
-    unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
-        let earlier = self.timers.insert(Cb(cb), deadline)?;
-        self.reactor.hold();
-        // SAFETY: the caller's promise.
-        unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
-        Ok(earlier)
-    }
-
-    /// Makes an event a plain timer of a common duration, or moves it there. Answers whether a loop that waits must look
-    /// again.
-    ///
-    /// # Safety
-    /// `cb` is an event of this base that waits for nothing but timeouts, and is a plain timer or neither pending nor active.
-    #[inline]
-    unsafe fn put_common(&mut self, cb: *mut event_callback, queue: QueueId, deadline: u64) -> Option<bool> {
-        if !self.timers.reserve_common(queue.0) {
-            return None;
-        }
-        // SAFETY: the caller's promise.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                self.timers.remove(Cb(cb));
-            } else {
-                self.reactor.hold();
-                (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
-            }
-        }
-        self.timers.insert_common(Cb(cb), queue.0, deadline)
-    }
-
-    /// Makes a plain timer an event that is not pending.
-    ///
-    /// # Safety
-    /// `cb` is a plain timer of this base.
-    #[inline(always)]
-    pub unsafe fn take_timer(&mut self, cb: *mut event_callback) {
-        self.timers.remove(Cb(cb));
-        self.reactor.release();
-        // SAFETY: the caller's promise; only events are plain timers.
-        unsafe {
-            (*cb).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT);
-            (*cb.cast::<event>()).deadline = 0;
-        }
-    }
-
-    /// [`key_of`](Self::key_of), and gives a plain timer a slot.
-    ///
-    /// # Safety
-    /// As for [`key_of`](Self::key_of).
-    #[inline]
-    pub unsafe fn slotted(&mut self, cb: *mut event_callback) -> Option<Key> {
-        // SAFETY: the caller's promise; only events are plain timers.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                let e = cb.cast::<event>();
-                let (persist, deadline) = ((*e).ev_events & ev::PERSIST != 0, (*e).deadline);
-                let queue = self.timers.common_queue(Cb(cb));
-                self.take_timer(cb);
-                let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind { persist, internal: false });
-                match queue {
-                    Some(queue) => self.reactor.set_common_timeout(key, QueueId(queue), deadline),
-                    None => self.reactor.set_timeout(key, deadline),
-                };
-                Self::mark(cb, key);
-            }
-            self.key_of(cb)
         }
     }
 
@@ -329,7 +255,7 @@ impl Core {
 
     /// The common queue that a value names, if it is one of this base's.
     #[inline]
-    fn common_of(&self, tv: &timeval) -> Option<QueueId> {
+    pub fn common_of(&self, tv: &timeval) -> Option<QueueId> {
         let queue = QueueId(common_index(tv)?);
         self.reactor.common_duration(queue).map(|_| queue)
     }
@@ -497,60 +423,6 @@ impl event_base {
         }
     }
 
-    /// `event_add` of a timer.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base that waits for nothing but timeouts, and is neither pending nor active,
-    /// nor internal.
-    #[inline(always)]
-    pub(crate) unsafe fn add_timer_plainly(&self, e: *mut event, tv: &timeval) -> bool {
-        let cb = e.cast::<event_callback>();
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        let Some(delay) = usual_nanos(tv) else { return false };
-        if core.cached == 0 {
-            // SAFETY: the caller's promise.
-            return unsafe { add_timer_outside(self, core, e, tv) };
-        }
-        let deadline = core.cached.wrapping_add(delay);
-        if !core.timers.insert_later(Cb(cb), deadline) {
-            // SAFETY: the caller's promise.
-            return unsafe { add_timer_outside(self, core, e, tv) };
-        }
-        core.reactor.hold();
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            if (*cb).evcb_closure == closure::PERSIST {
-                (*e).ev_io_timeout = *tv;
-            }
-            (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
-        }
-        true
-    }
-
-    /// `event_add` of a timer with a common duration.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base that waits for nothing but timeouts, and is a plain timer, or neither
-    /// pending nor active nor internal.
-    #[inline(always)]
-    pub(crate) unsafe fn add_common_plainly(&self, e: *mut event, tv: &timeval) -> bool {
-        let cb = e.cast::<event_callback>();
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        let Some(queue) = core.common_of(tv) else { return false };
-        if core.cached == 0 {
-            return false;
-        }
-        let deadline = core.cached.wrapping_add(core.reactor.common_duration(queue).unwrap_or(0));
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let done = core.put_common(cb, queue, deadline).is_some();
-            if done && (*cb).evcb_closure == closure::PERSIST {
-                (*e).ev_io_timeout = *tv;
-            }
-            done
-        }
-    }
-
     /// `event_active`.
     ///
     /// # Safety
@@ -628,71 +500,6 @@ impl event_base {
             recalled
         }
     }
-
-    /// `event_del` of a timer.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
-    #[inline(always)]
-    pub(crate) unsafe fn del_plainly(&self, e: *mut event) -> bool {
-        if !self.plain || self.word.load(Ordering::Relaxed) != 0 || self.waiting.load(Ordering::Relaxed) {
-            return false;
-        }
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            if flags & (evlist::TIMEOUT | evlist::FINALIZING) != evlist::TIMEOUT || core.current == cb {
-                return false;
-            }
-            (*cb).evcb_flags = flags & !(evlist::INSERTED | evlist::TIMEOUT);
-            (*e).deadline = 0;
-            core.reactor.release();
-            drop_timer(core, cb)
-        }
-    }
-}
-
-/// [`event_base::add_timer_plainly`] where no callback runs, or memory is needed. Ends the section.
-///
-/// # Safety
-/// As for [`event_base::add_timer_plainly`].
-#[inline(never)]
-unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *mut event, tv: &timeval) -> bool {
-    let Some(delay) = usual_nanos(tv) else { return false };
-    if base.waiting.load(Ordering::Relaxed) {
-        return false;
-    }
-    let deadline = core.now().wrapping_add(delay);
-    if core.timers.reserve().is_err() {
-        return false;
-    }
-    let cb = e.cast::<event_callback>();
-    core.timers.insert_later(Cb(cb), deadline);
-    core.reactor.hold();
-    // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-    unsafe {
-        (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
-        if (*cb).evcb_closure == closure::PERSIST {
-            (*e).ev_io_timeout = *tv;
-        }
-    }
-    true
-}
-
-/// Ends [`event_base::move_plainly`], and its section.
-#[inline(never)]
-fn move_earlier(mut core: Section<'_, Core>, cb: *mut event_callback, deadline: u64) -> bool {
-    // Callbacks run, so no loop waits for the first timeout.
-    core.timers.set_any(Cb(cb), deadline).is_ok()
-}
-
-/// Ends [`event_base::del_plainly`], and its section.
-#[inline(never)]
-fn drop_timer(mut core: Section<'_, Core>, cb: *mut event_callback) -> bool {
-    core.timers.remove(Cb(cb));
-    true
 }
 
 /// Ends [`event_base::move_plainly`], and its section.

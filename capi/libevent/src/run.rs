@@ -12,7 +12,6 @@ use crate::watch;
 use core::ffi::c_int;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicPtr, Ordering};
-use evoxide_core::heap::Entry;
 use evoxide_core::interest::{Ready, Report};
 use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
 use evoxide_ffi::guarded::Section;
@@ -196,57 +195,6 @@ impl Core {
     #[inline(never)]
     fn take_reports(&mut self, waiter: &Waiter) -> Finished {
         waiter.hand_to(Taker(&mut self.reactor))
-    }
-
-    /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
-    #[inline(never)]
-    fn expire_timers(&mut self, now: u64) {
-        let late = self.timers.take_late(now);
-        self.time_out_all(late);
-        // After so many, all that are due are looked for, which takes a look at every entry.
-        let few = self.timers.len() / 64 + 16;
-        for _ in 0..few {
-            while let Some((queue, end)) = self.timers.due_list(now) {
-                while let Some(due) = self.timers.pop_before(queue, end) {
-                    self.time_out(due);
-                }
-            }
-            let Some(due) = self.timers.pop_due(now) else { return };
-            self.time_out(due);
-        }
-        let many = self.timers.take_many(now);
-        self.time_out_all(many);
-        while let Some(due) = self.timers.pop_due(now) {
-            self.time_out(due);
-        }
-    }
-
-    #[inline(always)]
-    fn time_out_all(&mut self, all: Vec<Entry<Cb>>) {
-        if let Some(first) = all.first() {
-            // SAFETY: a pending event is alive.
-            self.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, all.len());
-        }
-        for due in all {
-            self.time_out(due);
-        }
-    }
-
-    /// The timeout of a plain timer has come.
-    #[inline(always)]
-    fn time_out(&mut self, due: Entry<Cb>) {
-        if self.reactor.may_be_due(due.deadline) {
-            self.reactor.expire(due.deadline);
-        }
-        self.reactor.release();
-        let Cb(cb) = due.id;
-        // SAFETY: a pending event is alive. One that does not say that it is a timer was assigned anew while it was pending.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                (*cb).evcb_flags &= !evlist::TIMEOUT;
-                (*cb).key = self.reactor.enqueue_due(Cb(cb), (*cb).evcb_pri).to_bits();
-            }
-        }
     }
 
     #[cold]
