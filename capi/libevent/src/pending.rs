@@ -477,29 +477,6 @@ impl event_base {
         self.wake_if_waiting();
         true
     }
-
-    /// Takes back what [`activate_plainly`](Self::activate_plainly) did, if nothing else was made active since.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
-    #[inline(always)]
-    pub(crate) unsafe fn recall_plainly(&self, e: *mut event) -> bool {
-        let cb = e.cast::<event_callback>();
-        if !self.plain || self.word.load(Ordering::Relaxed) != 0 {
-            return false;
-        }
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            let Some(key) = Key::from_bits((*cb).key).filter(|_| flags & evlist::INSERTED != 0) else { return false };
-            let recalled = core.reactor.recall(key);
-            if recalled {
-                (*cb).evcb_flags = flags & !evlist::INSERTED;
-            }
-            recalled
-        }
-    }
 }
 
 /// Ends [`event_base::move_plainly`], and its section.

@@ -8,11 +8,12 @@
 
 use super::{Bev, buf, flag, get, notice, rate, set};
 use crate::abi::bufferevent::opt;
-use crate::abi::event::{ev, event, event_callback};
+use crate::abi::event::{ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base};
 use core::ffi::{c_int, c_short, c_void};
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
+use evoxide_core::key::Key;
 use evoxide_core::reactor::Kind as SlotKind;
 use evoxide_core::stream::{Attempt, Direction, Io, MAX_BURST, MAX_SINGLE, Start, State, Step};
 use evoxide_ffi::errno;
@@ -132,6 +133,34 @@ impl event_base {
         self.section(|core| core.reactor.activity())
     }
 
+    /// Takes back what had an event tried, if nothing else was made active since and the loop was not told to end.
+    ///
+    /// # Safety
+    /// `e` points to an assigned event of this base, whose loop this thread runs.
+    #[inline(always)]
+    unsafe fn recall(&self, e: *mut event) -> bool {
+        if self.word.load(Ordering::Relaxed) != 0 {
+            return false;
+        }
+        let Some(mut core) = (if self.plain { self.core.try_enter_locked() } else { self.core.try_enter() }) else {
+            return false;
+        };
+        let cb = e.cast::<event_callback>();
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            let flags = (*cb).evcb_flags;
+            let Some(key) = Key::from_bits((*cb).key).filter(|_| flags & evlist::INSERTED != 0) else { return false };
+            if !core.reactor.recall(key) {
+                return false;
+            }
+            (*cb).evcb_flags = flags & !evlist::INSERTED;
+        }
+        if !self.plain {
+            crate::debug::ended(e);
+        }
+        true
+    }
+
     /// Has something tried when the running batch ends, or in the next turn. `false`: no memory.
     ///
     /// # Safety
@@ -192,7 +221,7 @@ fn try_now(bev: Bev, before: Option<&'static event_base>) {
         return;
     }
     // SAFETY: the event is assigned as long as the object lives.
-    if !unsafe { base.recall_plainly(bev.event(Direction::WRITE)) } {
+    if !unsafe { base.recall(bev.event(Direction::WRITE)) } {
         return;
     }
     let flags = get!(bev, flags);
