@@ -75,7 +75,9 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
     #[inline(always)]
     pub unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
-        let earlier = self.timers.insert(Cb(cb), deadline)?;
+        // While callbacks run, the loop will ask before it waits.
+        let later = self.cached != 0 && self.timers.insert_later(Cb(cb), deadline);
+        let earlier = if later { false } else { self.timers.insert(Cb(cb), deadline)? };
         self.reactor.hold();
         // SAFETY: the caller's promise.
         unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
