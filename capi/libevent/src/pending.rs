@@ -352,8 +352,9 @@ impl Core {
             if (*cb).evcb_flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
                 return self.activate_known(cb, result, calls);
             }
-            let ready = Ready::from_bits_retain(result as u16);
-            let key = self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls as u16);
+            let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
+            let shortly = self.reactor.enqueue_shortly(Cb(cb), (*cb).evcb_pri, ready, calls);
+            let key = shortly.unwrap_or_else(|| self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls));
             Self::mark(cb, key);
         }
     }
