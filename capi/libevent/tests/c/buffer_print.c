@@ -1,8 +1,6 @@
 /* Printing into a buffer says what snprintf says, for every kind of format and around the end of the room. */
-#include "case.h"
-#include <event2/buffer.h>
+#include "buffer_util.h"
 #include <limits.h>
-#include <stdint.h>
 #include <wchar.h>
 
 static char big[20000];
@@ -91,5 +89,51 @@ CASE(frozen)
 	evbuffer_unfreeze(b, 0);
 	CHECK(evbuffer_add_printf(b, "%d", 1) == 1);
 	CHECK(evbuffer_get_length(b) == 1);
+	evbuffer_free(b);
+}
+
+CASE(add_printf)
+{
+	struct evbuffer *b = evbuffer_new();
+	SAY("%d\n", evbuffer_add_printf(b, "%s: %d\r\n", "Content-Length", 42));
+	SAY("%d\n", evbuffer_add_printf(b, "%s", ""));
+	SAY("%d\n", evbuffer_add_printf(b, "%c%5.2f|%-6s|%06x", 'x', 3.14159, "ab", 0xbeefu));
+	show(b);
+	evbuffer_free(b);
+}
+
+CASE(add_printf_long)
+{
+	struct evbuffer *b = evbuffer_new();
+	int i;
+	SAY("%d\n", evbuffer_add_printf(b, "%20000d", 7));
+	SAY("%zu %u\n", evbuffer_get_length(b), sum(b));
+	for (i = 0; i < 300; i++)
+		evbuffer_add_printf(b, "%*d,", i, i);
+	SAY("%zu %u\n", evbuffer_get_length(b), sum(b));
+	evbuffer_free(b);
+}
+
+static int
+add_v(struct evbuffer *b, const char *format, ...)
+{
+	va_list ap;
+	int r;
+	va_start(ap, format);
+	r = evbuffer_add_vprintf(b, format, ap);
+	va_end(ap);
+	return r;
+}
+
+CASE(add_vprintf)
+{
+	struct evbuffer *b = evbuffer_new();
+	evbuffer_add(b, "<", 1);
+	SAY("%d\n", add_v(b, "%d %s %ld %g %c %p", 1, "two", 3L, 4.5, '5', NULL));
+	SAY("%d\n", add_v(b, "%1$s %1$s", "twice"));
+	evbuffer_add(b, ">", 1);
+	show(b);
+	SAY("%d\n", add_v(b, "%5000s", "x"));
+	SAY("%zu\n", evbuffer_get_length(b));
 	evbuffer_free(b);
 }
