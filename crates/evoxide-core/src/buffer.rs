@@ -18,14 +18,16 @@ mod parts;
 mod search;
 mod segment;
 mod spares;
+mod spill;
 
 pub use parts::Parts;
 pub use search::Eol;
 pub use segment::{NoOwner, Owner, Part};
 pub use spares::Spares;
+pub use spill::Spill;
 
 use bytes::Bytes;
-use segment::{External, Owned, Segment, large_storage, storage};
+use segment::{External, Owned, Ring, Segment, large_storage, storage};
 use std::collections::VecDeque;
 
 /// The longest content: what a signed size can say.
@@ -107,8 +109,7 @@ impl Delta {
 pub struct Retired<F> {
     first: Option<F>,
     /// Boxed, since there is hardly ever a second and the answer should be small.
-    #[allow(clippy::box_collection)]
-    more: Option<Box<VecDeque<F>>>,
+    more: Option<Ring<F>>,
 }
 
 impl<F> Retired<F> {
@@ -140,7 +141,7 @@ impl<F> Retired<F> {
     fn with_room(n: usize) -> Result<Self, Error> {
         let mut retired = Self::none();
         if n > 1 {
-            retired.more.get_or_insert_default().try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
+            retired.more.insert(Ring::new()?).try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
         }
         Ok(retired)
     }
@@ -240,8 +241,7 @@ pub struct Buffer<F = NoOwner> {
     /// The last segment. It alone may be empty, with or without room.
     tail: Segment<F>,
     /// What stands before `tail`, none of it empty. Boxed, since most buffers never have it and should be small.
-    #[allow(clippy::box_collection)]
-    front: Option<Box<VecDeque<Segment<F>>>>,
+    front: Option<Ring<Segment<F>>>,
     frozen: u8,
 }
 
@@ -327,7 +327,10 @@ impl<F> Buffer<F> {
     /// Makes sure that `n` more segments fit before the tail.
     #[inline(never)]
     fn reserve_segments(&mut self, n: usize) -> Result<&mut VecDeque<Segment<F>>, Error> {
-        let front = self.front.get_or_insert_default();
+        let front = match &mut self.front {
+            Some(front) => front,
+            none => none.insert(Ring::new()?),
+        };
         if front.capacity() - front.len() < n {
             // In few large steps: outgrown rings leave holes in the heap.
             let step = if front.is_empty() { n.max(4) } else { n.max(front.len() * 15) };

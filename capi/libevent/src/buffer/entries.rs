@@ -25,6 +25,43 @@ unsafe fn lent<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Error> {
     Ok(if len == 0 { &[] } else { unsafe { slice::from_raw_parts(data.cast(), len) } })
 }
 
+/// Memory of the program, put at one end of a buffer.
+///
+/// # Safety
+/// As [`lent`]. The memory may belong to the buffer itself.
+#[inline(always)]
+unsafe fn put(m: &mut Machine, end: End, data: *const c_void, len: usize) -> Result<Delta, Error> {
+    if len > 0 && m.stores(end, data.addr(), len) {
+        // SAFETY: the caller's promise.
+        return unsafe { put_own(m, end, data, len) };
+    }
+    // SAFETY: the caller's promise. The operation touches no storage but that of the segment at its end, which was
+    // excluded above, and storage that is new.
+    let data = unsafe { lent(data, len)? };
+    match end {
+        End::Back => m.append(data),
+        End::Front => m.prepend(data),
+    }
+}
+
+/// The same for what lies in the storage that is about to be changed, or may move: a copy is put there.
+///
+/// # Safety
+/// As above.
+#[cold]
+#[inline(never)]
+unsafe fn put_own(m: &mut Machine, end: End, data: *const c_void, len: usize) -> Result<Delta, Error> {
+    let mut copy: Vec<u8> = Vec::new();
+    // SAFETY: the caller's promise; nothing changes while the slice is used.
+    let data = unsafe { lent(data, len)? };
+    copy.try_reserve_exact(len).map_err(|_| Error::NoMemory)?;
+    copy.extend_from_slice(data);
+    match end {
+        End::Back => m.append(&copy),
+        End::Front => m.prepend(&copy),
+    }
+}
+
 /// Creates a buffer; null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evbuffer_new() -> *mut evbuffer {
@@ -206,7 +243,7 @@ pub unsafe extern "C-unwind" fn evbuffer_commit_space(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add(buffer: *mut evbuffer, data: *const c_void, len: usize) -> c_int {
     // SAFETY: a live buffer, and memory as long as said.
-    unsafe { evbuffer::of(buffer).change(|m| m.append(lent(data, len)?)) }
+    unsafe { evbuffer::of(buffer).change(|m| put(m, End::Back, data, len)) }
 }
 
 /// Prepends a copy of memory.
@@ -216,7 +253,7 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *c
         return 0;
     }
     // SAFETY: a live buffer, and memory as long as said.
-    unsafe { evbuffer::of(buffer).change(|m| m.prepend(lent(data, len)?)) }
+    unsafe { evbuffer::of(buffer).change(|m| put(m, End::Front, data, len)) }
 }
 
 /// Appends copies of several pieces of memory; answers how many bytes were added.
@@ -241,7 +278,7 @@ pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
         {
             for i in 0..n {
                 let piece = piece(i);
-                if buffer.change(|m| m.append(lent(piece.iov_base, piece.iov_len)?)) < 0 {
+                if buffer.change(|m| put(m, End::Back, piece.iov_base, piece.iov_len)) < 0 {
                     break;
                 }
                 added += piece.iov_len;

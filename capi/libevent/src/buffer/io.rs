@@ -4,11 +4,11 @@
 //! to be asked for first nor room be kept for what may never come.
 
 use super::callbacks::Observers;
-use super::object::evbuffer;
+use super::object::{Machine, evbuffer};
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::slice;
-use evoxide_core::buffer::{Delta, End, Error, Part};
+use evoxide_core::buffer::{Delta, End, Error, Part, Spill};
 use evoxide_ffi::errno;
 use evoxide_sys::io as sys;
 use std::io::{self, IoSlice};
@@ -23,6 +23,44 @@ fn failed(error: &io::Error) -> c_int {
     -1
 }
 
+/// As [`evbuffer::read_fd`]; with a spill, which is for as much as the scratch memory takes, memory cannot be missing afterwards.
+#[inline]
+fn read_into(
+    m: &mut Machine,
+    fd: c_int,
+    max: usize,
+    scratch: &mut [MaybeUninit<u8>],
+    spill: Option<Spill>,
+) -> io::Result<Delta> {
+    let spare = m.spare().min(max);
+    let rest = (max - spare).min(scratch.len());
+    let scratch = &mut scratch[..rest];
+    let filled = m.fill(|v| {
+        let n = sys::read_spare(fd, &mut v.spare_capacity_mut()[..spare], scratch)?;
+        // SAFETY: the kernel has written the first `min(n, spare)` of these bytes.
+        unsafe { v.set_len(v.len() + n.min(spare)) };
+        Ok(n.saturating_sub(spare))
+    });
+    match filled {
+        Ok((_, Err(e))) => Err(e),
+        Ok((delta, Ok(0))) => Ok(delta),
+        Ok((delta, Ok(more))) => {
+            // SAFETY: the kernel has written the first `more` bytes of the scratch memory.
+            let more = unsafe { slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), more) };
+            let appended = match spill {
+                Some(spill) => Ok(m.append_prepared(spill, more)),
+                None => m.append(more),
+            };
+            appended.map(|a| Delta::added(delta.added + a.added)).map_err(|_| no_memory())
+        }
+        Err(_) => Err(no_memory()),
+    }
+}
+
+fn no_memory() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOMEM)
+}
+
 impl evbuffer {
     /// Reads up to `max` bytes, with one system call, into the room behind the content and then `scratch`. Tells nobody: the
     /// caller, who holds the lock and finds the back thawed, passes the delta to [`notify`](Self::notify).
@@ -30,30 +68,7 @@ impl evbuffer {
     /// # Errors
     /// What the kernel says; `ENOMEM` where the bytes found no memory.
     pub(crate) fn read_fd(&self, fd: c_int, max: usize, scratch: &mut [MaybeUninit<u8>]) -> io::Result<Delta> {
-        self.section(|m| {
-            let spare = m.spare().min(max);
-            let rest = (max - spare).min(scratch.len());
-            let scratch = &mut scratch[..rest];
-            let filled = m.fill(|v| {
-                let n = sys::read_spare(fd, &mut v.spare_capacity_mut()[..spare], scratch)?;
-                // SAFETY: the kernel has written the first `min(n, spare)` of these bytes.
-                unsafe { v.set_len(v.len() + n.min(spare)) };
-                Ok(n.saturating_sub(spare))
-            });
-            match filled {
-                Ok((_, Err(e))) => Err(e),
-                Ok((delta, Ok(0))) => Ok(delta),
-                Ok((delta, Ok(more))) => {
-                    // SAFETY: the kernel has written the first `more` bytes of the scratch memory.
-                    let more = unsafe { slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), more) };
-                    match m.append(more) {
-                        Ok(appended) => Ok(Delta::added(delta.added + appended.added)),
-                        Err(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
-                    }
-                }
-                Err(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
-            }
-        })
+        self.section(|m| read_into(m, fd, max, scratch, None))
     }
 
     /// Writes up to `max` bytes from the front, with one system call, and leaves them there: drain what the answer says.
@@ -147,10 +162,15 @@ impl evbuffer {
         if max > MAX_READ {
             // More than fits on the stack: make room first, unless nothing is there to read.
             let n = sys::available(fd).map_or(max, |n| n.clamp(1, max));
-            self.section(|m| m.reserve(n)).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+            self.section(|m| m.reserve(n)).map_err(|_| no_memory())?;
             return self.read_fd(fd, n, &mut []);
         }
-        self.read_fd(fd, max, &mut [MaybeUninit::uninit(); MAX_READ])
+        self.section(|m| {
+            // What was read cannot be put back, so that memory is there first.
+            let beyond = max - m.spare().min(max);
+            let spill = if beyond > 0 { Some(m.prepare(beyond).map_err(|_| no_memory())?) } else { None };
+            read_into(m, fd, max, &mut [MaybeUninit::uninit(); MAX_READ], spill)
+        })
     }
 }
 

@@ -221,3 +221,84 @@ CASE(objects_go_back_to_the_hooks)
 	evbuffer_free(c);
 	CHECK(held == 0);
 }
+
+/* A buffer's own memory put into the buffer: what was there at the call is copied, whatever has to move or to grow. */
+static void
+own_memory(size_t before, size_t from, size_t len, int at_front)
+{
+	static unsigned char want[70000];
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_iovec v;
+	size_t i;
+
+	for (i = 0; i < before; i++)
+		want[i] = (unsigned char)(i * 7 + i / 251);
+	evbuffer_add(b, want, before);
+	if (evbuffer_peek(b, -1, NULL, &v, 1) < 1 || v.iov_len < from + len)
+		SAY("NO one extent\n");
+	if (at_front) {
+		evbuffer_prepend(b, (char *)v.iov_base + from, len);
+		memmove(want + len, want, before);
+		memmove(want, want + len + from, len);
+	} else {
+		evbuffer_add(b, (char *)v.iov_base + from, len);
+		memmove(want + before, want + from, len);
+	}
+	if (evbuffer_get_length(b) != before + len || memcmp(evbuffer_pullup(b, -1), want, before + len) != 0)
+		SAY("NO %zu bytes from %zu on behind %zu\n", len, from, before);
+	evbuffer_free(b);
+}
+
+CASE(own_memory_added)
+{
+	static const size_t before[] = { 1, 100, 600, 1000, 1024, 1025, 4000, 8192, 30000 };
+	size_t i;
+	int front;
+
+	for (front = 0; front < 2; front++) {
+		for (i = 0; i < sizeof before / sizeof before[0]; i++) {
+			own_memory(before[i], 0, before[i], front);
+			own_memory(before[i], before[i] / 2, before[i] - before[i] / 2, front);
+			own_memory(before[i], before[i] - 1, 1, front);
+		}
+	}
+	SAY("done\n");
+}
+
+CASE(own_room_added)
+{
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_iovec v;
+
+	/* Written into reserved room, and then added rather than committed. */
+	evbuffer_reserve_space(b, 100, &v, 1);
+	memcpy(v.iov_base, "0123456789", 10);
+	evbuffer_add(b, v.iov_base, 10);
+	CHECK(memcmp(evbuffer_pullup(b, -1), "0123456789", 10) == 0);
+	evbuffer_reserve_space(b, 100, &v, 1);
+	memcpy(v.iov_base, "abcdefghij", 10);
+	evbuffer_add(b, (char *)v.iov_base + 3, 7);
+	CHECK(evbuffer_get_length(b) == 17);
+	CHECK(memcmp(evbuffer_pullup(b, -1), "0123456789defghij", 17) == 0);
+	evbuffer_drain(b, 5);
+	CHECK(evbuffer_prepend(b, (char *)evbuffer_pullup(b, -1) - 3, 4) == 0);
+	CHECK(memcmp(evbuffer_pullup(b, -1), "234556789", 9) == 0);
+	evbuffer_free(b);
+}
+
+CASE(own_memory_in_an_iovec)
+{
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_iovec v[3];
+
+	evbuffer_add(b, "abcdef", 6);
+	v[0].iov_base = evbuffer_pullup(b, -1);
+	v[0].iov_len = 6;
+	v[1].iov_base = (char *)v[0].iov_base + 2;
+	v[1].iov_len = 2;
+	v[2].iov_base = (void *)"xyz";
+	v[2].iov_len = 3;
+	CHECK(evbuffer_add_iovec(b, v, 3) == 11);
+	CHECK(memcmp(evbuffer_pullup(b, -1), "abcdefabcdefcdxyz", 17) == 0);
+	evbuffer_free(b);
+}

@@ -82,7 +82,7 @@ impl<F> Buffer<F> {
             front.push_front(tail);
         }
         if let Some(more) = src.front.take() {
-            for segment in more.into_iter().rev() {
+            for segment in more.into_inner().into_iter().rev() {
                 front.push_front(segment);
             }
         }

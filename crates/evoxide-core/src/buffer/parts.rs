@@ -1,7 +1,7 @@
 //! Looking at the content where it lies.
 
 use super::segment::{Part, Segment};
-use super::{Buffer, Error, Owner};
+use super::{Buffer, End, Error, Owner};
 
 impl<F: Owner> Buffer<F> {
     /// The first run of bytes; empty where the buffer is, or where its beginning cannot be addressed.
@@ -14,6 +14,22 @@ impl<F: Owner> Buffer<F> {
     #[inline]
     pub fn first_len(&self) -> usize {
         self.head().len()
+    }
+
+    /// Whether any of `len` bytes at an address lies in the storage of the segment at one end, in its content or its room.
+    #[inline]
+    pub fn stores(&self, end: End, address: usize, len: usize) -> bool {
+        let segment = match end {
+            End::Front => self.head(),
+            End::Back => &self.tail,
+        };
+        match segment {
+            Segment::Owned(o) => {
+                let at = o.bytes.as_ptr() as usize;
+                address.wrapping_sub(at) < o.bytes.capacity() || at.wrapping_sub(address) < len
+            }
+            _ => false,
+        }
     }
 
     /// The runs of content from position `from` on, none of them empty.

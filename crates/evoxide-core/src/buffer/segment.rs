@@ -6,6 +6,8 @@
 use super::{Error, FIRST};
 use bytes::{Buf, Bytes};
 use core::cell::RefCell;
+use core::ops::{Deref, DerefMut};
+use std::collections::VecDeque;
 
 /// What stands behind a segment that the machine does not own: foreign memory or a file.
 ///
@@ -23,6 +25,45 @@ pub enum NoOwner {}
 impl Owner for NoOwner {
     fn bytes(&self) -> Option<&[u8]> {
         match *self {}
+    }
+}
+
+/// A ring behind a pointer, made fallibly: a box of its own can be asked for in no other way.
+#[derive(Debug)]
+pub(super) struct Ring<T>(Box<[VecDeque<T>; 1]>);
+
+impl<T> Ring<T> {
+    pub fn new() -> Result<Self, Error> {
+        let mut one = Vec::new();
+        one.try_reserve_exact(1).map_err(|_| Error::NoMemory)?;
+        one.push(VecDeque::new());
+        one.into_boxed_slice().try_into().map(Ring).map_err(|_| Error::NoMemory)
+    }
+
+    pub fn into_inner(self) -> VecDeque<T> {
+        let [ring] = *self.0;
+        ring
+    }
+}
+
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Ring(Box::new([VecDeque::new()]))
+    }
+}
+
+impl<T> Deref for Ring<T> {
+    type Target = VecDeque<T>;
+    #[inline]
+    fn deref(&self) -> &VecDeque<T> {
+        &self.0[0]
+    }
+}
+
+impl<T> DerefMut for Ring<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut VecDeque<T> {
+        &mut self.0[0]
     }
 }
 
@@ -99,6 +140,7 @@ fn keep(class: usize, mut bytes: Vec<u8>) {
         if let Ok(mut kept) = kept.try_borrow_mut()
             && let Some(kept) = kept.get_mut(class)
             && kept.len() < (KEEP / FIRST) >> class
+            && kept.try_reserve(1).is_ok()
         {
             bytes.clear();
             kept.push(core::mem::take(&mut bytes));

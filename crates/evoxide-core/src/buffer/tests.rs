@@ -168,3 +168,45 @@ fn long_parts_are_shared_short_ones_copied() {
     b.append_prefix(&mut a, 100).expect("fits");
     assert_eq!((b.len(), a.len(), b.parts(0).count()), (5100, 14_900, 2));
 }
+
+#[test]
+fn prepared_bytes_find_their_place() {
+    for before in [0, 10, 1000, 1024, 5000, 20_000] {
+        let mut b: Buffer = Buffer::new();
+        let mut all = vec![1; before];
+        b.append(&all).expect("fits");
+        let spill = b.prepare(4096).expect("memory");
+        // As a read does: first the room is filled.
+        let spare = b.spare();
+        b.fill(|v| v.resize(v.len() + spare, 2)).expect("thawed");
+        all.resize(before + spare, 2);
+        assert_eq!(b.append_prepared(spill, &[3; 4096]), Delta::added(4096));
+        all.resize(before + spare + 4096, 3);
+        assert_eq!(text(&b), all);
+        // Nothing prepared for is taken where nothing came.
+        drop(b.prepare(100).expect("memory"));
+        assert_eq!(text(&b), all);
+        // Without the way that `append` goes.
+        let spill = b.prepare(7).expect("memory");
+        b.freeze(End::Back);
+        assert_eq!(b.append_prepared(spill, b"the end"), Delta::added(7));
+        all.extend_from_slice(b"the end");
+        assert_eq!(text(&b), all);
+    }
+    let mut b: Buffer<Void> = Buffer::new();
+    b.append_external(Void, 0, MAX_LEN - 10).expect("just fits");
+    assert!(b.prepare(11).is_err());
+}
+
+#[test]
+fn knows_its_own_storage() {
+    let mut b: Buffer = Buffer::new();
+    assert!(!b.stores(End::Back, b"elsewhere".as_ptr() as usize, 9));
+    b.append(&[7; 100]).expect("fits");
+    let at = b.first().as_ptr() as usize;
+    for end in [End::Front, End::Back] {
+        assert!(b.stores(end, at, 100) && b.stores(end, at + 99, 1) && b.stores(end, at + 100, 1), "content and room");
+        assert!(b.stores(end, at - 5, 6) && !b.stores(end, at - 5, 5), "what begins before it");
+        assert!(!b.stores(end, at + 100 + b.spare(), 1));
+    }
+}
