@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The workspace's root.
+/// The workspace's root. Cargo says at run time where it is; a checkout may have been moved since this was compiled.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace").to_path_buf()
+    let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).filter(|d| d.join("src/tree.rs").is_file());
+    here.unwrap_or(built).parent().expect("xtask lies inside the workspace").to_path_buf()
 }
 
 /// Cargo's build folder.
