@@ -102,6 +102,9 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     for suite in SUITES.iter().filter(|s| wanted == "both" || s.name == wanted) {
         tally.add(run_suite(suite, &plan)?);
     }
+    if tally == Tally::default() {
+        return Err(format!("ctest: no case for {:?}", opts.words().join(" ")));
+    }
     Ok(tally.print())
 }
 
