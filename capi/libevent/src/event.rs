@@ -206,6 +206,8 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
                 if (*e).ev_events & INSERTABLE == 0 {
                     return add_timer(e, base, tv);
                 }
+            } else if flags & (evlist::TIMEOUT | evlist::INTERNAL | evlist::FINALIZING) == evlist::TIMEOUT {
+                return move_timer(e, base, tv);
             } else if base.move_plainly(e, tv) {
                 return 0;
             }
@@ -229,6 +231,13 @@ unsafe fn add_common(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
         }
         add_at_length(e, tv)
     }
+}
+
+/// `event_add` of a pending plain timer.
+#[inline(never)]
+unsafe fn move_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
+    // SAFETY: the caller's live, assigned event, and its base.
+    unsafe { if base.move_timer_plainly(e, tv) { 0 } else { add_common(e, base, tv) } }
 }
 
 /// `event_add` of a timer that is neither pending nor active, nor internal.

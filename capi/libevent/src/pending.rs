@@ -110,6 +110,9 @@ impl Core {
         // SAFETY: the caller's promise.
         unsafe {
             let (flags, watching) = ((*cb).evcb_flags, (*e).ev_events & INSERTABLE != 0);
+            if watching && flags & (evlist::TIMEOUT | evlist::INSERTED) == 0 {
+                return None;
+            }
             if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || common_index(tv).is_some() {
                 return None;
             }
@@ -164,7 +167,10 @@ impl Core {
             }
         }
         // SAFETY: the caller's promise.
-        let existing = unsafe { self.slotted(cb) };
+        let existing = unsafe {
+            // Most are not in use, and need no look at what the base knows.
+            if (*cb).evcb_flags & (evlist::TIMEOUT | evlist::INSERTED) == 0 { None } else { self.slotted(cb) }
+        };
         // SAFETY: the caller's promise; nothing else refers to the struct from here on.
         let event = unsafe { &*e };
         let key = match existing {
@@ -389,28 +395,43 @@ impl Core {
 /// The short ways: on a [plain](event_base::plain) base, in one section without a call to anything but the reactor. `false`:
 /// nothing was done, take the long one.
 impl event_base {
-    /// `event_add` that moves a timeout while callbacks run.
+    /// `event_add` that moves the timeout of a plain timer while callbacks run.
     ///
     /// # Safety
-    /// `e` points to an event of this base that is [`evlist::INSERTED`].
+    /// `e` points to an event of this base that is [`evlist::TIMEOUT`], and neither internal nor to be finalized.
+    #[inline(always)]
+    pub(crate) unsafe fn move_timer_plainly(&self, e: *mut event, tv: &timeval) -> bool {
+        let cb = e.cast::<event_callback>();
+        let Some(mut core) = self.core.try_enter_locked() else { return false };
+        let Some(delay) = usual_nanos(tv) else { return false };
+        if core.cached == 0 {
+            return false;
+        }
+        let deadline = core.cached.wrapping_add(delay);
+        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
+        unsafe {
+            if (*cb).evcb_closure == closure::PERSIST {
+                (*e).ev_io_timeout = *tv;
+            }
+        }
+        if core.timers.postpone(Cb(cb), deadline) { true } else { move_earlier(core, cb, deadline) }
+    }
+
+    /// `event_add` that moves the timeout of an event with a slot while callbacks run.
+    ///
+    /// # Safety
+    /// `e` points to an event of this base that is [`evlist::INSERTED`] and no plain timer.
     #[inline(always)]
     pub(crate) unsafe fn move_plainly(&self, e: *mut event, tv: &timeval) -> bool {
         let cb = e.cast::<event_callback>();
         let Some(mut core) = self.core.try_enter_locked() else { return false };
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
-            let flags = (*cb).evcb_flags;
             let Some(delay) = usual_nanos(tv) else { return false };
-            if core.cached == 0 || flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
+            if core.cached == 0 || (*cb).evcb_flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
                 return false;
             }
             let deadline = core.cached.wrapping_add(delay);
-            if flags & evlist::TIMEOUT != 0 {
-                if (*cb).evcb_closure == closure::PERSIST {
-                    (*e).ev_io_timeout = *tv;
-                }
-                return if core.timers.postpone(Cb(cb), deadline) { true } else { move_earlier(core, cb, deadline) };
-            }
             let Some(key) = Key::from_bits((*cb).key) else { return false };
             let watching = (*e).ev_events & INSERTABLE != 0;
             let Some(moved) = core.reactor.move_timeout(key, Cb(cb), watching, deadline) else { return false };
