@@ -64,6 +64,8 @@ pub(crate) mod flag {
     pub const BLOCKING_KNOWN: u8 = 4;
     /// ... and it does not.
     pub const NONBLOCKING: u8 = 8;
+    /// The input holds what the read callback was not told of, since reading stopped meanwhile.
+    pub const OWED: u8 = 16;
     /// The deferred callback is scheduled and holds a reference.
     pub const SCHEDULED: u8 = 32;
     /// The user freed it.
@@ -102,6 +104,8 @@ pub(crate) struct Rare {
     pub bounds: Bounds,
     pub dns_error: c_int,
     pub pending_errno: c_int,
+    /// How much was read since the deferred callback last ran.
+    pub fresh: usize,
     /// Notices that wait for the deferred callback.
     pub pending: Direction,
     pub pending_event: What,
@@ -117,6 +121,7 @@ impl Rare {
         bounds: Bounds::DEFAULT,
         dns_error: 0,
         pending_errno: 0,
+        fresh: 0,
         pending: Direction::empty(),
         pending_event: What::empty(),
     };

@@ -6,6 +6,7 @@ use crate::abi::event::event_callback;
 
 use crate::deferred;
 use core::ffi::{c_int, c_short, c_void};
+use core::sync::atomic::Ordering;
 use evoxide_core::stream::{Direction, Hold, What};
 use evoxide_ffi::{errno, mm};
 
@@ -47,6 +48,56 @@ pub(crate) fn drained(bev: Bev, options: c_int) {
         } else {
             call_write(bev);
         }
+    }
+}
+
+/// What the original takes from a descriptor at once, and so the most that a callback may be used to find.
+pub(crate) const STEP: usize = 4096;
+
+/// Tells of so many bytes that one read brought.
+#[inline(always)]
+pub(crate) fn arrived(bev: Bev, n: usize) {
+    if n <= STEP { readable(bev, 0) } else { arrived_in_steps(bev, n) }
+}
+
+#[inline(never)]
+fn arrived_in_steps(bev: Bev, n: usize) {
+    if is_deferred(bev, 0) {
+        set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(n));
+        readable(bev, 0);
+    } else {
+        in_steps(bev, n, || readable(bev, 0));
+    }
+}
+
+/// Makes a read callback's call for so many bytes. One that takes only some of them is called again, as often as the original
+/// would have read for them: a program may read into a small buffer, once in each call.
+fn in_steps(bev: Bev, n: usize, call: impl Fn()) {
+    let fd = bev.fd();
+    for told in (STEP..).step_by(STEP) {
+        let before = buf::len(bev.input());
+        call();
+        let after = buf::len(bev.input());
+        if told >= n || after == 0 || after >= before || bev.is_freed() || bev.fd() != fd {
+            return;
+        }
+        let moves = bev.machine(|m| m.moves(Direction::READ));
+        let ends = bev.base().is_some_and(|base| base.word.load(Ordering::Relaxed) != 0);
+        if !moves || ends {
+            // The rest is told of when reading, or the loop, goes on.
+            bev.make_rare();
+            set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(n - told));
+            return if moves { readable_later(bev) } else { bev.mark(flag::OWED, true) };
+        }
+    }
+}
+
+/// Reading goes on: tells of what reading left untold.
+#[cold]
+pub(crate) fn owed(bev: Bev) {
+    bev.mark(flag::OWED, false);
+    if buf::len(bev.input()) > 0 {
+        readable_later(bev);
     }
 }
 
@@ -170,7 +221,9 @@ fn run_pending(bev: Bev) {
     let pending: Direction = rare!(bev, pending);
     if pending.contains(Direction::READ) && get!(bev, public.readcb).is_some() {
         set_rare!(bev, pending, rare!(bev, pending) - Direction::READ);
-        around(&|| call_read(bev));
+        let fresh = rare!(bev, fresh);
+        set_rare!(bev, fresh, 0);
+        in_steps(bev, fresh, || around(&|| call_read(bev)));
     }
     if rare!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
         set_rare!(bev, pending, rare!(bev, pending) - Direction::WRITE);

@@ -28,6 +28,9 @@ pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
     let mut result = 0;
     if directions.contains(Direction::READ) {
         result = bev.add_event(Direction::READ);
+        if bev.is(flag::OWED) {
+            notice::owed(bev);
+        }
     }
     if directions.contains(Direction::WRITE) {
         if bev.is(flag::TRY) {
@@ -250,7 +253,7 @@ fn read(bev: Bev, fd: c_int) {
             }
             let outcome = bev.machine(|m| m.read_done(result));
             if outcome.readable {
-                notice::readable(bev, 0);
+                notice::arrived(bev, moved as usize);
             } else if !outcome.event.is_empty() {
                 bev.conclude(outcome, error);
             }
@@ -275,7 +278,7 @@ fn go_on(bev: Bev, fd: c_int) {
         let before = base.map(|base| (base.activity(), bev.is(flag::TRY)));
         let outcome = bev.machine(|m| m.read_done(Io::Moved(MAX_SINGLE)));
         debug_assert!(outcome.readable);
-        notice::readable(bev, 0);
+        notice::arrived(bev, MAX_SINGLE);
         let (Some(base), Some((activity, tried))) = (base, before) else { return };
         if left == 0 || !is_calm(bev, fd, base, activity, tried) {
             return;
@@ -297,9 +300,9 @@ fn go_on(bev: Bev, fd: c_int) {
             // The end is there in the next turn, too.
             Io::Eof | Io::Refused => {}
             Io::Retry => set!(bev, patience, PATIENCE),
-            Io::Moved(_) => {
+            Io::Moved(n) => {
                 let _ = bev.machine(|m| m.read_done(result));
-                notice::readable(bev, 0);
+                notice::arrived(bev, n);
             }
             Io::Failed => {
                 if bev.is(flag::TRY) {
@@ -402,7 +405,7 @@ fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
 pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
     bev.del_event(Direction::READ);
     bev.del_event(Direction::WRITE);
-    bev.mark(flag::BLOCKING_KNOWN, false);
+    bev.mark(flag::BLOCKING_KNOWN | flag::OWED, false);
     bev.machine(|m| if connecting { m.connecting() } else { m.attach() });
     let base = get!(bev, public.ev_read.ev_base);
     // Assigning sets the events to their base's middle priority, as in the original.

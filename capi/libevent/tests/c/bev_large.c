@@ -249,3 +249,128 @@ CASE(written_by_the_default)
 	pending("b", b);
 	check_echo();
 }
+
+/* Callbacks that read once into a small buffer, whatever there is. */
+static size_t size_of_small = 4096, held_up;
+static int calls;
+static void small_read(struct bufferevent *bev, void *arg)
+{
+	char small[4096];
+	(void)arg;
+	calls++;
+	total += bufferevent_read(bev, small, size_of_small);
+}
+CASE(small_buffer)
+{
+	begin(small_read);
+	settle();
+	settle();
+	SAY("%zu of %d, left %zu\n", total, ALL, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+CASE(smaller_buffer)
+{
+	begin(small_read);
+	size_of_small = 1000;
+	settle();
+	settle();
+	SAY("%zu in %d calls, left %zu\n", total, calls, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+CASE(small_buffer_deferred)
+{
+	begin(small_read);
+	bufferevent_free(b);
+	event_base_free(base);
+	base = event_base_new();
+	pair_of(sv);
+	b = bufferevent_socket_new(base, sv[0], BEV_OPT_DEFER_CALLBACKS);
+	bufferevent_setcb(b, small_read, NULL, log_event, "b");
+	bufferevent_enable(b, EV_READ);
+	fill(sv[1]);
+	settle();
+	settle();
+	SAY("%zu of %d, left %zu\n", total, ALL, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+static void slow_read(struct bufferevent *bev, void *arg)
+{
+	small_read(bev, arg);
+	bufferevent_disable(bev, EV_READ);
+	held_up++;
+}
+CASE(small_buffer_with_pauses)
+{
+	int i;
+	begin(slow_read);
+	for (i = 0; i < 40; i++) {
+		settle();
+		if (i < 6)
+			SAY("%zu after %zu pauses\n", total, held_up);
+		bufferevent_enable(b, EV_READ);
+	}
+	SAY("%zu of %d, left %zu\n", total, ALL, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+static void breaking_read(struct bufferevent *bev, void *arg)
+{
+	small_read(bev, arg);
+	event_base_loopbreak(base);
+}
+CASE(small_buffer_and_breaks)
+{
+	int i;
+	begin(breaking_read);
+	for (i = 0; i < 16; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("%zu of %d, left %zu\n", total, ALL, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+static void waiting_read(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	if (in_len(bev) < ALL)
+		return;
+	SAY("all at once: %zu\n", in_len(bev));
+	calls++;
+	evbuffer_drain(bufferevent_get_input(bev), ALL - 10);
+}
+CASE(what_is_left_is_not_told_twice)
+{
+	begin(waiting_read);
+	settle();
+	settle();
+	SAY("calls %d, left %zu\n", calls, in_len(b));
+	bufferevent_free(b);
+	settle();
+}
+static void one_line(struct bufferevent *bev, void *arg)
+{
+	char *line = evbuffer_readln(bufferevent_get_input(bev), NULL, EVBUFFER_EOL_LF);
+	(void)arg;
+	SAY("line '%s', left %zu\n", line ? line : "-", in_len(bev));
+	free(line);
+}
+CASE(one_line_in_each_call)
+{
+	begin(one_line);
+	bufferevent_disable(b, EV_READ);
+	settle();
+	bufferevent_free(b);
+	settle();
+	pair_of(sv);
+	b = bufferevent_socket_new(base, sv[0], 0);
+	bufferevent_setcb(b, one_line, NULL, log_event, "b");
+	bufferevent_enable(b, EV_READ);
+	put(sv[1], "one\ntwo\nthree\n");
+	settle();
+	put(sv[1], "four\n");
+	settle();
+	bufferevent_free(b);
+	settle();
+}
