@@ -349,7 +349,8 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
     // SAFETY: null or live.
     let Some(b) = (unsafe { or_current(base) }) else { return -1 };
     b.section(|core| {
-        if core.running {
+        // A time that is kept says that the loop does not wait.
+        if core.running && !b.waiting.load(Ordering::SeqCst) {
             let _ = core.keep_now();
         }
     });

@@ -2,7 +2,7 @@
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base, in_loop_thread, word};
-use crate::time::{common_index, is_set, nanos, usual_nanos};
+use crate::time::{after, common_index, is_set, usual_nanos};
 use crate::timer::move_earlier;
 use core::ffi::c_int;
 use core::ptr;
@@ -117,7 +117,7 @@ impl Core {
                 return None;
             }
             let persist = (*cb).evcb_closure == closure::PERSIST;
-            let deadline = self.now().saturating_add(nanos(tv));
+            let deadline = after(self.now(), tv);
             let earlier = if flags & evlist::TIMEOUT != 0 {
                 self.timers.set_any(Cb(cb), deadline).ok()?
             } else if flags & evlist::INSERTED != 0 {
@@ -239,12 +239,17 @@ impl Core {
     /// When a timeout that starts now is due.
     #[inline]
     fn due(&mut self, tv: &timeval) -> Due {
-        let queue = self.common_of(tv);
-        let delay = match queue {
-            Some(queue) => self.reactor.common_duration(queue).unwrap_or(0),
-            None => nanos(tv),
-        };
-        Due { queue, at: self.now().saturating_add(delay) }
+        let (queue, now) = (self.common_of(tv), self.now());
+        Due { queue, at: self.end_of(queue, now, tv) }
+    }
+
+    /// When a timeout that starts at `from` is due.
+    #[inline]
+    fn end_of(&self, queue: Option<QueueId>, from: u64, tv: &timeval) -> u64 {
+        match queue.and_then(|queue| self.reactor.common_duration(queue)) {
+            Some(delay) => from.saturating_add(delay),
+            None => after(from, tv),
+        }
     }
 
     #[inline]
@@ -278,11 +283,10 @@ impl Core {
         let tv = unsafe { (*e).ev_io_timeout };
         let now = self.now();
         let queue = self.common_of(&tv);
-        let delay = queue.and_then(|q| self.reactor.common_duration(q)).unwrap_or_else(|| nanos(&tv));
         let from = if ready.contains(Ready::TIMEOUT) { due } else { now };
-        let mut at = from.saturating_add(delay);
+        let mut at = self.end_of(queue, from, &tv);
         if at < now {
-            at = now.saturating_add(delay);
+            at = self.end_of(queue, now, &tv);
         }
         // An event that waits on its descriptor already, or for none, only needs its timeout.
         // SAFETY: the caller's promise.

@@ -21,6 +21,22 @@ pub(crate) fn nanos(tv: &timeval) -> u64 {
     unusual(tv)
 }
 
+/// When a time that starts at `from` is over: before it where the duration is negative, so that what is most overdue comes first.
+#[inline(always)]
+pub(crate) fn after(from: u64, tv: &timeval) -> u64 {
+    if (tv.tv_sec as u64 | tv.tv_usec as u64) < 1 << 33 {
+        return from.saturating_add(nanos(tv));
+    }
+    unusually_after(from, tv)
+}
+
+#[cold]
+#[inline(never)]
+fn unusually_after(from: u64, tv: &timeval) -> u64 {
+    let total = i128::from(from) + i128::from(tv.tv_sec) * SECOND + i128::from(tv.tv_usec) * MICRO;
+    u64::try_from(total.max(1)).unwrap_or(u64::MAX)
+}
+
 /// [`nanos`] of an everyday value: neither negative, nor longer than centuries, nor a common timeout's.
 #[inline(always)]
 pub(crate) fn usual_nanos(tv: &timeval) -> Option<u64> {
@@ -78,6 +94,14 @@ mod tests {
         assert_eq!(nanos(&timeval { tv_sec: 1, tv_usec: -1 }), 999_999_000);
         assert_eq!(nanos(&timeval { tv_sec: i64::MAX, tv_usec: i64::MAX }), u64::MAX);
         assert_eq!(nanos(&timeval { tv_sec: i64::MIN, tv_usec: i64::MIN }), 0);
+    }
+
+    #[test]
+    fn negative_durations_end_before_they_start() {
+        assert_eq!(after(7, &timeval { tv_sec: 1, tv_usec: 5 }), 1_000_005_007);
+        assert_eq!(after(9_000_000_000, &timeval { tv_sec: -3, tv_usec: -500_000 }), 5_500_000_000);
+        assert_eq!(after(7, &timeval { tv_sec: i64::MIN, tv_usec: i64::MIN }), 1);
+        assert_eq!(after(7, &timeval { tv_sec: i64::MAX, tv_usec: 0 }), u64::MAX);
     }
 
     #[test]

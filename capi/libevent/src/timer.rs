@@ -209,6 +209,10 @@ impl event_base {
         let cb = e.cast::<event_callback>();
         let Some(mut core) = self.core.try_enter_locked() else { return false };
         let Some(delay) = usual_nanos(tv) else { return false };
+        // SAFETY: the caller's promise. A signal handler may have made it active since the caller looked.
+        if unsafe { (*cb).evcb_flags } & evlist::INSERTED != 0 {
+            return false;
+        }
         if core.cached == 0 {
             // SAFETY: the caller's promise.
             return unsafe { add_timer_outside(self, core, e, tv) };
@@ -242,7 +246,7 @@ impl event_base {
         if core.cached == 0 {
             return false;
         }
-        let deadline = core.cached.wrapping_add(core.reactor.common_duration(queue).unwrap_or(0));
+        let deadline = core.cached.saturating_add(core.reactor.common_duration(queue).unwrap_or(0));
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
             let done = core.put_common(cb, queue, deadline).is_some();
