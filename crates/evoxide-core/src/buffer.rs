@@ -199,11 +199,18 @@ const fn align_room(n: usize) -> usize {
 
 /// Fills the beginning of empty storage, with [`align_room`] for it, so that `n` bytes that follow lie well to their
 /// source; answers how much.
+fn align_like(bytes: &mut Vec<u8>, source: &[u8], n: usize) -> usize {
+    let shift = shift_like(bytes, source, n);
+    bytes.resize(shift, 0);
+    shift
+}
+
+/// Where in `bytes` a copy of `n` bytes lies well to its source.
 ///
 /// That is, at the same place within [`LINE`] bytes. What does not fit the first cache is copied up to a tenth slower where
 /// it lies a little behind its source, or half a page and a little, in terms of places within a page: there, stores seem to
 /// touch what is being loaded.
-fn align_like(bytes: &mut Vec<u8>, source: &[u8], n: usize) -> usize {
+fn shift_like(bytes: &[u8], source: &[u8], n: usize) -> usize {
     let (from, to) = (source.as_ptr() as usize, bytes.as_ptr() as usize);
     let mut shift = from.wrapping_sub(to) % LINE;
     if n >= LARGE {
@@ -214,7 +221,6 @@ fn align_like(bytes: &mut Vec<u8>, source: &[u8], n: usize) -> usize {
             _ => 0,
         };
     }
-    bytes.resize(shift, 0);
     shift
 }
 
@@ -425,10 +431,21 @@ impl<F> Buffer<F> {
 
     #[inline(never)]
     fn append_large(&mut self, data: &[u8]) -> Result<(), Error> {
-        let mut bytes = large_storage(data.len() + align_room(data.len()))?;
-        let start = align_like(&mut bytes, data, data.len());
-        bytes.extend_from_slice(data);
-        self.tail = Segment::Owned(Owned { bytes, start });
+        if !matches!(self.tail, Segment::Owned(_)) {
+            self.tail = Segment::default();
+        }
+        let Segment::Owned(o) = &mut self.tail else { return Err(Error::NoMemory) };
+        large_storage(&mut o.bytes, data.len() + align_room(data.len()))?;
+        o.start = shift_like(&o.bytes, data, data.len());
+        let end = o.start + data.len();
+        o.bytes.truncate(end);
+        // Nothing is written after the copy: whatever read that soon would wait until all of it has reached the cache.
+        if let Some(place) = o.bytes.get_mut(o.start..end) {
+            place.copy_from_slice(data);
+        } else {
+            o.bytes.resize(o.start, 0);
+            o.bytes.extend_from_slice(data);
+        }
         Ok(())
     }
 
@@ -590,17 +607,26 @@ impl<F> Buffer<F> {
     pub fn prepend(&mut self, data: &[u8]) -> Result<Delta, Error> {
         self.thawed(End::Front)?;
         let len = self.grown(data.len())?;
-        if self.len > 0
-            && let Segment::Owned(o) = self.head_mut()
-            && let Some(start) = o.start.checked_sub(data.len())
-            && let Some(room) = o.bytes.get_mut(start..o.start)
-        {
-            room.copy_from_slice(data);
-            o.start = start;
-            self.len = len;
-            return Ok(Delta::added(data.len()));
+        match self.prepend_with(data.len(), |room| room.copy_from_slice(data)) {
+            Some(delta) => Ok(delta),
+            None => self.prepend_new(data, len),
         }
-        self.prepend_new(data, len)
+    }
+
+    /// Prepends `n` bytes that `fill` writes, where there is room before the content; else, and where the front is frozen,
+    /// nothing happens.
+    #[inline]
+    pub fn prepend_with(&mut self, n: usize, fill: impl FnOnce(&mut [u8])) -> Option<Delta> {
+        if self.len == 0 || self.is_frozen(End::Front) {
+            return None;
+        }
+        let len = self.grown(n).ok()?;
+        let Segment::Owned(o) = self.head_mut() else { return None };
+        let start = o.start.checked_sub(n)?;
+        fill(o.bytes.get_mut(start..o.start)?);
+        o.start = start;
+        self.len = len;
+        Some(Delta::added(n))
     }
 
     #[cold]

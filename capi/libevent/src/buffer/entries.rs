@@ -253,7 +253,18 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *c
         return 0;
     }
     // SAFETY: a live buffer, and memory as long as said.
-    unsafe { evbuffer::of(buffer).change(|m| put(m, End::Front, data, len)) }
+    unsafe {
+        evbuffer::of(buffer).change(|m| {
+            // The common way, which does not care whose the memory is.
+            let fill = |room: &mut [u8]| ptr::copy(data.cast(), room.as_mut_ptr(), room.len());
+            if len <= MAX_LEN
+                && let Some(delta) = m.prepend_with(len, fill)
+            {
+                return Ok(delta);
+            }
+            put(m, End::Front, data, len)
+        })
+    }
 }
 
 /// Appends copies of several pieces of memory; answers how many bytes were added.

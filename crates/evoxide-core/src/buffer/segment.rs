@@ -99,13 +99,29 @@ impl Owned {
     /// Gives the storage up.
     #[inline]
     pub fn empty(&mut self) {
+        if self.bytes.capacity() >= *LARGE.start() {
+            return self.empty_large();
+        }
         self.start = 0;
         let bytes = core::mem::take(&mut self.bytes);
         if let Some(class) = class(bytes.capacity()) {
             keep(class, bytes);
-        } else if bytes.capacity() >= *LARGE.start() {
-            keep_large(bytes);
         }
+    }
+
+    /// Keeps large storage, the last that was given up.
+    #[cold]
+    #[inline(never)]
+    fn empty_large(&mut self) {
+        if LARGE.contains(&self.bytes.capacity()) {
+            // In place: see `large_storage`. Once the thread ends, it is simply freed.
+            let keep = |kept: &RefCell<Vec<u8>>| {
+                kept.try_borrow_mut().is_ok_and(|mut kept| swapped(&mut self.bytes, &mut kept))
+            };
+            let _ = KEPT_LARGE.try_with(keep);
+        }
+        self.start = 0;
+        self.bytes = Vec::new();
     }
 
     /// The same for a link of a long chain, which is kept only where few of its size are: the rest goes back to the
@@ -148,27 +164,22 @@ fn keep(class: usize, mut bytes: Vec<u8>) {
     });
 }
 
-#[cold]
-#[inline(never)]
-fn keep_large(mut bytes: Vec<u8>) {
-    if LARGE.contains(&bytes.capacity()) {
-        bytes.clear();
-        // Once the thread ends, it is simply freed.
-        let old = KEPT_LARGE.try_with(|kept| Some(core::mem::replace(&mut *kept.try_borrow_mut().ok()?, bytes)));
-        drop(old);
-    }
+fn swapped(a: &mut Vec<u8>, b: &mut Vec<u8>) -> bool {
+    core::mem::swap(a, b);
+    true
 }
 
-/// As [`storage`], for a size that no class has: what is kept of about that size, with at least as much room.
-pub(super) fn large_storage(capacity: usize) -> Result<Vec<u8>, Error> {
-    let fitting = |kept: &RefCell<Vec<u8>>| {
-        let mut kept = kept.try_borrow_mut().ok()?;
-        (capacity <= kept.capacity() && kept.capacity() / 2 < capacity).then(|| core::mem::take(&mut *kept))
-    };
-    match KEPT_LARGE.try_with(fitting) {
-        Ok(Some(kept)) => Ok(kept),
-        _ => storage(capacity),
+/// As [`storage`], for a size that no class has and in the place of an empty vector: what is kept of about that size, with at
+/// least as much room and whatever was in it. In that place, since words that are moved on in other shapes than they were
+/// written in wait until all that was written before has reached the cache.
+pub(super) fn large_storage(into: &mut Vec<u8>, capacity: usize) -> Result<(), Error> {
+    let fits = |kept: &Vec<u8>| capacity <= kept.capacity() && kept.capacity() / 2 < capacity;
+    let taken =
+        KEPT_LARGE.try_with(|kept| kept.try_borrow_mut().is_ok_and(|mut kept| fits(&kept) && swapped(into, &mut kept)));
+    if taken != Ok(true) {
+        *into = storage(capacity)?;
     }
+    Ok(())
 }
 
 #[derive(Debug)]
