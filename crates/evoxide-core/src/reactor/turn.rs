@@ -4,7 +4,8 @@
 //! callback that makes a more urgent event ready ends the batch, and so does a limit ([`Limits`]).
 
 use super::fds::name_of;
-use super::ready::{CLOSER, GAP, Rings, TICKET};
+use super::ready::Rings;
+use super::ring::{CLOSER, GAP, TICKET};
 use super::slot::{NONE, state};
 use super::{Gone, Reactor};
 use crate::interest::{Change, Fd, Interest, Ready, Report};

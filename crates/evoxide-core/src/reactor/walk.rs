@@ -2,7 +2,7 @@
 //! descriptors, signals, timers, common queues, then events that are only active.
 
 use super::Reactor;
-use super::ready::INTERNAL_TICKET;
+use super::ring::INTERNAL_TICKET;
 use super::slot::{NONE, state};
 use crate::interest::{Interest, Ready};
 use crate::key::Key;
