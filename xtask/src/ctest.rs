@@ -3,8 +3,8 @@
 //! The programs are `capi/*/tests/c/*.c` (or `.cc`), in the form that `case.h` describes. Each is compiled with the
 //! distribution's headers and with ours; the reference is the first on the distribution's library, and every other
 //! pairing of headers and library is compared with it, case by case. A comment in the first lines of a program may
-//! hold `ctest:` and then words: `ours-only` (nothing to compare with), `headers=ours` or `headers=debian`,
-//! `cflags=WORD`, `ldflags=WORD`.
+//! hold `ctest:` and then words: `ours-only` (nothing to compare with), `no-sanitizer` (it has a `malloc` of its own),
+//! `headers=ours` or `headers=debian`, `cflags=WORD`, `ldflags=WORD`.
 
 mod cases;
 mod grind;
@@ -126,6 +126,7 @@ fn run_suite(suite: &Suite, plan: &Plan) -> Result<Tally, String> {
     let reports = proc::parallel(&programs, |program| {
         let job = Job { suite, plan, program, differences: &differences, stock: &stock };
         match &plan.sanitizer {
+            Some(_) if program.unsanitized => Ok(Report::default()),
             Some(sanitizer) => job.sanitize(sanitizer),
             None if plan.valgrind => job.grind(),
             None => job.compare(),

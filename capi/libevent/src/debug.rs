@@ -23,10 +23,10 @@ pub(crate) fn enabled() -> bool {
     ENABLED.load(Ordering::Relaxed)
 }
 
-/// From now on debug mode cannot be enabled.
+/// From now on debug mode cannot be enabled. Written once: every thread comes by here.
 #[inline]
 pub(crate) fn too_late() {
-    if !enabled() {
+    if !TOO_LATE.load(Ordering::Relaxed) && !enabled() {
         TOO_LATE.store(true, Ordering::Relaxed);
     }
 }

@@ -20,6 +20,8 @@ pub struct Program {
     pub ours_only: bool,
     /// The one header set it is for.
     pub headers: Option<Headers>,
+    /// Cannot run with a sanitizer.
+    pub unsanitized: bool,
     /// Also run under helgrind.
     pub threads: bool,
     cflags: Vec<String>,
@@ -33,6 +35,7 @@ impl Program {
         let name = tree::stem(path);
         let mut program = Program {
             ours_only: name.starts_with("ours_"),
+            unsanitized: false,
             threads: name.starts_with("thread_"),
             name,
             path: path.into(),
@@ -44,6 +47,7 @@ impl Program {
         for word in words.trim_end_matches("*/").split_whitespace() {
             match word.split_once('=') {
                 None if word == "ours-only" => program.ours_only = true,
+                None if word == "no-sanitizer" => program.unsanitized = true,
                 Some(("headers", "ours")) => program.headers = Some(Headers::Ours),
                 Some(("headers", "debian")) => program.headers = Some(Headers::Debian),
                 Some(("cflags", flag)) => program.cflags.push(flag.replace("ROOT", &tree::root().to_string_lossy())),

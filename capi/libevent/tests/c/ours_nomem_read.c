@@ -1,7 +1,7 @@
 /*
  * Every allocation in turn fails while a buffer is read into, also those that never see the program's hooks: no byte that left
  * the descriptor is lost. What a failed call did not take, the next one takes.
- * ctest: ldflags=-ldl
+ * ctest: ldflags=-ldl no-sanitizer
  */
 #include "case.h"
 #include "loop_kit.h"
