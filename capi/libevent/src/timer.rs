@@ -154,9 +154,7 @@ impl Core {
         let few = self.timers.len() / 64 + 16;
         for _ in 0..few {
             while let Some((queue, end)) = self.timers.due_list(now) {
-                while let Some(due) = self.timers.pop_before(queue, end) {
-                    self.time_out(due);
-                }
+                self.time_out_list(queue, end);
             }
             let Some(due) = self.timers.pop_due(now) else { return };
             self.time_out(due);
@@ -165,6 +163,20 @@ impl Core {
         self.time_out_all(many);
         while let Some(due) = self.timers.pop_due(now) {
             self.time_out(due);
+        }
+    }
+
+    #[inline(never)]
+    fn time_out_list(&mut self, queue: u16, end: u64) {
+        let all = self.timers.len_if_all(queue, end);
+        let mut first = self.timers.pop_before(queue, end);
+        if let (Some(count), Some(first)) = (all, &first) {
+            // SAFETY: a pending event is alive.
+            self.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, count);
+        }
+        while let Some(due) = first {
+            self.time_out(due);
+            first = self.timers.pop_before(queue, end);
         }
     }
 

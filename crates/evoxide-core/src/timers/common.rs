@@ -15,10 +15,17 @@ pub(super) const fn queue_at(position: u32) -> Option<u16> {
     if TOP.wrapping_sub(position) < MOST { Some((TOP - position) as u16) } else { None }
 }
 
+/// The timers of one duration.
+#[derive(Debug)]
+struct List<I> {
+    links: Links<I>,
+    len: usize,
+}
+
 /// The lists.
 #[derive(Debug)]
 pub(super) struct Queues<I> {
-    lists: Vec<Links<I>>,
+    lists: Vec<List<I>>,
     len: usize,
     /// Changes with every timer that joins or leaves.
     changes: u64,
@@ -50,7 +57,7 @@ impl<I: Owner> Queues<I> {
     }
 
     pub const fn held_memory(&self) -> usize {
-        self.lists.capacity() * size_of::<Links<I>>()
+        self.lists.capacity() * size_of::<List<I>>()
     }
 
     /// Makes sure that there is a list. `false`: it cannot be.
@@ -59,7 +66,7 @@ impl<I: Owner> Queues<I> {
         if u32::from(queue) >= MOST || self.lists.try_reserve(more).is_err() {
             return false;
         }
-        self.lists.resize_with(self.lists.len() + more, Links::new);
+        self.lists.resize_with(self.lists.len() + more, || List { links: Links::new(), len: 0 });
         true
     }
 
@@ -69,11 +76,12 @@ impl<I: Owner> Queues<I> {
         let list = self.lists.get_mut(usize::from(queue))?;
         id.set_deadline(deadline);
         id.set_position(TOP - u32::from(queue));
-        let mut before = list.last;
+        let mut before = list.links.last;
         while let Some(earlier) = before.filter(|b| b.deadline() > deadline) {
             before = earlier.beside()[0];
         }
-        list.insert_after(before, id);
+        list.links.insert_after(before, id);
+        list.len += 1;
         self.len += 1;
         self.changes += 1;
         Some(before.is_none())
@@ -82,7 +90,8 @@ impl<I: Owner> Queues<I> {
     #[inline(always)]
     pub fn remove(&mut self, id: I, queue: u16) {
         if let Some(list) = self.lists.get_mut(usize::from(queue)) {
-            list.remove(id);
+            list.links.remove(id);
+            list.len -= 1;
             self.len -= 1;
             self.changes += 1;
         }
@@ -94,22 +103,29 @@ impl<I: Owner> Queues<I> {
         if self.len == 0 {
             return None;
         }
-        let firsts = self.lists.iter().zip(0..).filter_map(|(list, queue)| list.first.map(|id| (id, queue)));
+        let firsts = self.lists.iter().zip(0..).filter_map(|(list, queue)| list.links.first.map(|id| (id, queue)));
         firsts.map(|(id, queue)| (Entry { deadline: id.deadline(), id }, queue)).min_by_key(|(first, _)| first.deadline)
     }
 
     /// The list whose first is due before `end` and no later than those of the others, and until when none of those is due.
+    #[inline(never)]
     pub fn due_list(&self, end: u64) -> Option<(u16, u64)> {
         let (first, queue) = self.first().filter(|(first, _)| first.deadline < end)?;
         let others = self.lists.iter().zip(0..).filter(|(_, other)| *other != queue);
-        let until = others.filter_map(|(list, _)| list.first.map(I::deadline)).min().unwrap_or(u64::MAX);
+        let until = others.filter_map(|(list, _)| list.links.first.map(I::deadline)).min().unwrap_or(u64::MAX);
         Some((queue, until.max(first.deadline.saturating_add(1)).min(end)))
+    }
+
+    /// How many a list has, if the last of them is due before `end`.
+    pub fn len_if_all(&self, queue: u16, end: u64) -> Option<usize> {
+        let list = self.lists.get(usize::from(queue))?;
+        (list.links.last?.deadline() < end).then_some(list.len)
     }
 
     /// Takes the first of a list out if it is due before `end`.
     #[inline(always)]
     pub fn pop_before(&mut self, queue: u16, end: u64) -> Option<Entry<I>> {
-        let id = self.lists.get(usize::from(queue))?.first?;
+        let id = self.lists.get(usize::from(queue))?.links.first?;
         let deadline = id.deadline();
         if deadline >= end {
             return None;
@@ -124,7 +140,7 @@ impl<I: Owner> Queues<I> {
             let list = self.lists.get(at.list)?;
             if at.changes != self.changes || at.nth == 0 {
                 at.changes = self.changes;
-                at.next = list.first;
+                at.next = list.links.first;
                 for _ in 0..at.nth {
                     at.next = at.next.and_then(|id| id.beside()[1]);
                 }
