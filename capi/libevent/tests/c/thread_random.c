@@ -106,8 +106,19 @@ static void *run_loop(void *arg)
 	return (void *)(long)event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
 }
 
+static int running[2];
+
+static void runs(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	put(running[1], "!");
+}
+
 CASE(any_order_of_calls)
 {
+	char c;
 	pthread_t loop, t[THREADS];
 	void *answer;
 	int i;
@@ -124,7 +135,13 @@ CASE(any_order_of_calls)
 		shared[i] = event_new(base, what ? pairs[i][0] : -1, what | (i % 2 ? EV_PERSIST : 0), on_shared, NULL);
 		event_priority_set(shared[i], i % 3);
 	}
+	/* A loop that begins later than the break would not see it. */
+	if (pipe(running) < 0)
+		abort();
+	event_base_once(base, -1, EV_TIMEOUT, runs, NULL, NULL);
 	pthread_create(&loop, NULL, run_loop, NULL);
+	if (read(running[0], &c, 1) != 1)
+		abort();
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, any_order, (void *)(size_t)i);
 	for (i = 0; i < THREADS; i++) {
@@ -138,6 +155,8 @@ CASE(any_order_of_calls)
 		event_free(shared[i]);
 	SAY("added %d\n", event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED));
 	event_base_free(base);
+	close(running[0]);
+	close(running[1]);
 	for (i = 0; i < SHARED; i++) {
 		close(pairs[i][0]);
 		close(pairs[i][1]);
