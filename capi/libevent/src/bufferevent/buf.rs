@@ -107,8 +107,8 @@ pub(crate) unsafe fn read(bev: Bev, fd: c_int, max: usize) -> isize {
             if expected < LARGE {
                 return read_little(bev, fd, max);
             }
-            if expected > SCRATCH / 2 && max <= SCRATCH {
-                return read_much(bev, fd, max);
+            if max <= SCRATCH {
+                return read_much(bev, fd, max, expected);
             }
         }
         read_at_length(bev, fd, max, expected)
@@ -149,16 +149,17 @@ unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
 /// # Safety
 /// As [`read`].
 #[inline(never)]
-unsafe fn read_much(bev: Bev, fd: c_int, max: usize) -> isize {
-    // SAFETY: as in `read_little`; the kernel has written as many bytes as the vector gets.
+unsafe fn read_much(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
+    // SAFETY: as in `read_little`; the kernel has written as many bytes as the vector gets, and the rest to the scratch memory.
     let n = unsafe {
-        let piece = bev.base().and_then(|base| (*base.spares.get()).large());
+        let piece = bev.base().and_then(|base| (*base.spares.get()).piece(expected));
         let (Some(base), Some(mut piece)) = (bev.base(), piece) else {
             return read_little(bev, fd, max);
         };
+        let mut scratch = [MaybeUninit::uninit(); SCRATCH];
         let room = piece.spare_capacity_mut();
-        let max = max.min(room.len());
-        let n = match io::read_spare(fd, &mut room[..max], &mut []) {
+        let size = room.len().min(max);
+        let n = match io::read_spare(fd, &mut room[..size], &mut scratch[..max - size]) {
             Ok(n) => n,
             Err(error) => {
                 (*base.spares.get()).keep(piece);
@@ -166,7 +167,7 @@ unsafe fn read_much(bev: Bev, fd: c_int, max: usize) -> isize {
             }
         };
         set!(bev, read_hint, n as u16);
-        piece.set_len(n);
+        piece.set_len(n.min(size));
         if n < LARGE {
             // Little should not hold much memory.
             let taken = n == 0 || append(bev.input(), &piece);
@@ -179,6 +180,13 @@ unsafe fn read_much(bev: Bev, fd: c_int, max: usize) -> isize {
         }
         let left = evbuffer::of(bev.input()).section(|m| m.receive_piece(piece));
         debug_assert!(left.is_ok());
+        if n > size {
+            let more = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n - size);
+            if !append(bev.input(), more) {
+                errno::set(libc::ENOMEM);
+                return -1;
+            }
+        }
         n
     };
     if get!(bev, public.wm_read.high) != 0 {

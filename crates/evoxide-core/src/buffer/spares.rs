@@ -9,27 +9,39 @@ use std::io::IoSlice;
 
 /// How many pieces of the usual size are kept.
 const KEEP: usize = 16;
-/// The size of large pieces, and how many of them are kept.
-const LARGE: usize = 16384;
+/// The least and the largest of the larger sizes, all powers of two, and how many pieces of each of them are kept.
+const LEAST: usize = 2 * FIRST;
+const LARGEST: usize = 16 * FIRST;
 const KEEP_LARGE: usize = 4;
+const LARGER: usize = (LARGEST / LEAST).trailing_zeros() as usize + 1;
 
 /// Pieces of storage that one loop hands on from what was written to what is read next.
 #[derive(Debug, Default)]
 pub struct Spares {
     usual: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
+    larger: [Vec<Vec<u8>>; LARGER],
 }
 
 impl Spares {
     /// None yet.
     pub const fn new() -> Self {
-        Self { usual: Vec::new(), large: Vec::new() }
+        Self { usual: Vec::new(), larger: [const { Vec::new() }; LARGER] }
     }
 
-    /// An empty piece with room for one large read, if there is memory.
+    /// The list for pieces of one of the larger sizes.
     #[inline]
-    pub fn large(&mut self) -> Option<Vec<u8>> {
-        self.large.pop().or_else(|| storage(LARGE).ok())
+    fn list(&mut self, size: usize) -> Option<&mut Vec<Vec<u8>>> {
+        if !size.is_power_of_two() {
+            return None;
+        }
+        self.larger.get_mut(size.trailing_zeros().wrapping_sub(LEAST.trailing_zeros()) as usize)
+    }
+
+    /// An empty piece for a read that probably brings so much, or somewhat less, if there is memory.
+    #[inline]
+    pub fn piece(&mut self, expected: usize) -> Option<Vec<u8>> {
+        let size = expected.clamp(LEAST, LARGEST).next_power_of_two();
+        self.list(size)?.pop().or_else(|| storage(size).ok())
     }
 
     /// Takes storage that has no content any more.
@@ -45,10 +57,12 @@ impl Spares {
 
     #[inline(never)]
     fn keep_slowly(&mut self, mut piece: Vec<u8>) {
-        let (kept, most) = match piece.capacity() {
-            FIRST => (&mut self.usual, KEEP),
-            LARGE => (&mut self.large, KEEP_LARGE),
-            _ => return give_up(piece),
+        let (kept, most) = if piece.capacity() == FIRST {
+            (&mut self.usual, KEEP)
+        } else if let Some(list) = self.list(piece.capacity()) {
+            (list, KEEP_LARGE)
+        } else {
+            return give_up(piece);
         };
         if kept.len() < most && (kept.capacity() > kept.len() || kept.try_reserve_exact(most).is_ok()) {
             piece.clear();

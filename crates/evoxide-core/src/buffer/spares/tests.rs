@@ -1,4 +1,4 @@
-use super::{KEEP_LARGE, LARGE, Spares};
+use super::{KEEP_LARGE, LARGEST, LEAST, Spares};
 use crate::buffer::{Buffer, End, FIRST};
 use bytes::Bytes;
 use std::io::IoSlice;
@@ -86,9 +86,9 @@ fn several_segments_are_one_run() {
     for step in [1000, 16384, 20_000, 32_768, 49_999, 50_000] {
         let mut spares = Spares::new();
         let mut output: Buffer = Buffer::new();
-        for chunk in all.chunks(LARGE) {
+        for chunk in all.chunks(LARGEST) {
             let mut input: Buffer = Buffer::new();
-            let mut piece = spares.large().unwrap();
+            let mut piece = spares.piece(LARGEST).unwrap();
             piece.extend_from_slice(chunk);
             assert_eq!(input.receive_piece(piece), Ok(()));
             assert_eq!(input.receive_piece(vec![1]), Err(vec![1]));
@@ -108,7 +108,7 @@ fn several_segments_are_one_run() {
             assert_eq!(text(&output), all[done..]);
         }
         assert!(output.is_bare() && output.front.is_none());
-        assert_eq!(spares.large.len(), KEEP_LARGE);
+        assert_eq!(spares.list(LARGEST).unwrap().len(), KEEP_LARGE);
     }
 }
 
@@ -128,4 +128,19 @@ fn too_many_or_foreign_segments_take_the_long_way() {
     assert!(!b.consume(301, &mut spares) && !b.consume(1000, &mut spares));
     assert!(b.consume(300, &mut spares) && text(&b).starts_with(b"shared"));
     assert!(!b.consume(1, &mut spares) && b.len() == 106);
+}
+
+#[test]
+fn pieces_have_the_size_that_is_expected() {
+    let mut spares = Spares::new();
+    for (expected, size) in [(0, LEAST), (2048, 2048), (2049, 4096), (5000, 8192), (16384, LARGEST), (70_000, LARGEST)]
+    {
+        let piece = spares.piece(expected).unwrap();
+        assert_eq!(piece.capacity(), size);
+        let address = piece.as_ptr();
+        spares.keep(piece);
+        let again = spares.piece(expected).unwrap();
+        assert_eq!(again.as_ptr(), address);
+    }
+    assert!(spares.list(1024).is_none() && spares.list(32768).is_none() && spares.list(5000).is_none());
 }
