@@ -453,7 +453,6 @@ impl<F> Buffer<F> {
     #[inline]
     fn reset_tail(&mut self) {
         match &mut self.tail {
-            Segment::Owned(o) if o.bytes.capacity() == 0 => o.start = 0,
             Segment::Owned(o) => o.empty(),
             other => *other = Segment::default(),
         }
@@ -592,8 +591,12 @@ impl<F> Buffer<F> {
             }
         } else {
             // The tail has room at most. That is dropped first, so that the words of the new one go straight to their place.
-            self.reset_tail();
-            self.tail = Segment::External(External { owner, start, end, borrowed: false });
+            if !matches!(&self.tail, Segment::Owned(o) if o.bytes.capacity() == 0) {
+                self.reset_tail();
+            }
+            let segment = Segment::External(External { owner, start, end, borrowed: false });
+            // Nothing is left there that a drop would find.
+            core::mem::forget(core::mem::replace(&mut self.tail, segment));
         }
         self.len += end - start;
         Ok(Delta::added(end - start))

@@ -96,7 +96,8 @@ impl Input<'_> {
         match b {
             0..=127 => b,
             128..=223 => (b - 128) * 17,
-            _ => (b - 223) * 700,
+            224..=249 => (b - 223) * 700,
+            _ => (b - 247) * 11_000,
         }
     }
 }
@@ -233,7 +234,22 @@ impl World {
                     Err(e) => assert!(e == Error::Frozen && side.frozen[1]),
                 }
             }
-            21 | 22 => {
+            21 => {
+                let (n, used) = (input.size(), input.size());
+                let data = self.bytes(used);
+                let side = &mut self.sides[x];
+                let spill = side.buffer.prepare(n).expect("not that much");
+                if !side.frozen[1] {
+                    // As a read does: the room first, and then what was prepared for.
+                    let (room, rest) = data.split_at(used.min(side.buffer.spare()));
+                    let rest = &rest[..rest.len().min(n)];
+                    side.buffer.fill(|v| v.extend_from_slice(room)).expect("thawed");
+                    assert_eq!(side.buffer.append_prepared(spill, rest), Delta::added(rest.len()));
+                    side.model.extend_from_slice(room);
+                    side.model.extend_from_slice(rest);
+                }
+            }
+            22 => {
                 let (from, n, span) = (input.size(), input.size() % 9, input.size());
                 let needle = self.bytes(n);
                 let side = &self.sides[x];
