@@ -346,12 +346,22 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
 pub unsafe extern "C-unwind" fn event_active(e: *mut event, result: c_int, calls: c_short) {
     // SAFETY: the caller's live, assigned event.
     unsafe {
-        if let Some(base) = at_hand((*e).ev_base)
-            && base.activate_unlocked(e, result as i16, calls)
-        {
-            return;
+        let Some(base) = at_hand((*e).ev_base) else { return active_of_another(e, result, calls) };
+        if !base.activate_unlocked(e, result as i16, calls) {
+            active_elsewhere(e, result, calls);
         }
-        active_elsewhere(e, result, calls);
+    }
+}
+
+/// `event_active` of an event whose base is not at hand.
+#[inline(never)]
+unsafe extern "C-unwind" fn active_of_another(e: *mut event, result: c_int, calls: c_short) {
+    // SAFETY: the caller's live, assigned event.
+    unsafe {
+        let Some(base) = base_of(e).filter(|base| base.plain) else { return active_at_length(e, result, calls) };
+        if !base.activate_unlocked(e, result as i16, calls) {
+            active_elsewhere(e, result, calls);
+        }
     }
 }
 

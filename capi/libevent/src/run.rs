@@ -11,7 +11,7 @@ use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
 use core::ops::ControlFlow;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use evoxide_core::interest::{Ready, Report};
 use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
 use evoxide_ffi::guarded::Section;
@@ -30,9 +30,11 @@ pub(crate) mod evloop {
 /// So many turns in a row with reports that belong to nothing make the base rebuild its kernel set.
 const STALE_LIMIT: u32 = 64;
 
-/// The first plain base that ran a loop, while it lives. Whoever compares an event's base with it may go on with this one: that
+/// A plain base that runs a loop, or did, while it lives. Whoever compares an event's base with it may go on with this one: that
 /// does not wait for the event's memory, which the callbacks that make each other active otherwise do all along.
 static AT_HAND: AtomicPtr<event_base> = AtomicPtr::new(NOBODY);
+/// The thread whose loop it was. Its loops take turns; those of other threads leave it alone, or they would fight for it.
+static AT_HAND_OF: AtomicUsize = AtomicUsize::new(0);
 
 /// No event's base; not null, since events may have none.
 const NOBODY: *mut event_base = core::ptr::dangling_mut();
@@ -43,6 +45,23 @@ pub(crate) fn at_hand<'a>(base: *const event_base) -> Option<&'a event_base> {
     let at_hand = AT_HAND.load(Ordering::Relaxed);
     // SAFETY: a base that events refer to lives, and nothing but a live base ever equals one.
     if base == at_hand { Some(unsafe { &*at_hand }) } else { None }
+}
+
+/// A loop of `base`, which is plain, begins.
+fn bring_to_hand(base: *mut event_base) {
+    thread_local! {
+        /// No two threads have it at the same address.
+        static MARK: u8 = const { 0 };
+    }
+    let at_hand = AT_HAND.load(Ordering::Relaxed);
+    if at_hand == base {
+        return;
+    }
+    let me = MARK.with(|mark| core::ptr::from_ref(mark).addr());
+    if at_hand == NOBODY || AT_HAND_OF.load(Ordering::Relaxed) == me {
+        AT_HAND_OF.store(me, Ordering::Relaxed);
+        AT_HAND.store(base, Ordering::Relaxed);
+    }
 }
 
 /// `base` is about to be freed.
@@ -70,8 +89,8 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         warnx!("event_base_loop: reentrant invocation.  Only one event_base_loop can run on each event_base at once.");
         return -1;
     }
-    if b.plain && AT_HAND.load(Ordering::Relaxed) == NOBODY {
-        let _ = AT_HAND.compare_exchange(NOBODY, base, Ordering::Relaxed, Ordering::Relaxed);
+    if b.plain {
+        bring_to_hand(base);
     }
     b.word.fetch_and(!word::BREAK, Ordering::Relaxed);
     b.got_break.store(false, Ordering::Relaxed);
