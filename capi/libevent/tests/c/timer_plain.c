@@ -363,6 +363,29 @@ CASE(priorities_of_timers)
 	event_base_free(base);
 }
 
+/* The most there are lies between what the descriptors bring and what the timers take. */
+CASE(most_of_timers_that_are_active_when_they_are_due)
+{
+	int fd[2], i;
+	base = event_base_new();
+	pair(fd);
+	put(fd[1], "x");
+	evs[0] = event_new(base, fd[0], EV_READ, say, (void *)"descriptor");
+	event_add(evs[0], NULL);
+	for (i = 1; i < 4; i++) {
+		evs[i] = timer("timer");
+		event_add(evs[i], ms(i));
+		event_active(evs[i], EV_WRITE, 1);
+	}
+	most("before");
+	nap(10);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	most("after");
+	for (i = 0; i < 4; i++)
+		event_free(evs[i]);
+	event_base_free(base);
+}
+
 CASE(active_by_fd_with_a_timeout)
 {
 	struct event e;

@@ -294,8 +294,10 @@ impl<T: Copy + Default> Reactor<T> {
     fn drop_readiness(&mut self, index: u32) {
         let slot = self.slots.at(index);
         if slot.state & state::FD == 0 || !slot.interest.contains(Interest::EDGE) {
-            // It counted until now.
+            // It counted until now, and so did its timeout.
+            self.count_added(index);
             self.note_most();
+            self.count_removed(index);
             self.deactivate_slot(index);
         }
     }
