@@ -27,6 +27,7 @@ pub use spares::Spares;
 pub use spill::Spill;
 
 use bytes::Bytes;
+use core::cell::Cell;
 use segment::{External, Owned, Ring, Segment, large_storage, storage};
 use std::collections::VecDeque;
 
@@ -610,26 +611,36 @@ impl<F> Buffer<F> {
     pub fn prepend(&mut self, data: &[u8]) -> Result<Delta, Error> {
         self.thawed(End::Front)?;
         let len = self.grown(data.len())?;
-        match self.prepend_with(data.len(), |room| room.copy_from_slice(data)) {
-            Some(delta) => Ok(delta),
-            None => self.prepend_new(data, len),
+        match self.room_in_front(data.len()) {
+            Some(room) => room.copy_from_slice(data),
+            None => return self.prepend_new(data, len),
         }
+        Ok(Delta::added(data.len()))
     }
 
     /// Prepends `n` bytes that `fill` writes, where there is room before the content; else, and where the front is frozen,
-    /// nothing happens.
+    /// nothing happens. Cells, because what a C program wants written there may lie there already.
     #[inline]
-    pub fn prepend_with(&mut self, n: usize, fill: impl FnOnce(&mut [u8])) -> Option<Delta> {
+    pub fn prepend_with(&mut self, n: usize, fill: impl FnOnce(&[Cell<u8>])) -> Option<Delta> {
+        fill(Cell::from_mut(self.room_in_front(n)?).as_slice_of_cells());
+        Some(Delta::added(n))
+    }
+
+    /// The `n` bytes before the content, from now on part of it, if there is room.
+    #[inline(always)]
+    fn room_in_front(&mut self, n: usize) -> Option<&mut [u8]> {
         if self.len == 0 || self.is_frozen(End::Front) {
             return None;
         }
         let len = self.grown(n).ok()?;
-        let Segment::Owned(o) = self.head_mut() else { return None };
-        let start = o.start.checked_sub(n)?;
-        fill(o.bytes.get_mut(start..o.start)?);
+        let head = self.front.as_mut().and_then(|d| d.front_mut()).unwrap_or(&mut self.tail);
+        let Segment::Owned(o) = head else { return None };
+        let end = o.start;
+        let start = end.checked_sub(n)?;
+        let room = o.bytes.get_mut(start..end)?;
         o.start = start;
         self.len = len;
-        Some(Delta::added(n))
+        Some(room)
     }
 
     #[cold]

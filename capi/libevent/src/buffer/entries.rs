@@ -6,6 +6,7 @@ use super::object::{Machine, evbuffer, tell};
 use super::owner::Handle;
 use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer_iovec, evbuffer_ptr};
 use crate::base::event_base;
+use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::slice;
@@ -256,7 +257,7 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *c
     unsafe {
         evbuffer::of(buffer).change(|m| {
             // The common way, which does not care whose the memory is.
-            let fill = |room: &mut [u8]| ptr::copy(data.cast(), room.as_mut_ptr(), room.len());
+            let fill = |room: &[Cell<u8>]| ptr::copy(data.cast(), room.as_ptr().cast::<u8>().cast_mut(), room.len());
             if len <= MAX_LEN
                 && let Some(delta) = m.prepend_with(len, fill)
             {
