@@ -3,7 +3,7 @@
 //! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
 //! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
 //! What a read callback writes to its own bufferevent goes out right after it, while the data is at hand, unless something
-//! else was made active meanwhile. Where reads take as much as they may, up to four follow one another, each with its callback,
+//! else was made active meanwhile: that is once more in a turn at most. Where reads take as much as they may, up to four follow one another, each with its callback,
 //! as long as those make nothing else active.
 
 use super::{Bev, buf, flag, get, notice, rate, set};
