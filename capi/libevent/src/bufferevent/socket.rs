@@ -2,15 +2,16 @@
 //!
 //! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
 //! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
-//! What a read callback writes to its own bufferevent goes out right after it, while the data is at hand, unless something
-//! else was made active meanwhile: that is once more in a turn at most. Where reads take as much as they may, up to four follow one another, each with its callback,
+//! What a read callback writes to its own bufferevent, or last to another one, goes out right after it, while the data is at
+//! hand, unless something else was made active meanwhile. Where reads take as much as they may, up to four follow one another, each with its callback,
 //! as long as those make nothing else active.
 
-use super::{Bev, buf, flag, get, notice, rate, set};
+use super::{Bev, buf, flag, get, notice, rare, rate, set};
 use crate::abi::bufferevent::opt;
-use crate::abi::event::{ev, event, event_callback, evlist};
+use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base};
 use core::ffi::{c_int, c_short, c_void};
+use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::key::Key;
@@ -199,13 +200,36 @@ pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *m
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::READ);
     } else {
-        let base = bev.base();
-        read(bev, fd);
-        if bev.is(flag::TRY) {
-            try_now(bev, base);
+        // It is this thread that runs the loop.
+        if let Some(base) = bev.base() {
+            let before = if base.plain { base.activity() } else { (0, 0) };
+            read(bev, fd);
+            if bev.is(flag::TRY) {
+                try_now(bev, base);
+            } else if base.plain && base.activity() == (before.0.wrapping_add(1), before.1) {
+                try_other(base);
+            }
         }
     }
     bev.release();
+}
+
+/// As [`try_now`], of another bufferevent, if a write of it is what was made active last: a proxy's other side.
+#[inline(never)]
+fn try_other(base: &event_base) {
+    // SAFETY: what is active is alive, and so is the bufferevent around its write event.
+    let other = unsafe {
+        let Some(Cb(cb)) = base.section(|core| core.reactor.last_ticket()) else { return };
+        if (*cb).evcb_cb.raw != on_write as EventFn as *mut c_void {
+            return;
+        }
+        Bev::from_arg((*cb).evcb_arg)
+    };
+    if other.is(flag::TRY) && rare!(other, lock).is_null() {
+        other.hold();
+        try_now(other, base);
+        other.release();
+    }
 }
 
 #[cold]
@@ -215,12 +239,10 @@ fn timed_out(bev: Bev, direction: Direction) {
     bev.conclude(outcome, 0);
 }
 
-/// Tries what waits for the end of the batch at once, if nothing else was made active since. `before`: the base whose loop
-/// runs.
+/// Tries what waits for the end of the batch at once, if nothing else was made active since. The loop of `base` runs.
 #[inline(always)]
-fn try_now(bev: Bev, before: Option<&'static event_base>) {
-    let Some(base) = bev.base() else { return };
-    if bev.is_freed() || !before.is_some_and(|before| core::ptr::eq(before, base)) {
+fn try_now(bev: Bev, base: &event_base) {
+    if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
         return;
     }
     // SAFETY: the event is assigned as long as the object lives.
@@ -306,7 +328,7 @@ fn go_on(bev: Bev, fd: c_int) {
             }
             Io::Failed => {
                 if bev.is(flag::TRY) {
-                    try_now(bev, Some(base));
+                    try_now(bev, base);
                 }
                 if !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed {
                     let outcome = bev.machine(|m| m.read_done(result));
@@ -323,7 +345,7 @@ fn is_calm(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32)
     let own = u32::from(bev.is(flag::TRY)).wrapping_sub(u32::from(tried));
     !bev.is_freed()
         && bev.fd() == fd
-        && bev.base().is_some_and(|now| core::ptr::eq(now, base))
+        && bev.base().is_some_and(|now| ptr::eq(now, base))
         && base.word.load(Ordering::Relaxed) == 0
         && bev.is_unlimited()
         && bev.machine(|m| m.state() == State::Open && m.moves(Direction::READ))

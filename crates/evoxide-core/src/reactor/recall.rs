@@ -1,6 +1,7 @@
 //! Taking back what was made ready last, and whether anything was.
 
 use super::Reactor;
+use super::ring::TICKET;
 use crate::key::Key;
 
 impl<T: Copy + Default> Reactor<T> {
@@ -15,6 +16,16 @@ impl<T: Copy + Default> Reactor<T> {
             front.retreat();
         }
         recalled
+    }
+
+    /// Whose the ticket is that was made ready last in the queue that runs, if that was one.
+    #[inline]
+    pub fn last_ticket(&self) -> Option<T> {
+        let front = &self.rings.front;
+        if front.is_empty() {
+            return None;
+        }
+        front.get(front.tail.wrapping_sub(1)).filter(|entry| entry.slot == TICKET).map(|entry| entry.payload)
     }
 
     /// Two numbers that tell whether something was made ready, or taken back, since an earlier look in the same callback. One

@@ -182,11 +182,14 @@ fn only_what_was_made_ready_last_is_recalled() {
     let first = r.enqueue(1, 0, false, Ready::WRITE, 1);
     let second = r.enqueue(2, 0, false, Ready::WRITE, 1);
     assert!(!r.recall(first));
+    assert_eq!(r.last_ticket(), Some(2));
+    let (place, elsewhere) = r.activity();
     assert!(r.recall(second));
-    assert_eq!(r.counts().active, 1);
+    assert_eq!((r.counts().active, r.last_ticket()), (1, Some(1)));
+    assert_eq!(r.activity(), (place - 1, elsewhere));
     let third = r.enqueue_shortly(3, 0, Ready::WRITE, 1).unwrap_or(second);
     let third = r.promote(third, false);
-    assert!(!r.recall(third), "a slot is no ticket");
+    assert!(!r.recall(third) && r.last_ticket().is_none(), "a slot is no ticket");
     assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);
     assert!(!r.recall(first) && r.counts().active == 0);
 }
