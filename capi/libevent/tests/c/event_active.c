@@ -430,3 +430,73 @@ CASE(by_signal)
 	event_free(idle);
 	event_base_free(base);
 }
+
+/* Which base an event belongs to is what counts, not which base's loop ran last. */
+static struct event_base *two[2];
+static struct event *of_two[2];
+
+static void inner_cb(evutil_socket_t fd, short what, void *arg)
+{
+	int *left = arg;
+	(void)fd, (void)what;
+	SAY("inner %d\n", *left);
+	event_active(of_two[0], EV_WRITE, 1);
+	if (--*left > 0)
+		event_active(of_two[1], EV_READ, 1);
+}
+
+static void outer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	int *left = arg, inner = 2;
+	(void)fd;
+	SAY("outer %d what %d\n", *left, what);
+	if (--*left > 0) {
+		of_two[1] = event_new(two[1], -1, EV_PERSIST, inner_cb, &inner);
+		event_active(of_two[1], EV_READ, 1);
+		SAY("inner loop %d\n", event_base_loop(two[1], EVLOOP_NONBLOCK));
+		event_free(of_two[1]);
+	}
+}
+
+CASE(loops_of_two_bases_inside_each_other)
+{
+	int left = 3;
+	two[0] = event_base_new();
+	two[1] = event_base_new();
+	of_two[0] = event_new(two[0], -1, EV_PERSIST, outer_cb, &left);
+	event_active(of_two[0], EV_READ, 1);
+	SAY("outer loop %d\n", event_base_loop(two[0], EVLOOP_NONBLOCK));
+	SAY("outer loop %d\n", event_base_loop(two[0], EVLOOP_NONBLOCK));
+	event_free(of_two[0]);
+	event_base_free(two[1]);
+	event_base_free(two[0]);
+}
+
+static void count_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	++*(int *)arg;
+}
+
+CASE(bases_that_come_and_go)
+{
+	int i, n = 0;
+	struct event_base *kept = event_base_new();
+	struct event *on_kept = event_new(kept, -1, EV_PERSIST, count_cb, &n);
+	for (i = 0; i < 5; i++) {
+		struct event_base *base = event_base_new();
+		struct event *ev = event_new(base, -1, EV_PERSIST, count_cb, &n);
+		event_active(ev, EV_READ, 1);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		event_active(ev, EV_READ, 1);
+		event_active(on_kept, EV_READ, 1);
+		event_base_loop(i & 1 ? kept : base, EVLOOP_NONBLOCK);
+		event_free(ev);
+		event_base_free(base);
+		SAY("%d\n", n);
+	}
+	event_base_loop(kept, EVLOOP_NONBLOCK);
+	SAY("%d\n", n);
+	event_free(on_kept);
+	event_base_free(kept);
+}
