@@ -84,6 +84,9 @@ pub struct event_base {
     pub(crate) waiter: UnsafeCell<Waiter>,
     /// Only touched by the thread that runs the loop, between callbacks.
     pub(crate) spares: UnsafeCell<Spares>,
+    /// A write callback of a bufferevent is running: what it writes, to whichever, is tried in the next turn, or callbacks that
+    /// write to each other would keep all others waiting.
+    pub(crate) writing: AtomicBool,
     /// Whether `BREAK` and the exit event were seen by the last loop.
     pub(crate) got_break: AtomicBool,
     pub(crate) got_exit: AtomicBool,
@@ -369,6 +372,7 @@ fn build(
         watched: AtomicBool::new(false),
         waiter: UnsafeCell::new(waiter),
         spares: UnsafeCell::new(Spares::new()),
+        writing: AtomicBool::new(false),
         got_break: AtomicBool::new(false),
         got_exit: AtomicBool::new(false),
         current_ended: cond,

@@ -58,7 +58,7 @@ pub(crate) enum Kind {
 pub(crate) mod flag {
     /// A write waits for the end of the batch, with `ev_write` active for it.
     pub const TRY: u8 = 1;
-    /// The write callback of the write event is running: a further try belongs to the next turn.
+    /// An event of a session is being served: a further try belongs to the next turn.
     pub const WRITING: u8 = 2;
     /// Whether the descriptor blocks was asked ...
     pub const BLOCKING_KNOWN: u8 = 4;
@@ -537,7 +537,12 @@ impl SharedLock {
         if lock.is_null() {
             return Some(ptr::null_mut());
         }
-        mm::alloc(Self { lock, users: 1 }).map(NonNull::as_ptr)
+        let made = mm::alloc(Self { lock, users: 1 }).map(NonNull::as_ptr);
+        if made.is_none() {
+            // SAFETY: just made, and nobody else knows it.
+            unsafe { lock.free(LOCKTYPE_RECURSIVE) };
+        }
+        made
     }
 
     /// One user less.

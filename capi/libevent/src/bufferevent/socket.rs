@@ -82,7 +82,7 @@ pub(crate) fn start_writing(bev: Bev) -> c_int {
 #[inline(always)]
 fn queue_try(bev: Bev) {
     let Some(base) = bev.base() else { return };
-    let later = bev.is(flag::WRITING);
+    let later = base.writing.load(Ordering::Relaxed);
     // SAFETY: the event is assigned as long as the object lives. A timeout from an earlier addition must not come back.
     unsafe {
         let e = bev.event(Direction::WRITE);
@@ -249,10 +249,10 @@ fn try_now(bev: Bev, base: &event_base) {
     if !unsafe { base.recall(bev.event(Direction::WRITE)) } {
         return;
     }
-    let flags = get!(bev, flags);
-    set!(bev, flags, flags & !flag::TRY | flag::WRITING);
+    bev.mark(flag::TRY, false);
+    base.writing.store(true, Ordering::Relaxed);
     write(bev, bev.fd(), true, false);
-    bev.mark(flag::WRITING, flags & flag::WRITING != 0);
+    base.writing.store(false, Ordering::Relaxed);
 }
 
 #[inline(always)]
@@ -359,8 +359,8 @@ pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *
     bev.hold();
     let tried = bev.is(flag::TRY);
     bev.mark(flag::TRY, false);
-    let outer = bev.is(flag::WRITING);
-    bev.mark(flag::WRITING, true);
+    let base = bev.base();
+    mark_writing(base, true);
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::WRITE);
     } else if bev.machine(|m| m.state()) != State::Connecting {
@@ -368,8 +368,16 @@ pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *
     } else if finish_connect(bev, fd) {
         write(bev, fd, false, true);
     }
-    bev.mark(flag::WRITING, outer);
+    mark_writing(base, false);
     bev.release();
+}
+
+/// See [`event_base::writing`]. What jumps out of a callback leaves the mark until the next one is done.
+#[inline(always)]
+pub(crate) fn mark_writing(base: Option<&event_base>, writing: bool) {
+    if let Some(base) = base {
+        base.writing.store(writing, Ordering::Relaxed);
+    }
 }
 
 /// Asks how the attempt ended and tells. Answers whether to go on writing.

@@ -11,6 +11,7 @@ use crate::base::event_base;
 use crate::event as events;
 use core::ffi::{c_int, c_short, c_ulong, c_void};
 use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::stream::tunnel::{Answer, Tunnel};
 use evoxide_core::stream::{Direction, Hold, State, What};
@@ -162,7 +163,7 @@ fn soon(bev: Bev, direction: Direction) {
         // SAFETY: the event is assigned.
         unsafe { events::event_active(bev.event(direction), c_int::from(direction.bits()), 1) };
     } else if let Some(base) = bev.base() {
-        let later = bev.is(flag::WRITING);
+        let later = bev.is(flag::WRITING) || base.writing.load(Ordering::Relaxed);
         // SAFETY: the event is assigned, and neither pending nor active.
         unsafe { base.try_soon(bev.event(direction), ready, later) };
     }
@@ -287,7 +288,9 @@ pub(crate) unsafe extern "C-unwind" fn on_write(_fd: c_int, what: c_short, arg: 
 fn on_event(bev: Bev, direction: Direction, what: c_short) {
     bev.hold();
     let outer = bev.is(flag::WRITING);
+    let base = if direction == Direction::WRITE { bev.base() } else { None };
     bev.mark(flag::WRITING, true);
+    socket::mark_writing(base, true);
     if what == ev::TIMEOUT {
         let outcome = bev.machine(|m| m.timed_out(direction));
         bev.conclude(outcome, 0);
@@ -296,6 +299,7 @@ fn on_event(bev: Bev, direction: Direction, what: c_short) {
     } else {
         ready(bev, direction);
     }
+    socket::mark_writing(base, false);
     bev.mark(flag::WRITING, outer);
     bev.release();
 }

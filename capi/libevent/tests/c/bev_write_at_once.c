@@ -209,6 +209,49 @@ CASE(a_writing_write_callback_does_not_starve)
 	end();
 }
 
+static struct bufferevent *third;
+static int volleys, third_read;
+
+/* Two write callbacks that write to each other. */
+static void write_to_the_other(struct bufferevent *b, void *arg)
+{
+	(void)arg;
+	if (volleys == 0)
+		put(fds[1], "x");
+	if (++volleys < 100 && !third_read)
+		bufferevent_write(b == b1 ? b2 : b1, "v", 1);
+}
+
+static void third_reads(struct bufferevent *b, void *arg)
+{
+	(void)b;
+	(void)arg;
+	third_read = 1;
+}
+
+CASE(two_write_callbacks_that_write_to_each_other_do_not_starve)
+{
+	int one[2], two[2];
+	start(0);
+	third = bev;
+	bufferevent_setcb(third, third_reads, NULL, NULL, NULL);
+	pair_of(one);
+	pair_of(two);
+	b1 = bufferevent_socket_new(base, one[0], BEV_OPT_CLOSE_ON_FREE);
+	b2 = bufferevent_socket_new(base, two[0], BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(b1, NULL, write_to_the_other, NULL, NULL);
+	bufferevent_setcb(b2, NULL, write_to_the_other, NULL, NULL);
+	bufferevent_write(b1, "v", 1);
+	while (!third_read && volleys < 100)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("the third %s\n", volleys < 10 ? "was read soon" : "had to wait");
+	bufferevent_free(b1);
+	bufferevent_free(b2);
+	end();
+	close(one[1]);
+	close(two[1]);
+}
+
 static void log_errno(struct bufferevent *b, short what, void *arg)
 {
 	int e = errno;
