@@ -75,6 +75,8 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
     #[inline(always)]
     pub unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
+        // A signal handler that makes it active must find room for its slot.
+        self.reactor.try_reserve()?;
         // While callbacks run, the loop will ask before it waits.
         let later = self.cached != 0 && self.timers.insert_later(Cb(cb), deadline);
         let earlier = if later { false } else { self.timers.insert(Cb(cb), deadline)? };
@@ -91,7 +93,8 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is a plain timer or neither pending nor active.
     #[inline]
     pub unsafe fn put_common(&mut self, cb: *mut event_callback, queue: QueueId, deadline: u64) -> Option<bool> {
-        if !self.timers.reserve_common(queue.0) {
+        // As in `put_timer`.
+        if !self.timers.reserve_common(queue.0) || self.reactor.try_reserve().is_err() {
             return None;
         }
         // SAFETY: the caller's promise.
@@ -305,7 +308,8 @@ unsafe fn add_timer_outside(base: &event_base, mut core: Section<'_, Core>, e: *
         return false;
     }
     let deadline = core.now().wrapping_add(delay);
-    if core.timers.reserve().is_err() {
+    // As in `put_timer`.
+    if core.timers.reserve().and_then(|()| core.reactor.try_reserve()).is_err() {
         return false;
     }
     let cb = e.cast::<event_callback>();
