@@ -1,6 +1,6 @@
 //! Telling the user: data and event callbacks, at once or deferred; the high mark; timers of kinds without a descriptor.
 
-use super::{Bev, Kind, buf, filter, flag, get, rare, set, set_rare};
+use super::{Bev, Kind, buf, filter, flag, get, rare, set, set_rare, socket};
 use crate::abi::bufferevent::{TRIG_IGNORE_WATERMARKS, opt};
 use crate::abi::event::event_callback;
 
@@ -227,7 +227,10 @@ fn run_pending(bev: Bev) {
     }
     if rare!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
         set_rare!(bev, pending, rare!(bev, pending) - Direction::WRITE);
+        let base = bev.base();
+        socket::mark_writing(base, true);
         around(&|| call_write(bev));
+        socket::mark_writing(base, false);
     }
     let what: What = rare!(bev, pending_event);
     if !what.is_empty() && get!(bev, public.errorcb).is_some() {

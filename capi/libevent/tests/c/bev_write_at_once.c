@@ -229,16 +229,17 @@ static void third_reads(struct bufferevent *b, void *arg)
 	third_read = 1;
 }
 
-CASE(two_write_callbacks_that_write_to_each_other_do_not_starve)
+static void volley(int options)
 {
 	int one[2], two[2];
+	volleys = third_read = 0;
 	start(0);
 	third = bev;
 	bufferevent_setcb(third, third_reads, NULL, NULL, NULL);
 	pair_of(one);
 	pair_of(two);
-	b1 = bufferevent_socket_new(base, one[0], BEV_OPT_CLOSE_ON_FREE);
-	b2 = bufferevent_socket_new(base, two[0], BEV_OPT_CLOSE_ON_FREE);
+	b1 = bufferevent_socket_new(base, one[0], options | BEV_OPT_CLOSE_ON_FREE);
+	b2 = bufferevent_socket_new(base, two[0], options | BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(b1, NULL, write_to_the_other, NULL, NULL);
 	bufferevent_setcb(b2, NULL, write_to_the_other, NULL, NULL);
 	bufferevent_write(b1, "v", 1);
@@ -248,8 +249,19 @@ CASE(two_write_callbacks_that_write_to_each_other_do_not_starve)
 	bufferevent_free(b1);
 	bufferevent_free(b2);
 	end();
+	close(fds[0]);
 	close(one[1]);
 	close(two[1]);
+}
+
+CASE(two_write_callbacks_that_write_to_each_other_do_not_starve)
+{
+	volley(0);
+}
+
+CASE(nor_do_deferred_ones)
+{
+	volley(BEV_OPT_DEFER_CALLBACKS);
 }
 
 static void log_errno(struct bufferevent *b, short what, void *arg)
