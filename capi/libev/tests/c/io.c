@@ -376,6 +376,37 @@ CASE(feed_fd_event_reaches_those_who_want_it)
 	ev_loop_destroy(loop);
 }
 
+CASE(feed_fd_event_before_the_kernel_knows)
+{
+	struct ev_loop *loop = new_loop();
+	int s[2];
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	ev_io_init(&io, log_io, s[0], EV_READ);
+	io.data = "r";
+	ev_io_start(loop, &io);
+	ev_feed_fd_event(loop, s[0], EV_READ | EV_WRITE);
+	SAY("pending %u\n", ev_pending_count(loop));
+	ev_invoke_pending(loop);
+	ev_run(loop, EVRUN_NOWAIT);
+	ev_init(&io2, log_io);
+	ev_io_set(&io2, s[0], EV_WRITE);
+	io2.data = "w";
+	ev_io_start(loop, &io2);
+	ev_feed_fd_event(loop, s[0], EV_READ | EV_WRITE);
+	SAY("pending %u\n", ev_pending_count(loop));
+	ev_io_stop(loop, &io2);
+	ev_feed_fd_event(loop, s[0], EV_READ | EV_WRITE);
+	ev_feed_fd_event(loop, s[1], EV_READ);
+	ev_feed_fd_event(loop, 100000, EV_READ);
+	ev_feed_fd_event(loop, -1, EV_READ);
+	SAY("pending %u\n", ev_pending_count(loop));
+	ev_invoke_pending(loop);
+	ev_io_stop(loop, &io);
+	ev_feed_fd_event(loop, s[0], EV_READ);
+	SAY("pending %u\n", ev_pending_count(loop));
+	ev_loop_destroy(loop);
+}
+
 CASE(each_backend)
 {
 	unsigned b;

@@ -253,7 +253,9 @@ impl<W: Watcher> Watch<W> {
             let fd = self.fds.always[i];
             let slot = self.fds.slots[fd as usize];
             if slot.flags & ALWAYS != 0 && slot.wanted != 0 {
-                self.feed_fd(fd as Fd, i32::from(slot.wanted));
+                if slot.flags & LISTED == 0 {
+                    self.feed_list(slot.head, i32::from(slot.wanted));
+                }
             } else {
                 self.fds.always.swap_remove(i);
             }
@@ -296,12 +298,12 @@ impl<W: Watcher> Watch<W> {
         }
     }
 
-    /// Makes the watchers of a descriptor pending that wait for one of the events.
+    /// Makes the watchers of a descriptor pending that wait for one of the events, also those that the kernel does not know of
+    /// yet.
     #[inline]
     pub fn feed_fd(&mut self, fd: Fd, events: i32) {
-        match self.fds.slots.get(fd as u32 as usize) {
-            Some(slot) if slot.flags & LISTED == 0 => self.feed_list(slot.head, events),
-            _ => {}
+        if let Some(slot) = self.fds.slots.get(fd as u32 as usize) {
+            self.feed_list(slot.head, events);
         }
     }
 
