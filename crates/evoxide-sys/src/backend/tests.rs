@@ -64,8 +64,15 @@ fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> i32 {
     result.unwrap_err().raw_os_error().unwrap()
 }
 
-/// The same file under a number of at least `least`.
+/// The same file under a number of at least `least`, which the usual limit of 1024 files does not allow.
 fn at_least(file: impl AsFd, least: RawFd) -> OwnedFd {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointers are good for one rlimit.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+    }
     rustix::io::fcntl_dupfd_cloexec(file, least).unwrap()
 }
 
