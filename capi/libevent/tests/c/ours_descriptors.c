@@ -19,7 +19,7 @@ static void hit(evutil_socket_t fd, short what, void *arg)
 
 static void many(const char *avoid, const char *avoid_too)
 {
-	struct event_config *cfg = event_config_new();
+	struct event_config *cfg;
 	struct event_base *base;
 	struct rlimit lim;
 	int i, wrong = 0, last;
@@ -31,6 +31,7 @@ static void many(const char *avoid, const char *avoid_too)
 		SAY("too few descriptors\n");
 		return;
 	}
+	cfg = event_config_new();
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_IGNORE_ENV);
 	if (avoid)
 		event_config_avoid_method(cfg, avoid);
