@@ -414,6 +414,10 @@ impl event_base {
         let deadline = core.cached.wrapping_add(delay);
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
+            if (*cb).evcb_flags & evlist::TIMEOUT == 0 {
+                // A signal handler has made it active since the caller looked.
+                return false;
+            }
             if (*cb).evcb_closure == closure::PERSIST {
                 (*e).ev_io_timeout = *tv;
             }

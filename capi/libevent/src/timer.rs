@@ -264,6 +264,10 @@ impl event_base {
         let deadline = core.cached.saturating_add(core.reactor.common_duration(queue).unwrap_or(0));
         // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
         unsafe {
+            if (*cb).evcb_flags & (evlist::INSERTED | evlist::TIMEOUT) == evlist::INSERTED {
+                // As in `add_timer_plainly`.
+                return false;
+            }
             let done = core.put_common(cb, queue, deadline).is_some();
             if done && (*cb).evcb_closure == closure::PERSIST {
                 (*e).ev_io_timeout = *tv;

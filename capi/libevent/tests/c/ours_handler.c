@@ -158,3 +158,64 @@ CASE(loopexit_in_a_handler)
 {
 	leaves(1);
 }
+
+static struct event timers[8];
+static volatile sig_atomic_t armed, hits;
+
+static void activate_one(int sig)
+{
+	(void)sig;
+	if (armed)
+		event_active(&timers[hits++ % 8], EV_READ, 1);
+}
+
+/* Adds, moves between lists and heap, and deletes, while the handler makes any of them active. */
+static void juggle(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval *common = arg;
+	int i, k;
+
+	(void)fd;
+	(void)what;
+	armed = 1;
+	for (k = 0; k < 1000; k++) {
+		for (i = 0; i < 8; i++) {
+			event_add(&timers[i], ms(10000));
+			event_add(&timers[i], ms(1));
+			if (k & 5)
+				event_add(&timers[i], common);
+			if (k & 2)
+				event_del(&timers[i]);
+		}
+	}
+	armed = 0;
+}
+
+CASE(timers_made_active_while_they_are_moved)
+{
+	const struct timeval *common;
+	struct sigaction sa;
+	int i, round, wrong = 0;
+
+	base = event_base_new();
+	common = event_base_init_common_timeout(base, ms(5000));
+	for (i = 0; i < 8; i++)
+		event_assign(&timers[i], base, -1, i & 1 ? EV_PERSIST : 0, counted, NULL);
+	memset(&sa, 0, sizeof sa);
+	sa.sa_handler = activate_one;
+	sigaction(SIGALRM, &sa, NULL);
+	storm(50);
+	for (round = 0; round < 100; round++) {
+		event_base_once(base, -1, EV_TIMEOUT, juggle, (void *)common, NULL);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		for (i = 0; i < 8; i++)
+			event_del(&timers[i]);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		for (i = 0; i < 8; i++)
+			event_del(&timers[i]);
+		wrong += event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE | EVENT_BASE_COUNT_ADDED) != 0;
+	}
+	storm(0);
+	CHECK(wrong == 0);
+	event_base_free(base);
+}
