@@ -325,7 +325,7 @@ impl Core {
             let alive = self.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
             let expired = |key| ready.contains(Ready::TIMEOUT) && self.reactor.deadline(key).is_none();
             if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
-                if let Some((key, _)) = alive.filter(|a| expired(a.0)) {
+                if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
                     self.reactor.to_front(key);
                 }
                 self.rearm(e, alive.map(|a| a.0), ready, alive.map_or((*e).deadline, |a| a.1));

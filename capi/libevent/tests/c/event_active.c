@@ -500,3 +500,54 @@ CASE(bases_that_come_and_go)
 	event_free(on_kept);
 	event_base_free(kept);
 }
+
+/* Many are made active and most of those deleted, so that the queue has room to be put in order; what is left is added then. */
+CASE(persistent_ones_added_after_many_were_deleted)
+{
+	enum { MOST = 80 };
+	struct event_base *base;
+	struct event *few[4], *many[MOST];
+	int fd[2], i, round, count;
+
+	pair(fd);
+	put(fd[1], "x");
+	for (count = 4; count <= MOST; count += 8) {
+		base = event_base_new();
+		few[0] = event_new(base, fd[0], EV_READ | EV_PERSIST, trace, "descriptor");
+		few[1] = event_new(base, -1, EV_PERSIST, trace, "timer");
+		few[2] = event_new(base, fd[0], EV_READ, trace, "one-shot");
+		few[3] = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, trace, "signal");
+		for (i = 0; i < 4; i++)
+			event_active(few[i], i ? EV_WRITE : EV_TIMEOUT, 1);
+		for (i = 0; i < count; i++) {
+			many[i] = event_new(base, -1, 0, trace, "never");
+			event_active(many[i], EV_READ, 1);
+		}
+		for (round = 0; round < 3; round++) {
+			for (i = 0; i < count - 1; i++)
+				event_del(many[i]);
+			for (i = 0; i < count - 1; i++)
+				event_active(many[i], EV_READ, 1);
+		}
+		for (i = 0; i < count; i++)
+			event_free(many[i]);
+		/* The first takes back the activation, the second waits for the descriptor. */
+		event_add(few[0], ms(10000));
+		event_add(few[0], ms(10000));
+		event_remove_timer(few[0]);
+		event_add(few[1], ms(10000));
+		event_add(few[2], NULL);
+		event_add(few[3], NULL);
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		SAY("%d: pending %s %s %s %s\n", count, bits(event_pending(few[0], EV_READ, NULL)),
+		    bits(event_pending(few[1], EV_TIMEOUT, NULL)), bits(event_pending(few[2], EV_READ, NULL)),
+		    bits(event_pending(few[3], EV_SIGNAL, NULL)));
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		for (i = 0; i < 4; i++)
+			event_free(few[i]);
+		SAY("added %d active %d\n", added(base), active(base));
+		event_base_free(base);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}

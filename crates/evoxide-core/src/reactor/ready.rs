@@ -281,11 +281,18 @@ impl<T: Copy + Default> Reactor<T> {
     /// Makes a slot for a ticket, so that it can become pending too. Any other key answers itself.
     #[inline]
     pub fn promote(&mut self, key: Key, persist: bool) -> Key {
-        let key = self.resolve(key);
-        if !is_ticket(key) {
-            return key;
+        let resolved = self.resolve(key);
+        if is_ticket(resolved) {
+            return self.promote_ticket(resolved, persist);
         }
-        self.promote_ticket(key, persist)
+        if resolved != key
+            && persist
+            && let Some(slot) = self.slots.get_mut(resolved)
+        {
+            // Whoever packed the ring did not know.
+            slot.state |= state::PERSIST;
+        }
+        resolved
     }
 
     #[cold]
