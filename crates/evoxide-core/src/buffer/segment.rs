@@ -5,7 +5,7 @@
 
 use super::{Error, FIRST};
 use bytes::{Buf, Bytes};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::ops::{Deref, DerefMut};
 use std::collections::VecDeque;
 
@@ -83,8 +83,40 @@ const CLASSES: usize = 5;
 /// From the first of these sizes to the last, one piece of storage is kept as well: the last that was given up.
 const LARGE: core::ops::RangeInclusive<usize> = FIRST << CLASSES..=KEEP;
 
+/// Storage that a thread keeps, by class: the last that was given up at hand, and what was given up before.
+struct Kept {
+    last: [Cell<Vec<u8>>; CLASSES],
+    more: RefCell<[Vec<Vec<u8>>; CLASSES]>,
+}
+
+impl Kept {
+    const fn new() -> Self {
+        let last = [const { Cell::new(Vec::new()) }; CLASSES];
+        Self { last, more: RefCell::new([const { Vec::new() }; CLASSES]) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_more(&self, class: usize, bytes: Vec<u8>) {
+        // In a drop inside a drop it is simply freed.
+        if let Ok(mut more) = self.more.try_borrow_mut()
+            && let Some(more) = more.get_mut(class)
+            && more.len() + 1 < (KEEP / FIRST) >> class
+            && more.try_reserve(1).is_ok()
+        {
+            more.push(bytes);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_more(&self, class: usize) -> Option<Vec<u8>> {
+        self.more.try_borrow_mut().ok()?.get_mut(class)?.pop()
+    }
+}
+
 thread_local! {
-    static KEPT: RefCell<[Vec<Vec<u8>>; CLASSES]> = const { RefCell::new([const { Vec::new() }; CLASSES]) };
+    static KEPT: Kept = const { Kept::new() };
     static KEPT_LARGE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -128,7 +160,7 @@ impl Owned {
     /// allocator as one piece.
     pub fn empty_link(&mut self) {
         let few = |class: usize| {
-            let kept = |kept: &RefCell<[Vec<Vec<u8>>; CLASSES]>| Some(kept.try_borrow().ok()?.get(class)?.len());
+            let kept = |kept: &Kept| Some(kept.more.try_borrow().ok()?.get(class)?.len());
             KEPT.try_with(kept).ok().flatten().is_some_and(|n| n < (KEEP / FIRST / 8) >> class)
         };
         if class(self.bytes.capacity()).is_none_or(few) {
@@ -151,17 +183,26 @@ impl Drop for Owned {
 
 /// Keeps storage, if there is room for it.
 fn keep(class: usize, mut bytes: Vec<u8>) {
-    // While the thread ends, or in a drop inside a drop, it is simply freed.
+    // While the thread ends it is simply freed.
     let _ = KEPT.try_with(|kept| {
-        if let Ok(mut kept) = kept.try_borrow_mut()
-            && let Some(kept) = kept.get_mut(class)
-            && kept.len() < (KEEP / FIRST) >> class
-            && kept.try_reserve(1).is_ok()
-        {
+        if let Some(last) = kept.last.get(class) {
             bytes.clear();
-            kept.push(core::mem::take(&mut bytes));
+            let before = last.replace(bytes);
+            if before.capacity() > 0 {
+                kept.put_more(class, before);
+            }
         }
     });
+}
+
+/// Takes storage that was kept.
+#[inline]
+fn take(class: usize) -> Option<Vec<u8>> {
+    let taken = KEPT.try_with(|kept| {
+        let last = kept.last.get(class)?.take();
+        if last.capacity() > 0 { Some(last) } else { kept.take_more(class) }
+    });
+    taken.ok().flatten()
 }
 
 fn swapped(a: &mut Vec<u8>, b: &mut Vec<u8>) -> bool {
@@ -312,7 +353,7 @@ impl<F: Owner> Segment<F> {
 #[inline]
 pub(super) fn storage(capacity: usize) -> Result<Vec<u8>, Error> {
     if let Some(class) = class(capacity)
-        && let Ok(Some(kept)) = KEPT.try_with(|kept| kept.try_borrow_mut().ok()?.get_mut(class)?.pop())
+        && let Some(kept) = take(class)
     {
         return Ok(kept);
     }
