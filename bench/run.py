@@ -581,7 +581,9 @@ GOALS = [
     ("ratio", "n=100000", "cancel", 2.1), ("ratio", "n=100000", "expire", 2.3),
     ("ratio", "n=1000 a=100 oneshot", "callback", 1.3), ("ratio", "chain priorities=1", "callback", 2.0),
     ("ratio", "64 B x 50", "rate", 1.4), ("ratio", "4096 B x 50", "rate", 1.5), ("ratio", "4096 B x 1000", "rate", 1.8),
-    ("ratio", "65536 B x 1", "rate", 2.2), ("ratio", "65536 B x 50", "rate", 5.0),
+    ("ratio", "65536 B x 50", "rate", 5.0),
+    # One connection takes turns with the load program, whose time is no library's.
+    ("ratio", "65536 B x 1", "server_cpu", 2.2),
     ("most", "socketpairs", "heap_idle", 760),
 ]
 
