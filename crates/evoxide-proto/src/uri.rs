@@ -1,0 +1,1 @@
+//! URIs (RFC 3986) and query strings.
