@@ -15,16 +15,16 @@
 
 mod moves;
 mod parts;
+mod room;
 mod search;
 mod segment;
 mod spares;
-mod spill;
 
 pub use parts::Parts;
+pub use room::Reservation;
 pub use search::Eol;
 pub use segment::{NoOwner, Owner, Part};
 pub use spares::Spares;
-pub use spill::Spill;
 
 use bytes::Bytes;
 use core::cell::Cell;
@@ -734,65 +734,6 @@ impl<F> Buffer<F> {
             self.front = None;
         }
         Ok((Delta::removed(n), retired))
-    }
-
-    /// Makes sure that `n` bytes can be appended to one segment without an allocation. Works on frozen ends too, since it
-    /// leaves the content alone.
-    ///
-    /// # Errors
-    /// `TooLong`, `NoMemory`.
-    #[inline]
-    pub fn reserve(&mut self, n: usize) -> Result<(), Error> {
-        self.grown(n)?;
-        match &self.tail {
-            Segment::Owned(o) if o.bytes.capacity() - o.bytes.len() >= n => Ok(()),
-            _ => self.reserve_new(n),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn reserve_new(&mut self, n: usize) -> Result<(), Error> {
-        if self.len == 0 {
-            return self.anew(n).map(|_| ());
-        }
-        let bytes = storage(self.room_for(n))?;
-        self.push(Segment::Owned(Owned { bytes, start: 0 }))
-    }
-
-    /// How many bytes fit behind the content without an allocation.
-    #[inline]
-    pub fn spare(&self) -> usize {
-        match &self.tail {
-            Segment::Owned(o) => o.bytes.capacity() - o.bytes.len(),
-            _ => 0,
-        }
-    }
-
-    /// Lets `fill` write into the spare room: it may push bytes on the vector up to its capacity, and must neither take
-    /// any away nor make it grow. The bytes before are of no concern to it.
-    ///
-    /// Use [`reserve`](Self::reserve) first. Where the last segment is not the buffer's own storage, the vector has no room.
-    ///
-    /// # Errors
-    /// `Frozen`, with `fill` not called; `TooLong` where the bytes do not count any more: they are taken back.
-    #[inline]
-    pub fn fill<R>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> Result<(Delta, R), Error> {
-        self.thawed(End::Back)?;
-        let Segment::Owned(o) = &mut self.tail else {
-            return Ok((Delta::default(), fill(&mut Vec::new())));
-        };
-        let before = o.bytes.len();
-        let answer = fill(&mut o.bytes);
-        let added = o.bytes.len().saturating_sub(before);
-        match self.len.checked_add(added) {
-            Some(len) if len <= MAX_LEN => self.len = len,
-            _ => {
-                o.bytes.truncate(before);
-                return Err(Error::TooLong);
-            }
-        }
-        Ok((Delta::added(added), answer))
     }
 }
 

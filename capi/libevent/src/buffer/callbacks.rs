@@ -166,19 +166,39 @@ impl Observers {
         }
     }
 
-    /// A change happened: runs the callbacks, or has the base run them.
+    /// Notes a change for the callbacks, which [`announce`](Self::announce) runs. Where there are none, what they were not
+    /// told of is forgotten: a callback hears of what happened since it was there.
+    ///
+    /// # Safety
+    /// The caller holds the buffer's lock.
+    pub(super) unsafe fn account(buffer: &evbuffer, delta: Delta) {
+        let Some(observers) = NonNull::new(buffer.observers.get()) else { return };
+        // SAFETY: alive; the lock keeps others out, and no reference is kept. Entries in the list are alive.
+        unsafe {
+            let mut entry = (*observers.as_ptr()).first;
+            while !entry.is_null() && (*entry).removed {
+                entry = (*entry).next;
+            }
+            let pending = &mut (*observers.as_ptr()).pending;
+            if entry.is_null() {
+                *pending = Delta::default();
+            } else if delta != Delta::default() {
+                pending.added = pending.added.wrapping_add(delta.added);
+                pending.removed = pending.removed.wrapping_add(delta.removed);
+            }
+        }
+    }
+
+    /// Runs the callbacks for what was accounted for, or has the base run them.
     ///
     /// # Safety
     /// The caller holds the buffer's lock and a count.
-    pub(super) unsafe fn changed(buffer: &evbuffer, delta: Delta) {
+    pub(super) unsafe fn announce(buffer: &evbuffer) {
         let Some(observers) = NonNull::new(buffer.observers.get()) else { return };
         // SAFETY: alive; the lock keeps others out, and no reference is kept.
         unsafe {
-            let pending = &mut (*observers.as_ptr()).pending;
-            pending.added = pending.added.wrapping_add(delta.added);
-            pending.removed = pending.removed.wrapping_add(delta.removed);
             if (*observers.as_ptr()).deferred.is_set() {
-                if !(*observers.as_ptr()).first.is_null() {
+                if (*observers.as_ptr()).pending != Delta::default() {
                     super::deferred::Deferred::schedule(buffer, observers);
                 }
             } else if !buffer.is_freed() {

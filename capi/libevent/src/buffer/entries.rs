@@ -149,46 +149,70 @@ pub unsafe extern "C-unwind" fn evbuffer_get_contiguous_space(buffer: *const evb
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_expand(buffer: *mut evbuffer, n: usize) -> c_int {
     // SAFETY: a live buffer.
-    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.reserve(n)));
+    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.expand(n)));
     if done.is_ok() { 0 } else { -1 }
 }
 
+/// The rooms of a buffer, as the program sees them: empty ones are not shown.
+fn extents(rooms: [&mut Vec<u8>; 2]) -> [evbuffer_iovec; 2] {
+    rooms.map(|v| evbuffer_iovec {
+        iov_base: v.spare_capacity_mut().as_mut_ptr().cast(),
+        iov_len: v.capacity() - v.len(),
+    })
+}
+
 impl evbuffer {
-    /// One extent of at least `size` bytes of room; the caller holds the lock.
-    fn room(&self, size: usize) -> Option<evbuffer_iovec> {
+    /// At least `size` bytes of room, in one extent or in two; the caller holds the lock.
+    fn room(&self, size: usize, split: bool) -> Option<[evbuffer_iovec; 2]> {
         self.section(|m| {
             if m.is_frozen(End::Back) {
                 return None;
             }
-            m.reserve(size.max(1)).ok()?;
-            m.fill(|v| evbuffer_iovec {
-                iov_base: v.spare_capacity_mut().as_mut_ptr().cast(),
-                iov_len: v.capacity() - v.len(),
-            })
-            .ok()
-            .map(|(_, extent)| extent)
+            if split && m.spare() < size {
+                m.expand_split(size.max(1)).ok()?;
+                m.fill_split(extents).ok().map(|(_, extents)| extents)
+            } else {
+                m.expand(size.max(1)).ok()?;
+                m.fill(|v| extents([v, &mut Vec::new()])).ok().map(|(_, extents)| extents)
+            }
         })
     }
 
-    /// Counts the first `extent.iov_len` bytes of the room as content, if the extent is the room.
+    /// Counts what the program wrote into reserved room as content, if the extents are that room, in that order.
     ///
     /// # Safety
     /// The program has written them.
-    unsafe fn commit(m: &mut Machine, extent: evbuffer_iovec) -> Result<Delta, Error> {
-        let (delta, fits) = m.fill(|v| {
-            let spare = v.spare_capacity_mut();
-            let fits = ptr::eq(spare.as_ptr().cast(), extent.iov_base) && extent.iov_len <= spare.len();
-            if fits {
-                // SAFETY: within the capacity, and the caller promised the bytes.
-                unsafe { v.set_len(v.len() + extent.iov_len) };
+    unsafe fn commit(m: &mut Machine, written: &[evbuffer_iovec]) -> Result<Delta, Error> {
+        let (delta, fits) = m.fill_split(|mut rooms| {
+            // The first room may be left out, further extents may be empty.
+            let mut next = 0;
+            let mut found = [0; 2];
+            for extent in written {
+                let starts_here = |v: &mut Vec<u8>| {
+                    let spare = v.spare_capacity_mut();
+                    ptr::eq(spare.as_ptr().cast(), extent.iov_base) && extent.iov_len <= spare.len()
+                };
+                match (next..rooms.len()).find(|&i| starts_here(rooms[i])) {
+                    Some(i) => {
+                        found[i] = extent.iov_len;
+                        next = i + 1;
+                    }
+                    None if extent.iov_len == 0 && next > 0 => {}
+                    None => return false,
+                }
             }
-            fits
+            for (room, n) in rooms.iter_mut().zip(found) {
+                // SAFETY: within the capacity, and the caller promised the bytes.
+                unsafe { room.set_len(room.len() + n) };
+            }
+            true
         })?;
         if fits { Ok(delta) } else { Err(Error::OutOfRange) }
     }
 }
 
-/// Offers room at the end to write into.
+/// Offers room at the end to write into: one extent, or with two or more to describe it in, also the rest of the last segment
+/// and a new one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_reserve_space(
     buffer: *mut evbuffer,
@@ -202,14 +226,14 @@ pub unsafe extern "C-unwind" fn evbuffer_reserve_space(
     if n < 1 {
         return -1;
     }
-    match buffer.locked(|b| b.room(size)) {
-        Some(extent) => {
-            // SAFETY: the program passes an array of `n` extents.
-            unsafe { extents.write(extent) };
-            1
-        }
-        None => -1,
+    let Some(rooms) = buffer.locked(|b| b.room(size, n > 1)) else { return -1 };
+    let mut count = 0;
+    for room in rooms.iter().filter(|room| room.iov_len > 0) {
+        // SAFETY: the program passes an array of `n` extents; there is a second one only where it asked for it.
+        unsafe { extents.add(count).write(*room) };
+        count += 1;
     }
+    count as c_int
 }
 
 /// Makes what was written into reserved room content.
@@ -219,23 +243,15 @@ pub unsafe extern "C-unwind" fn evbuffer_commit_space(
     extents: *mut evbuffer_iovec,
     n: c_int,
 ) -> c_int {
-    // SAFETY: a live buffer and an array of `n` extents, whose bytes the program has written. Only one was ever offered, so
-    // further ones must be empty.
+    let n = usize::try_from(n).unwrap_or(0);
+    // SAFETY: a live buffer and an array of `n` extents, whose bytes the program has written.
     unsafe {
-        let extents = lent(extents.cast(), 0).map_or(&[][..], |_| match usize::try_from(n) {
-            Ok(n) if n > 0 => slice::from_raw_parts(extents, n),
-            _ => &[],
-        });
+        let extents = if n > 0 { slice::from_raw_parts(extents, n) } else { &[] };
         evbuffer::of(buffer).change(|m| {
             if m.is_frozen(End::Back) {
                 return Err(Error::Frozen);
             }
-            match extents {
-                [] => Ok(Delta::default()),
-                [only] => evbuffer::commit(m, *only),
-                [first, rest @ ..] if rest.iter().all(|e| e.iov_len == 0) => evbuffer::commit(m, *first),
-                _ => Err(Error::OutOfRange),
-            }
+            evbuffer::commit(m, extents)
         })
     }
 }
@@ -286,7 +302,7 @@ pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
         buffer.hold();
         let mut added = 0;
         if let Some(total) = total
-            && buffer.section(|m| m.reserve(total)).is_ok()
+            && buffer.section(|m| m.expand(total)).is_ok()
         {
             for i in 0..n {
                 let piece = piece(i);

@@ -19,7 +19,7 @@ unsafe extern "C-unwind" fn print_begin(buffer: *mut evbuffer, need: usize, room
         let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();
         let text = buffer.section(|m| {
-            if m.is_frozen(End::Back) || m.reserve(need).is_err() {
+            if m.is_frozen(End::Back) || m.expand(need).is_err() {
                 return ptr::null_mut::<c_char>();
             }
             m.fill(|v| {

@@ -8,7 +8,7 @@ use super::object::{Machine, evbuffer};
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::slice;
-use evoxide_core::buffer::{Delta, End, Error, Part, Spill};
+use evoxide_core::buffer::{Delta, End, Error, Part, Reservation};
 use evoxide_ffi::errno;
 use evoxide_sys::io as sys;
 use std::io::{self, IoSlice};
@@ -23,14 +23,15 @@ fn failed(error: &io::Error) -> c_int {
     -1
 }
 
-/// As [`evbuffer::read_fd`]; with a spill, which is for as much as the scratch memory takes, memory cannot be missing afterwards.
+/// As [`evbuffer::read_fd`]; with a reservation, which is for as much as the scratch memory takes, memory cannot be missing
+/// afterwards.
 #[inline]
 fn read_into(
     m: &mut Machine,
     fd: c_int,
     max: usize,
     scratch: &mut [MaybeUninit<u8>],
-    spill: Option<Spill>,
+    reservation: Option<Reservation>,
 ) -> io::Result<Delta> {
     let spare = m.spare().min(max);
     let rest = (max - spare).min(scratch.len());
@@ -47,8 +48,8 @@ fn read_into(
         Ok((delta, Ok(more))) => {
             // SAFETY: the kernel has written the first `more` bytes of the scratch memory.
             let more = unsafe { slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), more) };
-            let appended = match spill {
-                Some(spill) => Ok(m.append_prepared(spill, more)),
+            let appended = match reservation {
+                Some(reservation) => Ok(m.commit(reservation, more)),
                 None => m.append(more),
             };
             appended.map(|a| Delta::added(delta.added + a.added)).map_err(|_| no_memory())
@@ -162,14 +163,14 @@ impl evbuffer {
         if max > MAX_READ {
             // More than fits on the stack: make room first, unless nothing is there to read.
             let n = sys::available(fd).map_or(max, |n| n.clamp(1, max));
-            self.section(|m| m.reserve(n)).map_err(|_| no_memory())?;
+            self.section(|m| m.expand(n)).map_err(|_| no_memory())?;
             return self.read_fd(fd, n, &mut []);
         }
         self.section(|m| {
             // What was read cannot be put back, so that memory is there first.
             let beyond = max - m.spare().min(max);
-            let spill = if beyond > 0 { Some(m.prepare(beyond).map_err(|_| no_memory())?) } else { None };
-            read_into(m, fd, max, &mut [MaybeUninit::uninit(); MAX_READ], spill)
+            let reservation = if beyond > 0 { Some(m.reserve(beyond).map_err(|_| no_memory())?) } else { None };
+            read_into(m, fd, max, &mut [MaybeUninit::uninit(); MAX_READ], reservation)
         })
     }
 }

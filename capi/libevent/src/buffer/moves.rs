@@ -14,7 +14,7 @@ enum First {
     Target,
 }
 
-/// A whole operation that moves from `src` to `dst`: how many bytes, or -1.
+/// A whole operation that moves from `src` to `dst`, and says who hears of it first: how many bytes, or -1.
 ///
 /// # Safety
 /// Both are alive and different. Runs callbacks.
@@ -22,12 +22,11 @@ enum First {
 unsafe fn transfer(
     src: &evbuffer,
     dst: &evbuffer,
-    first: First,
-    f: impl FnOnce(&mut Machine, &mut Machine) -> Result<Delta, Error>,
+    f: impl FnOnce(&mut Machine, &mut Machine) -> Result<(Delta, First), Error>,
 ) -> isize {
     lock_both(src, dst);
     match dst.section(|d| src.section(|s| f(d, s))) {
-        Ok(added) => {
+        Ok((added, first)) => {
             let removed = Delta::removed(added.added);
             // SAFETY: locked above; not used again.
             unsafe {
@@ -80,12 +79,10 @@ impl evbuffer {
     unsafe fn add_buffer_at_length(&self, src: &evbuffer) -> c_int {
         // SAFETY: the caller's promise.
         status(unsafe {
-            transfer(
-                src,
-                self,
-                First::Source,
-                |d, s| if s.is_empty() { Ok(Delta::default()) } else { d.append_buffer(s) },
-            )
+            transfer(src, self, |d, s| {
+                let moved = if s.is_empty() { Delta::default() } else { d.append_buffer(s)? };
+                Ok((moved, First::Source))
+            })
         })
     }
 
@@ -97,16 +94,15 @@ impl evbuffer {
         if n == 0 || ptr::eq(self, src) {
             return 0;
         }
-        // What becomes everything moves as `add_buffer` does.
-        let all = src.locked(|s| s.len() <= n);
-        let first = if all { First::Source } else { First::Target };
         // SAFETY: the caller's promise.
         unsafe {
-            transfer(src, self, first, |d, s| {
+            transfer(src, self, |d, s| {
                 if d.is_frozen(End::Back) || s.is_frozen(End::Front) {
                     return Err(Error::Frozen);
                 }
-                d.append_prefix(s, n)
+                // What becomes everything moves as `add_buffer` does.
+                let first = if s.len() <= n { First::Source } else { First::Target };
+                Ok((d.append_prefix(s, n)?, first))
             })
         }
     }
@@ -127,8 +123,9 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend_buffer(target: *mut evbuffer, s
     }
     // SAFETY: live buffers, different ones.
     status(unsafe {
-        transfer(evbuffer::of(source), evbuffer::of(target), First::Source, |d, s| {
-            if s.is_empty() { Ok(Delta::default()) } else { d.prepend_buffer(s) }
+        transfer(evbuffer::of(source), evbuffer::of(target), |d, s| {
+            let moved = if s.is_empty() { Delta::default() } else { d.prepend_buffer(s)? };
+            Ok((moved, First::Source))
         })
     })
 }
@@ -148,7 +145,9 @@ pub unsafe extern "C-unwind" fn evbuffer_remove_buffer(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_buffer_reference(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
     if target == source {
-        return -1;
+        // SAFETY: a live buffer.
+        let nothing = unsafe { evbuffer::of(source) }.locked(|b| b.len() == 0);
+        return if nothing { 0 } else { -1 };
     }
     // SAFETY: live buffers, different ones.
     unsafe {

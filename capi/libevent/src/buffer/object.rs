@@ -321,13 +321,38 @@ impl evbuffer {
     /// The caller holds the lock and a count.
     #[inline]
     pub(crate) unsafe fn notify(&self, delta: Delta) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.account(delta);
+            self.announce(delta);
+        }
+    }
+
+    /// The first half of [`notify`](Self::notify): from here on, callbacks hear of the change.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    unsafe fn account(&self, delta: Delta) {
+        if !self.observers.get().is_null() && delta != Delta::default() {
+            // SAFETY: the caller's promise.
+            unsafe { Observers::account(self, delta) };
+        }
+    }
+
+    /// The second half of [`notify`](Self::notify).
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    unsafe fn announce(&self, delta: Delta) {
         if delta == Delta::default() {
             return;
         }
         // SAFETY: the caller's promise; the owner promised its function when it took the buffer.
         unsafe {
             if !self.observers.get().is_null() {
-                Observers::changed(self, delta);
+                Observers::announce(self);
             }
             if let Some((owner, ops)) = self.owner() {
                 (ops.changed)(owner, self.raw(), delta);
@@ -484,8 +509,11 @@ unsafe fn notify_both(first: (&evbuffer, Delta), second: (&evbuffer, Delta)) {
     // SAFETY: held and locked; each release gives up its count and its lock. A shared lock was taken once, so it is taken
     // again for the second release.
     unsafe {
-        first.0.notify(first.1);
-        second.0.notify(second.1);
+        // Callbacks of one may change the other, and are told what both became.
+        first.0.account(first.1);
+        second.0.account(second.1);
+        first.0.announce(first.1);
+        second.0.announce(second.1);
         if shared {
             first.0.ext_lock().lock();
         }

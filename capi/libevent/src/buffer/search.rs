@@ -92,10 +92,11 @@ pub unsafe extern "C-unwind" fn evbuffer_search_range(
     unsafe {
         let Some(from) = offset_of(start) else { return evbuffer_ptr::at(None) };
         let to = if end.is_null() { Some(usize::MAX) } else { offset_of(end) };
-        if len == 0 || len > MAX_LEN {
+        if len == 0 {
             return evbuffer_ptr::at(Some(from));
         }
-        let Some(to) = to else { return evbuffer_ptr::at(None) };
+        // No content is that long.
+        let (Some(to), true) = (to, len <= MAX_LEN) else { return evbuffer_ptr::at(None) };
         let needle = slice::from_raw_parts(what.cast(), len);
         evbuffer_ptr::at(evbuffer::of(buffer).locked(|b| b.searched(|m| m.find(needle, from, to)).flatten()))
     }

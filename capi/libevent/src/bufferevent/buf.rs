@@ -215,7 +215,7 @@ unsafe fn read_at_length(bev: Bev, fd: c_int, max: usize, expected: usize) -> is
     let buffer = unsafe { evbuffer::of(bev.input()) };
     if expected >= LARGE {
         // Without memory the scratch space does.
-        let _ = buffer.section(|m| m.reserve(expected.min(max)));
+        let _ = buffer.section(|m| m.expand(expected.min(max)));
     }
     let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
     match buffer.thawed_back(read) {

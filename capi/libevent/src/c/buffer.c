@@ -30,7 +30,7 @@ signed_digits(char *end, long long number)
 }
 
 /*
- * What most formats are made of: text, %s, %c, %d, %u, %ld, %lu, %zd, %zu and %%. Answers how many bytes (without a zero), or
+ * What most formats are made of: text, %s, %c, %d, %u, %ld, %lu, %zd, %zu and %%. Returns how many bytes, without the zero behind them, or
  * -1 where the format has anything else or the room is not larger than the text: vsnprintf says then what there is to say.
  */
 static int
@@ -91,6 +91,8 @@ print_plain(char *out, size_t room, const char *format, va_list arguments)
 		memcpy(at, text, length);
 		at += length;
 	}
+	/* As vsnprintf does: programs read what they printed as a string. */
+	*at = 0;
 	return (int)(at - out);
 }
 

@@ -48,8 +48,8 @@ fn cve_2014_6272() {
     b.append_external(Void, 0, MAX_LEN - 10).expect("just fits");
     assert_eq!(b.append(&[0; 11]), Err(Error::TooLong));
     assert_eq!(b.prepend(&[0; 11]), Err(Error::TooLong));
-    assert_eq!(b.reserve(11), Err(Error::TooLong));
-    assert_eq!(b.reserve(usize::MAX), Err(Error::TooLong));
+    assert_eq!(b.expand(11), Err(Error::TooLong));
+    assert_eq!(b.expand(usize::MAX), Err(Error::TooLong));
     assert_eq!(b.append_shared(Bytes::from_static(&[0; 11])), Err(Error::TooLong));
     assert!(matches!(b.append_external(Void, 0, 11), Err((Error::TooLong, Void))));
     assert!(matches!(b.append_external(Void, 0, usize::MAX), Err((Error::TooLong, Void))));
@@ -73,9 +73,9 @@ fn cve_2015_6525() {
     assert_eq!((a.len(), b.len()), (MAX_LEN, 5));
     let mut c: Buffer = Buffer::new();
     for n in [usize::MAX, usize::MAX - 1, usize::MAX - 511, MAX_LEN + 1] {
-        assert_eq!(c.reserve(n), Err(Error::TooLong));
+        assert_eq!(c.expand(n), Err(Error::TooLong));
     }
-    assert_eq!(c.reserve(MAX_LEN), Err(Error::NoMemory));
+    assert_eq!(c.expand(MAX_LEN), Err(Error::NoMemory));
     assert_eq!(c.append(b"ok"), Ok(Delta::added(2)));
 }
 
@@ -84,14 +84,14 @@ fn cve_2015_6525() {
 fn cve_2026_63381() {
     let (mut a, mut b): (Buffer, Buffer) = (Buffer::new(), Buffer::new());
     b.append(b"content").expect("fits");
-    a.reserve(100).expect("fits");
+    a.expand(100).expect("fits");
     assert_eq!(a.append_reference(&mut b), Ok(Delta::added(7)));
     a.append(b"!").expect("fits");
     assert_eq!((text(&a), text(&b)), (b"content!".to_vec(), b"content".to_vec()));
     let (_, _) = a.clear().expect("thawed");
-    a.reserve(100).expect("fits");
+    a.expand(100).expect("fits");
     let mut c: Buffer = Buffer::new();
-    c.reserve(10).expect("fits");
+    c.expand(10).expect("fits");
     assert_eq!(a.append_reference(&mut c), Ok(Delta::default()));
     assert!(a.is_empty());
 }
@@ -175,27 +175,27 @@ fn prepared_bytes_find_their_place() {
         let mut b: Buffer = Buffer::new();
         let mut all = vec![1; before];
         b.append(&all).expect("fits");
-        let spill = b.prepare(4096).expect("memory");
+        let reservation = b.reserve(4096).expect("memory");
         // As a read does: first the room is filled.
         let spare = b.spare();
         b.fill(|v| v.resize(v.len() + spare, 2)).expect("thawed");
         all.resize(before + spare, 2);
-        assert_eq!(b.append_prepared(spill, &[3; 4096]), Delta::added(4096));
+        assert_eq!(b.commit(reservation, &[3; 4096]), Delta::added(4096));
         all.resize(before + spare + 4096, 3);
         assert_eq!(text(&b), all);
         // Nothing prepared for is taken where nothing came.
-        drop(b.prepare(100).expect("memory"));
+        drop(b.reserve(100).expect("memory"));
         assert_eq!(text(&b), all);
         // Without the way that `append` goes.
-        let spill = b.prepare(7).expect("memory");
+        let reservation = b.reserve(7).expect("memory");
         b.freeze(End::Back);
-        assert_eq!(b.append_prepared(spill, b"the end"), Delta::added(7));
+        assert_eq!(b.commit(reservation, b"the end"), Delta::added(7));
         all.extend_from_slice(b"the end");
         assert_eq!(text(&b), all);
     }
     let mut b: Buffer<Void> = Buffer::new();
     b.append_external(Void, 0, MAX_LEN - 10).expect("just fits");
-    assert!(b.prepare(11).is_err());
+    assert!(b.reserve(11).is_err());
 }
 
 #[test]

@@ -219,11 +219,11 @@ impl World {
                     Err(e) => assert_eq!(e, Error::Opaque),
                 }
             }
-            19 | 20 => {
+            19 => {
                 let (n, used) = (input.size(), input.size());
                 let data = self.bytes(used);
                 let side = &mut self.sides[x];
-                side.buffer.reserve(n).expect("not that much");
+                side.buffer.expand(n).expect("not that much");
                 assert!(side.buffer.spare() >= n);
                 let used = used.min(side.buffer.spare());
                 match side.buffer.fill(|v| v.extend_from_slice(&data[..used])) {
@@ -234,17 +234,42 @@ impl World {
                     Err(e) => assert!(e == Error::Frozen && side.frozen[1]),
                 }
             }
+            20 => {
+                let (n, used, first) = (input.size(), input.size(), input.size());
+                let data = self.bytes(used);
+                let side = &mut self.sides[x];
+                side.buffer.expand_split(n).expect("not that much");
+                let mut room = 0;
+                let filled = side.buffer.fill_split(|[a, b]| {
+                    let rooms = [a.capacity() - a.len(), b.capacity() - b.len()];
+                    room = rooms[0] + rooms[1];
+                    // Any part of the first, and then of the second.
+                    let (now, then) = data.split_at(used.min(rooms[0]).min(first));
+                    let then = &then[..then.len().min(rooms[1])];
+                    a.extend_from_slice(now);
+                    b.extend_from_slice(then);
+                    now.len() + then.len()
+                });
+                match filled {
+                    Ok((delta, used)) => {
+                        assert!(room >= n);
+                        assert_eq!(delta, Delta::added(used));
+                        side.model.extend_from_slice(&data[..used]);
+                    }
+                    Err(e) => assert!(e == Error::Frozen && side.frozen[1]),
+                }
+            }
             21 => {
                 let (n, used) = (input.size(), input.size());
                 let data = self.bytes(used);
                 let side = &mut self.sides[x];
-                let spill = side.buffer.prepare(n).expect("not that much");
+                let reservation = side.buffer.reserve(n).expect("not that much");
                 if !side.frozen[1] {
                     // As a read does: the room first, and then what was prepared for.
                     let (room, rest) = data.split_at(used.min(side.buffer.spare()));
                     let rest = &rest[..rest.len().min(n)];
                     side.buffer.fill(|v| v.extend_from_slice(room)).expect("thawed");
-                    assert_eq!(side.buffer.append_prepared(spill, rest), Delta::added(rest.len()));
+                    assert_eq!(side.buffer.commit(reservation, rest), Delta::added(rest.len()));
                     side.model.extend_from_slice(room);
                     side.model.extend_from_slice(rest);
                 }

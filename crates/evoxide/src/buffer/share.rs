@@ -60,7 +60,7 @@ impl Buffer {
     /// assert!(buffer.is_empty());
     /// ```
     pub fn reserve(&mut self, n: usize) {
-        grown(self.chain.reserve(n));
+        grown(self.chain.expand(n));
     }
 
     /// The byte at a position.
