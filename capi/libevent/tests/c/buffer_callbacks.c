@@ -453,3 +453,111 @@ CASE(cb_deferred_adds_inside)
 	evbuffer_free(b);
 	event_base_free(base);
 }
+
+/* A callback hears of what happened since it was there, at once or from the loop. */
+CASE(cb_deferred_hears_of_nothing_before_its_time)
+{
+	struct event_base *base = event_base_new();
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_cb_entry *entry;
+	evbuffer_defer_callbacks(b, base);
+	evbuffer_add(b, "12345", 5);
+	evbuffer_add_cb(b, tell, (void *)"first");
+	SAY("nothing yet\n");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	evbuffer_add(b, "abc", 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("removed, changed, added, changed\n");
+	evbuffer_remove_cb(b, tell, (void *)"first");
+	evbuffer_add(b, "12345", 5);
+	evbuffer_add_cb(b, tell, (void *)"second");
+	evbuffer_add(b, "abc", 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("changed, removed, changed, added\n");
+	evbuffer_add(b, "12345", 5);
+	evbuffer_remove_cb(b, tell, (void *)"second");
+	evbuffer_add(b, "abc", 3);
+	entry = evbuffer_add_cb(b, tell, (void *)"third");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("disabled, changed, enabled, changed\n");
+	evbuffer_cb_clear_flags(b, entry, EVBUFFER_CB_ENABLED);
+	evbuffer_add(b, "12", 2);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	evbuffer_cb_set_flags(b, entry, EVBUFFER_CB_ENABLED);
+	evbuffer_add(b, "123", 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	SAY("replaced\n");
+	evbuffer_add(b, "1", 1);
+	evbuffer_setcb(b, old_tell, (void *)"fourth");
+	evbuffer_add(b, "22", 2);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	evbuffer_setcb(b, NULL, NULL);
+	evbuffer_add(b, "22", 2);
+	evbuffer_setcb(b, old_tell, (void *)"fifth");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	evbuffer_add(b, "333", 3);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	evbuffer_free(b);
+	event_base_free(base);
+}
+
+static struct evbuffer *pair[2];
+static int deed;
+
+static void
+meddle(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
+{
+	int todo = deed;
+	tell(b, info, arg);
+	if (b == pair[todo > 2]) {
+		deed = 0;
+		switch (todo) {
+		case 1: evbuffer_drain(pair[1], 3); break;
+		case 2: evbuffer_add(pair[1], "zz", 2); break;
+		case 3: evbuffer_add(pair[0], "zz", 2); break;
+		}
+	}
+}
+
+/* Both buffers have changed before a callback of either runs. */
+CASE(cb_of_one_changes_the_other)
+{
+	static const char *const names[] = { "add", "prepend", "remove all" };
+	int way, what;
+	for (way = 0; way < 3; way++)
+		for (what = 0; what < 4; what++) {
+			struct evbuffer *from = pair[0] = evbuffer_new(), *to = pair[1] = evbuffer_new();
+			evbuffer_add(from, "abcdefg", 7);
+			evbuffer_add(to, "0123456789", 10);
+			evbuffer_add_cb(from, meddle, (void *)"source");
+			evbuffer_add_cb(to, meddle, (void *)"target");
+			SAY("%s, %d\n", names[way], what);
+			deed = what;
+			switch (way) {
+			case 0: evbuffer_add_buffer(to, from); break;
+			case 1: evbuffer_prepend_buffer(to, from); break;
+			case 2: evbuffer_remove_buffer(from, to, 100); break;
+			}
+			deed = 0;
+			evbuffer_free(from);
+			evbuffer_free(to);
+		}
+}
+
+CASE(cb_of_one_changes_the_other_of_a_part)
+{
+	int what;
+	for (what = 0; what < 4; what++) {
+		struct evbuffer *from = pair[0] = evbuffer_new(), *to = pair[1] = evbuffer_new();
+		evbuffer_add(from, "abcdefg", 7);
+		evbuffer_add(to, "0123456789", 10);
+		evbuffer_add_cb(from, meddle, (void *)"source");
+		evbuffer_add_cb(to, meddle, (void *)"target");
+		SAY("%d\n", what);
+		deed = what;
+		evbuffer_remove_buffer(from, to, 4);
+		deed = 0;
+		evbuffer_free(from);
+		evbuffer_free(to);
+	}
+}

@@ -512,3 +512,18 @@ CASE(cve_2026_63381_empty_chain)
 	evbuffer_free(a);
 	evbuffer_free(b);
 }
+
+CASE(buffer_reference_of_itself)
+{
+	struct evbuffer *b = evbuffer_new();
+	SAY("empty %d\n", evbuffer_add_buffer_reference(b, b));
+	evbuffer_freeze(b, 0);
+	evbuffer_freeze(b, 1);
+	SAY("frozen %d\n", evbuffer_add_buffer_reference(b, b));
+	evbuffer_unfreeze(b, 0);
+	evbuffer_unfreeze(b, 1);
+	evbuffer_add(b, "abc", 3);
+	SAY("not empty %d\n", evbuffer_add_buffer_reference(b, b));
+	show("b", b);
+	evbuffer_free(b);
+}

@@ -137,3 +137,21 @@ CASE(add_vprintf)
 	SAY("%zu\n", evbuffer_get_length(b));
 	evbuffer_free(b);
 }
+
+/* What was printed can be read as a string where it lies, whatever lay there before. */
+CASE(a_zero_follows)
+{
+	static const char *const formats[] = { "%d", "%d%%", "%d.%s", "%5d", "" };
+	size_t i;
+	for (i = 0; i < sizeof formats / sizeof *formats; i++) {
+		struct evbuffer *b = evbuffer_new();
+		struct evbuffer_iovec room;
+		/* Room that is full of something. */
+		CHECK(evbuffer_reserve_space(b, 100, &room, 1) == 1);
+		memset(room.iov_base, '#', 100);
+		evbuffer_add(b, "=", 1);
+		evbuffer_add_printf(b, formats[i], 7, "text");
+		SAY("[%s]\n", (char *)evbuffer_pullup(b, -1));
+		evbuffer_free(b);
+	}
+}

@@ -357,3 +357,112 @@ CASE(contiguous_space)
 	SAY("%zu\n", evbuffer_get_contiguous_space(b));
 	evbuffer_free(b);
 }
+
+/* Which room is offered, told by where it lies: what the two libraries' rooms are long differs. */
+CASE(reserve_two_extents_when_the_rest_is_short)
+{
+	static char data[20000];
+	struct evbuffer_iovec v[4];
+	int n, k, i;
+	for (n = 1; n <= 4; n++) {
+		struct evbuffer *b = evbuffer_new();
+		evbuffer_add(b, data, 100);
+		k = evbuffer_reserve_space(b, 10, v, n);
+		SAY("%d: fits: %d", n, k);
+		k = evbuffer_reserve_space(b, 30000, v, n);
+		SAY(", does not: %d\n", k);
+		if (k == 2) {
+			size_t first = v[0].iov_len;
+			SAY("together enough: %d\n", first + v[1].iov_len >= 30000);
+			for (i = 0; i < k; i++)
+				memset(v[i].iov_base, 'a' + i, v[i].iov_len);
+			v[1].iov_len = 5;
+			SAY("commit %d\n", evbuffer_commit_space(b, v, 2));
+			SAY("all of the first: %d\n", evbuffer_get_length(b) == 100 + first + 5);
+			evbuffer_drain(b, 99 + first);
+			show(b);
+		}
+		evbuffer_free(b);
+	}
+}
+
+CASE(reserve_two_extents_in_an_empty_buffer)
+{
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_iovec v[2];
+	SAY("%d\n", evbuffer_reserve_space(b, 100, v, 2));
+	SAY("%d\n", evbuffer_reserve_space(b, 50, v, 2));
+	evbuffer_free(b);
+}
+
+static void
+commit_two(const char *what, int change)
+{
+	static char data[400];
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_iovec v[2], p[4];
+	int k, i, count = 2, result;
+	memset(data, 'x', sizeof data);
+	evbuffer_add(b, data, sizeof data);
+	k = evbuffer_reserve_space(b, 10000, v, 2);
+	CHECK(k == 2);
+	for (i = 0; i < k; i++) {
+		memset(v[i].iov_base, 'a' + i, v[i].iov_len);
+	}
+	switch (change) {
+	case 0: v[0].iov_len = 5; v[1].iov_len = 7; break;
+	case 1: v[0].iov_len = 0; v[1].iov_len = 7; break;
+	case 2: v[0].iov_len = 5; v[1].iov_len = 0; break;
+	case 3: v[0].iov_len = 5; count = 1; break;
+	case 4: v[0] = v[1]; v[0].iov_len = 7; count = 1; break;
+	case 5: v[1].iov_len++; break;
+	case 6: v[0].iov_len++; break;
+	case 7: v[0].iov_base = (char *)v[0].iov_base + 1; v[0].iov_len = 1; break;
+	case 8: p[0] = v[0]; v[0] = v[1]; v[1] = p[0]; v[0].iov_len = v[1].iov_len = 1; break;
+	case 9: v[0].iov_len = v[1].iov_len = 0; break;
+	case 10: count = 0; break;
+	}
+	result = evbuffer_commit_space(b, v, count);
+	SAY("%s: %d, %zu\n", what, result, evbuffer_get_length(b));
+	/* What comes next follows it. */
+	evbuffer_add(b, "next", 4);
+	evbuffer_drain(b, sizeof data);
+	show(b);
+	evbuffer_free(b);
+}
+
+CASE(commit_two_extents)
+{
+	commit_two("both", 0);
+	commit_two("the second alone, the first empty", 1);
+	commit_two("the first alone, the second empty", 2);
+	commit_two("the first alone", 3);
+	commit_two("the second alone", 4);
+	commit_two("the second too long", 5);
+	commit_two("the first too long", 6);
+	commit_two("another place", 7);
+	commit_two("the other way round", 8);
+	commit_two("nothing", 9);
+	commit_two("no extents", 10);
+}
+
+CASE(commit_two_extents_after_a_change)
+{
+	static char data[400];
+	struct evbuffer_iovec v[2];
+	int change, result;
+	for (change = 0; change < 2; change++) {
+		struct evbuffer *b = evbuffer_new();
+		evbuffer_add(b, data, sizeof data);
+		CHECK(evbuffer_reserve_space(b, 10000, v, 2) == 2);
+		*(char *)v[0].iov_base = *(char *)v[1].iov_base = '!';
+		switch (change) {
+		case 0: evbuffer_add_reference(b, "zzz", 3, NULL, NULL); break;
+		case 1: evbuffer_prepend(b, "zzz", 3); break;
+		}
+		v[0].iov_len = v[1].iov_len = 1;
+		result = evbuffer_commit_space(b, v, 2);
+		SAY("%d: %d, %zu\n", change, result, evbuffer_get_length(b));
+		evbuffer_free(b);
+	}
+}

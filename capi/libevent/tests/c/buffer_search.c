@@ -1,6 +1,7 @@
 /* evbuffer: positions, searching, lines. */
 #include "case.h"
 #include <event2/buffer.h>
+#include <event2/buffer_compat.h>
 #include <event2/event.h>
 #include <limits.h>
 #include <stdint.h>
@@ -366,4 +367,19 @@ CASE(readln_from_hooks)
 	frees = 0;
 	evbuffer_free(b);
 	CHECK(frees > 0);
+}
+
+CASE(search_longer_than_any_content)
+{
+	struct evbuffer *b = evbuffer_new();
+	struct evbuffer_ptr p;
+	evbuffer_add(b, "hello", 5);
+	p = evbuffer_search(b, "h", (size_t)-1, NULL);
+	SAY("%zd\n", p.pos);
+	p = evbuffer_search(b, "h", (size_t)1 << 63, NULL);
+	SAY("%zd\n", p.pos);
+	p = evbuffer_search(b, "h", ((size_t)1 << 63) - 1, NULL);
+	SAY("%zd\n", p.pos);
+	SAY("%d\n", evbuffer_find(b, (const unsigned char *)"h", (size_t)-1) != NULL);
+	evbuffer_free(b);
 }
