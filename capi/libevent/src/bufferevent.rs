@@ -70,6 +70,8 @@ pub(crate) mod flag {
     pub const SCHEDULED: u8 = 32;
     /// The user freed it.
     pub const FREED: u8 = 64;
+    /// The last reference is gone and the finalizer is queued. Set once; nobody holds it again.
+    pub const ENDED: u8 = 128;
 }
 
 /// One block of memory from the hooks.
@@ -310,6 +312,19 @@ impl Bev {
         set!(self, refs, get!(self, refs) + 1);
     }
 
+    /// [`hold`](Self::hold) for what the loop or a bufferevent below calls: the event may have been popped just before another
+    /// thread gave up the last reference. `false`, without the lock: the object has ended and waits for its finalizer.
+    #[inline]
+    pub fn try_hold(self) -> bool {
+        self.lock();
+        if self.is(flag::ENDED) {
+            self.unlock();
+            return false;
+        }
+        set!(self, refs, get!(self, refs) + 1);
+        true
+    }
+
     /// Ends what [`hold`](Self::hold) began. Answers whether that was the last reference.
     #[inline]
     pub fn release(self) -> bool {
@@ -322,6 +337,12 @@ impl Bev {
         }
         self.unlock();
         false
+    }
+
+    /// Whether callbacks run without the lock.
+    #[inline(always)]
+    pub fn is_unlocking(self) -> bool {
+        get!(self, options) & opt::UNLOCK_CALLBACKS != 0
     }
 
     /// Whether the user freed it and only callers up the stack still refer to it.
@@ -476,9 +497,13 @@ impl Bev {
 
     /// The last reference is gone: nothing of it runs any more, and the loop will finalize it.
     ///
+    /// The finalizer is queued before the lock is given up, and begins by taking the lock: so nobody sees an object that is
+    /// neither referred to nor marked, and the object is there until this thread has let go of the lock.
+    ///
     /// # Safety
     /// The lock is held, and nobody uses the object after this.
     unsafe fn end(self) {
+        self.mark(flag::ENDED, true);
         match get!(self, kind) {
             Kind::Filter => filter::unlink(self),
             Kind::Pair => pair::unlink(self),
@@ -487,13 +512,15 @@ impl Bev {
         }
         self.del_event(Direction::WRITE);
         self.del_event(Direction::READ);
-        self.unlock();
-        // SAFETY: the event is assigned and not pending; the finalizer is the last to see the object.
+        let (lock, base) = (rare!(self, lock), self.base());
+        // SAFETY: the event is assigned and not pending; the finalizer is the last to see the object, and waits for the lock.
         unsafe {
-            if self.base().is_none() {
-                finalize(self.event(Direction::READ), self.arg());
-            } else {
+            if base.is_some() {
                 events::event_finalize(0, self.event(Direction::READ), Some(finalize));
+                lock.unlock();
+            } else {
+                lock.unlock();
+                finalize(self.event(Direction::READ), self.arg());
             }
         }
     }
@@ -503,6 +530,9 @@ impl Bev {
 unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_void) {
     // SAFETY: the object lives until the end of this function, which alone refers to it.
     let bev = unsafe { Bev::from_arg(arg) };
+    // Whoever ended it may still be about to give up the lock.
+    bev.lock();
+    bev.unlock();
     let below = match get!(bev, kind) {
         Kind::Filter => filter::finish(bev),
         Kind::Tls => tls::finish(bev),

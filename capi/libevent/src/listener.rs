@@ -84,11 +84,11 @@ impl evconnlistener {
         }
     }
 
-    fn disarm(&self) {
+    fn disarm(&self, blocking: Blocking) {
         // SAFETY: as in `arm`.
         unsafe {
             if let Some(base) = self.base().as_ref() {
-                base.del(self.event(), Blocking::Never);
+                base.del(self.event(), blocking);
             }
         }
     }
@@ -105,7 +105,9 @@ impl evconnlistener {
             let lock = (*this).lock;
             lock.unlock();
             if refs == 0 {
-                (*this).disarm();
+                // The loop of another thread may have popped the event just before, and wait for the lock: then it finds that
+                // nobody refers to the listener any more and returns without calling the user, which is waited for here.
+                (*this).disarm(Blocking::Always);
                 crate::debug::teardown((*this).event());
                 let fd = (*this).fd();
                 if (*this).flags & opt::CLOSE_ON_FREE != 0 {
@@ -136,6 +138,10 @@ unsafe extern "C-unwind" fn on_ready(_fd: c_int, _what: c_short, arg: *mut c_voi
     // SAFETY: the event lies in the listener, which lives while it is pending; then the reference taken here keeps it.
     let listener = unsafe { &*this };
     listener.lock.lock();
+    if listener.refs.get() == 0 {
+        // Freed meanwhile: the thread that did it waits for this call's end.
+        return listener.lock.unlock();
+    }
     listener.refs.set(listener.refs.get() + 1);
     loop {
         let (fd, mut peer) = match listener.accept() {
@@ -243,7 +249,11 @@ fn bound(addr: &Addr, flags: c_uint) -> std::io::Result<std::os::fd::OwnedFd> {
         net::set_reuse_addr(raw, true)?;
     }
     if flags & opt::REUSEABLE_PORT != 0 {
-        net::set_reuse_port(raw, true)?;
+        // A local socket has no port.
+        let set = net::set_reuse_port(raw, true);
+        if addr.family() != libc::AF_UNIX {
+            set?;
+        }
     }
     if flags & opt::DEFERRED_ACCEPT != 0 {
         net::set_defer_accept(raw, true)?;
@@ -299,7 +309,7 @@ pub unsafe extern "C-unwind" fn evconnlistener_free(listener: *mut evconnlistene
         l.lock.lock();
         l.callback.set(None);
         l.error.set(None);
-        l.disarm();
+        l.disarm(Blocking::Never);
         evconnlistener::release(listener);
     }
 }
@@ -336,7 +346,7 @@ pub unsafe extern "C-unwind" fn evconnlistener_disable(listener: *mut evconnlist
     unsafe {
         locked(listener, -1, |l| {
             l.enabled.set(false);
-            l.disarm();
+            l.disarm(Blocking::Never);
             0
         })
     }

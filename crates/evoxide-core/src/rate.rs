@@ -8,6 +8,8 @@ use crate::stream::Direction;
 
 /// The highest rate, burst or share.
 pub const MAX: usize = isize::MAX as usize;
+/// The longest tick, in milliseconds.
+pub const MAX_TICK: u64 = u32::MAX as u64;
 /// What a group hands out to one stream at least, unless told otherwise.
 pub const MIN_SHARE: usize = 64;
 
@@ -22,9 +24,10 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// A limit: so many bytes per tick on average, bursts up to so many. A tick shorter than a millisecond counts as one.
+    /// A limit: so many bytes per tick on average, bursts up to so many.
     ///
-    /// `None` where a rate is zero or above its burst, or a burst is above [`MAX`].
+    /// `None` where a rate is zero or above its burst, a burst is above [`MAX`], or the tick is zero or longer than
+    /// [`MAX_TICK`] milliseconds.
     ///
     /// # Examples
     /// ```
@@ -34,12 +37,13 @@ impl Rate {
     /// ```
     pub fn new(read: (usize, usize), write: (usize, usize), tick_ms: u64) -> Option<Self> {
         let good = |(rate, burst): (usize, usize)| rate > 0 && rate <= burst && burst <= MAX;
-        (good(read) && good(write)).then_some(Self {
+        let tick = (1..=MAX_TICK).contains(&tick_ms);
+        (tick && good(read) && good(write)).then_some(Self {
             read: read.0,
             read_burst: read.1,
             write: write.0,
             write_burst: write.1,
-            tick_ms: tick_ms.max(1),
+            tick_ms,
         })
     }
 

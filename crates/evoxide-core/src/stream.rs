@@ -63,9 +63,9 @@ bitflags! {
 }
 
 bitflags! {
-    /// What an event callback is told, with the values of libevent's `BEV_EVENT_*`.
+    /// What an event callback is told, with the values of libevent's `BEV_EVENT_*`. Programs may pass bits of their own.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct What: u8 {
+    pub struct What: u16 {
         /// It happened while reading.
         const READING = 0x01;
         /// It happened while writing.

@@ -341,9 +341,9 @@ pub(crate) fn transfer(from: *mut evbuffer, to: *mut evbuffer, n: usize) -> bool
     }
 }
 
-/// A filter without a function: moves everything up to the limit, if it is not negative.
+/// A filter without a function: moves everything up to the limit, if it is not negative. `false`: no memory.
 pub(crate) fn pass(from: *mut evbuffer, to: *mut evbuffer, limit: isize) -> bool {
     let n = usize::try_from(limit).unwrap_or(usize::MAX).min(len(from));
     // SAFETY: as in `transfer`.
-    n > 0 && unsafe { moves::evbuffer_remove_buffer(from, to, n) > 0 }
+    n == 0 || unsafe { moves::evbuffer_remove_buffer(from, to, n) > 0 }
 }

@@ -253,5 +253,5 @@ pub unsafe extern "C-unwind" fn bufferevent_trigger(bufev: *mut bufferevent, eve
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_trigger_event(bufev: *mut bufferevent, what: c_short, options: c_int) {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), |bev| notice::event(bev, What::from_bits_retain(what as u8), options)) }
+    unsafe { held(bufev, (), |bev| notice::event(bev, What::from_bits_retain(what as u16), options)) }
 }

@@ -40,7 +40,7 @@ pub(crate) fn below(bev: Bev) -> Option<Bev> {
 
 /// Directions begin to flow.
 pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
-    if directions.contains(Direction::WRITE) && buf::len(bev.output()) > 0 {
+    if directions.contains(Direction::WRITE) {
         bev.restart_timer(Direction::WRITE);
     }
     if directions.contains(Direction::READ) {
@@ -72,7 +72,7 @@ fn limit(high: usize, len: usize, mode: c_int) -> isize {
     if mode == flush::NORMAL && high != 0 { high.saturating_sub(len) as isize } else { -1 }
 }
 
-/// Calls one of the two functions. Without one, everything is moved.
+/// Calls one of the two functions. Without one, everything is moved, and nothing counts as everything, too.
 fn run(function: Option<FilterFn>, from: Buffer, to: Buffer, limit: isize, mode: c_int, context: *mut c_void) -> bool {
     match function {
         // SAFETY: the user's function with two live buffers, outside every section, a reference held.
@@ -137,7 +137,7 @@ fn process_output(bev: Bev, mode: c_int) -> bool {
         }
     }
     part!(bev, busy = false);
-    if any && buf::len(bev.output()) > 0 {
+    if any {
         bev.restart_timer(Direction::WRITE);
     }
     any
@@ -176,7 +176,9 @@ fn read(bev: Bev) {
 unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_void) {
     // SAFETY: the filter takes its callbacks from the one below before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     read(bev);
     bev.release();
 }
@@ -184,7 +186,9 @@ unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_voi
 unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_void) {
     // SAFETY: as in `below_read`.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     process_output(bev, flush::NORMAL);
     bev.release();
 }
@@ -192,8 +196,10 @@ unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_vo
 unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short, arg: *mut c_void) {
     // SAFETY: as in `below_read`.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
-    notice::event(bev, evoxide_core::stream::What::from_bits_retain(what as u8), 0);
+    if !bev.try_hold() {
+        return;
+    }
+    notice::event(bev, evoxide_core::stream::What::from_bits_retain(what as u16), 0);
     bev.release();
 }
 

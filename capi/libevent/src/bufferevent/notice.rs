@@ -117,37 +117,57 @@ pub(crate) fn event(bev: Bev, what: What, options: c_int) {
     if get!(bev, public.errorcb).is_none() {
         return;
     }
+    let error = errno::get();
     if is_deferred(bev, options) && bev.make_rare() {
-        let error = errno::get();
         schedule(bev, |b| {
             set_rare!(b, pending_event, rare!(b, pending_event) | what);
             set_rare!(b, pending_errno, error);
         });
     } else {
-        call_event(bev, what);
+        call_event(bev, what, error);
     }
 }
 
 #[inline(always)]
 fn call_read(bev: Bev) {
     if let Some(function) = get!(bev, public.readcb) {
+        let arg = get!(bev, public.cbarg);
         // SAFETY: the user's callback with the user's argument, outside every section, a reference held.
-        unsafe { function(bev.public(), get!(bev, public.cbarg)) };
+        around(bev, || unsafe { function(bev.public(), arg) });
         still_full(bev);
     }
 }
 
 fn call_write(bev: Bev) {
     if let Some(function) = get!(bev, public.writecb) {
+        let arg = get!(bev, public.cbarg);
         // SAFETY: as in `call_read`.
-        unsafe { function(bev.public(), get!(bev, public.cbarg)) };
+        around(bev, || unsafe { function(bev.public(), arg) });
     }
 }
 
-fn call_event(bev: Bev, what: What) {
+fn call_event(bev: Bev, what: What, error: c_int) {
     if let Some(function) = get!(bev, public.errorcb) {
-        // SAFETY: as in `call_read`.
-        unsafe { function(bev.public(), c_short::from(what.bits()), get!(bev, public.cbarg)) };
+        let arg = get!(bev, public.cbarg);
+        around(bev, || {
+            errno::set(error);
+            // SAFETY: as in `call_read`.
+            unsafe { function(bev.public(), what.bits() as c_short, arg) }
+        });
+    }
+}
+
+/// Runs a callback; without the lock where the options say so. What the callback is given was copied before: once the lock is
+/// given up, another thread may set other callbacks.
+#[inline(always)]
+fn around(bev: Bev, call: impl FnOnce()) {
+    let unlocked = bev.is_unlocking();
+    if unlocked {
+        bev.unlock();
+    }
+    call();
+    if unlocked {
+        bev.lock();
     }
 }
 
@@ -204,32 +224,22 @@ unsafe extern "C-unwind" fn run_deferred(_cb: *mut event_callback, arg: *mut c_v
 }
 
 fn run_pending(bev: Bev) {
-    let unlocked = get!(bev, options) & opt::UNLOCK_CALLBACKS != 0;
-    let around = |call: &dyn Fn()| {
-        if unlocked {
-            bev.unlock();
-        }
-        call();
-        if unlocked {
-            bev.lock();
-        }
-    };
     if rare!(bev, pending_event).contains(What::CONNECTED) && get!(bev, public.errorcb).is_some() {
         set_rare!(bev, pending_event, rare!(bev, pending_event) - What::CONNECTED);
-        around(&|| call_event(bev, What::CONNECTED));
+        call_event(bev, What::CONNECTED, errno::get());
     }
     let pending: Direction = rare!(bev, pending);
     if pending.contains(Direction::READ) && get!(bev, public.readcb).is_some() {
         set_rare!(bev, pending, rare!(bev, pending) - Direction::READ);
         let fresh = rare!(bev, fresh);
         set_rare!(bev, fresh, 0);
-        in_steps(bev, fresh, || around(&|| call_read(bev)));
+        in_steps(bev, fresh, || call_read(bev));
     }
     if rare!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
         set_rare!(bev, pending, rare!(bev, pending) - Direction::WRITE);
         let base = bev.base();
         socket::mark_writing(base, true);
-        around(&|| call_write(bev));
+        call_write(bev);
         socket::mark_writing(base, false);
     }
     let what: What = rare!(bev, pending_event);
@@ -237,8 +247,7 @@ fn run_pending(bev: Bev) {
         let error = rare!(bev, pending_errno);
         set_rare!(bev, pending_event, What::empty());
         set_rare!(bev, pending_errno, 0);
-        errno::set(error);
-        around(&|| call_event(bev, what));
+        call_event(bev, what, error);
     }
 }
 
@@ -277,7 +286,9 @@ pub(crate) unsafe extern "C-unwind" fn write_timer(_fd: c_int, _what: c_short, a
 }
 
 fn timed_out(bev: Bev, direction: Direction) {
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     let outcome = bev.machine(|m| m.timed_out(direction));
     bev.conclude(outcome, 0);
     bev.release();

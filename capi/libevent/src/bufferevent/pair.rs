@@ -22,14 +22,15 @@ fn wants_to_talk(from: Bev, to: Bev) -> bool {
         && buf::len(from.output()) > 0
 }
 
-/// Moves what may be moved, and tells both.
+/// Moves what may be moved, and tells both. A flush fills a full input beyond its mark, but only up to the mark one that has
+/// room.
 fn transfer(from: Bev, to: Bev, ignore_mark: bool) {
     let len = buf::len(from.output());
     let room = to.marks(Direction::READ).room(buf::len(to.input()));
     if room == 0 && !ignore_mark {
         return;
     }
-    let n = if ignore_mark { len } else { len.min(room) };
+    let n = if room == 0 { len } else { len.min(room) };
     if n > 0 && buf::transfer(from.output(), to.input(), n) {
         to.restart_timer(Direction::READ);
         if buf::len(to.output()) > 0 {

@@ -243,7 +243,9 @@ fn del_timer(bev: Bev, timer: *mut event) {
 unsafe extern "C-unwind" fn on_refill(_fd: c_int, _what: c_short, arg: *mut c_void) {
     // SAFETY: the timer ends with the bufferevent.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     if let Some(limits) = limits(bev)
         && let Some((rate, tick)) = rate_of(limits)
     {
@@ -354,7 +356,7 @@ fn carry_out(g: &bufferevent_rate_limit_group, direction: Direction, turn: Turn)
         if let Some(limits) = limits(bev) {
             of!(limits, waiting = false);
             for other in [Direction::READ, Direction::WRITE] {
-                if bev.machine(|m| m.held(other)).contains(Hold::GROUP) {
+                if !bev.is_freed() && bev.machine(|m| m.held(other)).contains(Hold::GROUP) {
                     wait(bev, limits, g, other);
                 }
             }
@@ -411,7 +413,8 @@ pub unsafe extern "C" fn ev_token_bucket_cfg_new(
 ) -> *mut ev_token_bucket_cfg {
     // SAFETY: null or a value, by contract.
     let tick = unsafe { tick.as_ref() }.copied().unwrap_or(timeval { tv_sec: 1, tv_usec: 0 });
-    let ms = (tick.tv_sec.max(0) as u64).saturating_mul(1000).saturating_add(tick.tv_usec.max(0) as u64 / 1000);
+    let ms = u64::try_from(tick.tv_sec).unwrap_or(0).saturating_mul(1000);
+    let ms = ms.saturating_add(u64::try_from(tick.tv_usec).unwrap_or(0) / 1000);
     Rate::new((read_rate, read_burst), (write_rate, write_burst), ms)
         .and_then(|rate| mm::alloc(ev_token_bucket_cfg { rate, tick }))
         .map_or(ptr::null_mut(), NonNull::as_ptr)

@@ -196,7 +196,9 @@ fn io_of(moved: isize) -> Io {
 pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: the event lies in the object, which lives while it is pending.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::READ);
     } else {
@@ -356,7 +358,9 @@ fn is_calm(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32)
 pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: the event lies in the object, which lives while it is pending.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     let tried = bev.is(flag::TRY);
     bev.mark(flag::TRY, false);
     let base = bev.base();

@@ -137,6 +137,7 @@ pub(crate) fn changed(bev: Bev, started: Direction) -> c_int {
         soon(bev, Direction::READ);
     }
     if below(bev).is_some() && started.contains(Direction::WRITE) {
+        bev.restart_timer(Direction::WRITE);
         soon(bev, Direction::WRITE);
     }
     update(bev)
@@ -266,6 +267,9 @@ fn write_some(bev: Bev) {
     }
     let error = errno::get();
     if total > 0 {
+        if below(bev).is_some() {
+            bev.restart_timer(Direction::WRITE);
+        }
         rate::spend(bev, Direction::WRITE, total);
         notice::data(bev, Direction::WRITE, 0);
     }
@@ -286,7 +290,9 @@ pub(crate) unsafe extern "C-unwind" fn on_write(_fd: c_int, what: c_short, arg: 
 }
 
 fn on_event(bev: Bev, direction: Direction, what: c_short) {
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     let outer = bev.is(flag::WRITING);
     let base = if direction == Direction::WRITE { bev.base() } else { None };
     bev.mark(flag::WRITING, true);
@@ -297,6 +303,10 @@ fn on_event(bev: Bev, direction: Direction, what: c_short) {
     } else if bev.machine(|m| m.state()) == State::Connecting {
         connected(bev);
     } else {
+        if below(bev).is_some() && bev.machine(|m| m.moves(direction)) {
+            // Being made active ended the timer.
+            bev.restart_timer(direction);
+        }
         ready(bev, direction);
     }
     socket::mark_writing(base, false);
@@ -335,7 +345,9 @@ pub(crate) fn attached(bev: Bev, fd: c_int) {
 unsafe fn below_moved(arg: *mut c_void, direction: Direction) {
     // SAFETY: the bufferevent takes its callbacks from the one below before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.hold();
+    if !bev.try_hold() {
+        return;
+    }
     ready(bev, direction);
     bev.release();
 }
@@ -353,8 +365,10 @@ unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_vo
 unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short, arg: *mut c_void) {
     // SAFETY: as in `below_moved`.
     let bev = unsafe { Bev::from_arg(arg) };
-    let what = What::from_bits_retain(what as u8);
-    bev.hold();
+    let what = What::from_bits_retain(what as u16);
+    if !bev.try_hold() {
+        return;
+    }
     if what.contains(What::CONNECTED) {
         ready(bev, Direction::all());
     } else if what.contains(What::EOF) {

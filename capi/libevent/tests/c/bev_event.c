@@ -450,6 +450,23 @@ CASE(trigger_event_direct)
 	enabled("b", b);
 }
 
+static void log_bits(struct bufferevent *x, short what, void *arg)
+{
+	(void)x, (void)arg;
+	SAY("event 0x%x\n", (unsigned)what & 0xffff);
+}
+/* A program's own bits reach its callback. */
+CASE(trigger_event_with_any_bits)
+{
+	start(0);
+	bufferevent_setcb(b, NULL, NULL, log_bits, NULL);
+	bufferevent_trigger_event(b, 0x100, 0);
+	bufferevent_trigger_event(b, 0x1200, 0);
+	bufferevent_trigger_event(b, (short)~0, 0);
+	bufferevent_trigger_event(b, 0x4300, BEV_TRIG_DEFER_CALLBACKS);
+	SAY("not yet\n");
+	settle();
+}
 CASE(flush_socket)
 {
 	int m;

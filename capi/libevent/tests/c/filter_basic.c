@@ -371,3 +371,66 @@ CASE(deferred_filter)
 	bufferevent_free(f);
 	settle();
 }
+/* The write timeout runs from enabling and after output went through, with nothing to write, too. */
+CASE(write_timeout_of_an_idle_filter)
+{
+	start(upper, upper, 0);
+	bufferevent_set_timeouts(f, NULL, ms(15));
+	run_ms(30);
+	enabled("not enabled anew", f);
+	bufferevent_enable(f, EV_WRITE);
+	run_ms(40);
+	enabled("after the timeout", f);
+	bufferevent_enable(f, EV_WRITE);
+	bufferevent_disable(f, EV_WRITE);
+	run_ms(40);
+}
+CASE(write_timeout_after_output)
+{
+	start(NULL, NULL, 0);
+	bufferevent_set_timeouts(f, NULL, ms(15));
+	bufferevent_write(f, "abc", 3);
+	run_ms(40);
+	enabled("f", f);
+}
+static void flush_all(void)
+{
+	static const short ways[] = { EV_READ, EV_WRITE, EV_READ | EV_WRITE };
+	int mode, i;
+	for (mode = BEV_NORMAL; mode <= BEV_FINISHED; mode++)
+		for (i = 0; i < 3; i++)
+			SAY("mode %d, directions %d: %d\n", mode, ways[i], bufferevent_flush(f, ways[i], (enum bufferevent_flush_mode)mode));
+	settle();
+}
+CASE(flush_without_functions)
+{
+	start(NULL, NULL, 0);
+	flush_all();
+	bufferevent_enable(f, EV_READ);
+	flush_all();
+	bufferevent_trigger(under, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+	settle();
+}
+CASE(flush_with_functions)
+{
+	start(traced, traced, 0);
+	flush_all();
+	bufferevent_enable(f, EV_READ);
+	flush_all();
+}
+static void log_bits(struct bufferevent *x, short what, void *arg)
+{
+	(void)x;
+	SAY("%s event 0x%x\n", (char *)arg, (unsigned)what & 0xffff);
+}
+/* A program's own bits pass, at once and deferred. */
+CASE(events_of_any_bits_pass)
+{
+	start(upper, upper, 0);
+	bufferevent_setcb(f, NULL, NULL, log_bits, "f");
+	bufferevent_trigger_event(under, 0x1200, 0);
+	bufferevent_trigger_event(under, (short)~0, 0);
+	bufferevent_trigger_event(f, 0x100, BEV_TRIG_DEFER_CALLBACKS);
+	bufferevent_trigger_event(f, 0x2000, BEV_TRIG_DEFER_CALLBACKS);
+	settle();
+}

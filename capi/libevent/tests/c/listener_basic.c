@@ -439,3 +439,19 @@ CASE(echo_server)
 	evconnlistener_free(l);
 	event_base_free(base);
 }
+/* As libevent 2.2: a local socket has no port to share. */
+CASE(reuseable_port_of_a_local_socket)
+{
+	char path[128];
+	struct sockaddr_un u = { .sun_family = AF_UNIX };
+	struct evconnlistener *m;
+	base = event_base_new();
+	snprintf(path, sizeof path, "/tmp/case-reuse-%d", (int)getpid());
+	strcpy(u.sun_path, path);
+	m = evconnlistener_new_bind(base, NULL, NULL, LEV_OPT_REUSEABLE_PORT | LEV_OPT_CLOSE_ON_FREE, -1, (struct sockaddr *)&u, sizeof u);
+	SAY("made %d\n", m != NULL);
+	if (m)
+		evconnlistener_free(m);
+	unlink(path);
+	event_base_free(base);
+}

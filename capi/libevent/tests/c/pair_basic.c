@@ -269,3 +269,29 @@ CASE(threadsafe_pair)
 	settle();
 	event_base_free(base);
 }
+/* A flush fills up to the partner's mark, and beyond it where the input is full already. */
+CASE(flush_and_high_marks)
+{
+	static const short ways[] = { EV_READ, EV_WRITE, EV_READ | EV_WRITE };
+	int mode, i, reading;
+	for (mode = BEV_NORMAL; mode <= BEV_FLUSH; mode++)
+		for (i = 0; i < 3; i++)
+			for (reading = 0; reading < 2; reading++) {
+				start(0);
+				bufferevent_setcb(p[0], NULL, NULL, NULL, NULL);
+				bufferevent_setcb(p[1], NULL, NULL, NULL, NULL);
+				bufferevent_setwatermark(p[0], EV_READ, 0, 4);
+				bufferevent_setwatermark(p[1], EV_READ, 0, 4);
+				if (reading) {
+					bufferevent_enable(p[0], EV_READ);
+					bufferevent_enable(p[1], EV_READ);
+				}
+				bufferevent_write(p[0], "0123456789", 10);
+				bufferevent_write(p[1], "abcdefghij", 10);
+				SAY("flush %d\n", bufferevent_flush(p[0], ways[i], (enum bufferevent_flush_mode)mode));
+				SAY("in %zu %zu, out %zu %zu\n", in_len(p[0]), in_len(p[1]), out_len(p[0]), out_len(p[1]));
+				bufferevent_free(p[0]);
+				bufferevent_free(p[1]);
+				event_base_free(base);
+			}
+}

@@ -391,3 +391,15 @@ CASE(limit_on_filter_and_pair)
 	conf(10, 10, 10, 10, 0);
 	SAY("pair %d filter %d\n", bufferevent_set_rate_limit(p[0], cfg), bufferevent_set_rate_limit(f, cfg));
 }
+/* As libevent 2.2: a tick that cannot be counted is no tick. */
+CASE(cfg_tick)
+{
+	static const struct timeval ticks[] = { { 0, 0 }, { 0, 999 }, { -1, 0 }, { 0, 1000 }, { 4294967, 295000 }, { 4294967, 296000 }, { (time_t)1 << 60, 0 } };
+	size_t i;
+	for (i = 0; i < sizeof ticks / sizeof *ticks; i++) {
+		struct ev_token_bucket_cfg *c = ev_token_bucket_cfg_new(10, 10, 10, 10, &ticks[i]);
+		SAY("tick %d: %s\n", (int)i, c ? "made" : "refused");
+		if (c)
+			ev_token_bucket_cfg_free(c);
+	}
+}

@@ -43,3 +43,27 @@ CASE(listener_toggled)
 	event_base_free(base);
 	CHECK(n == 50);
 }
+
+/* Freed while the loop's thread is about to accept: the callback does not come afterwards. */
+CASE(listener_freed_by_another_thread)
+{
+	pthread_t loop;
+	int n = 0, i;
+	evthread_use_pthreads();
+	base = event_base_new();
+	pthread_create(&loop, NULL, run_loop, base);
+	for (i = 0; i < 200; i++) {
+		struct sockaddr_in a;
+		int fd = listen_tcp(&a), c = socket(AF_INET, SOCK_STREAM, 0);
+		struct evconnlistener *l = evconnlistener_new(base, on_accept, &n, LEV_OPT_THREADSAFE | LEV_OPT_CLOSE_ON_FREE, 0, fd);
+		evutil_make_socket_nonblocking(c);
+		connect(c, (struct sockaddr *)&a, sizeof a);
+		if (i % 4)
+			poll(NULL, 0, i % 2);
+		evconnlistener_free(l);
+		close(c);
+	}
+	event_base_loopbreak(base);
+	pthread_join(loop, NULL);
+	event_base_free(base);
+}
