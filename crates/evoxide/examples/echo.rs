@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example echo -- [port]` prints `listening PORT`. See `echo_raw.rs` for the same on plain descriptor events.
 
-use evoxide::{EventLoop, StreamCtx, StreamHandler};
+use evoxide::EventLoop;
+use evoxide::stream::{StreamCtx, StreamHandler};
 use std::net::TcpListener;
 
 struct Echo;

@@ -3,7 +3,8 @@
 //! `cargo run --example files -- DIRECTORY [port] [bytes per second]` prints `listening PORT`; then
 //! `curl http://127.0.0.1:PORT/file`.
 
-use evoxide::{EventLoop, LimitId, Rate, StreamCtx, StreamHandler};
+use evoxide::EventLoop;
+use evoxide::stream::{LimitId, Rate, StreamCtx, StreamHandler};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --example watch -- FILE COMMAND [ARGUMENT...]`
 
-use evoxide::{EventLoop, Periodic};
+use evoxide::EventLoop;
+use evoxide::watch::Periodic;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 

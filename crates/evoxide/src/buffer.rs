@@ -1,4 +1,4 @@
-//! Byte buffers: what streams read into and write from.
+//! Byte buffers: what streams read into and write from. Start with [`Buffer`].
 
 use evoxide_core::buffer::{Buffer as Chain, Delta, Eol, Error as ChainError, NoOwner, Retired};
 use std::fmt;
@@ -19,7 +19,7 @@ pub use lines::{LineEnd, LineView, Lines};
 ///
 /// # Examples
 /// ```
-/// use evoxide::Buffer;
+/// use evoxide::buffer::Buffer;
 ///
 /// let mut input = Buffer::from("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
 /// let mut lines = Vec::new();
@@ -39,7 +39,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// assert!(evoxide::Buffer::new().is_empty());
+    /// assert!(evoxide::buffer::Buffer::new().is_empty());
     /// ```
     pub const fn new() -> Self {
         Self { chain: Chain::new() }
@@ -49,7 +49,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(evoxide::Buffer::from("four").len(), 4);
+    /// assert_eq!(evoxide::buffer::Buffer::from("four").len(), 4);
     /// ```
     pub const fn len(&self) -> usize {
         self.chain.len()
@@ -67,7 +67,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::new();
+    /// let mut buffer = evoxide::buffer::Buffer::new();
     /// buffer.append("hello, ");
     /// buffer.append(b"world");
     /// assert_eq!(buffer, b"hello, world");
@@ -80,7 +80,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::new();
+    /// let mut buffer = evoxide::buffer::Buffer::new();
     /// buffer.append_vec(vec![b'x'; 100_000]);
     /// assert_eq!(buffer.len(), 100_000);
     /// ```
@@ -92,7 +92,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let (mut a, mut b) = (evoxide::Buffer::from("a"), evoxide::Buffer::from("b"));
+    /// let (mut a, mut b) = (evoxide::buffer::Buffer::from("a"), evoxide::buffer::Buffer::from("b"));
     /// a.append_buffer(&mut b);
     /// assert_eq!(a, b"ab");
     /// assert!(b.is_empty());
@@ -105,7 +105,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let (mut a, mut b) = (evoxide::Buffer::new(), evoxide::Buffer::from("abc"));
+    /// let (mut a, mut b) = (evoxide::buffer::Buffer::new(), evoxide::buffer::Buffer::from("abc"));
     /// a.append_prefix(&mut b, 2);
     /// assert_eq!(a, b"ab");
     /// assert_eq!(b, b"c");
@@ -118,7 +118,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::from("world");
+    /// let mut buffer = evoxide::buffer::Buffer::from("world");
     /// buffer.prepend("hello ");
     /// assert_eq!(buffer, b"hello world");
     /// ```
@@ -130,7 +130,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// let mut buffer = evoxide::buffer::Buffer::from("abc");
     /// buffer.drain(2);
     /// assert_eq!(buffer, b"c");
     /// ```
@@ -143,7 +143,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// let mut buffer = evoxide::buffer::Buffer::from("abc");
     /// buffer.clear();
     /// assert!(buffer.is_empty());
     /// ```
@@ -155,7 +155,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// let mut buffer = evoxide::buffer::Buffer::from("abc");
     /// assert_eq!(buffer.take_bytes(2), b"ab");
     /// assert_eq!(buffer, b"c");
     /// ```
@@ -171,7 +171,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(evoxide::Buffer::from("abc").to_vec(), b"abc");
+    /// assert_eq!(evoxide::buffer::Buffer::from("abc").to_vec(), b"abc");
     /// ```
     pub fn to_vec(&self) -> Vec<u8> {
         self.slices().collect::<Vec<_>>().concat()
@@ -181,7 +181,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let buffer = evoxide::Buffer::from("abc");
+    /// let buffer = evoxide::buffer::Buffer::from("abc");
     /// assert_eq!(buffer.slices().map(|s| s.len()).sum::<usize>(), 3);
     /// ```
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
@@ -192,7 +192,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let buffer = evoxide::Buffer::from("head\r\n\r\nbody");
+    /// let buffer = evoxide::buffer::Buffer::from("head\r\n\r\nbody");
     /// assert_eq!(buffer.find("\r\n\r\n"), Some(4));
     /// assert_eq!(buffer.find("tail"), None);
     /// ```
@@ -204,7 +204,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::from("abc");
+    /// let mut buffer = evoxide::buffer::Buffer::from("abc");
     /// assert_eq!(buffer.contiguous(2), b"ab");
     /// ```
     pub fn contiguous(&mut self, len: usize) -> &[u8] {

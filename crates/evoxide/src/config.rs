@@ -1,4 +1,4 @@
-//! How a loop is made.
+//! How a loop is made. Start with [`Config`](crate::Config).
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -12,7 +12,8 @@ use std::time::Duration;
 ///
 /// # Examples
 /// ```
-/// use evoxide::{Config, EventLoop, Method};
+/// use evoxide::{Config, EventLoop};
+/// use evoxide::config::Method;
 ///
 /// let ev = EventLoop::with_config(Config::new().method(Method::Poll), ())?;
 /// assert_eq!(ev.method().name(), "poll");
@@ -34,7 +35,7 @@ impl Method {
     ///
     /// # Examples
     /// ```
-    /// for method in evoxide::Method::all() {
+    /// for method in evoxide::config::Method::all() {
     ///     println!("{method}");
     /// }
     /// ```
@@ -46,7 +47,7 @@ impl Method {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(evoxide::Method::Select.name(), "select");
+    /// assert_eq!(evoxide::config::Method::Select.name(), "select");
     /// ```
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +61,7 @@ impl Method {
     ///
     /// # Examples
     /// ```
-    /// assert!(!evoxide::Method::Poll.features().edge_triggered);
+    /// assert!(!evoxide::config::Method::Poll.features().edge_triggered);
     /// ```
     pub fn features(self) -> Features {
         let bits = self.sys().features();
@@ -99,7 +100,8 @@ impl fmt::Display for Method {
 ///
 /// # Examples
 /// ```
-/// use evoxide::{Config, EventLoop, Features};
+/// use evoxide::{Config, EventLoop};
+/// use evoxide::config::Features;
 ///
 /// let ev = EventLoop::with_config(Config::new().require(Features { any_file: true, ..Features::default() }), ())?;
 /// assert!(ev.features().any_file);
@@ -185,7 +187,8 @@ impl Config {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Config, EventLoop, Method};
+    /// use evoxide::{Config, EventLoop};
+    /// use evoxide::config::Method;
     ///
     /// let ev = EventLoop::with_config(Config::new().avoid(Method::Epoll), ())?;
     /// assert_ne!(ev.method(), Method::Epoll);

@@ -8,7 +8,8 @@ use std::io;
 ///
 /// # Examples
 /// ```
-/// use evoxide::{Config, ErrorKind, EventLoop, Method};
+/// use evoxide::{Config, ErrorKind, EventLoop};
+/// use evoxide::config::Method;
 ///
 /// let config = Config::new().avoid(Method::Epoll).avoid(Method::Poll).avoid(Method::Select);
 /// let error = EventLoop::with_config(config, ()).unwrap_err();

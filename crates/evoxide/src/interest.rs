@@ -23,7 +23,7 @@ impl Interest {
     pub const READ: Self = Self(core::Interest::READ);
     /// Writable.
     pub const WRITE: Self = Self(core::Interest::WRITE);
-    /// The peer closed its sending side. Not every method reports it: see [`Features::early_close`](crate::Features).
+    /// The peer closed its sending side. Not every method reports it: see [`Features::early_close`](crate::config::Features).
     pub const CLOSED: Self = Self(core::Interest::CLOSED);
     /// A mode rather than a condition: report news only, once. All events on one descriptor must agree in this.
     pub const EDGE: Self = Self(core::Interest::EDGE);

@@ -32,51 +32,47 @@
 //! # Ok::<(), evoxide::Error>(())
 //! ```
 //!
+//! # Start here
+//! An [`EventLoop`] owns events and calls their handlers; a handler is given a [`Context`]. Programs that talk over connections go
+//! on with [`stream`].
+//!
+//! | for | see |
+//! |---|---|
+//! | running a loop, its state, time | [`EventLoop`], [`Context`], [`Config`], [`Clock`] |
+//! | descriptors, timers, signals, hooks: adding and changing events | [`Registry`], [`Interest`], [`Timer`], [`Signal`] |
+//! | other threads | [`Handle`] |
+//! | connections, listeners, filters, rate limits | [`stream`] |
+//! | bytes in memory: lines, searches, moves without copies | [`buffer`] |
+//! | children that end, files that change, the wall clock, loops within loops | [`watch`] |
+//! | methods of waiting, priorities, limits | [`config`] |
+//!
 //! # How it hangs together
 //! - An [`EventLoop`] owns its events: their handlers and what they wait on. An [`EventId`] names one; it is never dangling,
 //!   only out of date.
 //! - A handler gets a [`Context`]: all verbs of the [`Registry`], so that it can add, change and remove events (itself
 //!   included), and the loop's own state, so that handlers share data without cells and counters.
-//! - A [`Stream`] is a connection with buffers and a [`StreamHandler`]; [listeners](Registry::listen) accept connections, and
-//!   [filters](Filter) and [rate limits](Registry::limit) stand between them and the network.
-//! - Events may also be [children that end](Registry::child), [files that change](Registry::stat), [times of the wall
-//!   clock](Registry::periodic), or [other loops](Registry::embed).
-//! - A [`Handle`] reaches the loop from other threads.
 //! - With [`Clock::Virtual`] the same program runs on a simulated clock, for tests that take no time.
-//!
-//! Events have [priorities](Config::priorities), loops have [methods](Method) and limits, and every call that can fail
-//! answers an [`Error`].
+//! - Every call that can fail answers an [`Error`].
 #![forbid(unsafe_code)]
 
-mod buffer;
+pub mod buffer;
 mod clock;
-mod config;
-mod context;
+pub mod config;
 mod error;
-mod event;
 mod event_loop;
-mod handle;
 mod interest;
-mod registry;
 mod signal;
-mod stream;
+pub mod stream;
 mod timer;
-mod watch;
+pub mod watch;
 
-pub use buffer::{Buffer, Line, LineEnd, LineView, Lines};
 pub use clock::Clock;
-pub use config::{Config, Features, Method};
-pub use context::Context;
+pub use config::Config;
 pub use error::{Error, ErrorKind};
-pub use event::EventId;
-pub use event_loop::{EventLoop, Outcome};
-pub use handle::{Handle, Hold};
+pub use event_loop::{Context, Counts, EventId, EventLoop, Handle, Hold, Outcome, Registry};
 pub use interest::{Interest, Ready, Watch};
-pub use registry::{Counts, Registry};
 pub use signal::Signal;
-pub use stream::{Filter, LimitId, Rate, Stream, StreamCtx, StreamEvent, StreamHandler};
 pub use timer::Timer;
-pub use watch::{Embedded, FileChange, Periodic};
 
 /// The programs of the README are tests too.
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! Children, files, the wall clock, and loops in loops.
 
-use evoxide::{Clock, Config, Embedded, ErrorKind, EventLoop, Interest, Method, Outcome, Periodic, Timer};
+use evoxide::{Clock, Config, ErrorKind, EventLoop, Interest, Outcome, Timer};
+use evoxide::config::Method;
+use evoxide::watch::{Embedded, Periodic};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -37,7 +37,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Buffer, LineEnd};
+    /// use evoxide::buffer::{Buffer, LineEnd};
     ///
     /// let mut input = Buffer::from("HELO there\r\nQUIT\r\nrest");
     /// let mut lines = input.lines_view(LineEnd::CrLf);
@@ -54,7 +54,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Buffer, LineEnd};
+    /// use evoxide::buffer::{Buffer, LineEnd};
     /// let mut input = Buffer::from("one\0tw");
     /// assert_eq!(input.take_line(LineEnd::Nul).as_deref(), Some(&b"one"[..]));
     /// assert_eq!(input.take_line(LineEnd::Nul), None);

@@ -7,7 +7,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::Buffer;
+    /// use evoxide::buffer::Buffer;
     /// let mut news = Buffer::from("to everyone");
     /// let mut peers = [Buffer::new(), Buffer::new()];
     /// for peer in &mut peers {
@@ -27,7 +27,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let (mut a, mut b) = (evoxide::Buffer::from("a"), evoxide::Buffer::from("b"));
+    /// let (mut a, mut b) = (evoxide::buffer::Buffer::from("a"), evoxide::buffer::Buffer::from("b"));
     /// a.prepend_buffer(&mut b);
     /// assert_eq!(a, b"ba");
     /// ```
@@ -40,7 +40,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::new();
+    /// let mut buffer = evoxide::buffer::Buffer::new();
     /// buffer.append_with(4, |bytes| bytes.extend(7u32.to_be_bytes()));
     /// assert_eq!(buffer, b"\0\0\0\x07");
     /// ```
@@ -55,7 +55,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::new();
+    /// let mut buffer = evoxide::buffer::Buffer::new();
     /// buffer.reserve(100_000);
     /// assert!(buffer.is_empty());
     /// ```
@@ -67,7 +67,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(evoxide::Buffer::from("abc").byte_at(2), Some(b'c'));
+    /// assert_eq!(evoxide::buffer::Buffer::from("abc").byte_at(2), Some(b'c'));
     /// ```
     pub fn byte_at(&self, at: usize) -> Option<u8> {
         self.chain.byte_at(at)
@@ -78,7 +78,7 @@ impl Buffer {
     /// # Examples
     /// ```
     /// let mut out = [0; 4];
-    /// assert_eq!(evoxide::Buffer::from("abc").copy_from(1, &mut out), 2);
+    /// assert_eq!(evoxide::buffer::Buffer::from("abc").copy_from(1, &mut out), 2);
     /// assert_eq!(&out, b"bc\0\0");
     /// ```
     pub fn copy_from(&self, at: usize, out: &mut [u8]) -> usize {
@@ -89,7 +89,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// assert_eq!(evoxide::Buffer::from("a,b,c").find_from(",", 2), Some(3));
+    /// assert_eq!(evoxide::buffer::Buffer::from("a,b,c").find_from(",", 2), Some(3));
     /// ```
     pub fn find_from(&self, needle: impl AsRef<[u8]>, from: usize) -> Option<usize> {
         self.chain.find(needle.as_ref(), from, usize::MAX).ok().flatten()
@@ -109,7 +109,7 @@ impl Buffer {
     ///
     /// # Examples
     /// ```
-    /// let mut buffer = evoxide::Buffer::new();
+    /// let mut buffer = evoxide::buffer::Buffer::new();
     /// buffer.append_bytes(bytes::Bytes::from_static(b"shared"));
     /// assert_eq!(buffer, b"shared");
     /// ```

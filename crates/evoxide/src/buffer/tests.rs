@@ -1,5 +1,5 @@
 use super::*;
-use crate::LineEnd;
+use crate::buffer::LineEnd;
 
 /// Every byte a piece of its own.
 fn scattered(text: &str) -> Buffer {

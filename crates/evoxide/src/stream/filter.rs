@@ -8,7 +8,9 @@ use std::io;
 /// # Examples
 /// A very weak cipher, on both ends of a connection:
 /// ```
-/// use evoxide::{Buffer, EventLoop, Filter, StreamCtx, StreamHandler};
+/// use evoxide::EventLoop;
+/// use evoxide::buffer::Buffer;
+/// use evoxide::stream::{Filter, StreamCtx, StreamHandler};
 /// use std::io::{self, Read, Write};
 /// use std::os::unix::net::UnixStream;
 ///
@@ -60,7 +62,7 @@ pub trait Filter {
     /// complete) it finds again, with more behind it.
     ///
     /// # Errors
-    /// Any error ends the stream with [`StreamEvent::Error`](crate::StreamEvent::Error).
+    /// Any error ends the stream with [`StreamEvent::Error`](crate::stream::StreamEvent::Error).
     ///
     /// # Examples
     /// See [`Filter`].
@@ -75,15 +77,16 @@ pub trait Filter {
     /// See [`Filter`].
     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
 
-    /// Nothing follows: the stream is [closed after a flush](crate::Stream::close_after_flush), or its sending side
-    /// [ends](crate::Stream::shutdown_write). What is still held back, or ends the format, goes `to` the descriptor's side.
+    /// Nothing follows: the stream is [closed after a flush](crate::stream::Stream::close_after_flush), or its sending side
+    /// [ends](crate::stream::Stream::shutdown_write). What is still held back, or ends the format, goes `to` the descriptor's side.
     ///
     /// # Errors
     /// As for [`input`](Self::input).
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Buffer, Filter};
+    /// use evoxide::buffer::Buffer;
+    /// use evoxide::stream::Filter;
     /// use std::io;
     ///
     /// /// Ends what is sent with a dot on a line.

@@ -1,14 +1,16 @@
 //! How a stream moves data when its descriptor is ready, and what it then waits for.
 
 use super::filter::{rise, sink};
-use super::{Closing, Ending, LimitId, Stream, StreamCtx, StreamEvent, StreamHandler};
-use crate::context::Context;
+use super::handler::{StreamCtx, StreamEvent, StreamHandler};
+use super::object::{Closing, Ending, Stream};
+use crate::event_loop::context::{Callback, Context};
 use crate::error::Error;
-use crate::event::{Callback, EventId, Fired, Side};
-use crate::registry::Registry;
+use crate::event_loop::event::{EventId, Fired, Side};
+use crate::event_loop::registry::Registry;
 use evoxide_core::interest::Ready;
 use evoxide_core::stream::{Attempt, Direction, Hold, Io, State, Step, What};
 use evoxide_sys::{io as sys, socket};
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -19,13 +21,17 @@ pub(super) const MAX_WRITE: usize = 1 << 20;
 /// Pieces of one write.
 const PIECES: usize = 64;
 
+/// What the streams of a loop read into.
+#[derive(Default)]
+struct Scratch(Vec<u8>);
+
 /// A stream and its handler.
 pub(crate) struct OnStream<H> {
     pub stream: Stream,
     pub handler: H,
 }
 
-impl<S, H: StreamHandler<S>> Callback<S> for OnStream<H> {
+impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
     fn call(&mut self, cx: &mut Context<'_, S>, fired: Fired) {
         let Some(id) = cx.id else { return };
         let timeout = fired.ready == Ready::TIMEOUT;
@@ -36,25 +42,20 @@ impl<S, H: StreamHandler<S>> Callback<S> for OnStream<H> {
                     self.write(cx, id);
                 }
             }
-            Side::Tick => {
-                let machine = &mut self.stream.machine;
-                let _ = machine.release(Direction::READ, Hold::RATE);
-                let _ = machine.release(Direction::WRITE, Hold::RATE);
-            }
-            Side::Write if self.stream.machine.state() == State::Connecting => self.finish_connect(cx, timeout),
-            Side::Write if timeout => {
+            Side::Second if self.stream.machine.state() == State::Connecting => self.finish_connect(cx, timeout),
+            Side::Second if timeout => {
                 let _ = self.stream.machine.timed_out(Direction::WRITE);
                 self.tell(cx, StreamEvent::WriteTimeout);
             }
-            Side::Write => {
+            Side::Second => {
                 self.stream.blocked = false;
                 self.write(cx, id);
             }
-            Side::Event if timeout => {
+            Side::First if timeout => {
                 let _ = self.stream.machine.timed_out(Direction::READ);
                 self.tell(cx, StreamEvent::ReadTimeout);
             }
-            Side::Event => self.read(cx, id),
+            Side::First => self.read(cx, id),
         }
         self.settle(cx, id);
     }
@@ -63,8 +64,16 @@ impl<S, H: StreamHandler<S>> Callback<S> for OnStream<H> {
         Some(self.stream.fd.as_raw_fd())
     }
 
-    fn stream(&mut self) -> Option<&mut Stream> {
+    fn object(&mut self) -> Option<&mut dyn Any> {
         Some(&mut self.stream)
+    }
+
+    fn panicked(&mut self, cx: &mut Context<'_, S>) {
+        self.handler.on_close(cx);
+    }
+
+    fn removed(&mut self, registry: &mut Registry<S>) {
+        registry.leave_limit(self.stream.limit.take());
     }
 }
 
@@ -113,7 +122,7 @@ impl<H> OnStream<H> {
         let stream = &mut self.stream;
         while let Some(addr) = stream.addresses.pop() {
             let Ok(fd) = Stream::connecting(&addr) else { continue };
-            if cx.registry.watch_stream(id, stream.fd.as_raw_fd(), true, false, None, false).is_err() {
+            if cx.registry.watch_side(id, Side::Second, stream.fd.as_raw_fd(), false, None, false).is_err() {
                 return false;
             }
             stream.fd = fd;
@@ -134,7 +143,7 @@ impl<H> OnStream<H> {
             return;
         }
         let Step::Read { max } = stream.machine.readable(stream.input.len(), stream.marks, allowance) else { return };
-        let mut scratch = std::mem::take(&mut cx.registry.scratch);
+        let mut scratch = std::mem::take(&mut cx.registry.extensions.get::<Scratch>().0);
         scratch.resize(SCRATCH, 0);
         let result = sys::read(&stream.fd, &mut scratch[..max.min(SCRATCH)]);
         let outcome = match result {
@@ -149,7 +158,7 @@ impl<H> OnStream<H> {
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
             Err(_) => stream.machine.read_done(Io::Failed),
         };
-        cx.registry.scratch = scratch;
+        cx.registry.extensions.get::<Scratch>().0 = scratch;
         if outcome.readable {
             let before = stream.input.len();
             if let Err(error) = rise(&mut stream.layers, &mut stream.input) {
@@ -222,9 +231,8 @@ impl<H> OnStream<H> {
     where
         H: StreamHandler<S>,
     {
-        if cx.registry.entries.get(id.0).is_none() {
+        if cx.registry.entries.get(id).is_none() {
             // Removed by its handler; dropped when this returns.
-            cx.registry.leave_limit(self.stream.limit.take());
             return;
         }
         let stream = &mut self.stream;
@@ -255,7 +263,6 @@ impl<H> OnStream<H> {
         H: StreamHandler<S>,
     {
         self.handler.on_close(cx);
-        cx.registry.leave_limit(self.stream.limit.take());
         cx.registry.remove(id);
     }
 }
@@ -275,11 +282,6 @@ impl Stream {
 
     fn wire_ref(&self) -> &crate::buffer::Buffer {
         self.layers.first().map_or(&self.output, |layer| &layer.output)
-    }
-
-    /// Takes the stream's limit from it.
-    pub(crate) fn take_limit(&mut self) -> Option<LimitId> {
-        self.limit.take()
     }
 
     /// Whether the filters must be told that nothing follows.
@@ -305,7 +307,7 @@ impl Stream {
 impl<S> Registry<S> {
     /// Waits for what a stream needs, and for no more.
     pub(super) fn arm_stream(&mut self, id: EventId, stream: &mut Stream) -> Result<(), Error> {
-        let Some(entry) = self.entries.get(id.0) else { return Ok(()) };
+        let Some(entry) = self.entries.get(id) else { return Ok(()) };
         if entry.paused {
             return Ok(());
         }
@@ -315,13 +317,13 @@ impl<S> Registry<S> {
         let wants_write = connecting || (has_output && stream.blocked);
         let fd = stream.fd.as_raw_fd();
         let read_timeout = stream.read_timeout.filter(|_| wants_read);
-        self.watch_stream(id, fd, false, wants_read, read_timeout, std::mem::take(&mut stream.read_moved))?;
+        self.watch_side(id, Side::First, fd, wants_read, read_timeout, std::mem::take(&mut stream.read_moved))?;
         let write_timeout = if connecting { stream.connect_timeout } else { stream.write_timeout };
         let fresh = std::mem::take(&mut stream.write_moved);
-        self.watch_stream(id, fd, true, wants_write, write_timeout.filter(|_| wants_write), fresh)?;
+        self.watch_side(id, Side::Second, fd, wants_write, write_timeout.filter(|_| wants_write), fresh)?;
         if has_output && !connecting && !stream.blocked && !stream.queued {
             stream.queued = true;
-            self.queued.push_back(id);
+            self.turn_end.push_back(id);
         }
         Ok(())
     }

@@ -1,18 +1,17 @@
 //! Rate limits: token buckets that streams, and other limits, draw from.
 
-use super::Stream;
+use super::handler::StreamCtx;
+use super::object::Stream;
 use crate::error::{Error, ErrorKind};
-use crate::event::EventId;
-use crate::registry::Registry;
+use crate::event_loop::event::EventId;
+use crate::event_loop::registry::Registry;
+use crate::timer::Timer;
 use evoxide_core::key::Key;
 use evoxide_core::rate::{self, Bucket};
-use evoxide_core::reactor;
 use evoxide_core::slab::Slab;
-use evoxide_core::stream::Direction;
+use evoxide_core::stream::{Direction, Hold};
 use std::time::Duration;
 
-/// The payload of the slot that waits for the next tick. No event packs to it.
-pub(crate) const TICK: u64 = 1;
 const MS: u64 = 1_000_000;
 /// A stream is given so much at least, if there is so much.
 const LEAST: usize = 64;
@@ -44,7 +43,7 @@ impl Rate {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::Rate;
+    /// use evoxide::stream::Rate;
     /// use std::time::Duration;
     ///
     /// let rate = Rate::per_tick(16 * 1024, 64 * 1024, Duration::from_millis(50));
@@ -59,7 +58,7 @@ impl Rate {
     /// # Examples
     /// ```
     /// # let rate =
-    /// evoxide::Rate::per_second(1_000_000).burst(4_000_000)
+    /// evoxide::stream::Rate::per_second(1_000_000).burst(4_000_000)
     /// # ;
     /// ```
     pub const fn burst(self, bytes: usize) -> Self {
@@ -94,8 +93,8 @@ pub(crate) struct Limits {
     nodes: Slab<Node>,
     /// Streams that found nothing left.
     pub waiting: Vec<EventId>,
-    /// The reactor's slot for the next tick.
-    pub slot: Option<Key>,
+    /// The timer of the next tick, while a stream waits for it.
+    timer: Option<EventId>,
 }
 
 impl Limits {
@@ -156,7 +155,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Clock, Config, EventLoop, Rate, StreamCtx, StreamHandler};
+    /// use evoxide::{Clock, Config, EventLoop};
+    /// use evoxide::stream::{Rate, StreamCtx, StreamHandler};
     /// use std::io::Write;
     /// use std::os::unix::net::UnixStream;
     /// use std::time::Duration;
@@ -186,20 +186,21 @@ impl<S> Registry<S> {
     /// ```
     pub fn limit(&mut self, rate: Rate, parent: Option<LimitId>) -> Result<LimitId, Error> {
         let rate = rate.machine().ok_or(ErrorKind::Invalid)?;
-        if parent.is_some_and(|p| self.limits.nodes.get(p.0).is_none()) {
+        if parent.is_some_and(|p| self.limits().nodes.get(p.0).is_none()) {
             return Err(ErrorKind::NoSuchEvent.into());
         }
         let now = self.fresh_now();
         let bucket = Bucket::new(&rate, rate.tick_at(now / MS));
         let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.0), members: 0 };
-        Ok(LimitId(self.limits.nodes.insert(node)))
+        Ok(LimitId(self.limits().nodes.insert(node)))
     }
 
     /// Removes a limit. Streams that drew from it, and limits within it, are free of it, and of those around it.
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{EventLoop, Rate};
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::Rate;
     ///
     /// let mut ev = EventLoop::new(())?;
     /// let limit = ev.limit(Rate::per_second(1000), None)?;
@@ -207,11 +208,11 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn remove_limit(&mut self, limit: LimitId) -> bool {
-        self.limits.nodes.remove(limit.0).is_some()
+        self.limits().nodes.remove(limit.0).is_some()
     }
 
     /// Puts a stream under a limit, or under none. For use outside the stream's own handler; inside it, see
-    /// [`StreamCtx::set_limit`](crate::StreamCtx::set_limit).
+    /// [`StreamCtx::set_limit`](crate::stream::StreamCtx::set_limit).
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchEvent`] where there is no such stream, or its handler is running.
@@ -221,8 +222,8 @@ impl<S> Registry<S> {
     pub fn set_limit(&mut self, id: EventId, limit: Option<LimitId>) -> Result<(), Error> {
         let stream = self.stream(id).ok_or(ErrorKind::NoSuchEvent)?;
         let old = std::mem::replace(&mut stream.limit, limit);
-        self.limits.join(old, -1);
-        self.limits.join(limit, 1);
+        self.limits().join(old, -1);
+        self.limits().join(limit, 1);
         Ok(())
     }
 
@@ -232,39 +233,68 @@ impl<S> Registry<S> {
             return usize::MAX;
         }
         let now = self.time.now();
-        let allowance = self.limits.allowance(stream.limit, direction, now);
+        let allowance = self.limits().allowance(stream.limit, direction, now);
         if allowance == 0 {
-            let at = self.limits.next_tick(stream.limit, now);
-            if !self.limits.waiting.contains(&id) {
-                self.limits.waiting.push(id);
+            let at = self.limits().next_tick(stream.limit, now);
+            let limits = self.limits();
+            if !limits.waiting.contains(&id) {
+                limits.waiting.push(id);
             }
-            let slot = match self.limits.slot {
-                Some(slot) => slot,
-                None => *self.limits.slot.insert(self.reactor.insert(TICK, 0, reactor::Kind::default())),
-            };
-            if self.reactor.deadline(slot).is_none_or(|armed| at < armed) {
-                self.reactor.set_timeout(slot, at);
+            let delay = Duration::from_nanos(at.saturating_sub(now));
+            let due = limits.timer.map(|timer| (timer, self.deadline(timer)));
+            match due {
+                Some((timer, Some(due))) if self.time.instant(at) < due => {
+                    self.restart(timer, delay);
+                }
+                Some((_, Some(_))) => {}
+                _ => {
+                    let timer = self.timer(Timer::after(delay).priority(0), |cx| cx.registry.tick());
+                    self.hide(timer);
+                    self.limits().timer = Some(timer);
+                }
             }
         }
         allowance
     }
 
+    /// There is something in the limits again.
+    fn tick(&mut self) {
+        let limits = self.limits();
+        limits.timer = None;
+        for id in std::mem::take(&mut limits.waiting) {
+            if let Some(stream) = self.stream(id) {
+                let _ = stream.machine.release(Direction::READ, Hold::RATE);
+                let _ = stream.machine.release(Direction::WRITE, Hold::RATE);
+            }
+        }
+    }
+
+    fn limits(&mut self) -> &mut Limits {
+        self.extensions.get()
+    }
+
     pub(super) fn spend(&mut self, stream: &Stream, direction: Direction, bytes: usize) {
-        self.limits.spend(stream.limit, direction, bytes);
+        if stream.limit.is_none() {
+            return;
+        }
+        self.limits().spend(stream.limit, direction, bytes);
     }
 
     /// A stream goes, and with it its part of the limit.
-    pub(crate) fn leave_limit(&mut self, limit: Option<LimitId>) {
-        self.limits.join(limit, -1);
+    pub(super) fn leave_limit(&mut self, limit: Option<LimitId>) {
+        if limit.is_none() {
+            return;
+        }
+        self.limits().join(limit, -1);
     }
 }
 
-impl<S> super::StreamCtx<'_, S> {
+impl<S> StreamCtx<'_, S> {
     /// Puts the stream under a limit, or under none: see [`Registry::limit`].
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{LimitId, StreamCtx};
+    /// use evoxide::stream::{LimitId, StreamCtx};
     ///
     /// fn slow_down<S>(cx: &mut StreamCtx<'_, S>, limit: LimitId) {
     ///     cx.set_limit(Some(limit));
@@ -272,7 +302,7 @@ impl<S> super::StreamCtx<'_, S> {
     /// ```
     pub fn set_limit(&mut self, limit: Option<LimitId>) {
         let old = std::mem::replace(&mut self.stream.limit, limit);
-        self.cx.registry.limits.join(old, -1);
-        self.cx.registry.limits.join(limit, 1);
+        self.cx.registry.limits().join(old, -1);
+        self.cx.registry.limits().join(limit, 1);
     }
 }

@@ -1,10 +1,10 @@
 //! Listeners: descriptor events that accept connections.
 
-use crate::context::Context;
+use crate::event_loop::context::Context;
 use crate::error::Error;
-use crate::event::EventId;
+use crate::event_loop::event::EventId;
 use crate::interest::Interest;
-use crate::registry::Registry;
+use crate::event_loop::registry::Registry;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -27,7 +27,7 @@ impl<S> Registry<S> {
     /// What the operating system says.
     ///
     /// # Examples
-    /// See [`StreamHandler`](crate::StreamHandler).
+    /// See [`StreamHandler`](crate::stream::StreamHandler).
     pub fn listen<H, R>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,

@@ -1,14 +1,13 @@
 //! How streams begin: from a socket that is there, or by connecting.
 
 use super::io::OnStream;
-use super::{Closing, Ending, Stream, StreamHandler};
+use super::handler::StreamHandler;
+use super::object::{Closing, Ending, Stream};
 use crate::buffer::Buffer;
-use crate::error::{Error, ErrorKind};
-use crate::event::{EventId, Kind};
-use crate::registry::Registry;
+use crate::error::Error;
+use crate::event_loop::event::{EventId, Kind};
+use crate::event_loop::registry::Registry;
 use crate::timer::nanos;
-use evoxide_core::interest::{Fd, Interest};
-use evoxide_core::reactor;
 use evoxide_core::stream::{Direction, Marks, Stream as Machine};
 use evoxide_sys::{io as sys, socket};
 use std::io;
@@ -78,7 +77,7 @@ impl<S> Registry<S> {
         self.start(Stream::new(fd), handler)
     }
 
-    /// Connects to an address; [`StreamEvent::Connected`](crate::StreamEvent::Connected) tells that it is done. Of several
+    /// Connects to an address; [`StreamEvent::Connected`](crate::stream::StreamEvent::Connected) tells that it is done. Of several
     /// addresses one is tried after the other. A host name is looked up at once, and that blocks.
     ///
     /// # Errors
@@ -101,7 +100,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{EventLoop, StreamCtx, StreamEvent, StreamHandler};
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
     /// use std::time::Duration;
     ///
     /// struct Hello;
@@ -145,7 +145,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```no_run
-    /// # use evoxide::{EventLoop, StreamCtx, StreamHandler};
+    /// # use evoxide::EventLoop;
+    /// # use evoxide::stream::{StreamCtx, StreamHandler};
     /// # struct Hello;
     /// # impl<S> StreamHandler<S> for Hello {
     /// #     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
@@ -201,7 +202,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{EventLoop, StreamCtx, StreamHandler};
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
     ///
     /// struct Side;
     ///
@@ -241,72 +243,24 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`Stream`].
     pub fn stream(&mut self, id: EventId) -> Option<&mut Stream> {
-        let stream = self.entries.get_mut(id.0)?.handler.as_mut()?.stream()?;
-        if stream.queue() {
-            self.queued.push_back(id);
+        if self.object::<Stream>(id)?.queue() {
+            self.turn_end.push_back(id);
         }
-        Some(stream)
+        self.object(id)
     }
 
     fn start<H>(&mut self, mut stream: Stream, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
     {
-        let placeholder = self.insert(Kind::Stream, None, false, None);
+        let placeholder = self.insert(Kind::Extension, None, false, None);
         if let Err(error) = self.arm_stream(placeholder, &mut stream) {
-            self.entries.remove(placeholder.0);
+            self.entries.remove(placeholder);
             return Err(error);
         }
-        if let Some(entry) = self.entries.get_mut(placeholder.0) {
+        if let Some(entry) = self.entries.get_mut(placeholder) {
             entry.handler = Some(Box::new(OnStream { stream, handler }));
         }
         Ok(placeholder)
-    }
-
-    /// Waits on one side of a stream, or no more.
-    pub(super) fn watch_stream(
-        &mut self,
-        id: EventId,
-        fd: Fd,
-        write: bool,
-        wanted: bool,
-        timeout: Option<u64>,
-        fresh: bool,
-    ) -> Result<(), Error> {
-        let now = self.fresh_now();
-        let Some(entry) = self.entries.get_mut(id.0) else { return Err(ErrorKind::NoSuchEvent.into()) };
-        let priority = entry.priority;
-        let side = if write { &mut entry.write_slot } else { &mut entry.slot };
-        if !wanted {
-            if let Some(slot) = side.take() {
-                let gone = self.reactor.remove(slot);
-                self.tell_gone(gone);
-            }
-            return Ok(());
-        }
-        let old = *side;
-        let slot = match old {
-            Some(slot) => slot,
-            None => {
-                let kind = reactor::Kind { persist: true, internal: false };
-                let slot = self.reactor.insert(id.0.to_bits(), priority, kind);
-                let interest = if write { Interest::WRITE } else { Interest::READ };
-                self.watch_slot(slot, fd, interest, false)?;
-                slot
-            }
-        };
-        if let Some(entry) = self.entries.get_mut(id.0) {
-            *(if write { &mut entry.write_slot } else { &mut entry.slot }) = Some(slot);
-        }
-        match timeout {
-            Some(after) if fresh || self.reactor.deadline(slot).is_none() => {
-                self.reactor.set_timeout(slot, now.saturating_add(after));
-            }
-            None if self.reactor.deadline(slot).is_some() => {
-                self.reactor.clear_timeout(slot);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! The end of child processes.
 
-use crate::context::Context;
+use crate::event_loop::context::Context;
 use crate::error::Error;
-use crate::event::EventId;
-use crate::registry::Registry;
+use crate::event_loop::event::EventId;
+use crate::event_loop::registry::Registry;
 use crate::signal::Signal;
 use std::process::{Child, ExitStatus};
 

@@ -1,11 +1,11 @@
 //! A loop within a loop.
 
-use crate::context::Context;
+use crate::event_loop::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::event::EventId;
-use crate::event_loop::EventLoop;
+use crate::event_loop::event::EventId;
+use crate::event_loop::run::EventLoop;
 use crate::interest::Interest;
-use crate::registry::Registry;
+use crate::event_loop::registry::Registry;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,7 +56,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Embedded, EventLoop};
+    /// use evoxide::EventLoop;
+    /// use evoxide::watch::Embedded;
     /// use std::time::Duration;
     ///
     /// let mut inner = EventLoop::new(0)?;
@@ -112,6 +113,6 @@ impl<S> Registry<S> {
 
     /// Whether the next turn has something to do before it waits.
     fn has_work(&self) -> bool {
-        self.reactor.active() > 0 || !self.queued.is_empty()
+        self.reactor.active() > 0 || !self.turn_end.is_empty()
     }
 }

@@ -1,8 +1,9 @@
 //! Timers by the wall clock.
 
-use crate::context::Context;
-use crate::event::{Callback, EventId, Fired, Kind};
-use crate::registry::Registry;
+use crate::event_loop::context::{Callback, Context};
+use crate::event_loop::event::{EventId, Fired, Kind};
+use crate::event_loop::registry::Registry;
+use crate::interest::Interest;
 use crate::timer::nanos;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,7 +27,7 @@ impl Periodic {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::Periodic;
+    /// use evoxide::watch::Periodic;
     /// use std::time::{Duration, SystemTime};
     ///
     /// let in_an_hour = Periodic::at(SystemTime::now() + Duration::from_secs(3600));
@@ -40,7 +41,7 @@ impl Periodic {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::Periodic;
+    /// use evoxide::watch::Periodic;
     /// use std::time::Duration;
     ///
     /// let five_past_every_hour = Periodic::every(Duration::from_secs(3600), Duration::from_secs(300));
@@ -55,7 +56,7 @@ impl Periodic {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::Periodic;
+    /// use evoxide::watch::Periodic;
     /// use std::time::Duration;
     ///
     /// let in_steps = Periodic::by(|now| now + Duration::from_secs(10));
@@ -124,7 +125,8 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// ```
-    /// use evoxide::{Clock, Config, EventLoop, Periodic};
+    /// use evoxide::{Clock, Config, EventLoop};
+    /// use evoxide::watch::Periodic;
     /// use std::time::{Duration, UNIX_EPOCH};
     ///
     /// const HOUR: Duration = Duration::from_secs(3600);
@@ -152,8 +154,10 @@ impl<S> Registry<S> {
         let id = self.insert(kind, None, true, Some(Box::new(OnPeriodic { periodic, due, handler })));
         // A timer needs nothing of the system.
         let _ = self.arm(id);
-        self.periodics.retain(|id| self.entries.get(id.0).is_some());
-        self.periodics.push(id);
+        let Self { extensions, entries, .. } = self;
+        let ids = &mut extensions.get::<Periodics>().ids;
+        ids.retain(|id| entries.get(*id).is_some());
+        ids.push(id);
         id
     }
 
@@ -166,11 +170,36 @@ impl<S> Registry<S> {
     }
 
     /// The wall clock was set.
-    pub(crate) fn clock_was_set(&mut self) {
-        for id in self.periodics.clone() {
-            if !self.is_paused(id) {
-                self.activate(id);
+    /// Lets the loop be told when the wall clock is set, where the system can tell.
+    #[cfg(target_os = "linux")]
+    fn watch_clock(&mut self) {
+        if self.extensions.get::<Periodics>().is_told || self.time.is_virtual() {
+            return;
+        }
+        let Ok(watch) = evoxide_sys::process::ClockWatch::new() else { return };
+        let told = self.descriptor(watch, Interest::READ, |cx, watch, _| {
+            watch.rearm();
+            for id in cx.registry.extensions.get::<Periodics>().ids.clone() {
+                if !cx.is_paused(id) {
+                    cx.activate(id);
+                }
             }
+        });
+        if let Ok(id) = told {
+            self.hide(id);
+            self.extensions.get::<Periodics>().is_told = true;
         }
     }
+
+    #[cfg(not(target_os = "linux"))]
+    fn watch_clock(&mut self) {}
+}
+
+/// The events by the wall clock of a loop.
+#[derive(Default)]
+struct Periodics {
+    /// Some may have gone.
+    ids: Vec<EventId>,
+    /// The loop learns when the clock is set.
+    is_told: bool,
 }

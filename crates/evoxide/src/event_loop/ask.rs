@@ -1,8 +1,9 @@
 //! Asking a loop about its events, its time and itself.
 
-use super::Registry;
+use super::context::Handler;
+use super::event::{Entry, EventId, Kind};
+use super::registry::Registry;
 use crate::config::{Features, Method};
-use crate::event::{Entry, EventId, Kind};
 use evoxide_core::key::Key;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`take_source`](Self::take_source).
     pub fn contains(&self, id: EventId) -> bool {
-        self.entries.get(id.0).is_some()
+        self.entries.get(id).is_some()
     }
 
     /// Whether the event [rests](Self::pause).
@@ -29,7 +30,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn is_paused(&self, id: EventId) -> bool {
-        self.entries.get(id.0).is_some_and(|e| e.paused)
+        self.entries.get(id).is_some_and(|e| e.paused)
     }
 
     /// When the event's timer or timeout is due, if one is running.
@@ -45,7 +46,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn deadline(&self, id: EventId) -> Option<Instant> {
-        let slot = self.entries.get(id.0)?.slot?;
+        let slot = self.entries.get(id)?.slot?;
         self.reactor.deadline(slot).map(|at| self.time.instant(at))
     }
 
@@ -68,9 +69,9 @@ impl<S> Registry<S> {
         let ready = self.reactor.active() as usize;
         let events = self.entries.len();
         let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.reactor.readiness(slot).is_some());
-        let active = |e: &Entry<S>| is_active(e.slot) || is_active(e.write_slot);
-        let waits = |e: &Entry<S>| (e.slot.is_some() || e.write_slot.is_some()) && e.kind != Kind::User;
-        let waiting = self.entries.iter().filter(|(_, e)| waits(e) && !active(e)).count();
+        let active = |e: &Entry<Handler<S>>| is_active(e.slot) || is_active(e.second);
+        let waits = |e: &Entry<Handler<S>>| (e.slot.is_some() || e.second.is_some()) && e.kind != Kind::User;
+        let waiting = self.entries.iter().filter(|e| waits(e) && !active(e)).count();
         Counts { events, waiting, ready }
     }
 
@@ -161,9 +162,9 @@ impl<S> Registry<S> {
     /// ```
     pub fn is_idle(&self) -> bool {
         self.reactor.is_idle()
-            && self.queued.is_empty()
-            && self.shared.waiting.load(Ordering::SeqCst) == 0
-            && self.shared.holds.load(Ordering::SeqCst) == 0
+            && self.turn_end.is_empty()
+            && self.mailbox.waiting.load(Ordering::SeqCst) == 0
+            && self.mailbox.alarm.holds.load(Ordering::SeqCst) == 0
     }
 }
 

@@ -1,15 +1,14 @@
 //! How events come into the reactor and out of it again.
 
-#[cfg(target_os = "linux")]
-use super::CLOCK;
-use super::{Registry, SIGNALS};
+use super::context::Handler;
+use super::event::{Entry, EventId, Kind, Side};
+use super::registry::{Registry, SIGNALS};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Callback, Entry, EventId, Kind};
 use evoxide_core::interest as core;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{self, Gone};
 use evoxide_sys::signal::SignalPipe;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 
 impl<S> Registry<S> {
     /// The time that new timers count from.
@@ -22,19 +21,18 @@ impl<S> Registry<S> {
         kind: Kind,
         priority: Option<u8>,
         once: bool,
-        handler: Option<Box<dyn Callback<S>>>,
+        handler: Option<Handler<S>>,
     ) -> EventId {
         let count = self.reactor.priorities();
         let priority = priority.unwrap_or((count / 2) as u8).min((count - 1) as u8);
-        let entry = Entry { handler, kind, priority, once, ..Entry::default() };
-        EventId(self.entries.insert(entry))
+        self.entries.insert(Entry { handler, kind, priority, once, ..Entry::default() })
     }
 
     pub(crate) fn arm_new(&mut self, id: EventId) -> Result<EventId, Error> {
         match self.arm(id) {
             Ok(()) => Ok(id),
             Err(error) => {
-                self.entries.remove(id.0);
+                self.entries.remove(id);
                 Err(error)
             }
         }
@@ -43,8 +41,8 @@ impl<S> Registry<S> {
     /// Gives an event a slot in the reactor, and waits for what it waits for.
     pub(crate) fn arm(&mut self, id: EventId) -> Result<(), Error> {
         let now = self.fresh_now();
-        let Some(entry) = self.entries.get_mut(id.0) else { return Err(ErrorKind::NoSuchEvent.into()) };
-        let payload = id.0.to_bits();
+        let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
+        let payload = id.to_bits();
         let persist = match entry.kind {
             Kind::Descriptor { .. } => !entry.once,
             Kind::Timer { period, .. } => period.is_some(),
@@ -52,12 +50,12 @@ impl<S> Registry<S> {
             // Its slot waits for nothing, so that activating it is cheap.
             Kind::User => true,
             Kind::Prepare | Kind::Check | Kind::Idle => return Ok(()),
-            Kind::Stream => {
-                self.queued.push_back(id);
+            Kind::Extension => {
+                self.turn_end.push_back(id);
                 return Ok(());
             }
         };
-        let slot = self.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: false });
+        let slot = self.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: entry.background });
         let waits = match entry.kind {
             Kind::Descriptor { fd, interest, .. } => self.watch_slot(slot, fd, interest.bits(), !persist),
             Kind::Signal(signal) => self.watch_signal(slot, signal),
@@ -67,7 +65,7 @@ impl<S> Registry<S> {
             self.reactor.free_if_idle(slot);
             return Err(error);
         }
-        let Some(entry) = self.entries.get_mut(id.0) else { return Ok(()) };
+        let Some(entry) = self.entries.get_mut(id) else { return Ok(()) };
         entry.slot = Some(slot);
         let after = match entry.kind {
             Kind::Descriptor { timeout, .. } => timeout,
@@ -127,25 +125,6 @@ impl<S> Registry<S> {
         self.signals.as_mut().ok_or_else(|| ErrorKind::System.into())
     }
 
-    /// Lets the loop be told when the wall clock is set, where the system can tell.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn watch_clock(&mut self) {
-        if self.clock_watch.is_some() || self.time.is_virtual() {
-            return;
-        }
-        let Ok(watch) = evoxide_sys::process::ClockWatch::new() else { return };
-        if let Ok(change) = self.reactor.register_internal(watch.as_fd().as_raw_fd(), CLOCK) {
-            if self.backend.apply(&change).is_ok() {
-                self.clock_watch = Some(watch);
-            } else {
-                let _ = self.reactor.unregister_internal(change.fd);
-            }
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn watch_clock(&mut self) {}
-
     /// Puts posted work among what is ready. Its slot is gone when it runs: an idle loop holds none.
     pub(crate) fn ready_work(&mut self) {
         if !std::mem::replace(&mut self.work_is_ready, true) {
@@ -164,21 +143,21 @@ impl<S> Registry<S> {
         }
     }
 
-    pub(crate) fn take_out(&mut self, id: EventId) -> Option<Entry<S>> {
-        let mut entry = self.entries.remove(id.0)?;
-        for slot in [entry.slot, entry.write_slot].into_iter().flatten() {
+    pub(crate) fn take_out(&mut self, id: EventId) -> Option<Entry<Handler<S>>> {
+        let mut entry = self.entries.remove(id)?;
+        for slot in [entry.slot, entry.second].into_iter().flatten() {
             let gone = self.reactor.remove(slot);
             self.tell_gone(gone);
         }
-        if let Some(limit) = entry.handler.as_mut().and_then(|h| h.stream()?.take_limit()) {
-            self.leave_limit(Some(limit));
+        if let Some(handler) = &mut entry.handler {
+            handler.removed(self);
         }
         match entry.kind {
             Kind::Prepare => self.prepares.retain(|i| *i != id),
             Kind::Check => self.checks.retain(|i| *i != id),
             Kind::Idle => {
                 self.idles.retain(|i| *i != id);
-                self.reactor.add_virtual(if entry.paused { 0 } else { -1 });
+                self.reactor.add_virtual(if entry.paused || entry.background { 0 } else { -1 });
             }
             _ => {}
         }
@@ -186,14 +165,70 @@ impl<S> Registry<S> {
     }
 
     pub(crate) fn activate_with(&mut self, id: EventId, ready: core::Ready) {
-        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        let Some(entry) = self.entries.get_mut(id) else { return };
         let slot = match entry.slot {
             Some(slot) => slot,
             None => {
-                let slot = self.reactor.insert(id.0.to_bits(), entry.priority, reactor::Kind::default());
-                *entry.slot.insert(slot)
+                let kind = reactor::Kind { persist: false, internal: entry.background };
+                *entry.slot.insert(self.reactor.insert(id.to_bits(), entry.priority, kind))
             }
         };
         self.reactor.activate(slot, ready, 1);
+    }
+
+    /// Lets one side of an extension's event wait on a descriptor, or no more. `fresh`: the timeout starts anew.
+    pub(crate) fn watch_side(
+        &mut self,
+        id: EventId,
+        side: Side,
+        fd: core::Fd,
+        wanted: bool,
+        timeout: Option<u64>,
+        fresh: bool,
+    ) -> Result<(), Error> {
+        let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
+        let second = side == Side::Second;
+        let kept = if second { &mut entry.second } else { &mut entry.slot };
+        if !wanted {
+            if let Some(slot) = kept.take() {
+                let gone = self.reactor.remove(slot);
+                self.tell_gone(gone);
+            }
+            return Ok(());
+        }
+        let slot = match *kept {
+            Some(slot) => slot,
+            None => {
+                let kind = reactor::Kind { persist: true, internal: entry.background };
+                let slot = self.reactor.insert(id.to_bits(), entry.priority, kind);
+                let interest = if second { core::Interest::WRITE } else { core::Interest::READ };
+                self.watch_slot(slot, fd, interest, false)?;
+                if let Some(entry) = self.entries.get_mut(id) {
+                    *(if second { &mut entry.second } else { &mut entry.slot }) = Some(slot);
+                }
+                slot
+            }
+        };
+        match timeout {
+            Some(after) if fresh || self.reactor.deadline(slot).is_none() => {
+                let now = self.fresh_now();
+                self.reactor.set_timeout(slot, now.saturating_add(after));
+            }
+            None if self.reactor.deadline(slot).is_some() => {
+                self.reactor.clear_timeout(slot);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What an extension made the handler of an event of, if it is not running.
+    pub(crate) fn object<T: 'static>(&mut self, id: EventId) -> Option<&mut T> {
+        self.entries.get_mut(id)?.handler.as_mut()?.object()?.downcast_mut()
+    }
+
+    /// Makes an event an extension's own, which users neither see nor count.
+    pub(crate) fn hide(&mut self, id: EventId) {
+        self.entries.hide(id);
     }
 }

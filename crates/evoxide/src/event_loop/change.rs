@@ -1,8 +1,8 @@
 //! Changing and removing events.
 
-use super::Registry;
+use super::event::{EventId, Kind};
+use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
-use crate::event::{EventId, Kind};
 use crate::interest::Interest;
 use crate::timer::nanos;
 use evoxide_core::interest as core;
@@ -55,7 +55,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn source<F: 'static>(&mut self, id: EventId) -> Option<&mut F> {
-        self.entries.get_mut(id.0)?.handler.as_mut()?.source()?.downcast_mut()
+        self.entries.get_mut(id)?.handler.as_mut()?.source()?.downcast_mut()
     }
 
     /// Makes an event happen, whether or not anything happened to it. Answers whether there is one, of a kind that can: a
@@ -64,7 +64,7 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`user`](Self::user).
     pub fn activate(&mut self, id: EventId) -> bool {
-        let Some(entry) = self.entries.get(id.0) else { return false };
+        let Some(entry) = self.entries.get(id) else { return false };
         let ready = match entry.kind {
             Kind::Descriptor { interest, .. } => {
                 core::Ready::from_bits_truncate((interest.bits() & core::Interest::CONDITIONS).bits())
@@ -72,7 +72,7 @@ impl<S> Registry<S> {
             Kind::Timer { .. } => core::Ready::TIMEOUT,
             Kind::Signal(_) => core::Ready::SIGNAL,
             Kind::User => core::Ready::READ,
-            Kind::Prepare | Kind::Check | Kind::Idle | Kind::Stream => return false,
+            Kind::Prepare | Kind::Check | Kind::Idle | Kind::Extension => return false,
         };
         self.activate_with(id, ready);
         true
@@ -97,9 +97,9 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn pause(&mut self, id: EventId) -> bool {
-        let Some(entry) = self.entries.get_mut(id.0) else { return false };
-        let slots = [entry.slot.take(), entry.write_slot.take()];
-        if !std::mem::replace(&mut entry.paused, true) && entry.kind == Kind::Idle {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
+        let slots = [entry.slot.take(), entry.second.take()];
+        if !std::mem::replace(&mut entry.paused, true) && entry.kind == Kind::Idle && !entry.background {
             self.reactor.add_virtual(-1);
         }
         for slot in slots.into_iter().flatten() {
@@ -117,12 +117,12 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`pause`](Self::pause).
     pub fn resume(&mut self, id: EventId) -> Result<(), Error> {
-        let Some(entry) = self.entries.get_mut(id.0) else { return Err(ErrorKind::NoSuchEvent.into()) };
+        let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
         if !entry.paused {
             return Ok(());
         }
         entry.paused = false;
-        if entry.kind == Kind::Idle {
+        if entry.kind == Kind::Idle && !entry.background {
             self.reactor.add_virtual(1);
         }
         let active = entry.slot.take().map(|slot| (slot, self.reactor.readiness(slot)));
@@ -131,7 +131,7 @@ impl<S> Registry<S> {
             self.tell_gone(gone);
         }
         let armed = self.arm(id);
-        if let Some(entry) = self.entries.get_mut(id.0).filter(|_| armed.is_err()) {
+        if let Some(entry) = self.entries.get_mut(id).filter(|_| armed.is_err()) {
             entry.paused = true;
         }
         if let Some(ready) = active.and_then(|(_, ready)| ready) {
@@ -163,7 +163,7 @@ impl<S> Registry<S> {
     pub fn restart(&mut self, id: EventId, after: Duration) -> bool {
         self.fresh_now();
         let deadline = self.time.deadline(after);
-        let Some(entry) = self.entries.get_mut(id.0).filter(|e| !e.paused) else { return false };
+        let Some(entry) = self.entries.get_mut(id).filter(|e| !e.paused) else { return false };
         let persist = match &mut entry.kind {
             Kind::Timer { after: delay, period } => {
                 *delay = nanos(after);
@@ -178,8 +178,8 @@ impl<S> Registry<S> {
         let slot = match entry.slot {
             Some(slot) => slot,
             None => {
-                let kind = reactor::Kind { persist, internal: false };
-                *entry.slot.insert(self.reactor.insert(id.0.to_bits(), entry.priority, kind))
+                let kind = reactor::Kind { persist, internal: entry.background };
+                *entry.slot.insert(self.reactor.insert(id.to_bits(), entry.priority, kind))
             }
         };
         self.reactor.set_timeout(slot, deadline);
@@ -206,7 +206,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn set_interest(&mut self, id: EventId, interest: Interest) -> Result<(), Error> {
-        let Some(entry) = self.entries.get_mut(id.0) else { return Err(ErrorKind::NoSuchEvent.into()) };
+        let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
         let Kind::Descriptor { fd, interest: old, timeout } = entry.kind else {
             return Err(ErrorKind::NoSuchEvent.into());
         };
@@ -225,7 +225,7 @@ impl<S> Registry<S> {
         // The new one comes before the old one goes: one change for the kernel, and none where they agree.
         let armed = self.arm(id);
         if armed.is_err() {
-            if let Some(entry) = self.entries.get_mut(id.0) {
+            if let Some(entry) = self.entries.get_mut(id) {
                 entry.kind = Kind::Descriptor { fd, interest: old, timeout };
             }
             if edge_changes {
@@ -237,7 +237,7 @@ impl<S> Registry<S> {
             let gone = self.reactor.remove(slot);
             self.tell_gone(gone);
         }
-        let Some(slot) = self.entries.get(id.0).and_then(|e| e.slot) else { return Ok(()) };
+        let Some(slot) = self.entries.get(id).and_then(|e| e.slot) else { return Ok(()) };
         if let Some(deadline) = deadline {
             self.reactor.set_timeout(slot, deadline);
         }
@@ -247,6 +247,53 @@ impl<S> Registry<S> {
             self.reactor.activate(slot, ready, 1);
         }
         Ok(())
+    }
+
+    /// Whether an event keeps [`run`](crate::EventLoop::run) going. Every event does, unless told otherwise: a run ends when
+    /// only such events are left that do not. Answers whether there is such an event.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome, Timer};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// let ticks = ev.timer(Timer::every(Duration::from_millis(1)), |cx| *cx.state() += 1);
+    /// ev.keep_alive(ticks, false);
+    /// ev.timer(Duration::from_millis(20), |_| {});
+    /// assert_eq!(ev.run()?, Outcome::Idle);
+    /// assert!(*ev.state() > 1);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn keep_alive(&mut self, id: EventId, keep: bool) -> bool {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
+        if entry.background != keep {
+            return true;
+        }
+        entry.background = !keep;
+        let (kind, paused) = (entry.kind, entry.paused);
+        let slots = [entry.slot.take(), entry.second.take()];
+        if kind == Kind::Idle && !paused {
+            self.reactor.add_virtual(if keep { 1 } else { -1 });
+        }
+        let first = slots[0].map(|slot| (self.reactor.deadline(slot), self.reactor.readiness(slot)));
+        if slots != [None, None] {
+            // The new slot comes before the old one goes: nothing changes for the kernel.
+            let _ = self.arm(id);
+        }
+        for slot in slots.into_iter().flatten() {
+            let gone = self.reactor.remove(slot);
+            self.tell_gone(gone);
+        }
+        if let (Some((deadline, ready)), Some(slot)) = (first, self.entries.get(id).and_then(|e| e.slot)) {
+            if let Some(deadline) = deadline {
+                self.reactor.set_timeout(slot, deadline);
+            }
+            if let Some(ready) = ready {
+                self.reactor.activate(slot, ready, 1);
+            }
+        }
+        true
     }
 
     /// Gives an event another priority; 0 is the most urgent, and a number beyond the last means the last. An event that is
@@ -268,9 +315,9 @@ impl<S> Registry<S> {
     /// ```
     pub fn set_priority(&mut self, id: EventId, priority: u8) -> bool {
         let last = (self.reactor.priorities() - 1) as u8;
-        let Some(entry) = self.entries.get_mut(id.0) else { return false };
+        let Some(entry) = self.entries.get_mut(id) else { return false };
         entry.priority = priority.min(last);
-        for slot in [entry.slot, entry.write_slot].into_iter().flatten() {
+        for slot in [entry.slot, entry.second].into_iter().flatten() {
             self.reactor.set_priority(slot, entry.priority);
         }
         true

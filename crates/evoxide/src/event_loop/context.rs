@@ -1,9 +1,11 @@
 //! What a handler is given.
 
-use crate::event::EventId;
-use crate::registry::Registry;
+use super::event::{EventId, Fired};
+use super::registry::Registry;
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::os::fd::RawFd;
 
 /// What a handler is given: the loop's events, to add to them, change and remove them, and the loop's state.
 ///
@@ -105,3 +107,66 @@ impl<S> fmt::Debug for Context<'_, S> {
         f.debug_struct("Context").field("id", &self.id).finish_non_exhaustive()
     }
 }
+
+/// A handler with what it owns: what the loop, or an extension, calls.
+pub(crate) trait Callback<S> {
+    fn call(&mut self, cx: &mut Context<'_, S>, fired: Fired);
+
+    /// The descriptor of the source that it owns.
+    fn fd(&self) -> Option<RawFd> {
+        None
+    }
+
+    /// What users of the event may borrow.
+    fn source(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
+    fn into_source(self: Box<Self>) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    /// What the extension that made it finds again.
+    fn object(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
+    /// Whether it is called by [`call_with`](Self::call_with).
+    fn borrows_loop(&self) -> bool {
+        false
+    }
+
+    /// Called with the loop itself instead of a [`Context`], and gives it back. Must not panic.
+    fn call_with(&mut self, core: Box<Core<S>>, id: EventId) -> Box<Core<S>> {
+        let _ = id;
+        core
+    }
+
+    /// It panicked: its event is about to be removed.
+    fn panicked(&mut self, cx: &mut Context<'_, S>) {
+        let _ = cx;
+    }
+
+    /// Its event has been removed; it is dropped next.
+    fn removed(&mut self, registry: &mut Registry<S>) {
+        let _ = registry;
+    }
+}
+
+/// A loop's events and its state.
+pub(crate) struct Core<S> {
+    pub state: S,
+    pub registry: Registry<S>,
+}
+
+impl<S> Core<S> {
+    pub fn context(&mut self, id: Option<EventId>) -> Context<'_, S> {
+        Context { registry: &mut self.registry, state: &mut self.state, id }
+    }
+}
+
+/// A handler as it is kept.
+pub(crate) type Handler<S> = Box<dyn Callback<S>>;
+
+/// Work that was posted to the loop.
+pub(crate) type Job<S> = Box<dyn FnOnce(&mut Context<'_, S>) + Send>;

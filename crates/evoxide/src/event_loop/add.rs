@@ -1,101 +1,18 @@
-//! A loop's events: adding, changing and removing them, asking about them.
+//! Adding events, and ending runs.
 
-use crate::clock::Time;
-use crate::config::Config;
-use crate::context::Context;
-use crate::error::{Error, ErrorKind};
-use crate::event::{Callback, Entry, EventId, Kind, OnDescriptor, OnPrepare, OnSignal, Plain};
-use crate::handle::{EXIT, Handle, STOP, Shared};
+use super::context::{Callback, Context, Handler};
+use super::event::{EventId, Kind};
+use super::handlers::{OnDescriptor, OnPrepare, OnSignal, Plain};
+use super::mailbox::{EXIT, STOP};
+use super::registry::Registry;
+use crate::error::Error;
 use crate::interest::{Ready, Watch};
 use crate::signal::Signal;
-use crate::stream::Limits;
 use crate::timer::{Due, Timer, nanos};
-use evoxide_core::reactor::Reactor;
-use evoxide_core::slab::Slab;
-use evoxide_sys::backend::Backend;
-use evoxide_sys::signal::SignalPipe;
-use std::collections::VecDeque;
-use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::Arc;
 use std::time::Duration;
 
-mod arm;
-mod ask;
-mod change;
-
-pub use ask::Counts;
-
-/// Tags of the loop's own descriptors.
-pub(crate) const WAKER: u8 = 1;
-pub(crate) const SIGNALS: u8 = 2;
-pub(crate) const CLOCK: u8 = 3;
-
-/// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`] both dereference to it, so that events are added and
-/// changed in the same words outside and inside handlers.
-///
-/// The loop owns every handler, and what it waits on; both are dropped with the event.
-pub struct Registry<S> {
-    pub(crate) reactor: Reactor<u64>,
-    pub(crate) entries: Slab<Entry<S>>,
-    pub(crate) backend: Backend,
-    pub(crate) shared: Arc<Shared<S>>,
-    pub(crate) time: Time,
-    pub(crate) signals: Option<SignalPipe>,
-    /// The priority of posted work.
-    pub(crate) middle: u8,
-    /// Posted work is among what is ready.
-    pub(crate) work_is_ready: bool,
-    pub(crate) prepares: Vec<EventId>,
-    pub(crate) checks: Vec<EventId>,
-    pub(crate) idles: Vec<EventId>,
-    /// Events by the wall clock; some may have gone.
-    pub(crate) periodics: Vec<EventId>,
-    #[cfg(target_os = "linux")]
-    pub(crate) clock_watch: Option<evoxide_sys::process::ClockWatch>,
-    /// Streams to look at when the turn ends.
-    pub(crate) queued: VecDeque<EventId>,
-    pub(crate) limits: Limits,
-    /// What streams read into.
-    pub(crate) scratch: Vec<u8>,
-    /// Inside a turn the cached time is good enough.
-    pub(crate) in_turn: bool,
-}
-
 impl<S> Registry<S> {
-    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        let mut reactor = Reactor::new();
-        if !reactor.set_priorities(config.priorities) {
-            return Err(ErrorKind::Invalid.into());
-        }
-        reactor.set_limits(config.limits);
-        let mut backend = config.backend()?;
-        let shared = Arc::new(Shared::new()?);
-        let change = reactor.register_internal(shared.waker.fd().as_raw_fd(), WAKER)?;
-        backend.apply(&change)?;
-        let middle = (config.priorities / 2) as u8;
-        Ok(Self {
-            reactor,
-            entries: Slab::new(),
-            backend,
-            shared,
-            time: Time::new(config.clock),
-            signals: None,
-            middle,
-            work_is_ready: false,
-            prepares: Vec::new(),
-            checks: Vec::new(),
-            idles: Vec::new(),
-            periodics: Vec::new(),
-            #[cfg(target_os = "linux")]
-            clock_watch: None,
-            queued: VecDeque::new(),
-            limits: Limits::default(),
-            scratch: Vec::new(),
-            in_turn: false,
-        })
-    }
-
     /// Calls `handler` when `source` is ready for what `watch` (an [`Interest`](crate::Interest), or more precisely a [`Watch`]) asks for.
     ///
     /// The loop owns the source from now on and lends it to the handler; it is dropped with the event. Anything that lends a
@@ -294,14 +211,6 @@ impl<S> Registry<S> {
         id
     }
 
-    /// A handle to reach this loop from other threads.
-    ///
-    /// # Examples
-    /// See [`Handle`].
-    pub fn handle(&self) -> Handle<S> {
-        Handle { shared: Arc::clone(&self.shared) }
-    }
-
     /// Ends the run when the handlers that are ready now, at the same priority, have run. Outside a run: ends the next one as it begins.
     ///
     /// # Examples
@@ -316,7 +225,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn exit(&mut self) {
-        self.shared.ask(EXIT);
+        self.mailbox.alarm.ask(EXIT);
     }
 
     /// Ends the run in so long a time. Until then the loop has something to wait for.
@@ -355,20 +264,11 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn stop(&mut self) {
-        self.shared.ask(STOP);
+        self.mailbox.alarm.ask(STOP);
     }
 }
 
 /// One type for all handlers.
-fn callback<S>(handler: impl Callback<S> + 'static) -> Option<Box<dyn Callback<S>>> {
+fn callback<S>(handler: impl Callback<S> + 'static) -> Option<Handler<S>> {
     Some(Box::new(handler))
-}
-
-impl<S> fmt::Debug for Registry<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry")
-            .field("method", &self.method())
-            .field("counts", &self.counts())
-            .finish_non_exhaustive()
-    }
 }

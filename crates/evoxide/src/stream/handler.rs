@@ -1,0 +1,247 @@
+//! Handlers of streams, and what they are given.
+
+use super::object::Stream;
+use crate::buffer::Buffer;
+use crate::event_loop::context::Context;
+use std::fmt;
+use std::io;
+use std::ops::{Deref, DerefMut};
+
+/// What a stream tells besides data.
+///
+/// # Examples
+/// See [`StreamHandler::on_event`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StreamEvent {
+    /// The connection is made.
+    Connected,
+    /// The peer sends no more. Writing goes on.
+    Eof,
+    /// Something failed, be it the attempt to connect; no data moves any more.
+    Error(io::Error),
+    /// Nothing was read for the stream's read timeout. Reading has stopped.
+    ReadTimeout,
+    /// Nothing could be written for the stream's write timeout. Writing has stopped.
+    WriteTimeout,
+}
+
+/// What happens to a stream is told to its handler.
+///
+/// # Examples
+/// An echo server:
+/// ```
+/// use evoxide::EventLoop;
+/// use evoxide::stream::{StreamCtx, StreamHandler};
+/// use std::io::{Read, Write};
+/// use std::net::{TcpListener, TcpStream};
+///
+/// struct Echo;
+///
+/// impl<S> StreamHandler<S> for Echo {
+///     fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+///         let (input, output) = cx.io();
+///         output.append_buffer(input);
+///     }
+/// }
+///
+/// let mut ev = EventLoop::new(())?;
+/// let listener = ev.listen("127.0.0.1:0", |cx, conn, _peer| cx.open(conn, Echo))?;
+/// let addr = ev.source::<TcpListener>(listener).unwrap().local_addr()?;
+///
+/// let handle = ev.handle();
+/// let client = std::thread::spawn(move || {
+///     let mut conn = TcpStream::connect(addr).unwrap();
+///     conn.write_all(b"hello").unwrap();
+///     let mut echo = [0; 5];
+///     conn.read_exact(&mut echo).unwrap();
+///     handle.stop();
+///     echo
+/// });
+/// ev.run()?;
+/// assert_eq!(&client.join().unwrap(), b"hello");
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub trait StreamHandler<S> {
+    /// Data has come: it is in [`Stream::input`], where it stays until somebody drains it. Called again when more comes.
+    ///
+    /// # Examples
+    /// See [`StreamHandler`].
+    fn on_read(&mut self, cx: &mut StreamCtx<'_, S>);
+
+    /// The output has been written, down to the [low mark](Stream::set_write_mark).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
+    ///
+    /// /// Sends its number, line by line, as fast as the peer reads.
+    /// struct Count(u64);
+    ///
+    /// impl<S> StreamHandler<S> for Count {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+    ///         cx.input().clear();
+    ///     }
+    ///
+    ///     fn on_drained(&mut self, cx: &mut StreamCtx<'_, S>) {
+    ///         self.0 += 1;
+    ///         cx.output().append(format!("{}\n", self.0));
+    ///     }
+    /// }
+    /// ```
+    fn on_drained(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let _ = cx;
+    }
+
+    /// Something else happened. Unless a handler has it otherwise, an end of the data closes the stream once its output is
+    /// written, and an error or a timeout closes it at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
+    ///
+    /// struct Probe;
+    ///
+    /// impl StreamHandler<Vec<String>> for Probe {
+    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, Vec<String>>) {}
+    ///
+    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, Vec<String>>, event: StreamEvent) {
+    ///         cx.state().push(format!("{event:?}"));
+    ///         cx.close();
+    ///     }
+    /// }
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let mut ev = EventLoop::new(Vec::new())?;
+    /// ev.connect(listener.local_addr()?, Probe)?;
+    /// ev.run()?;
+    /// assert_eq!(ev.state(), &["Connected"]);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    fn on_event(&mut self, cx: &mut StreamCtx<'_, S>, event: StreamEvent) {
+        match event {
+            StreamEvent::Connected => {}
+            StreamEvent::Eof => cx.close_after_flush(),
+            _ => cx.close(),
+        }
+    }
+
+    /// The stream is about to be closed, and its event removed: by [`Stream::close`] or
+    /// [`Stream::close_after_flush`], whoever called them. Not called where the event is removed by its id, or goes with its
+    /// loop.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::Context;
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
+    ///
+    /// struct Counted;
+    ///
+    /// impl StreamHandler<usize> for Counted {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, usize>) {
+    ///         cx.input().clear();
+    ///     }
+    ///
+    ///     fn on_close(&mut self, cx: &mut Context<'_, usize>) {
+    ///         *cx.state() -= 1;
+    ///     }
+    /// }
+    /// ```
+    fn on_close(&mut self, cx: &mut Context<'_, S>) {
+        let _ = cx;
+    }
+}
+
+/// What a [`StreamHandler`] is given: its stream, and by dereference the [`Context`] of every handler.
+///
+/// # Examples
+/// See [`StreamHandler`].
+pub struct StreamCtx<'a, S> {
+    pub(crate) cx: Context<'a, S>,
+    pub(crate) stream: &'a mut Stream,
+}
+
+impl<S> StreamCtx<'_, S> {
+    /// The stream itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::StreamCtx;
+    /// use std::time::Duration;
+    ///
+    /// fn be_patient<S>(cx: &mut StreamCtx<'_, S>) {
+    ///     cx.this().set_timeouts(Some(Duration::from_secs(600)), None);
+    /// }
+    /// ```
+    pub fn this(&mut self) -> &mut Stream {
+        self.stream
+    }
+
+    /// What has come and was not drained. See [`Stream::input`].
+    ///
+    /// # Examples
+    /// See [`StreamHandler::on_drained`].
+    pub fn input(&mut self) -> &mut Buffer {
+        &mut self.stream.input
+    }
+
+    /// What will be written. See [`Stream::output`].
+    ///
+    /// # Examples
+    /// See [`StreamHandler::on_drained`].
+    pub fn output(&mut self) -> &mut Buffer {
+        &mut self.stream.output
+    }
+
+    /// Input and output, both at once.
+    ///
+    /// # Examples
+    /// See [`StreamHandler`].
+    pub fn io(&mut self) -> (&mut Buffer, &mut Buffer) {
+        self.stream.io()
+    }
+
+    /// Closes the stream. See [`Stream::close`].
+    ///
+    /// # Examples
+    /// See [`StreamHandler::on_event`].
+    pub fn close(&mut self) {
+        self.stream.close();
+    }
+
+    /// Closes the stream when its output is written. See [`Stream::close_after_flush`].
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::StreamCtx;
+    ///
+    /// fn refuse<S>(cx: &mut StreamCtx<'_, S>) {
+    ///     cx.output().append("503 too busy\r\n");
+    ///     cx.close_after_flush();
+    /// }
+    /// ```
+    pub fn close_after_flush(&mut self) {
+        self.stream.close_after_flush();
+    }
+}
+
+impl<'a, S> Deref for StreamCtx<'a, S> {
+    type Target = Context<'a, S>;
+
+    fn deref(&self) -> &Context<'a, S> {
+        &self.cx
+    }
+}
+
+impl<S> DerefMut for StreamCtx<'_, S> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.cx
+    }
+}
+
+impl<S> fmt::Debug for StreamCtx<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamCtx").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
