@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example chat -- [port]` prints `listening PORT`; then `nc 127.0.0.1 PORT` a few times.
 
-use evoxide::{Context, EventId, EventLoop};
 use evoxide::stream::{StreamCtx, StreamHandler};
+use evoxide::{Context, EventId, EventLoop};
 use std::net::TcpListener;
 
 /// Whoever has more than this unread is dropped.

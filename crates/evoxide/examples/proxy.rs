@@ -3,8 +3,8 @@
 //!
 //! `cargo run --example proxy -- TARGET [port]` prints `listening PORT`.
 
-use evoxide::{Context, EventId, EventLoop};
 use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
+use evoxide::{Context, EventId, EventLoop};
 use std::collections::HashMap;
 use std::net::TcpListener;
 

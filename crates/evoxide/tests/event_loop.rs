@@ -1,7 +1,7 @@
 //! The loop as its users see it: order, removal from everywhere, ends of runs, errors, panics.
 
-use evoxide::{Clock, Config, Context, ErrorKind, EventId, EventLoop, Interest, Outcome, Ready, Timer, Watch};
 use evoxide::config::Method;
+use evoxide::{Clock, Config, Context, ErrorKind, EventId, EventLoop, Interest, Outcome, Ready, Timer, Watch};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

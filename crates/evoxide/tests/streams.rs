@@ -1,9 +1,9 @@
 //! Streams over real sockets: nothing is lost, closes are told once, limits hold, back-pressure works.
 
-use evoxide::{Clock, Config, Context, ErrorKind, EventId, EventLoop, Outcome};
 use evoxide::buffer::Buffer;
 use evoxide::config::Method;
 use evoxide::stream::{Filter, Rate, StreamCtx, StreamEvent, StreamHandler};
+use evoxide::{Clock, Config, Context, ErrorKind, EventId, EventLoop, Outcome};
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

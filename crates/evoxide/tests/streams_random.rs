@@ -1,9 +1,9 @@
 //! Two streams that talk to each other under random marks, limits, filters and pauses, on a virtual clock: every byte comes
 //! back once and in order, and both streams end.
 
-use evoxide::{Clock, Config, Context, EventLoop, Outcome};
 use evoxide::buffer::Buffer;
 use evoxide::stream::{Filter, Rate, StreamCtx, StreamEvent, StreamHandler};
+use evoxide::{Clock, Config, Context, EventLoop, Outcome};
 use std::io;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Children, files, the wall clock, and loops in loops.
 
-use evoxide::{Clock, Config, ErrorKind, EventLoop, Interest, Outcome, Timer};
 use evoxide::config::Method;
 use evoxide::watch::{Embedded, Periodic};
+use evoxide::{Clock, Config, ErrorKind, EventLoop, Interest, Outcome, Timer};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

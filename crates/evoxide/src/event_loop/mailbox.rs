@@ -55,11 +55,7 @@ impl<J> Mailbox<J> {
             asked: AtomicU8::new(0),
             holds: AtomicUsize::new(0),
         };
-        Ok(Self {
-            alarm: Arc::new(alarm),
-            waiting: AtomicUsize::new(0),
-            jobs: Mutex::new(Some(VecDeque::new())),
-        })
+        Ok(Self { alarm: Arc::new(alarm), waiting: AtomicUsize::new(0), jobs: Mutex::new(Some(VecDeque::new())) })
     }
 
     /// Jobs never run under the lock, so that a poisoned one is as good as any.

@@ -3,8 +3,8 @@
 use super::filter::{rise, sink};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
 use super::object::{Closing, Ending, Stream};
-use crate::event_loop::context::{Callback, Context};
 use crate::error::Error;
+use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
 use crate::event_loop::registry::Registry;
 use evoxide_core::interest::Ready;

@@ -1,10 +1,10 @@
 //! Listeners: descriptor events that accept connections.
 
-use crate::event_loop::context::Context;
 use crate::error::Error;
+use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
-use crate::interest::Interest;
 use crate::event_loop::registry::Registry;
+use crate::interest::Interest;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -1,7 +1,7 @@
 //! How streams begin: from a socket that is there, or by connecting.
 
-use super::io::OnStream;
 use super::handler::StreamHandler;
+use super::io::OnStream;
 use super::object::{Closing, Ending, Stream};
 use crate::buffer::Buffer;
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! The end of child processes.
 
-use crate::event_loop::context::Context;
 use crate::error::Error;
+use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
 use crate::signal::Signal;

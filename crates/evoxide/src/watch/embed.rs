@@ -1,11 +1,11 @@
 //! A loop within a loop.
 
-use crate::event_loop::context::Context;
 use crate::error::{Error, ErrorKind};
+use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
+use crate::event_loop::registry::Registry;
 use crate::event_loop::run::EventLoop;
 use crate::interest::Interest;
-use crate::event_loop::registry::Registry;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,10 +1,10 @@
 //! Changes of files.
 
-use crate::event_loop::context::Context;
 use crate::error::Error;
+use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
-use crate::interest::{Interest, Watch};
 use crate::event_loop::registry::Registry;
+use crate::interest::{Interest, Watch};
 use crate::timer::Timer;
 use std::fs::{self, Metadata};
 use std::os::fd::{AsFd, BorrowedFd};
