@@ -6,10 +6,10 @@
 //! hold `ctest:` and then words: `ours-only` (nothing to compare with), `no-sanitizer` (it has a `malloc` of its own),
 //! `headers=ours` or `headers=debian`, `cflags=WORD`, `ldflags=WORD`.
 
-mod cases;
+pub mod cases;
 mod grind;
 mod program;
-mod sanitize;
+pub mod sanitize;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -72,7 +72,7 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     let profile = opts.choice("profile", &["release", "dev"])?;
     let dist = Dist::at(profile);
     if opts.flag("no-build") {
-        return Ok(dist);
+        return if dist.lib().is_dir() { Ok(dist) } else { Err(format!("--no-build: no {}", dist.lib().display())) };
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);

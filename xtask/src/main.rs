@@ -9,6 +9,7 @@ mod clients;
 mod ctest;
 mod demo;
 mod dist;
+mod fuzz;
 mod headers;
 mod links;
 mod msrv;
@@ -46,6 +47,18 @@ cargo xtask TASK [OPTIONS]
               --keep-going             also go on when a program does not compile
               --profile dev            against target/dist-dev
               --no-build               use target/dist as it is
+  fuzz      random programs on the distribution's library and on ours, and what they print compared; ours alone with
+            allocations that fail (enomem) and many threads (stress, only by name). Nothing named: a short run of all
+              [NAME...]                event buffer bev ev edge enomem stress
+              --seeds A..B, --ops N    first and last seed, operations each (1..100, 300)
+              --method epoll|poll|select   force a backend
+              --show N, --stop N       lines shown of a difference; differing seeds after which a fuzzer stops
+              --wrap 'valgrind -q'     goes before the program on ours
+              --limit N                seconds that one program may take
+              --seconds N, --mask N,.. --mode N,.. of stress: 1 events, 2 bufferevents, 4 lives of bufferevents, 8 lives of
+                                       events, 16 buffers; modes 0 to 3 of mask 4
+              --sanitize thread|address    stress with that sanitizer
+              --profile dev, --no-build
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
@@ -60,13 +73,14 @@ cargo xtask TASK [OPTIONS]
 ";
 
 /// Tasks whose failure may mean no more than missing packages.
-const CHECKS: &[&str] = &["ctest", "headers", "links", "clients", "peers"];
+const CHECKS: &[&str] = &["ctest", "fuzz", "headers", "links", "clients", "peers"];
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
+        "fuzz" => fuzz::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
         "clients" => clients::task(&opts),

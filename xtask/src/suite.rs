@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{clients, ctest, headers, links, msrv, packages, symbols, tree};
+use crate::{clients, ctest, fuzz, headers, links, msrv, packages, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -39,6 +39,7 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     }
     let opts = set(&[("keep-going", ""), ("valgrind", ""), ("headers", "debian")]);
     tally.add(step("C tests under valgrind", || ctest::task(&opts)));
+    tally.add(step("differential fuzzers", || fuzz::task(&set(&[]))));
     tally.add(step("real programs", || clients::run(&dist, &[])));
     println!("\nall of it took {:.0} s", began.elapsed().as_secs_f64());
     Ok(tally.print())

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::grind::pids;
-use super::{Job, Report, Suite, cases};
+use super::{Job, Report, cases};
 use crate::cc::Headers;
 use crate::{cc, proc, tree};
 
@@ -63,6 +63,30 @@ impl Sanitizer {
         }
         Ok(Sanitizer { kind, built, lib, runtime })
     }
+
+    /// The folder of the libraries under the names that programs look for.
+    pub fn lib(&self) -> &Path {
+        &self.lib
+    }
+
+    /// Compiles a program into `dir`; the nightly's run-time part goes into it, as with the nightly's own compiler.
+    pub fn program(&self, cc: &mut Command, source: &Path, suite: &str, dir: &Path) -> Result<PathBuf, String> {
+        let (object, binary) = (dir.join("program.o"), dir.join("program"));
+        cc.arg(format!("-fsanitize={}", self.kind)).args(["-fPIE", "-c"]).arg(source);
+        cc::compile(cc.arg("-o").arg(&object))?;
+        let mut link = cc::cxx();
+        link.args(["-pie", "-o"]).arg(&binary).arg(&object);
+        link.arg("-Wl,--whole-archive").arg(&self.runtime).args(["-Wl,--no-whole-archive", "-Wl,--export-dynamic"]);
+        link.arg(self.built.join(format!("{suite}.so"))).args(["-lpthread", "-ldl", "-lm", "-lrt"]);
+        cc::compile(&mut link)?;
+        Ok(binary)
+    }
+
+    /// Makes a program write its reports to `log` with its process number behind, and end with code 66 if there is one.
+    pub fn report_to(&self, cmd: &mut Command, log: &Path) {
+        let settings = format!("log_path={}:exitcode=66:allocator_may_return_null=1", log.display());
+        cmd.env("TSAN_OPTIONS", &settings).env("ASAN_OPTIONS", &settings);
+    }
 }
 
 impl Job<'_> {
@@ -71,13 +95,13 @@ impl Job<'_> {
         let plain = self.program.build(self.suite, headers, &self.plan.dist)?;
         let plain = self.run(&plain, &self.plan.dist.lib(), &self.plan.case)?;
         let dir = tree::scratch(&format!("sanitize/{}/{}.{}", with.kind, self.suite.name, self.program.name))?;
-        let binary = self.sanitized(self.suite, headers, with, &dir)?;
+        let mut compiler = self.program.compiler(self.suite, headers);
+        let binary = with.program(&mut compiler, &self.program.path, self.suite.name, &dir)?;
         for old in tree::list(&dir, "").into_iter().filter(|p| *p != binary) {
             let _ = fs::remove_file(old);
         }
         let mut cmd = self.program.command(&binary, &with.lib, self.plan.method, &self.plan.case);
-        let settings = format!("log_path={}:exitcode=66:allocator_may_return_null=1", dir.join("log").display());
-        cmd.env("TSAN_OPTIONS", &settings).env("ASAN_OPTIONS", &settings);
+        with.report_to(&mut cmd, &dir.join("log"));
         cmd.env("CASE_TIMEOUT", "120").env("CASE_PIDS", dir.join("pids"));
         let done = proc::catch(&mut cmd, Duration::from_secs(900))?;
         let pids = pids(&dir.join("pids"));
@@ -95,19 +119,5 @@ impl Job<'_> {
             });
         }
         Ok(report)
-    }
-
-    /// Compiles the program for the sanitizer; the nightly's run-time part goes into the program, as with its own compiler.
-    fn sanitized(&self, suite: &Suite, headers: Headers, with: &Sanitizer, dir: &Path) -> Result<PathBuf, String> {
-        let (object, binary) = (dir.join("program.o"), dir.join("program"));
-        let mut cmd = self.program.compiler(suite, headers);
-        cmd.arg(format!("-fsanitize={}", with.kind)).args(["-fPIE", "-c"]).arg(&self.program.path);
-        cc::compile(cmd.arg("-o").arg(&object))?;
-        let mut link = cc::cxx();
-        link.args(["-pie", "-o"]).arg(&binary).arg(&object);
-        link.arg("-Wl,--whole-archive").arg(&with.runtime).args(["-Wl,--no-whole-archive", "-Wl,--export-dynamic"]);
-        link.arg(with.built.join(format!("{}.so", suite.name))).args(["-lpthread", "-ldl", "-lm", "-lrt"]);
-        cc::compile(&mut link)?;
-        Ok(binary)
     }
 }
