@@ -180,7 +180,9 @@ impl Core {
 
     #[cold]
     fn measure_wall(&mut self, now: u64) {
-        self.wall_offset = clock::realtime().wrapping_sub(now) as i64;
+        // The wall clock first: what is told of a timeout is never later than what was asked for.
+        let wall = clock::realtime();
+        self.wall_offset = wall.wrapping_sub(clock::monotonic()) as i64;
         self.wall_measured = now;
     }
 
@@ -325,6 +327,7 @@ fn build(
     reactor.set_limits(settings.limits);
     // As the original: only debug mode minds.
     reactor.set_mixing(!crate::debug::enabled());
+    reactor.set_edges(backend.features().contains(Features::ET));
     let waiter = backend.waiter();
     let waker = if locking { Waker::new() } else { Waker::pipe() }.ok()?;
     let (waker_fd, wake_fd) = (waker.fd().as_raw_fd(), waker.wake_fd());
@@ -388,6 +391,7 @@ fn build(
 pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
     // SAFETY: the caller's promise.
     let b = unsafe { &*base };
+    b.take_async_if_any();
     if finalize {
         // Finalizers may do anything, so each runs outside a section, and the search starts anew.
         while let Some(cb) = b.section(|core| core.take_finalizer()) {

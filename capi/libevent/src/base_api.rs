@@ -94,6 +94,24 @@ pub unsafe extern "C-unwind" fn event_base_dispatch(base: *mut event_base) -> c_
     unsafe { run::event_loop(base, 0) }
 }
 
+impl event_base {
+    /// Ends the loop when what is active now has run. Async-signal-safe.
+    fn exit_soon(&self) {
+        let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
+        match self.core.try_enter() {
+            Some(mut core) if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.reactor.has_room(priority) => {
+                // SAFETY: the exit callback is part of the base and changed in sections only.
+                unsafe { core.activate_callback(self.exit.get(), priority) };
+            }
+            entered => {
+                drop(entered);
+                self.word.fetch_or(word::EXIT, Ordering::SeqCst);
+            }
+        }
+        self.wake_if_waiting();
+    }
+}
+
 unsafe extern "C-unwind" fn exit(_fd: c_int, _what: c_short, base: *mut c_void) {
     // SAFETY: the argument is the base whose loop runs this.
     unsafe { (*base.cast::<event_base>()).got_exit.store(true, Ordering::Relaxed) };
@@ -110,8 +128,7 @@ pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *
         if !tv.is_null() {
             return once::add(base, -1, ev::TIMEOUT, Some(exit), base.cast(), tv);
         }
-        (*base).word.fetch_or(word::EXIT, Ordering::SeqCst);
-        (*base).wake_if_waiting();
+        (*base).exit_soon();
     }
     0
 }
@@ -248,6 +265,7 @@ pub unsafe extern "C" fn event_base_get_npriorities(base: *mut event_base) -> c_
 pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: c_int) -> c_int {
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
+    b.take_async_if_any();
     if !(1..256).contains(&count) || !b.section(|core| core.reactor.set_priorities(count as u16)) {
         return -1;
     }
@@ -293,7 +311,9 @@ fn pick(counts: Counts, kinds: u32) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds: c_uint) -> c_int {
     // SAFETY: the caller's base.
-    pick(unsafe { (*base).section(|core| core.reactor.counts()) }, kinds)
+    let b = unsafe { &*base };
+    b.take_async_if_any();
+    pick(b.section(|core| core.reactor.counts()), kinds)
 }
 
 /// The most events that there were at a time, of the kinds asked for; `clear` starts anew.
@@ -301,6 +321,7 @@ pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds:
 pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds: c_uint, clear: c_int) -> c_int {
     // SAFETY: the caller's base.
     unsafe {
+        (*base).take_async_if_any();
         (*base).section(|core| {
             let answer = pick(core.reactor.most(), kinds);
             if clear != 0 {
@@ -357,19 +378,17 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
     0
 }
 
-/// Makes the events on a descriptor active that wait for one of `events`, reading and writing; for `EV_TIMEOUT`, every event
-/// of that descriptor that has a timeout.
+/// Makes the events on a descriptor active that wait for one of `events`: for reading, writing or closing, or, with
+/// `EV_TIMEOUT`, for a timeout and nothing else.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
-    let ready = Ready::from_bits_truncate((events & (ev::READ | ev::WRITE)) as u16);
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
     b.section(|core| {
-        if fd >= 0 {
-            core.reactor.activate_fd(fd, ready);
-        }
         if events & ev::TIMEOUT != 0 {
             core.activate_timeouts(fd);
+        } else if fd >= 0 {
+            core.reactor.activate_fd(fd, Ready::from_bits_truncate(events as u16));
         }
     });
     b.wake_if_waiting();
@@ -429,6 +448,7 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
 ) -> c_int {
     // SAFETY: null or the caller's base.
     let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return -1 };
+    b.take_async_if_any();
     let mut steps = Steps::default();
     let mut answer = 0;
     // Other threads stay out for the whole walk, as documented.
@@ -487,6 +507,8 @@ pub unsafe extern "C" fn event_base_dump_events(base: *mut event_base, output: *
         // SAFETY: the caller's open file; a terminated string.
         unsafe { libc::fputs(text.as_ptr(), output) };
     };
+    // SAFETY: the caller's base.
+    unsafe { &*base }.take_async_if_any();
     for active in [false, true] {
         print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
         let mut steps = Steps::default();

@@ -324,6 +324,7 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
             return -1;
         };
         debug::assert_setup(e, "event_remove_timer_nolock_");
+        base.take_async_if_any();
         base.section(|core| {
             let cb = e.cast::<event_callback>();
             if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
@@ -417,7 +418,9 @@ pub unsafe extern "C-unwind" fn event_pending(e: *const event, events: c_short, 
             if view.deadline.is_some() {
                 found |= ev::TIMEOUT;
             }
-            (found, view.deadline.map(|d| core.wall(d)))
+            // The time of a timeout that has come is told as well.
+            let due = if view.last_deadline != 0 { view.last_deadline } else { (*e).deadline };
+            (found, Some(core.wall(due)))
         });
         let found = found & events & (ev::TIMEOUT | CONDITIONS | ev::SIGNAL);
         if let (Some(tv), Some(due)) = (tv.as_mut(), due)
@@ -540,6 +543,7 @@ pub unsafe extern "C" fn event_priority_set(e: *mut event, priority: c_int) -> c
     unsafe {
         debug::assert_setup(e, "event_priority_set");
         let Some(base) = base_of(e) else { return -1 };
+        base.take_async_if_any();
         base.section(|core| {
             let key = core.key_of(e.cast());
             if key.is_some_and(|key| core.reactor.readiness(key).is_some())

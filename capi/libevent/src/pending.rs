@@ -390,6 +390,17 @@ impl Core {
         }
     }
 
+    /// Whether an event can become active without memory.
+    ///
+    /// # Safety
+    /// `cb` points to an assigned event of this base.
+    #[inline]
+    unsafe fn has_room_for(&self, cb: *mut event_callback) -> bool {
+        // SAFETY: the caller's promise.
+        let (flags, priority) = unsafe { ((*cb).evcb_flags, (*cb).evcb_pri) };
+        flags & evlist::TIMEOUT == 0 && self.reactor.has_room(priority)
+    }
+
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
     pub fn runs_elsewhere(&self, cb: *mut event_callback) -> bool {
         self.current == cb && self.running && !in_loop_thread(self)
@@ -524,6 +535,7 @@ impl event_base {
     /// `e` points to an assigned event of this base.
     #[inline(always)]
     pub(crate) unsafe fn add(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        self.take_async_if_any();
         if let Some(tv) = timeout {
             // SAFETY: the caller's promise.
             if let Some(earlier) = unsafe { self.core.enter().add_shortly(e, tv) } {
@@ -595,13 +607,19 @@ impl event_base {
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 && !self.core.is_open() {
             self.wait_for_current(e.cast());
         }
-        let Some(mut core) = self.core.try_enter() else {
-            // SAFETY: the caller's promise.
-            return unsafe { self.leave_async(e, result, calls) };
-        };
         // SAFETY: the caller's promise.
-        unsafe { core.activate(e, result, calls) };
-        drop(core);
+        unsafe {
+            // A handler may have interrupted the allocator, and what is left behind others stays behind them.
+            match self.core.try_enter() {
+                Some(mut core) if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.has_room_for(e.cast()) => {
+                    core.activate(e, result, calls);
+                }
+                entered => {
+                    drop(entered);
+                    return self.leave_async(e, result, calls);
+                }
+            }
+        }
         self.wake_if_waiting();
     }
 
@@ -613,9 +631,12 @@ impl event_base {
     unsafe fn leave_async(&self, e: *mut event, result: i16, calls: i16) {
         // SAFETY: the caller's promise; only atomics of the struct are touched.
         let event = unsafe { &*e };
-        let left = u32::from(result as u16) | u32::from(calls as u16) << 16;
-        if event.async_result.fetch_or(left.max(1 << 16), Ordering::AcqRel) != 0 {
-            return; // On the list already.
+        let left = u32::from(result as u16) | u32::from(calls.max(1) as u16) << 16;
+        let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
+        // On the list already: only what happened is added.
+        let joined = |old| if old == 0 { left } else { old | u32::from(result as u16) };
+        if event.async_result.fetch_update(set, fetch, |old| Some(joined(old))).is_ok_and(|old| old != 0) {
+            return;
         }
         let cb = e.cast::<event_callback>();
         let mut head = self.async_head.load(Ordering::Relaxed);
@@ -642,7 +663,14 @@ impl event_base {
     #[cold]
     pub(crate) fn take_async(&self) {
         self.word.fetch_and(!word::ASYNC, Ordering::SeqCst);
-        let mut next = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
+        // The last one left is the first in the list.
+        let mut list = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
+        let mut next = ptr::null_mut::<event_callback>();
+        while !list.is_null() {
+            // SAFETY: events on the list are alive: deletion and freeing take the list first.
+            let after = unsafe { (*list).async_next.swap(next, Ordering::Relaxed) };
+            next = core::mem::replace(&mut list, after);
+        }
         while !next.is_null() {
             let e = next.cast::<event>();
             // SAFETY: events on the list are alive: deletion and freeing take the list first.

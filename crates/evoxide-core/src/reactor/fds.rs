@@ -119,6 +119,8 @@ pub(super) struct FdMap {
     pub deferred: bool,
     /// Whether edge- and level-triggered events may share a descriptor.
     pub mixing: bool,
+    /// Whether reports of edge-triggered events do not say so.
+    level_only: bool,
     /// No serial of an entry that was trimmed is above this.
     first_serial: u32,
     /// How often `trim` was asked since it last looked.
@@ -135,6 +137,12 @@ impl FdMap {
     #[inline(always)]
     pub fn all_mut(&mut self) -> &mut [FdEntry] {
         &mut self.entries
+    }
+
+    /// The bits of a report as events see them.
+    #[inline(always)]
+    pub fn reported(&self, ready: Ready) -> u16 {
+        if self.level_only { ready.bits() } else { ready.bits() | Interest::EDGE.bits() }
     }
 
     pub fn held_memory(&self) -> usize {
@@ -189,7 +197,7 @@ impl FdMap {
         entry.single = index;
         let mut new = interest & (Interest::CONDITIONS | Interest::EDGE);
         if self.deferred {
-            if new != entry.registered {
+            if new != entry.registered || entry.fired {
                 Self::queue(&mut self.leftover, entry, fd);
             }
             return None;
@@ -250,6 +258,7 @@ impl FdMap {
             slot.state |= state::FD;
             return Ok(self.link_first(index, fd, interest, one_shot));
         }
+        let fresh = interest.intersection(Interest::CONDITIONS).difference(entry.wanted());
         entry.count(interest, 1);
         let head = entry.head;
         entry.head = index;
@@ -265,7 +274,9 @@ impl FdMap {
         entry.note_single();
         let new = entry.wanted();
         if self.deferred {
-            if new != entry.registered {
+            // The first for a condition is owed an edge if that holds already: the kernel tells it when it is told again.
+            entry.fired |= edge && !fresh.is_empty();
+            if new != entry.registered || entry.fired {
                 Self::queue(&mut self.leftover, entry, fd);
             }
             return Ok(None);
@@ -405,7 +416,7 @@ impl<T: Copy + Default> Reactor<T> {
         while index != NONE {
             let slot = self.slots.at(index);
             let (next, bits) = (slot.fd_next, slot.interest.bits() & ready.bits());
-            if bits & Interest::CONDITIONS.bits() != 0 {
+            if bits & Interest::CONDITIONS.bits() != 0 && !self.timed_out(index) {
                 self.activate_slot::<true>(index, Ready::from_bits_retain(bits), 1);
             }
             index = next;
@@ -422,6 +433,12 @@ impl<T: Copy + Default> Reactor<T> {
     /// Otherwise, and from the start, [`AddError::ModeConflict`] refuses it.
     pub fn set_mixing(&mut self, mixing: bool) {
         self.fds.mixing = mixing;
+    }
+
+    /// Whether [`Popped`](super::Popped) readiness of edge-triggered events has [`Ready::EDGE`], as from the start. A backend
+    /// that knows levels only has no edges to tell of.
+    pub fn set_edges(&mut self, edges: bool) {
+        self.fds.level_only = !edges;
     }
 
     /// Registers a descriptor of the face itself (its waker, its signal pipe): readable reports on it come out of

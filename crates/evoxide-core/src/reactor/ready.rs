@@ -137,6 +137,13 @@ impl<T: Copy + Default> Reactor<T> {
         ticket_key(self.push_ready::<false>(priority, entry), priority)
     }
 
+    /// Whether one more event can become ready in the queue of a priority without memory.
+    #[inline(always)]
+    pub fn has_room(&self, priority: u8) -> bool {
+        let priority = priority.min(self.rings.last());
+        self.rings.get(usize::from(priority)).is_some_and(|ring| !ring.is_full())
+    }
+
     /// Makes room for so many events that are about to be [enqueued](Self::enqueue_due): cheaper than growing step by step.
     pub fn expect_due(&mut self, priority: u8, count: usize) {
         let priority = usize::from(priority.min(self.rings.last()));
@@ -458,6 +465,13 @@ impl<T: Copy + Default> Reactor<T> {
         let ring =
             if slot.state & state::LATER != 0 { &self.later } else { self.rings.get(usize::from(slot.priority))? };
         ring.get(slot.ready_place).map(|e| e.ready)
+    }
+
+    /// What made a slot ready that is in its ring.
+    pub(super) fn ready_of(&self, index: u32) -> Ready {
+        let slot = self.slots.at(index);
+        let entry = self.rings.get(usize::from(slot.priority)).and_then(|ring| ring.get(slot.ready_place));
+        entry.map_or(Ready::empty(), |e| e.ready)
     }
 
     #[cold]

@@ -290,6 +290,16 @@ impl<T: Copy + Default> Reactor<T> {
         self.activate_slot::<false>(index, Ready::TIMEOUT, 1);
     }
 
+    /// Whether the timeout of a level-triggered event has come, which ends what it waits for until it is popped.
+    #[inline]
+    pub(super) fn timed_out(&self, index: u32) -> bool {
+        let slot = self.slots.at(index);
+        slot.state & (state::READY | state::TIMER | state::COMMON) == state::READY
+            && slot.deadline != 0
+            && !slot.interest.contains(Interest::EDGE)
+            && self.ready_of(index).contains(Ready::TIMEOUT)
+    }
+
     #[cold]
     fn drop_readiness(&mut self, index: u32) {
         let slot = self.slots.at(index);

@@ -124,6 +124,7 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     fn deliver(&mut self, reports: &mut impl Iterator<Item = Report>) -> Option<Report> {
         let slots = self.slots.all_mut();
+        let edge = self.fds.reported(Ready::empty());
         let fds = self.fds.all_mut();
         let running = self.rings.running;
         let (spare, tail) = self.rings.front.spare();
@@ -137,7 +138,7 @@ impl<T: Copy + Default> Reactor<T> {
                 && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
                 && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
                 && slot.priority == running
-                && let bits = slot.interest.bits() & (report.ready.bits() | Interest::EDGE.bits())
+                && let bits = slot.interest.bits() & (report.ready.bits() | edge)
                 && bits & Interest::CONDITIONS.bits() != 0
                 && let Some(to) = spare.next()
             {
@@ -178,11 +179,12 @@ impl<T: Copy + Default> Reactor<T> {
         if index == NONE {
             finished.stale += 1;
         }
+        let reported = self.fds.reported(ready);
         while index != NONE {
             let slot = self.slots.at(index);
             let next = slot.fd_next;
-            let bits = slot.interest.bits() & (ready.bits() | Interest::EDGE.bits());
-            if bits & Interest::CONDITIONS.bits() != 0 {
+            let bits = slot.interest.bits() & reported;
+            if bits & Interest::CONDITIONS.bits() != 0 && !self.timed_out(index) {
                 self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
                 any = true;
             }

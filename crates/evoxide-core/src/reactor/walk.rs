@@ -31,6 +31,8 @@ pub struct View<T> {
     pub inserted: bool,
     /// When its timeout is due.
     pub deadline: Option<u64>,
+    /// When its timeout is, or was last, due; 0 where it had none.
+    pub last_deadline: u64,
     /// What happened, while it is ready.
     pub ready: Option<Ready>,
     /// Whether it is ready only from the next turn on.
@@ -49,6 +51,7 @@ impl<T> View<T> {
             interest: Interest::empty(),
             inserted: false,
             deadline: Some(deadline),
+            last_deadline: deadline,
             ready: None,
             later: false,
             internal: false,
@@ -76,6 +79,7 @@ impl<T: Copy + Default> Reactor<T> {
             interest: if s.state & state::FD != 0 { s.interest } else { Interest::empty() },
             inserted,
             deadline: (s.state & (state::TIMER | state::COMMON) != 0).then_some(s.deadline),
+            last_deadline: s.deadline,
             ready: self.readiness(key),
             later: s.state & state::LATER != 0,
             internal: s.state & state::INTERNAL != 0,
@@ -96,6 +100,7 @@ impl<T: Copy + Default> Reactor<T> {
             interest: Interest::empty(),
             inserted: false,
             deadline: None,
+            last_deadline: 0,
             ready: Some(entry.ready),
             later: false,
             internal: entry.slot == INTERNAL_TICKET,
