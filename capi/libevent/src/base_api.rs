@@ -99,7 +99,9 @@ impl event_base {
     fn exit_soon(&self) {
         let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
         match self.core.try_enter() {
-            Some(mut core) if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.reactor.has_room(priority) => {
+            Some(mut core)
+                if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.reactor.has_room(priority) =>
+            {
                 // SAFETY: the exit callback is part of the base and changed in sections only.
                 unsafe { core.activate_callback(self.exit.get(), priority) };
             }

@@ -611,7 +611,9 @@ impl event_base {
         unsafe {
             // A handler may have interrupted the allocator, and what is left behind others stays behind them.
             match self.core.try_enter() {
-                Some(mut core) if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.has_room_for(e.cast()) => {
+                Some(mut core)
+                    if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.has_room_for(e.cast()) =>
+                {
                     core.activate(e, result, calls);
                 }
                 entered => {
