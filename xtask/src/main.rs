@@ -12,6 +12,7 @@ mod dist;
 mod fuzz;
 mod headers;
 mod links;
+mod loom;
 mod msrv;
 mod nm;
 mod opts;
@@ -63,6 +64,7 @@ cargo xtask TASK [OPTIONS]
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
   links     link programs with target/dist in every way, and start them on both libraries
+  loom      the models of what threads share, in every order of their steps
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         "test" => suite::task(&opts),
         "clients" => clients::task(&opts),
         "links" => links::task(&opts),
+        "loom" => loom::task(&opts),
         "peers" => peers::task(&opts),
         "bench" => bench::task(&opts),
         "headers" => headers::task(&opts),

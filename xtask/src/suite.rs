@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{clients, ctest, fuzz, headers, links, msrv, packages, symbols, tree};
+use crate::{clients, ctest, fuzz, headers, links, loom, msrv, packages, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -56,6 +56,7 @@ fn rust_lane() -> Tally {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }));
     tally.add(step("cargo test", || rust_tests(cargo().args(["test", "--workspace", "--no-fail-fast"]))));
+    tally.add(step("loom models", loom::run));
     tally
 }
 
@@ -72,7 +73,8 @@ fn dist_lane(opts: &Opts) -> Tally {
     tally
 }
 
-fn cargo() -> Command {
+/// Cargo, in the workspace.
+pub fn cargo() -> Command {
     let mut cmd = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cmd.current_dir(tree::root());
     cmd
@@ -109,14 +111,8 @@ fn quiet(cmd: &mut Command) -> Result<Tally, String> {
 fn rust_tests(cmd: &mut Command) -> Result<Tally, String> {
     let done = proc::catch(cmd, Duration::from_secs(1800))?;
     let mut tally = Tally::default();
-    for line in done.out.lines().filter(|l| l.starts_with("test result:")) {
-        let number = |word: &str| {
-            let at = line.find(word)?;
-            line[..at].trim_end().rsplit(' ').next()?.parse::<usize>().ok()
-        };
-        tally.passed += number("passed").unwrap_or(0);
-        tally.failed += number("failed").unwrap_or(0);
-    }
+    tally.passed += passed(&done.out);
+    tally.failed += sum(&done.out, "failed");
     if !done.ok() {
         print!("{}", interesting(&done.out));
         print!("{}", interesting(&done.err));
@@ -125,6 +121,16 @@ fn rust_tests(cmd: &mut Command) -> Result<Tally, String> {
         }
     }
     Ok(tally)
+}
+
+/// How many tests passed, by the summary lines of `cargo test`.
+pub fn passed(out: &str) -> usize {
+    sum(out, "passed")
+}
+
+fn sum(out: &str, word: &str) -> usize {
+    let number = |line: &str| line[..line.find(word)?].trim_end().rsplit(' ').next()?.parse::<usize>().ok();
+    out.lines().filter(|l| l.starts_with("test result:")).filter_map(number).sum()
 }
 
 /// Output without the lines of tests that passed.

@@ -47,7 +47,7 @@
 //!
 //! # Async-signal-safe
 //!
-//! [`waker::wake`], [`errno`] and [`clock`] may be used in signal handlers, and so may the handler that [`signal`]
+//! [`waker::wake`], [`wake::Wake::wake`], [`errno`] and [`clock`] may be used in signal handlers, and so may the handler that [`signal`]
 //! installs. Nothing else may.
 #![cfg(unix)]
 
@@ -62,6 +62,7 @@ pub mod io;
 pub mod process;
 pub mod signal;
 pub mod socket;
+pub mod wake;
 pub mod waker;
 
 pub use fd::Descriptor;
