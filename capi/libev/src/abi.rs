@@ -4,7 +4,11 @@
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::mem::{offset_of, size_of};
 
-pub(crate) use crate::state::ev_loop;
+/// `struct ev_loop`, opaque: callers hold its address, and `state` knows what is there.
+#[repr(C)]
+pub struct ev_loop {
+    _opaque: [u8; 0],
+}
 
 pub(crate) const EV_READ: c_int = 0x01;
 pub(crate) const EV_WRITE: c_int = 0x02;

@@ -1,12 +1,12 @@
 //! `ev_async`: waking a loop from other threads and signal handlers.
 
 use crate::abi::{EV_ASYNC, ev_async, ev_loop};
-use crate::state::with;
-use crate::wake;
+use crate::own;
+use crate::state::{of, reason, with};
 use crate::watcher::W;
 use core::ptr::addr_of_mut;
 use core::sync::atomic::{AtomicI32, Ordering::SeqCst};
-use evoxide_core::watch::Kind;
+use evoxide_core::ev_loop::Kind;
 
 /// The `sent` field: other threads write it.
 unsafe fn sent<'a>(w: *mut ev_async) -> &'a AtomicI32 {
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn ev_async_start(l: *mut ev_loop, w: *mut ev_async) {
             return;
         }
         sent(w).store(0, SeqCst);
-        wake::prepare(l);
+        own::prepare_wake(l);
         with(l, |m| m.list_start(Kind::Async, W::new(w)));
     }
 }
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn ev_async_send(l: *mut ev_loop, w: *mut ev_async) {
     // SAFETY: the caller; only atomics are touched.
     unsafe {
         sent(w).store(1, SeqCst);
-        (*l).wake.wake(&(*l).wake.asyncs);
+        (*of(l)).wake.wake(reason::ASYNC);
     }
 }
 

@@ -1,13 +1,12 @@
 //! `ev_child`: changes of child processes, in the default loop.
 
 use crate::abi::{EV_CHILD, EV_SIGNAL, ev_child, ev_loop, ev_watcher};
-use crate::create::is_default;
-use crate::signal::unlink;
-use crate::state::{SPREAD, with};
-use crate::watcher::W;
+use crate::global::is_default;
+use crate::state::{SPREAD, of, with};
+use crate::watcher::{W, unlink};
 use core::ffi::c_int;
 use core::ptr::addr_of_mut;
-use evoxide_core::watch::MAX_PRIORITY;
+use evoxide_core::ev_loop::MAX_PRIORITY;
 
 const fn list_of(pid: c_int) -> usize {
     pid as usize % SPREAD
@@ -25,7 +24,7 @@ pub unsafe extern "C" fn ev_child_start(l: *mut ev_loop, w: *mut ev_child) {
             return;
         }
         with(l, |m| m.started(W::new(w), 1));
-        let head = addr_of_mut!((*l).children[list_of((*w).pid)]);
+        let head = addr_of_mut!((*of(l)).children[list_of((*w).pid)]);
         (*w).list.next = (*head).cast();
         *head = w;
     }
@@ -43,7 +42,7 @@ pub unsafe extern "C" fn ev_child_stop(l: *mut ev_loop, w: *mut ev_child) {
         if (*w).list.w.active == 0 {
             return;
         }
-        let head = addr_of_mut!((*l).children[list_of((*w).pid)]);
+        let head = addr_of_mut!((*of(l)).children[list_of((*w).pid)]);
         let mut first = (*head).cast();
         unlink(&mut first, addr_of_mut!((*w).list));
         *head = first.cast();
@@ -69,7 +68,7 @@ unsafe fn feed(l: *mut ev_loop, list: usize, pid: c_int, status: c_int) {
     let traced = libc::WIFSTOPPED(status) || libc::WIFCONTINUED(status);
     // SAFETY: a live loop (the caller); its active watchers are live.
     unsafe {
-        let mut w = (*l).children[list];
+        let mut w = (*of(l)).children[list];
         while !w.is_null() {
             if ((*w).pid == pid || (*w).pid == 0) && (!traced || (*w).flags & 1 != 0) {
                 (*w).list.w.priority = MAX_PRIORITY;

@@ -1,24 +1,17 @@
-//! Loops come and go.
+//! Loops come and go. The top of the tower: here the loop's own watchers get their callbacks.
 
-use crate::abi::{EV_CLEANUP, EVBACKEND_MASK, EVFLAG_FORKCHECK, EVFLAG_NOENV, EVFLAG_NOINOTIFY, ev_loop};
+use crate::abi::{
+    EV_CLEANUP, EV_READ, EVBACKEND_MASK, EVFLAG_FORKCHECK, EVFLAG_NOENV, EVFLAG_NOINOTIFY, ev_loop, ev_watcher,
+};
 use crate::backend::Backend;
-use crate::global::{allocate, deallocate, ev_recommended_backends};
-use crate::state::{Source, with};
-use crate::{run, signal};
-use core::ptr::{addr_of_mut, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering::SeqCst};
-use evoxide_core::watch::Kind;
+use crate::global::{allocate, deallocate, ev_default_loop_ptr, ev_recommended_backends, is_default};
+use crate::state::{Loop, Source, of, reason, with};
+use crate::{asyncs, child, periodic, run, signal, stat};
+use core::ffi::c_int;
+use core::ptr::{addr_of, addr_of_mut, null_mut};
+use core::sync::atomic::Ordering::SeqCst;
+use evoxide_core::ev_loop::Kind;
 use evoxide_sys::process;
-
-/// `ev_default_loop_ptr`: the default loop, if there is one. Inline functions of the header read it.
-#[unsafe(no_mangle)]
-#[allow(non_upper_case_globals)]
-pub static ev_default_loop_ptr: AtomicPtr<ev_loop> = AtomicPtr::new(null_mut());
-
-/// Whether this is the default loop.
-pub(crate) fn is_default(l: *mut ev_loop) -> bool {
-    ev_default_loop_ptr.load(SeqCst) == l
-}
 
 fn make(flags: u32) -> *mut ev_loop {
     let pid = if flags & EVFLAG_FORKCHECK != 0 { process::id() } else { 0 };
@@ -33,14 +26,43 @@ fn make(flags: u32) -> *mut ev_loop {
         flags |= ev_recommended_backends();
     }
     let Some(backend) = Backend::open(flags) else { return null_mut() };
-    let l = allocate(size_of::<ev_loop>()).cast::<ev_loop>();
-    let mut new = ev_loop::new(backend, flags, pid);
+    let l = allocate(size_of::<Loop>()).cast::<Loop>();
+    let mut new = Loop::new(backend, flags, pid);
+    connect(&mut new);
     if flags & EVFLAG_NOINOTIFY != 0 {
         new.paths = Source::Absent;
     }
     // SAFETY: fresh memory of the right size, aligned as `malloc` aligns.
     unsafe { l.write(new) };
-    l
+    l.cast()
+}
+
+/// Gives the loop's own watchers their callbacks.
+fn connect(new: &mut Loop) {
+    new.wake_io.list.w.cb = Some(woken);
+    new.clock_io.list.w.cb = Some(periodic::clock_set);
+    new.signal_io.list.w.cb = Some(signal::signals_readable);
+    new.path_io.list.w.cb = Some(stat::paths_changed);
+    new.child_signal.list.w.cb = Some(child::child_signalled);
+}
+
+/// The callback of the waking descriptor: finds out what happened and makes the watchers pending.
+unsafe extern "C-unwind" fn woken(l: *mut ev_loop, _w: *mut ev_watcher, revents: c_int) {
+    // SAFETY: called by the loop, on the loop's thread.
+    unsafe {
+        if revents & EV_READ != 0
+            && let Some(waker) = (&*addr_of!((*of(l)).waker)).get()
+        {
+            waker.drain();
+        }
+        let reasons = (*of(l)).wake.take(u32::MAX);
+        if reasons & reason::SIGNAL != 0 {
+            signal::feed_arrived(l);
+        }
+        if reasons & reason::ASYNC != 0 {
+            asyncs::feed_sent(l);
+        }
+    }
 }
 
 /// The number at the start of a text, as `atoi` sees it.
@@ -79,7 +101,7 @@ pub unsafe extern "C" fn ev_default_loop(flags: u32) -> *mut ev_loop {
         ev_default_loop_ptr.store(l, SeqCst);
         // SAFETY: a fresh loop and its own watcher; it does not keep the loop alive.
         unsafe {
-            signal::ev_signal_start(l, addr_of_mut!((*l).child_signal));
+            signal::ev_signal_start(l, addr_of_mut!((*of(l)).child_signal));
             with(l, |m| m.add_refs(-1));
         }
     }
@@ -101,15 +123,15 @@ pub unsafe extern "C-unwind" fn ev_loop_destroy(l: *mut ev_loop) {
             with(l, |m| m.feed_list_of(Kind::Cleanup, EV_CLEANUP));
             run::invoke(l);
         }
-        if (*l).child_signal.list.w.active != 0 {
+        if (*of(l)).child_signal.list.w.active != 0 {
             with(l, |m| m.add_refs(1));
-            signal::ev_signal_stop(l, addr_of_mut!((*l).child_signal));
+            signal::ev_signal_stop(l, addr_of_mut!((*of(l)).child_signal));
         }
         signal::give_up(l);
         if is_default(l) {
             ev_default_loop_ptr.store(null_mut(), SeqCst);
         }
-        l.drop_in_place();
+        of(l).drop_in_place();
         deallocate(l.cast());
     }
 }
@@ -121,5 +143,5 @@ pub unsafe extern "C-unwind" fn ev_loop_destroy(l: *mut ev_loop) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ev_backend(l: *mut ev_loop) -> u32 {
     // SAFETY: the caller.
-    unsafe { (*l).backend.bit() }
+    unsafe { (*of(l)).backend.bit() }
 }

@@ -3,14 +3,15 @@
 use crate::abi::{EV__IOFDSET, EV_EMBED, EV_READ, EVRUN_NOWAIT, ev_embed, ev_io, ev_loop, ev_plain, ev_watcher};
 use crate::fork::ev_loop_fork;
 use crate::io::{ev_io_start, ev_io_stop};
+use crate::kernel::tell_changes;
 use crate::lists::{ev_fork_start, ev_fork_stop, ev_prepare_start, ev_prepare_stop};
 use crate::run::ev_run;
-use crate::state::with;
+use crate::state::{of, with};
 use crate::watcher::W;
 use core::ffi::c_int;
 use core::mem::offset_of;
 use core::ptr::addr_of_mut;
-use evoxide_core::watch::MIN_PRIORITY;
+use evoxide_core::ev_loop::MIN_PRIORITY;
 
 /// `ev_embed_sweep`: handles what is ready in the embedded loop.
 ///
@@ -33,7 +34,7 @@ pub unsafe extern "C" fn ev_embed_start(l: *mut ev_loop, w: *mut ev_embed) {
         if (*w).w.active != 0 {
             return;
         }
-        let fd = (*(*w).other).backend.descriptor();
+        let fd = (*of((*w).other)).backend.descriptor();
         if fd < 0 {
             return;
         }
@@ -89,7 +90,7 @@ unsafe extern "C-unwind" fn before_wait(_l: *mut ev_loop, prepare: *mut ev_watch
         let w = prepare.byte_sub(offset_of!(ev_embed, prepare)).cast::<ev_embed>();
         let other = (*w).other;
         while with(other, |m| m.has_changes()) {
-            crate::backend::tell_changes(other);
+            tell_changes(other);
             ev_run(other, EVRUN_NOWAIT);
         }
     }

@@ -6,8 +6,8 @@ use crate::abi::{
     EV__IOFDSET, EV_READ, EV_SIGNAL, EV_TIMER, EV_WRITE, EventCallback, ev_io, ev_loop, ev_signal, ev_timer,
     ev_watcher, ev_watcher_time, event,
 };
-use crate::create::{ev_default_loop, ev_loop_destroy, ev_loop_new, is_default};
-use crate::global::{allocate, deallocate};
+use crate::create::{ev_default_loop, ev_loop_destroy, ev_loop_new};
+use crate::global::{allocate, deallocate, is_default};
 use crate::io::{ev_io_start, ev_io_stop};
 use crate::once::ev_once;
 use crate::run::{ev_break, ev_now, ev_run};

@@ -1,17 +1,31 @@
-//! Entries that belong to no loop: versions, backends, time, memory, error reports.
+//! What belongs to no loop: versions, backends, time, memory, error reports, and which loop is the default one.
 
 use crate::abi::{
-    EVBACKEND_EPOLL, EVBACKEND_IOURING, EVBACKEND_KQUEUE, EVBACKEND_POLL, EVBACKEND_PORT, EVBACKEND_SELECT,
+    EVBACKEND_EPOLL, EVBACKEND_IOURING, EVBACKEND_KQUEUE, EVBACKEND_POLL, EVBACKEND_PORT, EVBACKEND_SELECT, ev_loop,
 };
 use crate::now;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
-use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use core::ptr::null_mut;
+use core::sync::atomic::{
+    AtomicPtr,
+    Ordering::{Relaxed, SeqCst},
+};
 
 type Allocator = unsafe extern "C" fn(*mut c_void, c_long) -> *mut c_void;
 type SysErr = unsafe extern "C-unwind" fn(*const c_char);
 
 static ALLOCATOR: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
 static SYSERR: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+
+/// `ev_default_loop_ptr`: the default loop, if there is one. Inline functions of the header read it.
+#[unsafe(no_mangle)]
+#[allow(non_upper_case_globals)]
+pub static ev_default_loop_ptr: AtomicPtr<ev_loop> = AtomicPtr::new(null_mut());
+
+/// Whether this is the default loop.
+pub(crate) fn is_default(l: *mut ev_loop) -> bool {
+    ev_default_loop_ptr.load(SeqCst) == l
+}
 
 /// `ev_version_major`: 4.
 #[unsafe(no_mangle)]
@@ -91,7 +105,7 @@ pub(crate) fn allocate(size: usize) -> *mut c_void {
     memory
 }
 
-/// Gives back what [`allocate`] answered.
+/// Gives back what [`allocate`] returned.
 ///
 /// # Safety
 /// `memory` came from [`allocate`] and is not used any more.

@@ -3,7 +3,7 @@
 use crate::abi::{EV_READ, EV_WRITE, ev_io, ev_loop};
 use crate::state::with;
 use crate::watcher::W;
-use evoxide_core::watch::ERROR;
+use evoxide_core::ev_loop::ERROR;
 use evoxide_sys::process;
 
 /// Above this, a descriptor beyond the table is looked at before the table grows for it.

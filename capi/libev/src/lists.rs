@@ -3,7 +3,7 @@
 use crate::abi::{ev_check, ev_cleanup, ev_fork, ev_idle, ev_loop, ev_prepare};
 use crate::state::with;
 use crate::watcher::W;
-use evoxide_core::watch::Kind;
+use evoxide_core::ev_loop::Kind;
 
 macro_rules! plain {
     ($($t:ty, $kind:ident: $start:ident $stop:ident;)*) => { $(

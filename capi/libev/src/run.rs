@@ -1,18 +1,12 @@
 //! `ev_run` and what belongs to it: pending callbacks, ends, references, time.
 
 use crate::abi::{EV_CHECK, EV_CUSTOM, EV_FORK, EV_PREPARE, EVRUN_NOWAIT, EVRUN_ONCE, LoopCallback, ev_loop};
-use crate::state::{Renew, with};
+use crate::state::{Renew, of, with};
 use crate::watcher::W;
-use crate::{backend, fork, now, periodic};
+use crate::{clock, fork, kernel, now};
 use core::ffi::{c_int, c_void};
 use core::ptr::addr_of_mut;
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
-use evoxide_core::watch::{Break, Kind, Popped, Resync, Wait};
-
-/// The longest wait where the wall clock is only looked at now and then.
-pub(crate) const LONGEST: f64 = 59.743;
-/// The longest wait where the kernel tells when the wall clock is set.
-pub(crate) const LONGEST_TOLD: f64 = 1_500_000.;
+use evoxide_core::ev_loop::{Break, Kind, Popped, Wait};
 
 /// Runs what is pending, the highest priority first.
 #[inline(never)]
@@ -51,7 +45,7 @@ unsafe fn run_level<const LEVEL: u32>(l: *mut ev_loop) -> bool {
 pub(crate) unsafe fn invoke(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller), no section open.
     unsafe {
-        match (*l).invoke_pending {
+        match (*of(l)).invoke_pending {
             None => run_pending(l),
             Some(cb) => cb(l),
         }
@@ -79,7 +73,7 @@ pub unsafe extern "C-unwind" fn ev_run(l: *mut ev_loop, flags: c_int) -> c_int {
         with(l, |m| m.enter());
         invoke(l);
         loop {
-            if (*l).pid != 0 || (*l).renew != Renew::Nothing {
+            if (*of(l)).pid != 0 || (*of(l)).renew != Renew::Nothing {
                 look_for_fork(l);
             }
             if with(l, |m| m.list_len(Kind::Prepare)) != 0 {
@@ -89,14 +83,14 @@ pub unsafe extern "C-unwind" fn ev_run(l: *mut ev_loop, flags: c_int) -> c_int {
             if with(l, |m| m.broken()) {
                 break;
             }
-            if (*l).renew != Renew::Nothing {
+            if (*of(l)).renew != Renew::Nothing {
                 fork::renew(l);
             }
-            backend::tell_changes(l);
+            kernel::tell_changes(l);
             wait(l, flags & EVRUN_NOWAIT != 0);
             with(l, |m| m.expire_timers());
             if with(l, |m| m.periodic_count()) != 0 {
-                periodic::expire(l);
+                clock::expire_periodics(l);
             }
             with(l, |m| {
                 m.feed_idle();
@@ -122,26 +116,27 @@ unsafe fn wait(l: *mut ev_loop, no_wait: bool) {
     // SAFETY: a live loop (the caller).
     unsafe {
         let mut plan = Wait { sleep: 0., wait: 0. };
-        // From here on others must ring. What they did before is seen now, or rung.
-        (*l).wake.wanted.store(true, SeqCst);
-        let skipped = (*l).wake.skipped.load(SeqCst);
-        if !(no_wait || skipped || with(l, |m| m.has_idle() || m.refs() == 0)) {
+        let mut blocks = !(no_wait || with(l, |m| m.has_idle() || m.refs() == 0));
+        if blocks {
+            // From here on others ring. What they did before is seen now.
+            blocks = (*of(l)).wake.begin_wait();
+        }
+        if blocks {
             let before = with(l, |m| m.clock.mono());
-            update_time(l);
-            let (longest, shortest) = ((*l).longest, (*l).backend.resolution);
+            clock::update_time(l);
+            let (longest, shortest) = ((*of(l)).longest, (*of(l)).backend.resolution);
             plan = with(l, |m| m.plan(longest, shortest, before));
             if plan.sleep > 0. {
                 now::sleep(plan.sleep);
             }
         }
         with(l, |m| m.count_iteration());
-        backend::wait(l, plan.wait);
-        // Only this thread waits; a ring too many is harmless.
-        (*l).wake.wanted.store(false, Relaxed);
-        if (*l).wake.skipped.load(Relaxed) {
-            with(l, |m| m.feed(W::new(addr_of_mut!((*l).wake_io)), EV_CUSTOM));
+        kernel::wait(l, plan.wait);
+        let reasons = if blocks { (*of(l)).wake.end_wait() } else { (*of(l)).wake.reasons() };
+        if reasons != 0 {
+            with(l, |m| m.feed(W::new(addr_of_mut!((*of(l)).wake_io)), EV_CUSTOM));
         }
-        update_time(l);
+        clock::update_time(l);
     }
 }
 
@@ -149,49 +144,17 @@ unsafe fn wait(l: *mut ev_loop, no_wait: bool) {
 unsafe fn look_for_fork(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).pid != 0 {
+        if (*of(l)).pid != 0 {
             let pid = evoxide_sys::process::id();
-            if pid != (*l).pid {
-                (*l).pid = pid;
-                (*l).renew = Renew::All;
+            if pid != (*of(l)).pid {
+                (*of(l)).pid = pid;
+                (*of(l)).renew = Renew::All;
             }
         }
-        if (*l).renew == Renew::All && with(l, |m| m.list_len(Kind::Fork)) != 0 {
+        if (*of(l)).renew == Renew::All && with(l, |m| m.list_len(Kind::Fork)) != 0 {
             with(l, |m| m.feed_list_of(Kind::Fork, EV_FORK));
             invoke(l);
         }
-    }
-}
-
-/// Brings the loop's time up to date.
-///
-/// # Safety
-/// As for [`with`]; a rescheduling callback may run.
-#[inline(always)]
-pub(crate) unsafe fn update_time(l: *mut ev_loop) {
-    let mono = now::mono();
-    // SAFETY: a live loop (the caller).
-    unsafe {
-        if with(l, |m| m.clock.advance(mono)) {
-            read_wall(l, mono);
-        }
-    }
-}
-
-#[cold]
-unsafe fn read_wall(l: *mut ev_loop, mut mono: f64) {
-    // SAFETY: a live loop (the caller).
-    unsafe {
-        let before = with(l, |m| m.clock.offset());
-        // The thread may have been suspended between two readings: only what stays is a jump.
-        for _ in 0..4 {
-            let wall = now::wall();
-            if with(l, |m| m.clock.resync(mono, wall, before)) == Resync::Settled {
-                return;
-            }
-            mono = now::mono();
-        }
-        periodic::reschedule_all(l);
     }
 }
 
@@ -247,7 +210,7 @@ pub unsafe extern "C" fn ev_now(l: *mut ev_loop) -> f64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ev_now_update(l: *mut ev_loop) {
     // SAFETY: the caller.
-    unsafe { update_time(l) }
+    unsafe { clock::update_time(l) }
 }
 
 /// `ev_suspend`: time stands still from here.
@@ -257,7 +220,7 @@ pub unsafe extern "C-unwind" fn ev_now_update(l: *mut ev_loop) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ev_suspend(l: *mut ev_loop) {
     // SAFETY: the caller.
-    unsafe { update_time(l) }
+    unsafe { clock::update_time(l) }
 }
 
 /// `ev_resume`: timers are delayed by the time since `ev_suspend`, periodics find their next time.
@@ -269,9 +232,9 @@ pub unsafe extern "C-unwind" fn ev_resume(l: *mut ev_loop) {
     // SAFETY: the caller.
     unsafe {
         let before = with(l, |m| m.clock.mono());
-        update_time(l);
+        clock::update_time(l);
         with(l, |m| m.shift_timers(m.clock.mono() - before));
-        periodic::reschedule_all(l);
+        clock::reschedule_all(l);
     }
 }
 
@@ -332,7 +295,7 @@ pub unsafe extern "C" fn ev_set_timeout_collect_interval(l: *mut ev_loop, interv
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ev_set_userdata(l: *mut ev_loop, data: *mut c_void) {
     // SAFETY: the caller.
-    unsafe { (*l).userdata = data }
+    unsafe { (*of(l)).userdata = data }
 }
 
 /// `ev_userdata`: that pointer.
@@ -342,7 +305,7 @@ pub unsafe extern "C" fn ev_set_userdata(l: *mut ev_loop, data: *mut c_void) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ev_userdata(l: *mut ev_loop) -> *mut c_void {
     // SAFETY: the caller.
-    unsafe { (*l).userdata }
+    unsafe { (*of(l)).userdata }
 }
 
 /// `ev_set_invoke_pending_cb`: called where the loop would run what is pending.
@@ -352,7 +315,7 @@ pub unsafe extern "C" fn ev_userdata(l: *mut ev_loop) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ev_set_invoke_pending_cb(l: *mut ev_loop, cb: LoopCallback) {
     // SAFETY: the caller.
-    unsafe { (*l).invoke_pending = cb }
+    unsafe { (*of(l)).invoke_pending = cb }
 }
 
 /// `ev_set_loop_release_cb`: called around each wait.
@@ -363,8 +326,8 @@ pub unsafe extern "C" fn ev_set_invoke_pending_cb(l: *mut ev_loop, cb: LoopCallb
 pub unsafe extern "C" fn ev_set_loop_release_cb(l: *mut ev_loop, release: LoopCallback, acquire: LoopCallback) {
     // SAFETY: the caller.
     unsafe {
-        (*l).release = release;
-        (*l).acquire = acquire;
+        (*of(l)).release = release;
+        (*of(l)).acquire = acquire;
     }
 }
 

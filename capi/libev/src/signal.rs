@@ -3,9 +3,9 @@
 //! A signal belongs to one loop at a time. The handler touches atomics only: it notes the signal and wakes that loop.
 
 use crate::abi::{EV_SIGNAL, EVFLAG_NOSIGMASK, EVFLAG_SIGNALFD, ev_loop, ev_signal, ev_watcher, ev_watcher_list};
-use crate::state::with;
-use crate::wake;
-use crate::watcher::W;
+use crate::own;
+use crate::state::{of, reason, with};
+use crate::watcher::{W, unlink};
 use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
@@ -51,11 +51,11 @@ pub unsafe extern "C" fn ev_signal_start(l: *mut ev_loop, w: *mut ev_signal) {
         (*w).list.next = slot.head.load(SeqCst);
         slot.head.store(addr_of_mut!((*w).list), SeqCst);
         if first && !by_descriptor {
-            wake::prepare(l);
+            own::prepare_wake(l);
             // The handler is `ev_feed_signal`: atomics, and a write.
             process::handle(signum, ev_feed_signal);
             // The name and the manual say the opposite of what libev 4.33 does: it is with the flag that it unblocks.
-            if (*l).flags & EVFLAG_NOSIGMASK != 0 {
+            if (*of(l)).flags & EVFLAG_NOSIGMASK != 0 {
                 process::mask(signum, false);
             }
         }
@@ -82,8 +82,8 @@ pub unsafe extern "C" fn ev_signal_stop(l: *mut ev_loop, w: *mut ev_signal) {
         with(l, |m| m.stopped(W::new(w)));
         if head.is_null() {
             slot.owner.store(null_mut(), SeqCst);
-            if let Some(signals) = (&*addr_of!((*l).signals)).get() {
-                let set = &mut *addr_of_mut!((*l).signal_set);
+            if let Some(signals) = (&*addr_of!((*of(l)).signals)).get() {
+                let set = &mut *addr_of_mut!((*of(l)).signal_set);
                 set.set(signum, false);
                 signals.change(set);
                 process::mask(signum, false);
@@ -94,33 +94,18 @@ pub unsafe extern "C" fn ev_signal_stop(l: *mut ev_loop, w: *mut ev_signal) {
     }
 }
 
-/// Takes a watcher out of a list.
-pub(crate) unsafe fn unlink(head: &mut *mut ev_watcher_list, w: *mut ev_watcher_list) {
-    // SAFETY: the watchers of a list are live (the caller).
-    unsafe {
-        let mut at: *mut *mut ev_watcher_list = head;
-        while !(*at).is_null() {
-            if *at == w {
-                *at = (*w).next;
-                return;
-            }
-            at = addr_of_mut!((**at).next);
-        }
-    }
-}
-
 /// Under `EVFLAG_SIGNALFD`: has the signal come through the loop's signal descriptor.
 unsafe fn use_signalfd(l: *mut ev_loop, signum: c_int) -> bool {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (*l).flags & EVFLAG_SIGNALFD == 0 {
+        if (*of(l)).flags & EVFLAG_SIGNALFD == 0 {
             return false;
         }
-        let set = &mut *addr_of_mut!((*l).signal_set);
-        let new = (&mut *addr_of_mut!((*l).signals)).open(|| SignalFd::new(set));
-        let Some(signals) = (&*addr_of!((*l).signals)).get() else { return false };
+        let set = &mut *addr_of_mut!((*of(l)).signal_set);
+        let new = (&mut *addr_of_mut!((*of(l)).signals)).open(|| SignalFd::new(set));
+        let Some(signals) = (&*addr_of!((*of(l)).signals)).get() else { return false };
         if new {
-            wake::start_own(l, addr_of_mut!((*l).signal_io), signals.as_fd().as_raw_fd());
+            own::start(l, addr_of_mut!((*of(l)).signal_io), signals.as_fd().as_raw_fd());
         }
         process::mask(signum, true);
         set.set(signum, true);
@@ -133,7 +118,7 @@ unsafe fn use_signalfd(l: *mut ev_loop, signum: c_int) -> bool {
 pub(crate) unsafe extern "C-unwind" fn signals_readable(l: *mut ev_loop, _w: *mut ev_watcher, _revents: c_int) {
     // SAFETY: called by the loop, on the loop's thread.
     unsafe {
-        if let Some(signals) = (&*addr_of!((*l).signals)).get() {
+        if let Some(signals) = (&*addr_of!((*of(l)).signals)).get() {
             signals.drain(|signum| ev_feed_signal_event(l, signum));
         }
     }
@@ -149,7 +134,7 @@ pub extern "C" fn ev_feed_signal(signum: c_int) {
     }
     slot.arrived.store(true, SeqCst);
     // SAFETY: a loop that owns a signal is live: destroying it gives its signals up first.
-    unsafe { (*owner).wake.wake(&(*owner).wake.signals) };
+    unsafe { (*of(owner)).wake.wake(reason::SIGNAL) };
 }
 
 /// `ev_feed_signal_event`: makes the watchers of a signal pending.

@@ -1,11 +1,10 @@
 //! `ev_stat`: attributes of a path, by inotify where that can be relied on, else by looking from time to time.
 
 use crate::abi::{EV_STAT, ev_loop, ev_stat, ev_timer, ev_watcher, ev_watcher_list, ev_watcher_time};
-use crate::signal::unlink;
-use crate::state::{SPREAD, Source, with};
+use crate::own;
+use crate::state::{SPREAD, Source, of, with};
 use crate::timer::ev_timer_again;
-use crate::wake;
-use crate::watcher::W;
+use crate::watcher::{W, unlink};
 use core::ffi::{CStr, c_int};
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
@@ -112,10 +111,10 @@ unsafe fn rearm(l: *mut ev_loop, w: *mut ev_stat) {
 unsafe fn open(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        if (&mut *addr_of_mut!((*l).paths)).open(Inotify::new)
+        if (&mut *addr_of_mut!((*of(l)).paths)).open(Inotify::new)
             && let Some(source) = inotify(l)
         {
-            wake::start_own(l, addr_of_mut!((*l).path_io), source.as_fd().as_raw_fd());
+            own::start(l, addr_of_mut!((*of(l)).path_io), source.as_fd().as_raw_fd());
         }
     }
 }
@@ -123,7 +122,7 @@ unsafe fn open(l: *mut ev_loop) {
 /// What tells of changed paths, if there is such a thing.
 unsafe fn inotify<'a>(l: *mut ev_loop) -> Option<&'a Inotify> {
     // SAFETY: a live loop (the caller); nothing that is done with the answer closes it.
-    unsafe { (&*addr_of!((*l).paths)).get() }
+    unsafe { (&*addr_of!((*of(l)).paths)).get() }
 }
 
 /// Has inotify watch the path, or the nearest folder that exists, and the timer do the rest.
@@ -143,7 +142,7 @@ unsafe fn watch_path(l: *mut ev_loop, w: *mut ev_stat) {
             Err(error) => (*w).wd = watch_folder(source, path, &error).unwrap_or(-1),
         }
         if (*w).wd >= 0 {
-            let head = addr_of_mut!((*l).path_lists[(*w).wd as usize % SPREAD]);
+            let head = addr_of_mut!((*of(l)).path_lists[(*w).wd as usize % SPREAD]);
             (*w).list.next = *head;
             *head = w.cast();
         }
@@ -175,9 +174,9 @@ unsafe fn unwatch_path(l: *mut ev_loop, w: *mut ev_stat) {
             return;
         }
         (*w).wd = -2;
-        let mut head = (*l).path_lists[wd as usize % SPREAD];
+        let mut head = (*of(l)).path_lists[wd as usize % SPREAD];
         unlink(&mut head, w.cast());
-        (*l).path_lists[wd as usize % SPREAD] = head;
+        (*of(l)).path_lists[wd as usize % SPREAD] = head;
         // Paths of one file share the number: it goes with the last.
         let mut other = head.cast::<ev_stat>();
         while !other.is_null() {
@@ -250,7 +249,7 @@ unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
     // SAFETY: a live loop (the caller); its active watchers are live. What is done to a watcher may move it to the front of
     // a list, never another one.
     unsafe {
-        let mut at = (*l).path_lists[list];
+        let mut at = (*of(l)).path_lists[list];
         while !at.is_null() {
             let w = at.cast::<ev_stat>();
             at = (*at).next;
@@ -259,9 +258,9 @@ unsafe fn path_changed(l: *mut ev_loop, list: usize, wd: c_int, mask: u32) {
             }
             if mask & (libc::IN_IGNORED | libc::IN_UNMOUNT | libc::IN_DELETE_SELF) != 0 && (*w).wd >= 0 {
                 let home = (*w).wd as usize % SPREAD;
-                let mut head = (*l).path_lists[home];
+                let mut head = (*of(l)).path_lists[home];
                 unlink(&mut head, w.cast());
-                (*l).path_lists[home] = head;
+                (*of(l)).path_lists[home] = head;
                 (*w).wd = -1;
                 watch_path(l, w);
             }
@@ -277,11 +276,11 @@ pub(crate) unsafe fn renew(l: *mut ev_loop) {
         if inotify(l).is_none() {
             return;
         }
-        wake::stop_own(l, addr_of_mut!((*l).path_io));
-        (*l).paths = Source::Unopened;
+        own::stop(l, addr_of_mut!((*of(l)).path_io));
+        (*of(l)).paths = Source::Unopened;
         open(l);
-        let lists: [*mut ev_watcher_list; SPREAD] = (*l).path_lists;
-        (*l).path_lists = [null_mut(); SPREAD];
+        let lists: [*mut ev_watcher_list; SPREAD] = (*of(l)).path_lists;
+        (*of(l)).path_lists = [null_mut(); SPREAD];
         for mut at in lists {
             while !at.is_null() {
                 let w = at.cast::<ev_stat>();

@@ -1,28 +1,40 @@
-//! `struct ev_loop`: the machine of [`evoxide_core::watch`] and what belongs to the face.
+//! What is behind an `ev_loop`: the machine of [`evoxide_core::ev_loop`] and what belongs to the face.
 
-use crate::abi::{Callback, LoopCallback, ev_child, ev_io, ev_signal, ev_watcher_list};
+use crate::abi::{LoopCallback, ev_child, ev_io, ev_loop, ev_signal, ev_watcher_list};
 use crate::backend::Backend;
-use crate::wake::Wake;
 use crate::watcher::W;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::ptr::addr_of;
-use evoxide_core::watch::Watch;
+use evoxide_core::ev_loop::EvLoop;
 use evoxide_sys::inotify::Inotify;
 use evoxide_sys::process::{ClockWatch, SignalFd, SignalSet};
+use evoxide_sys::wake::Wake;
 use evoxide_sys::waker::Waker;
 
 /// How many lists the watched children are spread over, and the watched inotify numbers.
 pub(crate) const SPREAD: usize = 16;
 
-/// A loop. C callers only hold its address.
-#[allow(non_camel_case_types)]
-pub struct ev_loop {
+/// The longest wait where the wall clock is only looked at now and then, in seconds.
+pub(crate) const LONGEST: f64 = 59.743;
+/// The longest wait where the kernel tells when the wall clock is set, in seconds.
+pub(crate) const LONGEST_TOLD: f64 = 1_500_000.;
+
+/// Why others wake a loop.
+pub(crate) mod reason {
+    /// A signal arrived.
+    pub(crate) const SIGNAL: u32 = 1 << 1;
+    /// `ev_async_send`.
+    pub(crate) const ASYNC: u32 = 1 << 2;
+}
+
+/// A loop. The loop's own watchers come without callbacks; `create` connects them.
+pub(crate) struct Loop {
     /// What other threads and signal handlers touch.
     pub(crate) wake: Wake,
-    watch: UnsafeCell<Watch<W>>,
+    machine: UnsafeCell<EvLoop<W>>,
     pub(crate) backend: Backend,
-    /// Overrides [`crate::run::ev_invoke_pending`].
+    /// Overrides `ev_invoke_pending`.
     pub(crate) invoke_pending: LoopCallback,
     pub(crate) release: LoopCallback,
     pub(crate) acquire: LoopCallback,
@@ -84,7 +96,7 @@ impl<T> Source<T> {
         }
     }
 
-    /// Opens it if that was not tried before; answers whether it was just opened.
+    /// Opens it if that was not tried before; returns whether it was just opened.
     pub(crate) fn open(&mut self, make: impl FnOnce() -> std::io::Result<T>) -> bool {
         if !matches!(self, Self::Unopened) {
             return false;
@@ -95,17 +107,17 @@ impl<T> Source<T> {
 }
 
 /// A signal watcher of this library's own.
-pub(crate) const fn own_signal(cb: Callback, priority: c_int, signum: c_int) -> ev_signal {
-    ev_signal { list: ev_io::new(cb, priority).list, signum }
+const fn own_signal(priority: c_int, signum: c_int) -> ev_signal {
+    ev_signal { list: ev_io::new(None, priority).list, signum }
 }
 
-impl ev_loop {
+impl Loop {
     /// A loop that waits with `backend`.
     pub(crate) fn new(backend: Backend, flags: u32, pid: c_int) -> Self {
         let (mono, wall) = (crate::now::mono(), crate::now::wall());
         Self {
             wake: Wake::new(),
-            watch: UnsafeCell::new(Watch::new(mono, wall)),
+            machine: UnsafeCell::new(EvLoop::new(mono, wall)),
             backend,
             invoke_pending: None,
             release: None,
@@ -114,21 +126,27 @@ impl ev_loop {
             flags,
             pid,
             renew: Renew::Nothing,
-            wake_io: ev_io::new(Some(crate::wake::woken), 2),
+            wake_io: ev_io::new(None, 2),
             waker: Source::Unopened,
-            longest: crate::run::LONGEST,
+            longest: LONGEST,
             clock: Source::Unopened,
-            clock_io: ev_io::new(Some(crate::periodic::clock_set), -2),
+            clock_io: ev_io::new(None, -2),
             signals: Source::Unopened,
-            signal_io: ev_io::new(Some(crate::signal::signals_readable), 2),
+            signal_io: ev_io::new(None, 2),
             signal_set: SignalSet::new(),
             paths: Source::Unopened,
-            path_io: ev_io::new(Some(crate::stat::paths_changed), 2),
+            path_io: ev_io::new(None, 2),
             path_lists: [core::ptr::null_mut(); SPREAD],
-            child_signal: own_signal(Some(crate::child::child_signalled), 2, libc::SIGCHLD),
+            child_signal: own_signal(2, libc::SIGCHLD),
             children: [core::ptr::null_mut(); SPREAD],
         }
     }
+}
+
+/// What is behind the address that C callers hold.
+#[inline(always)]
+pub(crate) const fn of(l: *mut ev_loop) -> *mut Loop {
+    l.cast()
 }
 
 /// One short section on the loop's machine. The closure must not run foreign code.
@@ -136,7 +154,7 @@ impl ev_loop {
 /// # Safety
 /// `l` is a live loop, used by this thread only, and no other section of it is open.
 #[inline(always)]
-pub(crate) unsafe fn with<R>(l: *mut ev_loop, f: impl FnOnce(&mut Watch<W>) -> R) -> R {
+pub(crate) unsafe fn with<R>(l: *mut ev_loop, f: impl FnOnce(&mut EvLoop<W>) -> R) -> R {
     // SAFETY: the caller: the loop lives, and this is the only reference to its machine.
-    f(unsafe { &mut *UnsafeCell::raw_get(addr_of!((*l).watch)) })
+    f(unsafe { &mut *UnsafeCell::raw_get(addr_of!((*of(l)).machine)) })
 }

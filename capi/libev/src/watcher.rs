@@ -2,7 +2,7 @@
 
 use crate::abi::{ev_io, ev_timer, ev_watcher, ev_watcher_list, ev_watcher_time};
 use core::ptr::{NonNull, addr_of, addr_of_mut};
-use evoxide_core::watch::Watcher;
+use evoxide_core::ev_loop::Watcher;
 
 /// A watcher that a C caller owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,5 +97,23 @@ impl Watcher for W {
     #[inline(always)]
     fn repeat(self) -> f64 {
         get!(self, ev_timer, repeat)
+    }
+}
+
+/// Takes a watcher out of a list.
+///
+/// # Safety
+/// The watchers of the list are live, and the loop's own thread calls.
+pub(crate) unsafe fn unlink(head: &mut *mut ev_watcher_list, w: *mut ev_watcher_list) {
+    // SAFETY: the watchers of a list are live (the caller).
+    unsafe {
+        let mut at: *mut *mut ev_watcher_list = head;
+        while !(*at).is_null() {
+            if *at == w {
+                *at = (*w).next;
+                return;
+            }
+            at = addr_of_mut!((**at).next);
+        }
     }
 }

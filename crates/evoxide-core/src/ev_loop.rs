@@ -3,7 +3,7 @@
 //!
 //! # Contract
 //! Nothing here invokes a callback, performs I/O or reads a clock. A face feeds in readiness and time and takes out, one
-//! at a time, the watcher to run next ([`Watch::pop`]). Between two verbs the machine is consistent, so that a callback may
+//! at a time, the watcher to run next ([`EvLoop::pop`]). Between two verbs the machine is consistent, so that a callback may
 //! start, stop or free any watcher, or run the loop again.
 //!
 //! # Watchers are lent
@@ -118,7 +118,7 @@ const fn time(stamp: u64) -> f64 {
 
 /// One loop.
 #[derive(Debug)]
-pub struct Watch<W> {
+pub struct EvLoop<W> {
     queues: Queues<W>,
     run: Run,
     /// The loop's idea of the time.
@@ -131,7 +131,7 @@ pub struct Watch<W> {
     due: Vec<W>,
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// A loop without watchers, at the given monotonic and wall-clock time.
     pub const fn new(mono: f64, wall: f64) -> Self {
         Self {

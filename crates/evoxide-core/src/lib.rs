@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+pub mod ev_loop;
 pub mod heap;
 pub mod interest;
 pub mod key;
@@ -16,4 +17,3 @@ pub mod sim;
 pub mod slab;
 pub mod stream;
 pub mod timers;
-pub mod watch;

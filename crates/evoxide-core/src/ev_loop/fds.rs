@@ -1,10 +1,10 @@
 //! Descriptors: who watches which, what the kernel was told, and what it must be told before the next wait.
 //!
-//! Changes are collected and handed out once, just before the wait ([`Watch::next_change`]), so that a stop and start in
+//! Changes are collected and handed out once, just before the wait ([`EvLoop::next_change`]), so that a stop and start in
 //! the same turn costs nothing. A descriptor that was set anew since (`ev_io_set`) counts as a new one: it is announced to
 //! the kernel again even where nothing else changed.
 
-use super::{ERROR, FD_SET, READ, WRITE, Watch, Watcher};
+use super::{ERROR, EvLoop, FD_SET, READ, WRITE, Watcher};
 use crate::interest::Fd;
 
 /// In `Slot::flags`: the descriptor is in the list of changes.
@@ -41,7 +41,7 @@ impl<W> Fds<W> {
     }
 }
 
-/// What the kernel must be told about one descriptor. Answer with [`Watch::change_done`].
+/// What the kernel must be told about one descriptor. Answer with [`EvLoop::change_done`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the kernel does not know of the change yet"]
 pub struct FdChange {
@@ -88,7 +88,7 @@ pub enum FdReport {
     Stale,
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// Whether the table has room for this descriptor; where not, the face may want to look whether it is open at all.
     #[inline]
     pub const fn fd_known(&self, fd: Fd) -> bool {
@@ -342,7 +342,7 @@ impl<W: Watcher> Watch<W> {
         }
     }
 
-    /// Checks what [`Watch::verify`](super::Watch::verify) says about descriptors.
+    /// Checks what [`EvLoop::verify`](super::EvLoop::verify) says about descriptors.
     pub(super) fn verify_fds(&self) -> bool {
         self.fds.slots.iter().all(|slot| {
             let mut at = slot.head;

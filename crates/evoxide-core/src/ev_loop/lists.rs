@@ -1,6 +1,6 @@
 //! Watchers that are run once per turn, or kept for the face: plain lists with the position kept in the watcher.
 
-use super::{IDLE, MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watch, Watcher};
+use super::{EvLoop, IDLE, MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watcher};
 
 /// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn leave<W: Watcher>(list: &mut Vec<W>, w: W) {
     }
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// Starts a watcher of a plain list.
     pub fn list_start(&mut self, kind: Kind, w: W) {
         if w.active() != 0 {

@@ -1,6 +1,6 @@
 //! What is about to run: one stack per priority, popped from the end, the highest priority first.
 
-use super::{MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watch, Watcher};
+use super::{EvLoop, MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watcher};
 
 #[derive(Clone, Copy, Debug)]
 struct Item<W> {
@@ -9,7 +9,7 @@ struct Item<W> {
     events: i32,
 }
 
-/// What [`Watch::pop_at`] found.
+/// What [`EvLoop::pop_at`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Popped<W> {
     /// A watcher, which is no longer pending, and its events.
@@ -87,7 +87,7 @@ fn level(priority: i32) -> usize {
     }
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// Makes a watcher pending, or adds events to what it is pending for.
     #[inline]
     pub fn feed(&mut self, w: W, events: i32) {

@@ -3,7 +3,7 @@
 //! When a periodic is due next may be decided by foreign code, so the machine only says whose turn it is; the face finds
 //! the next time (with [`next_occurrence`] for plain intervals) and hands it back.
 
-use super::{Mark, PERIODIC, Watch, Watcher, stamp, time};
+use super::{EvLoop, Mark, PERIODIC, Watcher, stamp, time};
 use crate::heap::Entry;
 
 /// Intervals below this lose their meaning in the resolution of wall-clock time.
@@ -23,7 +23,7 @@ pub fn next_occurrence(offset: f64, interval: f64, now: f64) -> f64 {
     if at > now { at } else { now + interval }
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// Starts a periodic whose time the caller has set.
     pub fn periodic_start(&mut self, w: W) {
         if w.active() != 0 {

@@ -1,6 +1,6 @@
 //! Runs: nesting, ends, references, and how long a wait may last.
 
-use super::{Watch, Watcher};
+use super::{EvLoop, Watcher};
 
 /// How far a break reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Run {
     }
 }
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// A run begins, perhaps inside another.
     #[inline]
     pub fn enter(&mut self) {

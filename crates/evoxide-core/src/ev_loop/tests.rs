@@ -72,11 +72,11 @@ fn nodes<'a>(n: usize) -> Vec<Node<'a>> {
     (0..n).map(|id| Node { id, ..Node::default() }).collect()
 }
 
-fn order(m: &mut Watch<H<'_>>) -> Vec<(usize, i32)> {
+fn order(m: &mut EvLoop<H<'_>>) -> Vec<(usize, i32)> {
     core::iter::from_fn(|| m.pop()).map(|(w, events)| (w.0.id, events)).collect()
 }
 
-fn changes(m: &mut Watch<H<'_>>) -> Vec<FdChange> {
+fn changes(m: &mut EvLoop<H<'_>>) -> Vec<FdChange> {
     let mut from = 0;
     let mut all = Vec::new();
     while let Some(change) = m.next_change(&mut from) {
@@ -91,7 +91,7 @@ fn changes(m: &mut Watch<H<'_>>) -> Vec<FdChange> {
 #[test]
 fn queues_are_stacks_and_priorities_rule() {
     let n = nodes(4);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     n[2].priority.set(2);
     n[3].priority.set(-2);
     for node in &n {
@@ -106,7 +106,7 @@ fn queues_are_stacks_and_priorities_rule() {
 #[test]
 fn cleared_watchers_are_skipped() {
     let n = nodes(3);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     for node in &n {
         m.feed(H(node), 4);
     }
@@ -119,7 +119,7 @@ fn cleared_watchers_are_skipped() {
 #[test]
 fn odd_priorities_count_as_the_nearest() {
     let n = nodes(2);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     n[0].priority.set(i32::MIN);
     n[1].priority.set(i32::MAX);
     m.feed(H(&n[0]), 1);
@@ -132,7 +132,7 @@ fn odd_priorities_count_as_the_nearest() {
 #[test]
 fn a_stop_and_start_costs_no_change() {
     let n = nodes(1);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     let w = H(&n[0]);
     w.set_events(READ | FD_SET);
     assert!(m.io_start(w, 7));
@@ -152,7 +152,7 @@ fn a_stop_and_start_costs_no_change() {
 #[test]
 fn reports_reach_those_who_asked() {
     let n = nodes(2);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     for (node, events) in n.iter().zip([READ, READ | WRITE]) {
         node.events.set(events | FD_SET);
         assert!(m.io_start(H(node), 3));
@@ -176,7 +176,7 @@ fn reports_reach_those_who_asked() {
 #[test]
 fn a_killed_descriptor_stops_its_watchers() {
     let n = nodes(2);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     for node in &n {
         node.events.set(READ | FD_SET);
         assert!(m.io_start(H(node), 3));
@@ -190,7 +190,7 @@ fn a_killed_descriptor_stops_its_watchers() {
 #[test]
 fn files_that_are_always_ready() {
     let n = nodes(1);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     n[0].events.set(READ | FD_SET);
     assert!(m.io_start(H(&n[0]), 3));
     let mut from = 0;
@@ -210,7 +210,7 @@ fn files_that_are_always_ready() {
 #[test]
 fn after_a_fork_everything_is_told_again() {
     let n = nodes(2);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     for (fd, node) in n.iter().enumerate() {
         node.events.set(READ | FD_SET);
         assert!(m.io_start(H(node), fd as i32));
@@ -225,7 +225,7 @@ fn after_a_fork_everything_is_told_again() {
 #[test]
 fn timers_expire_in_order_and_repeat_without_drift() {
     let n = nodes(3);
-    let mut m = Watch::new(100., 1000.);
+    let mut m = EvLoop::new(100., 1000.);
     for (node, at) in n.iter().zip([3., 1., 2.]) {
         node.at.set(at);
         m.timer_start(H(node));
@@ -248,7 +248,7 @@ fn timers_expire_in_order_and_repeat_without_drift() {
 #[test]
 fn timer_again_and_remaining() {
     let n = nodes(1);
-    let mut m = Watch::new(50., 50.);
+    let mut m = EvLoop::new(50., 50.);
     let w = H(&n[0]);
     n[0].at.set(5.);
     assert_eq!(m.timer_remaining(w), 5.);
@@ -271,7 +271,7 @@ fn timer_again_and_remaining() {
 #[test]
 fn idle_waits_for_its_turn() {
     let n = nodes(3);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     n[1].priority.set(-1);
     m.idle_start(H(&n[0]));
     m.idle_start(H(&n[1]));
@@ -290,7 +290,7 @@ fn idle_waits_for_its_turn() {
 #[test]
 fn lists_keep_their_places() {
     let n = nodes(3);
-    let mut m = Watch::new(0., 0.);
+    let mut m = EvLoop::new(0., 0.);
     for node in &n {
         m.list_start(Kind::Prepare, H(node));
     }
@@ -305,7 +305,7 @@ fn lists_keep_their_places() {
 
 #[test]
 fn breaks_end_one_run_or_all() {
-    let mut m = Watch::<H<'_>>::new(0., 0.);
+    let mut m = EvLoop::<H<'_>>::new(0., 0.);
     m.enter();
     m.enter();
     m.break_run(Break::One);
@@ -325,7 +325,7 @@ fn breaks_end_one_run_or_all() {
 #[test]
 fn waits_are_as_long_as_the_next_deadline() {
     let n = nodes(2);
-    let mut m = Watch::new(10., 1000.);
+    let mut m = EvLoop::new(10., 1000.);
     assert_eq!(m.plan(60., 1e-3, 10.), Wait { sleep: 0., wait: 60. });
     n[0].at.set(5.);
     m.timer_start(H(&n[0]));
@@ -360,7 +360,7 @@ fn occurrences() {
 #[test]
 fn periodics_are_handed_out_when_due() {
     let n = nodes(2);
-    let mut m = Watch::new(0., 1000.);
+    let mut m = EvLoop::new(0., 1000.);
     n[0].at.set(1001.);
     n[1].at.set(1000.5);
     m.periodic_start(H(&n[0]));
@@ -399,7 +399,7 @@ fn times_before_zero_are_past() {
     assert_eq!(time(stamp(-2.5)), -2.5);
     assert!(stamp(1.) < stamp(1.5) && stamp(1.5) < stamp(f64::INFINITY));
     let n = nodes(1);
-    let mut m = Watch::new(5., 5.);
+    let mut m = EvLoop::new(5., 5.);
     n[0].at.set(-1e9);
     m.timer_start(H(&n[0]));
     m.expire_timers();
@@ -436,7 +436,7 @@ proptest! {
         for node in &n {
             node.priority.set(node.id as i32 % 7 - 3);
         }
-        let mut m = Watch::new(0., 0.);
+        let mut m = EvLoop::new(0., 0.);
         // In the order of being fed, with the events.
         let mut model: Vec<(usize, i32)> = Vec::new();
         let level = |id: usize| n[id].priority.get().clamp(MIN_PRIORITY, MAX_PRIORITY);
@@ -466,7 +466,7 @@ proptest! {
     #[test]
     fn timers_match_a_naive_model(ops in prop::collection::vec(op(), 1..200)) {
         let n = nodes(12);
-        let mut m = Watch::new(0., 0.);
+        let mut m = EvLoop::new(0., 0.);
         let mut now = 0_f64;
         let mut due: Vec<Option<f64>> = vec![None; 12];
         let mut repeat = [0_f64; 12];
@@ -532,7 +532,7 @@ proptest! {
     #[test]
     fn descriptors_match_a_naive_model(ops in prop::collection::vec((0..8_usize, 0..4_i32, 0..3_u8), 1..200)) {
         let n = nodes(8);
-        let mut m = Watch::new(0., 0.);
+        let mut m = EvLoop::new(0., 0.);
         let mut kernel = [0_u8; 4];
         for (i, events, what) in ops {
             let fd = (i % 4) as i32;

@@ -1,9 +1,9 @@
 //! Relative timers on the monotonic clock.
 
-use super::{Mark, TIMER, Watch, Watcher, stamp, time};
+use super::{EvLoop, Mark, TIMER, Watcher, stamp, time};
 use crate::heap::Entry;
 
-impl<W: Watcher> Watch<W> {
+impl<W: Watcher> EvLoop<W> {
     /// Starts a timer: due its delay after the loop's time.
     #[inline]
     pub fn timer_start(&mut self, w: W) {
