@@ -183,7 +183,11 @@ impl Client {
         let bytes = &input.first()[..n];
         match self.begin(bytes, head, limits) {
             Ok(interim) => {
-                if interim { Step::Interim(n) } else { Step::Head(n) }
+                if interim {
+                    Step::Interim(n)
+                } else {
+                    Step::Head(n)
+                }
             }
             Err(fault) => self.receiver.fail(fault),
         }

@@ -132,12 +132,7 @@ impl Scan {
     }
 
     /// Goes on with the search in `input`, which begins with the bytes that it began with.
-    pub fn search<F: Owner>(
-        &mut self,
-        input: &Buffer<F>,
-        line: usize,
-        limits: &Limits,
-    ) -> Result<Found, Fault> {
+    pub fn search<F: Owner>(&mut self, input: &Buffer<F>, line: usize, limits: &Limits) -> Result<Found, Fault> {
         let from = self.at as usize;
         let first = input.first();
         if from < first.len() && first.len() == input.len() {
@@ -225,7 +220,11 @@ fn version(text: &[u8]) -> Result<u8, Fault> {
         b"HTTP/1.1" => Ok(1),
         b"HTTP/1.0" => Ok(0),
         [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
-            if *major == b'1' { Ok(minor - b'0') } else { Err(Fault::Version) }
+            if *major == b'1' {
+                Ok(minor - b'0')
+            } else {
+                Err(Fault::Version)
+            }
         }
         _ if text.contains(&b'\r') => Err(Fault::BareCr),
         _ => Err(Fault::VersionSyntax),
@@ -426,7 +425,10 @@ fn extend(bytes: &[u8], line: &[u8], limits: &Limits, head: &mut Head) -> Result
     check_value(more)?;
     // Framing stays what its one line says.
     let name = last.name.of_head(bytes);
-    if [&b"content-length"[..], b"transfer-encoding", b"host", b"connection"].iter().any(|n| n.eq_ignore_ascii_case(name)) {
+    if [&b"content-length"[..], b"transfer-encoding", b"host", b"connection"]
+        .iter()
+        .any(|n| n.eq_ignore_ascii_case(name))
+    {
         return Err(Fault::Fold);
     }
     if !more.is_empty() {

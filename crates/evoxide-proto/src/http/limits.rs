@@ -38,13 +38,8 @@ impl Limits {
     };
 
     /// What programs for libevent rely on: anything, but for a bound of 1 MiB on the head.
-    pub const COMPATIBLE: Self = Self {
-        line: 1024 * 1024,
-        head: 1024 * 1024,
-        fields: usize::MAX,
-        body: u64::MAX,
-        ..Self::DEFAULT
-    };
+    pub const COMPATIBLE: Self =
+        Self { line: 1024 * 1024, head: 1024 * 1024, fields: usize::MAX, body: u64::MAX, ..Self::DEFAULT };
 }
 
 impl Default for Limits {

@@ -70,7 +70,13 @@ impl Method {
     pub const fn is_idempotent(self) -> bool {
         matches!(
             self,
-            Method::Get | Method::Head | Method::Put | Method::Delete | Method::Options | Method::Trace | Method::PropFind
+            Method::Get
+                | Method::Head
+                | Method::Put
+                | Method::Delete
+                | Method::Options
+                | Method::Trace
+                | Method::PropFind
         )
     }
 

@@ -87,14 +87,7 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub const fn new() -> Self {
-        Self {
-            state: State::Head,
-            scan: Scan::NEW,
-            scanned: 0,
-            extensions: 0,
-            body: 0,
-            empty_lines: 0,
-        }
+        Self { state: State::Head, scan: Scan::NEW, scanned: 0, extensions: 0, body: 0, empty_lines: 0 }
     }
 
     /// Ready for the next head.
@@ -133,12 +126,7 @@ impl Receiver {
     }
 
     /// Looks for the end of a head, or of an empty line before it. Answers `Found::End` once it is contiguous.
-    pub fn find_head<F: Owner>(
-        &mut self,
-        input: &Buffer<F>,
-        skip_empty: bool,
-        limits: &Limits,
-    ) -> Result<usize, Step> {
+    pub fn find_head<F: Owner>(&mut self, input: &Buffer<F>, skip_empty: bool, limits: &Limits) -> Result<usize, Step> {
         match self.scan.search(input, limits.line, limits) {
             Err(fault) => Err(self.fail(fault)),
             Ok(Found::More) => Err(Step::More),
@@ -277,4 +265,3 @@ impl Receiver {
         }
     }
 }
-

@@ -215,8 +215,16 @@ refusals! {
 
 #[test]
 fn too_much_is_refused() {
-    let limits =
-        Limits { line: 30, head: 200, fields: 3, body: 10, extensions: 8, empty_lines: 1, interim: 1, ..Limits::DEFAULT };
+    let limits = Limits {
+        line: 30,
+        head: 200,
+        fields: 3,
+        body: 10,
+        extensions: 8,
+        empty_lines: 1,
+        interim: 1,
+        ..Limits::DEFAULT
+    };
     let last = |input: &str| {
         run(Role::Server(Server::new()), &[input.as_bytes()], &limits, &[]).events.last().cloned().unwrap_or_default()
     };
@@ -233,12 +241,8 @@ fn too_much_is_refused() {
     assert_eq!(last(&format!("{chunked}1;aaaa\r\na\r\n1;aaaa\r\n")), "ChunkExtension");
     assert_eq!(last(&format!("{chunked}{}", "0".repeat(40))), "ChunkExtension");
     assert_eq!(last(&format!("{chunked}0\r\nA: {}\r\n\r\n", "a".repeat(300))), "HeadTooLong");
-    let events = run(
-        Role::Client(Client::new()),
-        &[b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 102 \r\n\r\n"],
-        &limits,
-        &[Method::Get],
-    );
+    let events =
+        run(Role::Client(Client::new()), &[b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 102 \r\n\r\n"], &limits, &[Method::Get]);
     assert_eq!(events.events.last().map(String::as_str), Some("Interim"));
 }
 
@@ -276,7 +280,15 @@ fn connection_is_a_list_over_all_headers() {
 
 #[test]
 fn targets_have_their_forms() {
-    for line in ["OPTIONS * HTTP/1.1", "OPTIONS /a HTTP/1.1", "GET http://a:80/b HTTP/1.1", "CONNECT a:80 HTTP/1.1", "CONNECT [::1]:80 HTTP/1.1", "GET /\u{e4}|^ HTTP/1.1", "GET //a HTTP/1.1"] {
+    for line in [
+        "OPTIONS * HTTP/1.1",
+        "OPTIONS /a HTTP/1.1",
+        "GET http://a:80/b HTTP/1.1",
+        "CONNECT a:80 HTTP/1.1",
+        "CONNECT [::1]:80 HTTP/1.1",
+        "GET /\u{e4}|^ HTTP/1.1",
+        "GET //a HTTP/1.1",
+    ] {
         let events = serve(format!("{line}\r\nHost: x\r\n\r\n").as_bytes());
         assert_eq!(events.get(1).map(String::as_str), Some("end"), "{line}: {events:?}");
     }
@@ -329,7 +341,9 @@ fn answer(request: &str, status: u16, body: Body, fields: &[(&str, &str)]) -> (S
     let mut server = Server::new();
     let (mut input, mut head): (Buffer, Head) = (Buffer::new(), Head::new());
     input.append(request.as_bytes()).expect("memory");
-    while let step @ (Step::Head(_) | Step::Skip(_) | Step::End) = server.step(&input, false, &mut head, &Limits::DEFAULT) {
+    while let step @ (Step::Head(_) | Step::Skip(_) | Step::End) =
+        server.step(&input, false, &mut head, &Limits::DEFAULT)
+    {
         match step {
             Step::Head(n) | Step::Skip(n) => drop(take(&mut input, n)),
             _ => break,
@@ -340,7 +354,12 @@ fn answer(request: &str, status: u16, body: Body, fields: &[(&str, &str)]) -> (S
     assert_eq!(server.answer(200, Body::Stream, [].into_iter()), None, "two answers to one request");
     let mut out = Vec::new();
     write::status_line(server.minor(), status, write::reason(status), &mut out);
-    write::fields(&plan, &Ambient { date: b"D", content_type: Some(b"T"), host: b"" }, fields.iter().copied(), &mut out);
+    write::fields(
+        &plan,
+        &Ambient { date: b"D", content_type: Some(b"T"), host: b"" },
+        fields.iter().copied(),
+        &mut out,
+    );
     if let Body::Whole(n) = body {
         let n = server.piece(n, &mut out);
         out.extend(std::iter::repeat_n(b'x', n as usize));
@@ -372,24 +391,66 @@ fn answers_are_framed_by_the_machine() {
         (text, after)
     };
     let says = |text: &str, after| (text.to_owned(), after);
-    assert_eq!(case(get, 200, whole, &[]), says("HTTP/1.1 200 OK|Date: D|Content-Length: 2|Content-Type: T||xx", After::Next));
-    assert_eq!(case(get, 200, whole, &[("Content-Length", "9")]), says("HTTP/1.1 200 OK|Date: D|Content-Length: 2|Content-Type: T||xx", After::Next));
-    assert_eq!(case(get, 200, whole, &[("Connection", "Close")]), says("HTTP/1.1 200 OK|Connection: Close|Date: D|Content-Length: 2|Content-Type: T||xx", After::Close));
-    assert_eq!(case(get, 204, whole, &[("Content-Length", "2")]), says("HTTP/1.1 204 No Content|Date: D||", After::Next));
-    assert_eq!(case(get, 304, whole, &[("Content-Length", "2")]), says("HTTP/1.1 304 Not Modified|Content-Length: 2|Date: D||", After::Next));
-    assert_eq!(case(head_, 200, whole, &[("Content-Length", "2")]), says("HTTP/1.1 200 OK|Content-Length: 2|Date: D||", After::Next));
+    assert_eq!(
+        case(get, 200, whole, &[]),
+        says("HTTP/1.1 200 OK|Date: D|Content-Length: 2|Content-Type: T||xx", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, whole, &[("Content-Length", "9")]),
+        says("HTTP/1.1 200 OK|Date: D|Content-Length: 2|Content-Type: T||xx", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, whole, &[("Connection", "Close")]),
+        says("HTTP/1.1 200 OK|Connection: Close|Date: D|Content-Length: 2|Content-Type: T||xx", After::Close)
+    );
+    assert_eq!(
+        case(get, 204, whole, &[("Content-Length", "2")]),
+        says("HTTP/1.1 204 No Content|Date: D||", After::Next)
+    );
+    assert_eq!(
+        case(get, 304, whole, &[("Content-Length", "2")]),
+        says("HTTP/1.1 304 Not Modified|Content-Length: 2|Date: D||", After::Next)
+    );
+    assert_eq!(
+        case(head_, 200, whole, &[("Content-Length", "2")]),
+        says("HTTP/1.1 200 OK|Content-Length: 2|Date: D||", After::Next)
+    );
     assert_eq!(case(head_, 404, whole, &[]), says("HTTP/1.1 404 Not Found|Date: D||", After::Next));
-    assert_eq!(case(get, 200, Body::Stream, &[]), says("HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Content-Type: T||3|xxx|3|xxx|0||", After::Next));
-    assert_eq!(case(get, 200, Body::Stream, &[("Transfer-Encoding", "gzip")]).0, "HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Content-Type: T||3|xxx|3|xxx|0||");
-    assert_eq!(case(get, 200, Body::Stream, &[("Content-Length", "6")]), says("HTTP/1.1 200 OK|Content-Length: 6|Date: D|Content-Type: T||xxxxxx", After::Next));
-    assert_eq!(case(get, 200, Body::Stream, &[("Content-Length", "4")]), says("HTTP/1.1 200 OK|Content-Length: 4|Date: D|Content-Type: T||xxxx", After::Next));
-    assert_eq!(case(get, 200, Body::Stream, &[("Content-Length", "9")]), says("HTTP/1.1 200 OK|Content-Length: 9|Date: D|Content-Type: T||xxxxxx", After::Close));
+    assert_eq!(
+        case(get, 200, Body::Stream, &[]),
+        says("HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Content-Type: T||3|xxx|3|xxx|0||", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, Body::Stream, &[("Transfer-Encoding", "gzip")]).0,
+        "HTTP/1.1 200 OK|Transfer-Encoding: chunked|Date: D|Content-Type: T||3|xxx|3|xxx|0||"
+    );
+    assert_eq!(
+        case(get, 200, Body::Stream, &[("Content-Length", "6")]),
+        says("HTTP/1.1 200 OK|Content-Length: 6|Date: D|Content-Type: T||xxxxxx", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, Body::Stream, &[("Content-Length", "4")]),
+        says("HTTP/1.1 200 OK|Content-Length: 4|Date: D|Content-Type: T||xxxx", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, Body::Stream, &[("Content-Length", "9")]),
+        says("HTTP/1.1 200 OK|Content-Length: 9|Date: D|Content-Type: T||xxxxxx", After::Close)
+    );
     assert_eq!(case(old, 200, Body::Stream, &[]), says("HTTP/1.0 200 OK|Content-Type: T||xxxxxx", After::Close));
     assert_eq!(case(old_keep, 200, Body::Stream, &[]).1, After::Close);
-    assert_eq!(case(old_keep, 200, whole, &[]), says("HTTP/1.0 200 OK|Connection: keep-alive|Content-Length: 2|Content-Type: T||xx", After::Next));
-    assert_eq!(case(get, 200, Body::Whole(0), &[("A", "b\r\nC: d"), ("E\r\nF", "g"), ("H", "i\0"), ("", "j")]), says("HTTP/1.1 200 OK|Date: D|Content-Length: 0|Content-Type: T||", After::Next));
+    assert_eq!(
+        case(old_keep, 200, whole, &[]),
+        says("HTTP/1.0 200 OK|Connection: keep-alive|Content-Length: 2|Content-Type: T||xx", After::Next)
+    );
+    assert_eq!(
+        case(get, 200, Body::Whole(0), &[("A", "b\r\nC: d"), ("E\r\nF", "g"), ("H", "i\0"), ("", "j")]),
+        says("HTTP/1.1 200 OK|Date: D|Content-Length: 0|Content-Type: T||", After::Next)
+    );
     let upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: y\r\n\r\n";
-    assert_eq!(case(upgrade, 101, Body::Whole(0), &[]), says("HTTP/1.1 101 Switching Protocols|Date: D||", After::Upgraded));
+    assert_eq!(
+        case(upgrade, 101, Body::Whole(0), &[]),
+        says("HTTP/1.1 101 Switching Protocols|Date: D||", After::Upgraded)
+    );
     assert_eq!(case(get, 101, Body::Whole(0), &[]).1, After::Close);
     let connect = "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n";
     assert_eq!(case(connect, 200, Body::Whole(0), &[]), says("HTTP/1.1 200 OK|Date: D||", After::Upgraded));
@@ -400,7 +461,9 @@ fn nothing_brings_a_line_of_its_own() {
     let mut out = Vec::new();
     write::status_line(1, 200, b"a\r\nX: y", &mut out);
     assert_eq!(out, b"HTTP/1.1 200 OK\r\n");
-    for (method, target) in [("GET\r\n", "/"), ("G T", "/"), ("", "/"), ("GET", "/\r\nX: y"), ("GET", "/\0"), ("GET", "")] {
+    for (method, target) in
+        [("GET\r\n", "/"), ("G T", "/"), ("", "/"), ("GET", "/\r\nX: y"), ("GET", "/\0"), ("GET", "")]
+    {
         let mut out = Vec::new();
         assert!(write::request_line(method.as_bytes(), target.as_bytes(), 1, &mut out).is_err(), "{method} {target}");
         assert!(out.is_empty());
@@ -420,13 +483,34 @@ fn nothing_brings_a_line_of_its_own() {
 #[test]
 fn answers_are_read() {
     let ok = "HTTP/1.1 200 OK\r\n";
-    assert_eq!(ask(Method::Get, format!("{ok}Content-Length: 2\r\n\r\nhi").as_bytes()), ["200 [Content-Length=2]", "body hi", "end", "keep true", "closed"]);
+    assert_eq!(
+        ask(Method::Get, format!("{ok}Content-Length: 2\r\n\r\nhi").as_bytes()),
+        ["200 [Content-Length=2]", "body hi", "end", "keep true", "closed"]
+    );
     assert_eq!(ask(Method::Get, format!("{ok}\r\nhi").as_bytes()), ["200 []", "body hi", "end", "keep false"]);
-    assert_eq!(ask(Method::Head, format!("{ok}Content-Length: 2\r\n\r\n").as_bytes()), ["200 [Content-Length=2]", "end", "keep true", "closed"]);
-    assert_eq!(ask(Method::Get, b"HTTP/1.1 204\r\nContent-Length: 2\r\n\r\n"), ["204 [Content-Length=2]", "end", "keep true", "closed"]);
-    assert_eq!(ask(Method::Get, b"HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n"), ["304 [Transfer-Encoding=chunked]", "end", "keep true", "closed"]);
-    assert_eq!(ask(Method::Get, b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"), ["100 []", "103 [Link=a]", "200 [Content-Length=0]", "end", "keep false"]);
-    assert_eq!(ask(Method::Connect, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx"), ["200 [Content-Length=2]", "upgraded, 2 left"]);
+    assert_eq!(
+        ask(Method::Head, format!("{ok}Content-Length: 2\r\n\r\n").as_bytes()),
+        ["200 [Content-Length=2]", "end", "keep true", "closed"]
+    );
+    assert_eq!(
+        ask(Method::Get, b"HTTP/1.1 204\r\nContent-Length: 2\r\n\r\n"),
+        ["204 [Content-Length=2]", "end", "keep true", "closed"]
+    );
+    assert_eq!(
+        ask(Method::Get, b"HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ["304 [Transfer-Encoding=chunked]", "end", "keep true", "closed"]
+    );
+    assert_eq!(
+        ask(
+            Method::Get,
+            b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"
+        ),
+        ["100 []", "103 [Link=a]", "200 [Content-Length=0]", "end", "keep false"]
+    );
+    assert_eq!(
+        ask(Method::Connect, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx"),
+        ["200 [Content-Length=2]", "upgraded, 2 left"]
+    );
     assert_eq!(ask(Method::Get, b"HTTP/1.1 101 S\r\nUpgrade: y\r\n\r\nzz"), ["101 [Upgrade=y]", "upgraded, 2 left"]);
 }
 
@@ -492,8 +576,14 @@ fn requests_are_planned() {
     assert_eq!(plan(Method::Get, 0, &[]), ("Host: h||".to_owned(), false));
     assert_eq!(plan(Method::Get, 0, &[(b"Host", b"a")]).0, "Host: a||");
     assert_eq!(plan(Method::Post, 0, &[]).0, "Host: h|Content-Length: 0||");
-    assert_eq!(plan(Method::Post, 3, &[(b"Content-Length", b"4"), (b"Transfer-Encoding", b"chunked")]).0, "Host: h|Content-Length: 3||");
-    assert_eq!(plan(Method::Post, 3, &[(b"Expect", b"100-continue")]), ("Expect: 100-continue|Host: h|Content-Length: 3||".to_owned(), true));
+    assert_eq!(
+        plan(Method::Post, 3, &[(b"Content-Length", b"4"), (b"Transfer-Encoding", b"chunked")]).0,
+        "Host: h|Content-Length: 3||"
+    );
+    assert_eq!(
+        plan(Method::Post, 3, &[(b"Expect", b"100-continue")]),
+        ("Expect: 100-continue|Host: h|Content-Length: 3||".to_owned(), true)
+    );
 }
 
 #[test]
@@ -546,9 +636,30 @@ fn split<'a>(input: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 
 fn part() -> impl Strategy<Value = String> {
     let words = [
-        "GET / HTTP/1.1\r\nHost: x\r\n", "POST /a HTTP/1.1\r\nHost: y\r\n", "GET / HTTP/1.0\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 C\r\n\r\n",
-        "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "A: b\r\n", "\r\n", "\n", "\r",
-        "abc", "3\r\nabc\r\n", "0\r\n\r\n", "0\r\n", "T: u\r\n\r\n", "1;x\r\nz\r\n", ": ", " ", "a", "0", "Expect: 100-continue\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n",
+        "POST /a HTTP/1.1\r\nHost: y\r\n",
+        "GET / HTTP/1.0\r\n",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 100 C\r\n\r\n",
+        "Content-Length: 3\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close\r\n",
+        "Connection: keep-alive\r\n",
+        "A: b\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "abc",
+        "3\r\nabc\r\n",
+        "0\r\n\r\n",
+        "0\r\n",
+        "T: u\r\n\r\n",
+        "1;x\r\nz\r\n",
+        ": ",
+        " ",
+        "a",
+        "0",
+        "Expect: 100-continue\r\n",
     ];
     prop::sample::select(words.to_vec()).prop_map(str::to_owned)
 }

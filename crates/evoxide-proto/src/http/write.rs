@@ -6,7 +6,6 @@
 use super::head::is_name;
 use super::syntax::{is_host, is_target, is_value};
 
-
 /// A field that a plan adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addition {
@@ -145,7 +144,12 @@ pub fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
 pub fn status_line(minor: u8, status: u16, reason: &[u8], out: &mut Vec<u8>) {
     let status = status.clamp(100, 999);
     out.extend_from_slice(if minor == 0 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
-    out.extend_from_slice(&[b'0' + (status / 100) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8, b' ']);
+    out.extend_from_slice(&[
+        b'0' + (status / 100) as u8,
+        b'0' + (status / 10 % 10) as u8,
+        b'0' + (status % 10) as u8,
+        b' ',
+    ]);
     out.extend_from_slice(if is_value(reason) { reason } else { super::write::reason(status) });
     out.extend_from_slice(b"\r\n");
 }
