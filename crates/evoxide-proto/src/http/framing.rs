@@ -20,18 +20,17 @@ pub enum Framing {
 fn announced(bytes: &[u8], head: &Head) -> Result<Option<Framing>, Fault> {
     let (mut length, mut encoding) = (None, None);
     for (name, value) in head.fields(bytes) {
-        match name.len() {
+        let repeated = match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if length.replace(decimal(value).ok_or(Fault::Length)?).is_some() {
-                    return Err(Fault::Length);
-                }
+                length.replace(decimal(value).ok_or(Fault::Length)?).map(|_| Fault::Length)
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if encoding.replace(value.eq_ignore_ascii_case(b"chunked")).is_some() {
-                    return Err(Fault::Encoding);
-                }
+                encoding.replace(value.eq_ignore_ascii_case(b"chunked")).map(|_| Fault::Encoding)
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(fault) = repeated {
+            return Err(fault);
         }
     }
     match (length, encoding) {

@@ -1,7 +1,7 @@
 //! A server's side of one connection.
 //!
 //! Read with [`step`](Server::step) until a request is whole ([`Step::End`]), or answer earlier; write the answer with
-//! [`answer`](Server::answer), [`piece`](Server::piece) and [`finish`](Server::finish); once it is on its way, [`next`](Server::next) says what
+//! [`answer`](Server::answer), [`piece`](Server::piece) and [`finish`](Server::finish); once it is on its way, [`proceed`](Server::proceed) says what
 //! becomes of the connection. Requests that come meanwhile wait in the input.
 
 use super::framing::{self, Framing, allows_body};
@@ -103,7 +103,7 @@ impl Server {
 
     /// What the first bytes of the input are. `eof`: nothing more will come.
     ///
-    /// After [`Step::End`] the answer is [`Step::More`] until [`next`](Self::next).
+    /// After [`Step::End`] the answer is [`Step::More`] until [`proceed`](Self::proceed).
     pub fn step<F: Owner>(&mut self, input: &Buffer<F>, eof: bool, head: &mut Head, limits: &Limits) -> Step {
         if self.is(UPGRADED) {
             return Step::Upgraded;
@@ -398,7 +398,7 @@ impl Server {
     }
 
     /// The answer has left, or was appended to what leaves in order: what becomes of the connection. Goes on with the next request.
-    pub fn next(&mut self) -> After {
+    pub fn proceed(&mut self) -> After {
         let flags = self.flags;
         self.flags = 0;
         if flags & SWITCH != 0 {

@@ -93,7 +93,7 @@ fn run(mut role: Role, pieces: &[&[u8]], limits: &Limits, methods: &[Method]) ->
                         Role::Server(s) => {
                             s.answer(200, Body::Whole(0), [].into_iter()).expect("one answer");
                             s.finish(&mut Vec::new());
-                            let after = s.next();
+                            let after = s.proceed();
                             trace.say(format!("{after:?}"));
                             if after != After::Next {
                                 break;
@@ -174,24 +174,24 @@ refusals! {
     encoding_not_last: Encoding, head("Transfer-Encoding: chunked, gzip"), head("Transfer-Encoding: gzip, chunked"), head("Transfer-Encoding: gzip");
     encoding_twice: Encoding, head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), head("Transfer-Encoding: chunked, chunked");
     encoding_nearly_chunked: Encoding, head("Transfer-Encoding: xchunked"), head("Transfer-Encoding: chunked;a=b"), head("Transfer-Encoding: \"chunked\""), head("Transfer-Encoding: identity"), head("Transfer-Encoding:");
-    encoding_in_old_version: EncodingInOldVersion, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
-    bare_lf_in_a_head: BareLf, "GET / HTTP/1.1\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: x\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: x\r\n\n".to_owned();
-    bare_cr_in_a_head: BareCr, head("A: b\rc"), head("A: b\r\r"), head("A\r: b"), "GET /\r HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\r\nHost: x\r\n\r\n".to_owned();
+    encoding_in_old_version: EncodingInOldVersion, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+    bare_lf_in_a_head: BareLf, "GET / HTTP/1.1\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\n";
+    bare_cr_in_a_head: BareCr, head("A: b\rc"), head("A: b\r\r"), head("A\r: b"), "GET /\r HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\r\nHost: x\r\n\r\n";
     space_before_a_colon: FieldName, head("A : b"), head("Content-Length : 5"), head("A\t: b");
-    space_before_the_first_header: Fold, "GET / HTTP/1.1\r\n Host: x\r\n\r\n".to_owned(), " GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+    space_before_the_first_header: Fold, "GET / HTTP/1.1\r\n Host: x\r\n\r\n", " GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     nul_and_controls: FieldValue, head("A: b\0c"), head("A: \x01"), head("A: b\x7f");
     control_in_a_name: FieldName, head("A\0: b"), head("A\x01B: b");
     obs_fold: Fold, head("A: b\r\n c"), head("A: b\r\n\tc");
     name_that_is_no_token: FieldName, head(": b"), head("A(: b"), head("A B: c"), head("no colon"), head("\"a\": b");
-    no_host: NoHost, "GET / HTTP/1.1\r\n\r\n".to_owned(), "GET http://a/ HTTP/1.1\r\n\r\n".to_owned();
-    two_hosts: ManyHosts, head("Host: y"), head("Host: x"), "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n".to_owned();
-    bad_host: BadHost, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: a:x\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n".to_owned(), "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n".to_owned();
-    bad_target: Target, "GET a HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
-    start_line_with_other_parts: StartLine, "GET\r\n\r\n".to_owned(), "GET /\r\n\r\n".to_owned(), "GET  / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
-    method_that_is_no_token: Method, "G(T / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "G\0T / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
-    version_that_is_none: VersionSyntax, "GET / HTTP/1\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/1.1x\r\nHost: x\r\n\r\n".to_owned(), "GET / http/1.1\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/01.1\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/1.10\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/1.1\t\r\nHost: x\r\n\r\n".to_owned();
-    other_major_version: Version, "GET / HTTP/0.9\r\n\r\n".to_owned(), "GET / HTTP/2.0\r\nHost: x\r\n\r\n".to_owned(), "GET / HTTP/3.0\r\nHost: x\r\n\r\n".to_owned();
-    http2_preface: Version, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned();
+    no_host: NoHost, "GET / HTTP/1.1\r\n\r\n", "GET http://a/ HTTP/1.1\r\n\r\n";
+    two_hosts: ManyHosts, head("Host: y"), head("Host: x"), "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n";
+    bad_host: BadHost, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a:x\r\n\r\n", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n";
+    bad_target: Target, "GET a HTTP/1.1\r\nHost: x\r\n\r\n", "GET * HTTP/1.1\r\nHost: x\r\n\r\n", "GET x:80 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a#b HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n";
+    start_line_with_other_parts: StartLine, "GET\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n";
+    method_that_is_no_token: Method, "G(T / HTTP/1.1\r\nHost: x\r\n\r\n", "G\0T / HTTP/1.1\r\nHost: x\r\n\r\n";
+    version_that_is_none: VersionSyntax, "GET / HTTP/1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1x\r\nHost: x\r\n\r\n", "GET / http/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/01.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.10\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\t\r\nHost: x\r\n\r\n";
+    other_major_version: Version, "GET / HTTP/0.9\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "GET / HTTP/3.0\r\nHost: x\r\n\r\n";
+    http2_preface: Version, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     chunk_size_overflow: ChunkSize, head("Transfer-Encoding: chunked") + "10000000000000000\r\n", head("Transfer-Encoding: chunked") + "fffffffffffffffff\r\n";
     chunk_size_with_a_sign: ChunkSize, head("Transfer-Encoding: chunked") + "+1\r\na\r\n", head("Transfer-Encoding: chunked") + "-1\r\n", head("Transfer-Encoding: chunked") + "0x1\r\n";
     chunk_size_missing: ChunkSize, head("Transfer-Encoding: chunked") + "\r\n", head("Transfer-Encoding: chunked") + ";a\r\n", head("Transfer-Encoding: chunked") + " 1\r\n";
@@ -205,12 +205,12 @@ refusals! {
     trailer_that_authenticates: Trailer, head("Transfer-Encoding: chunked") + "0\r\nAuthorization: x\r\n\r\n", head("Transfer-Encoding: chunked") + "0\r\nCookie: x\r\n\r\n";
     malformed_trailer: FieldName, head("Transfer-Encoding: chunked") + "0\r\nA : b\r\n\r\n";
     unknown_expectation: Expectation, head("Expect: magic\r\nContent-Length: 3");
-    connect_with_a_body: Length, "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\nContent-Length: 3\r\n\r\nabc".to_owned();
+    connect_with_a_body: Length, "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\nContent-Length: 3\r\n\r\nabc";
     cve_2026_63379_smuggled_by_two_framings: LengthAndEncoding, head("Content-Length: 6\r\nTransfer-Encoding: chunked") + "0\r\n\r\nG";
     cve_2026_63382_chunk_size_wraps: ChunkSize, head("Transfer-Encoding: chunked") + "ffffffffffffffff0\r\n", head("Transfer-Encoding: chunked") + "10000000000000001\r\na\r\n";
     cve_2026_63385_trailers_become_headers: Trailer, head("Transfer-Encoding: chunked") + "0\r\nProxy-Authorization: a\r\n\r\n";
     cve_2026_63388_length_with_a_sign: Length, head("Content-Length: +0") , head("Content-Length: 1\r\ncontent-length: +1");
-    ghsa_5rgj_line_ends: BareLf, "GET / HTTP/1.1\r\nHost: x\r\nA: b\nContent-Length: 30\r\n\r\n".to_owned();
+    ghsa_5rgj_line_ends: BareLf, "GET / HTTP/1.1\r\nHost: x\r\nA: b\nContent-Length: 30\r\n\r\n";
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn expectations() {
     let plan = server.answer(413, Body::Whole(0), [].into_iter()).expect("the first");
     assert!(plan.add.contains(&Some(write::Addition::Close)));
     server.finish(&mut Vec::new());
-    assert_eq!(server.next(), After::Close);
+    assert_eq!(server.proceed(), After::Close);
     input.append(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("memory");
     assert_eq!(server.step(&input, false, &mut head, &Limits::DEFAULT), Step::More);
 }
@@ -374,7 +374,7 @@ fn answer(request: &str, status: u16, body: Body, fields: &[(&str, &str)]) -> (S
     }
     server.finish(&mut out);
     let text = String::from_utf8(out).expect("text").replace("\r\n", "|");
-    (text, plan.body, server.next())
+    (text, plan.body, server.proceed())
 }
 
 #[test]

@@ -284,12 +284,14 @@ pub const fn reason(status: u16) -> &'static [u8] {
         503 => b"Service Unavailable",
         504 => b"Gateway Time-out",
         505 => b"HTTP Version not supported",
-        100..200 => b"Informational",
-        200..300 => b"Success",
-        300..400 => b"Redirection",
-        400..500 => b"Client Error",
-        500..600 => b"Server Error",
-        _ => b"Unknown Status Class",
+        _ => match status / 100 {
+            1 => b"Informational",
+            2 => b"Success",
+            3 => b"Redirection",
+            4 => b"Client Error",
+            5 => b"Server Error",
+            _ => b"Unknown Status Class",
+        },
     }
 }
 
