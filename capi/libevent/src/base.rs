@@ -15,7 +15,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_ulong;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, Ordering};
-use evoxide_core::buffer::Spares;
+use evoxide_core::buffer::StoragePool;
 use evoxide_core::interest::Change;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{Gone, Reactor};
@@ -83,7 +83,7 @@ pub struct event_base {
     /// Only touched by the thread that runs the loop.
     pub(crate) waiter: UnsafeCell<Waiter>,
     /// Only touched by the thread that runs the loop, between callbacks.
-    pub(crate) spares: UnsafeCell<Spares>,
+    pub(crate) storage: UnsafeCell<StoragePool>,
     /// A write callback of a bufferevent is running: what it writes, to whichever, is tried in the next turn, or callbacks that
     /// write to each other would keep all others waiting.
     pub(crate) writing: AtomicBool,
@@ -374,7 +374,7 @@ fn build(
         priorities: AtomicU16::new(1),
         watched: AtomicBool::new(false),
         waiter: UnsafeCell::new(waiter),
-        spares: UnsafeCell::new(Spares::new()),
+        storage: UnsafeCell::new(StoragePool::new()),
         writing: AtomicBool::new(false),
         got_break: AtomicBool::new(false),
         got_exit: AtomicBool::new(false),

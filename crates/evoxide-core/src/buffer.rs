@@ -6,29 +6,29 @@
 //!
 //! The contract:
 //! - Nothing here calls back or blocks. An operation answers a [`Delta`]; one that may let go of an owner's segment answers
-//!   [`Retired`], and the face tells those owners once its section has ended.
+//!   [`Released`], and the face tells those owners once its section has ended.
 //! - A failed operation has changed nothing. Sums of lengths are checked, and growth whose size a caller decides
 //!   is asked of the allocator fallibly.
 //! - Addresses of content and of spare room stay good until the next operation that changes the buffer. Storage never
 //!   moves while it holds content, except in [`pull_up`](Buffer::pull_up), which is there to do it.
-//! - A buffer drained to nothing holds no memory.
+//! - A buffer drained to nothing holds no memory. Storage comes from the allocator, or from the [`StoragePool`] that a loop lends.
 
 mod moves;
 mod parts;
+mod pool;
 mod room;
 mod search;
 mod segment;
-mod spares;
 
 pub use parts::Parts;
+pub use pool::StoragePool;
 pub use room::Reservation;
-pub use search::Eol;
+pub use search::{Eol, Search};
 pub use segment::{NoOwner, Owner, Part};
-pub use spares::Spares;
 
 use bytes::Bytes;
 use core::cell::Cell;
-use segment::{External, Owned, Ring, Segment, large_storage, storage};
+use segment::{External, Owned, Ring, Segment, storage};
 use std::collections::VecDeque;
 
 /// The longest content: what a signed size can say.
@@ -41,12 +41,6 @@ const USUAL: usize = 8192;
 const SPLIT: usize = 256;
 /// A lone segment with no more content than this moves to a larger one instead of getting a successor.
 const MOVE: usize = 1024;
-/// Pieces from here on are copied to where they lie like their source within [`LINE`] bytes: that copies faster.
-const ALIGN: usize = 2048;
-const LINE: usize = 64;
-/// Pieces from here on also keep clear of distances to their source at which copying is slow: see [`align_like`].
-const LARGE: usize = 32 * 1024;
-const PAGE: usize = 4096;
 
 /// Why an operation refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +101,13 @@ impl Delta {
 /// Owners whose segments a buffer let go of; the face tells each of them.
 #[derive(Debug)]
 #[must_use = "the owners wait to be told that their content is free"]
-pub struct Retired<F> {
+pub struct Released<F> {
     first: Option<F>,
     /// Boxed, since there is hardly ever a second and the answer should be small.
     more: Option<Ring<F>>,
 }
 
-impl<F> Retired<F> {
+impl<F> Released<F> {
     /// Nobody.
     #[inline]
     pub const fn none() -> Self {
@@ -140,15 +134,15 @@ impl<F> Retired<F> {
 
     /// Room for `n` owners.
     fn with_room(n: usize) -> Result<Self, Error> {
-        let mut retired = Self::none();
+        let mut released = Self::none();
         if n > 1 {
-            retired.more.insert(Ring::new()?).try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
+            released.more.insert(Ring::new()?).try_reserve_exact(n - 1).map_err(|_| Error::NoMemory)?;
         }
-        Ok(retired)
+        Ok(released)
     }
 
-    #[inline(always)]
-    fn keep(&mut self, segment: Segment<F>) {
+    #[inline]
+    fn push(&mut self, segment: Segment<F>) {
         if let Segment::External(e) = segment {
             if self.first.is_none() {
                 self.first = Some(e.owner);
@@ -157,18 +151,9 @@ impl<F> Retired<F> {
             }
         }
     }
-
-    /// The same for a link of a long chain.
-    #[inline(always)]
-    fn keep_link(&mut self, segment: Segment<F>) {
-        match segment {
-            Segment::Owned(mut o) => o.empty_link(),
-            other => self.keep(other),
-        }
-    }
 }
 
-impl<F> Default for Retired<F> {
+impl<F> Default for Released<F> {
     #[inline]
     fn default() -> Self {
         Self::none()
@@ -176,7 +161,7 @@ impl<F> Default for Retired<F> {
 }
 
 /// In the order of the content.
-impl<F> Iterator for Retired<F> {
+impl<F> Iterator for Released<F> {
     type Item = F;
     #[inline]
     fn next(&mut self) -> Option<F> {
@@ -193,38 +178,6 @@ pub enum End {
     Back,
 }
 
-/// How much [`align_like`] may fill before `n` bytes.
-const fn align_room(n: usize) -> usize {
-    if n < LARGE { LINE } else { PAGE / 4 }
-}
-
-/// Fills the beginning of empty storage, with [`align_room`] for it, so that `n` bytes that follow lie well to their
-/// source; answers how much.
-fn align_like(bytes: &mut Vec<u8>, source: &[u8], n: usize) -> usize {
-    let shift = shift_like(bytes, source, n);
-    bytes.resize(shift, 0);
-    shift
-}
-
-/// Where in `bytes` a copy of `n` bytes lies well to its source.
-///
-/// That is, at the same place within [`LINE`] bytes. What does not fit the first cache is copied up to a tenth slower where
-/// it lies a little behind its source, or half a page and a little, in terms of places within a page: there, stores seem to
-/// touch what is being loaded.
-fn shift_like(bytes: &[u8], source: &[u8], n: usize) -> usize {
-    let (from, to) = (source.as_ptr() as usize, bytes.as_ptr() as usize);
-    let mut shift = from.wrapping_sub(to) % LINE;
-    if n >= LARGE {
-        shift += match (to + shift).wrapping_sub(from) % PAGE {
-            0 => 0,
-            behind @ 1..256 => 256 - behind,
-            behind @ 2048..2944 => 2944 - behind,
-            _ => 0,
-        };
-    }
-    shift
-}
-
 const FROZEN_FRONT: u8 = 1;
 const FROZEN_BACK: u8 = 2;
 
@@ -237,7 +190,7 @@ const FROZEN_BACK: u8 = 2;
 /// b.append(b"hello ")?;
 /// b.append(b"world")?;
 /// assert_eq!(b.find(b"wor", 0, b.len()), Ok(Some(6)));
-/// let (delta, _retired) = b.drain(6)?;
+/// let (delta, _released) = b.drain(6)?;
 /// assert_eq!((delta.removed, b.len()), (6, 5));
 /// # Ok::<(), evoxide_core::buffer::Error>(())
 /// ```
@@ -392,7 +345,7 @@ impl<F> Buffer<F> {
 
     /// Makes the tail of a buffer without content an owned segment with room for `n` bytes.
     #[inline]
-    fn anew(&mut self, n: usize) -> Result<&mut Vec<u8>, Error> {
+    fn empty_tail(&mut self, n: usize) -> Result<&mut Vec<u8>, Error> {
         if !matches!(self.tail, Segment::Owned(_)) {
             self.tail = Segment::default();
         }
@@ -411,54 +364,6 @@ impl<F> Buffer<F> {
         }
     }
 
-    /// The content of a buffer that has none.
-    #[inline]
-    fn append_first(&mut self, data: &[u8]) -> Result<(), Error> {
-        if data.len() < ALIGN {
-            self.anew(data.len())?.extend_from_slice(data);
-            return Ok(());
-        }
-        if data.len() >= LARGE {
-            return self.append_large(data);
-        }
-        let bytes = self.anew(data.len() + LINE)?;
-        let shift = align_like(bytes, data, data.len());
-        bytes.extend_from_slice(data);
-        if let Segment::Owned(o) = &mut self.tail {
-            o.start = shift;
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn append_large(&mut self, data: &[u8]) -> Result<(), Error> {
-        if !matches!(self.tail, Segment::Owned(_)) {
-            self.tail = Segment::default();
-        }
-        let Segment::Owned(o) = &mut self.tail else { return Err(Error::NoMemory) };
-        large_storage(&mut o.bytes, data.len() + align_room(data.len()))?;
-        o.start = shift_like(&o.bytes, data, data.len());
-        let end = o.start + data.len();
-        o.bytes.truncate(end);
-        // Nothing is written after the copy: whatever read that soon would wait until all of it has reached the cache.
-        if let Some(place) = o.bytes.get_mut(o.start..end) {
-            place.copy_from_slice(data);
-        } else {
-            o.bytes.resize(o.start, 0);
-            o.bytes.extend_from_slice(data);
-        }
-        Ok(())
-    }
-
-    /// Drops the tail of a buffer without content, with its room.
-    #[inline]
-    fn reset_tail(&mut self) {
-        match &mut self.tail {
-            Segment::Owned(o) => o.empty(),
-            other => *other = Segment::default(),
-        }
-    }
-
     /// Appends a copy of `data`.
     ///
     /// # Errors
@@ -466,6 +371,12 @@ impl<F> Buffer<F> {
     #[inline]
     pub fn append(&mut self, data: &[u8]) -> Result<Delta, Error> {
         self.thawed(End::Back)?;
+        self.append_copy(data)
+    }
+
+    /// As [`append`](Self::append), frozen or not.
+    #[inline]
+    fn append_copy(&mut self, data: &[u8]) -> Result<Delta, Error> {
         if let Segment::Owned(o) = &mut self.tail
             && o.bytes.capacity() - o.bytes.len() >= data.len()
             && let Some(len) = self.len.checked_add(data.len())
@@ -481,24 +392,12 @@ impl<F> Buffer<F> {
     #[cold]
     #[inline(never)]
     fn append_new(&mut self, data: &[u8]) -> Result<Delta, Error> {
-        if self.len == 0
-            && data.len() <= FIRST
-            && let Segment::Owned(o) = &mut self.tail
-            && o.bytes.capacity() == 0
-        {
-            // A little into a buffer without memory: the usual way here.
-            o.bytes = storage(FIRST)?;
-            o.bytes.extend_from_slice(data);
-            o.start = 0;
-            self.len = data.len();
-            return Ok(Delta::added(data.len()));
-        }
         let len = self.grown(data.len())?;
         if data.is_empty() {
             return Ok(Delta::default());
         }
         if self.len == 0 {
-            self.append_first(data)?;
+            self.empty_tail(data.len())?.extend_from_slice(data);
             self.len = len;
             return Ok(Delta::added(data.len()));
         }
@@ -591,13 +490,8 @@ impl<F> Buffer<F> {
                 front.push_back(core::mem::replace(&mut self.tail, segment));
             }
         } else {
-            // The tail has room at most. That is dropped first, so that the words of the new one go straight to their place.
-            if !matches!(&self.tail, Segment::Owned(o) if o.bytes.capacity() == 0) {
-                self.reset_tail();
-            }
-            let segment = Segment::External(External { owner, start, end, borrowed: false });
-            // Nothing is left there that a drop would find.
-            core::mem::forget(core::mem::replace(&mut self.tail, segment));
+            // The tail has room at most.
+            self.tail = Segment::External(External { owner, start, end, borrowed: false });
         }
         self.len += end - start;
         Ok(Delta::added(end - start))
@@ -668,14 +562,14 @@ impl<F> Buffer<F> {
     /// # Errors
     /// `Frozen`, `NoMemory` (for the list of owners to tell).
     #[inline(always)]
-    pub fn drain(&mut self, n: usize) -> Result<(Delta, Retired<F>), Error> {
+    pub fn drain(&mut self, n: usize) -> Result<(Delta, Released<F>), Error> {
         self.thawed(End::Front)?;
         if n < self.len {
             let head = self.head_mut();
             if n < head.len() {
                 head.advance(n);
                 self.len -= n;
-                return Ok((Delta::removed(n), Retired::none()));
+                return Ok((Delta::removed(n), Released::none()));
             }
             return self.drain_segments(n);
         }
@@ -684,38 +578,40 @@ impl<F> Buffer<F> {
             return self.drain_segments(removed);
         }
         self.len = 0;
-        if let Segment::Owned(o) = &mut self.tail {
-            o.empty();
-            return Ok((Delta::removed(removed), Retired::none()));
-        }
-        let mut retired = Retired::none();
-        retired.keep(core::mem::take(&mut self.tail));
-        Ok((Delta::removed(removed), retired))
+        let mut released = Released::none();
+        released.push(core::mem::take(&mut self.tail));
+        Ok((Delta::removed(removed), released))
     }
 
     /// Removes all content.
     ///
     /// # Errors
     /// As [`drain`](Self::drain).
-    pub fn clear(&mut self) -> Result<(Delta, Retired<F>), Error> {
+    pub fn clear(&mut self) -> Result<(Delta, Released<F>), Error> {
         self.drain(usize::MAX)
     }
 
     /// A list with room for the owners of the segments that end within the first `n` bytes.
-    fn retiring(&self, n: usize) -> Result<Retired<F>, Error> {
+    fn releasing(&self, n: usize) -> Result<Released<F>, Error> {
         let mut left = n;
         let ending = self.segments().take_while(|s| {
             let whole = s.len() <= left;
             left = left.saturating_sub(s.len());
             whole
         });
-        Retired::with_room(ending.filter(|s| s.is_external()).count())
+        Released::with_room(ending.filter(|s| s.is_external()).count())
     }
 
     /// Removes `n <= len` bytes, at least one segment of them.
     #[inline(never)]
-    fn drain_segments(&mut self, n: usize) -> Result<(Delta, Retired<F>), Error> {
-        let mut retired = self.retiring(n)?;
+    fn drain_segments(&mut self, n: usize) -> Result<(Delta, Released<F>), Error> {
+        let released = self.remove_segments(n, drop)?;
+        Ok((Delta::removed(n), released))
+    }
+
+    /// Removes `n <= len` bytes, and hands the storage of segments of the buffer's own to `put`.
+    fn remove_segments(&mut self, n: usize, mut put: impl FnMut(Vec<u8>)) -> Result<Released<F>, Error> {
+        let mut released = self.releasing(n)?;
         self.len -= n;
         let mut left = n;
         while left > 0 {
@@ -726,14 +622,18 @@ impl<F> Buffer<F> {
                 break;
             }
             left -= len;
-            let segment = self.pop();
-            retired.keep_link(segment);
+            match self.pop() {
+                Segment::Owned(o) => put(o.bytes),
+                other => released.push(other),
+            }
         }
         if self.len == 0 {
-            self.reset_tail();
+            if let Segment::Owned(o) = core::mem::take(&mut self.tail) {
+                put(o.bytes);
+            }
             self.front = None;
         }
-        Ok((Delta::removed(n), retired))
+        Ok(released)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Byte buffers: what streams read into and write from. Start with [`Buffer`].
 
-use evoxide_core::buffer::{Buffer as Chain, Delta, Eol, Error as ChainError, NoOwner, Retired};
+use evoxide_core::buffer::{Buffer as Chain, Delta, Eol, Error as ChainError, NoOwner, Released};
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::ops::Deref;
@@ -135,8 +135,8 @@ impl Buffer {
     /// assert_eq!(buffer, b"c");
     /// ```
     pub fn drain(&mut self, len: usize) {
-        let (_, retired) = grown(self.chain.drain(len));
-        gone(retired);
+        let (_, released) = grown(self.chain.drain(len));
+        gone(released);
     }
 
     /// Drops everything.
@@ -249,8 +249,8 @@ fn grown<T>(result: Result<T, ChainError>) -> T {
 }
 
 /// Buffers of this kind hold nothing that has an owner to tell.
-fn gone(retired: Retired<NoOwner>) {
-    debug_assert!(retired.is_empty());
+fn gone(released: Released<NoOwner>) {
+    debug_assert!(released.is_empty());
 }
 
 /// A line of a [`Buffer`]; see [`Buffer::next_line`].

@@ -469,8 +469,8 @@ pub unsafe extern "C-unwind" fn evbuffer_remove(buffer: *mut evbuffer, out: *mut
         let n = buffer.copy_out(0, out, len);
         let drained = if n > 0 { buffer.section(|m| m.drain(n as usize)) } else { Ok(Default::default()) };
         match drained {
-            Ok((delta, retired)) => {
-                tell(retired);
+            Ok((delta, released)) => {
+                tell(released);
                 buffer.done(delta);
                 n as c_int
             }
@@ -503,9 +503,9 @@ impl evbuffer {
         if matches!(answer, Err(Error::Opaque)) && self.make_readable(0, size) {
             answer = self.section(|m| m.pull_up(size));
         }
-        let Ok(retired) = answer else { return ptr::null_mut() };
+        let Ok(released) = answer else { return ptr::null_mut() };
         // SAFETY: outside the section.
-        unsafe { tell(retired) };
+        unsafe { tell(released) };
         // The program may write there; who else sees the bytes is its own affair.
         self.look(|m| m.first().as_ptr().cast_mut())
     }

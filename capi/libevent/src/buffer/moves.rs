@@ -58,25 +58,6 @@ impl evbuffer {
         if ptr::eq(self, src) {
             return 0;
         }
-        if self.is_quiet()
-            && src.is_quiet()
-            && let Some(n) = self.section(|d| src.section(|s| d.take_over(s)))
-        {
-            // SAFETY: no lock is needed, and an owner stays until its loop finalizes it.
-            unsafe {
-                src.tell_owner(Delta::removed(n));
-                self.tell_owner(Delta::added(n));
-            }
-            return 0;
-        }
-        // SAFETY: the caller's promise.
-        unsafe { self.add_buffer_at_length(src) }
-    }
-
-    /// # Safety
-    /// As [`evbuffer::add_buffer`]; the buffers are different.
-    #[inline(never)]
-    unsafe fn add_buffer_at_length(&self, src: &evbuffer) -> c_int {
         // SAFETY: the caller's promise.
         status(unsafe {
             transfer(src, self, |d, s| {

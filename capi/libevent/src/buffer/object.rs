@@ -20,7 +20,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use evoxide_core::buffer::{Buffer, Delta, End, Error, Retired};
+use evoxide_core::buffer::{Buffer, Delta, End, Error, Released, StoragePool};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 
@@ -63,24 +63,24 @@ const _: () = assert!(size_of::<evbuffer>() <= 96);
 /// # Safety
 /// Outside every section.
 #[inline(always)]
-pub(super) unsafe fn tell(retired: Retired<Handle>) {
-    match retired.only() {
+pub(super) unsafe fn tell(released: Released<Handle>) {
+    match released.only() {
         // SAFETY: it came out of the machine; the caller promised the rest.
         Ok(handle) => unsafe { handle.release() },
         // SAFETY: the caller's promise.
-        Err(retired) if !retired.is_empty() => unsafe { tell_owners(retired) },
+        Err(released) if !released.is_empty() => unsafe { tell_owners(released) },
         Err(_) => {}
     }
 }
 
-unsafe fn tell_owners(retired: Retired<Handle>) {
+unsafe fn tell_owners(released: Released<Handle>) {
     // Nothing to drop in this frame while the program's code runs.
-    let mut retired = ManuallyDrop::new(retired);
-    for handle in retired.by_ref() {
+    let mut released = ManuallyDrop::new(released);
+    for handle in released.by_ref() {
         // SAFETY: it came out of the machine; the caller promised the rest.
         unsafe { handle.release() };
     }
-    drop(ManuallyDrop::into_inner(retired));
+    drop(ManuallyDrop::into_inner(released));
 }
 
 impl evbuffer {
@@ -209,24 +209,6 @@ impl evbuffer {
         self.observers.get().is_null()
     }
 
-    /// Whether it has no lock, and nobody but an owner wants to know of changes.
-    #[inline(always)]
-    pub(super) fn is_quiet(&self) -> bool {
-        self.is_unobserved() && self.lock.get().is_null()
-    }
-
-    /// The part of [`notify`](Self::notify) that is the owner's.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(always)]
-    pub(super) unsafe fn tell_owner(&self, delta: Delta) {
-        if let Some((owner, _)) = self.owner() {
-            // SAFETY: the owner promised its function when it took the buffer.
-            unsafe { crate::bufferevent::buf::changed(owner, self.raw(), delta) };
-        }
-    }
-
     /// Whether anybody wants to know of changes.
     #[inline(always)]
     pub(super) fn is_observed(&self) -> bool {
@@ -256,11 +238,11 @@ impl evbuffer {
         }
         // SAFETY: nobody else has a count; what follows uses the object for the last time.
         unsafe {
-            let retired = self.section(|m| {
+            let released = self.section(|m| {
                 m.unfreeze(End::Front);
-                m.clear().map_or(Retired::none(), |(_, retired)| retired)
+                m.clear().map_or(Released::none(), |(_, released)| released)
             });
-            tell(retired);
+            tell(released);
             Observers::end(self);
             let flags = self.flags.get();
             lock.unlock();
@@ -387,14 +369,14 @@ impl evbuffer {
     #[inline(always)]
     pub(super) unsafe fn shrink(
         &self,
-        f: impl FnOnce(&mut Machine) -> Result<(Delta, Retired<Handle>), Error>,
+        f: impl FnOnce(&mut Machine) -> Result<(Delta, Released<Handle>), Error>,
     ) -> c_int {
         self.lock.get().lock();
         match self.section(f) {
-            Ok((delta, retired)) => {
+            Ok((delta, released)) => {
                 // SAFETY: locked above; outside the section; not used again.
                 unsafe {
-                    tell(retired);
+                    tell(released);
                     self.done(delta);
                 }
                 0
@@ -411,10 +393,10 @@ impl evbuffer {
     /// # Safety
     /// As [`evbuffer::notify`].
     pub(crate) unsafe fn drain(&self, n: usize) -> Result<Delta, Error> {
-        let (delta, retired) = self.section(|m| m.drain(n))?;
+        let (delta, released) = self.section(|m| m.drain(n))?;
         // SAFETY: outside the section; the caller's promise.
         unsafe {
-            tell(retired);
+            tell(released);
             if self.is_observed() {
                 self.notify(delta);
             }
@@ -428,7 +410,7 @@ impl evbuffer {
     /// As [`evbuffer::notify`].
     #[inline]
     pub(crate) unsafe fn drain_frozen(&self, n: usize) -> Result<Delta, Error> {
-        let (delta, retired) = self.section(|m| {
+        let (delta, released) = self.section(|m| {
             let frozen = m.is_frozen(End::Front);
             m.unfreeze(End::Front);
             let drained = m.drain(n);
@@ -439,10 +421,36 @@ impl evbuffer {
         })?;
         // SAFETY: outside the section; the caller's promise.
         unsafe {
-            tell(retired);
+            tell(released);
             self.notify(delta);
         }
         Ok(delta)
+    }
+
+    /// Drains what was written, frozen or not, into a loop's storage pool. Tells nobody but the owners of foreign memory.
+    ///
+    /// # Safety
+    /// The caller holds the lock, outside every section, and runs in the thread of the pool's loop. `n` bytes are there.
+    #[inline]
+    pub(crate) unsafe fn consume(&self, n: usize, pool: &UnsafeCell<StoragePool>) {
+        // SAFETY: used by the loop's thread alone; the reference ends with the section, before foreign code runs.
+        let consume = |n| self.section(|m| m.consume(n, unsafe { &mut *pool.get() }));
+        match consume(n) {
+            // SAFETY: outside the section.
+            Ok(released) => unsafe { tell(released) },
+            Err(error) => {
+                // Without memory for the list of owners: one segment after the other.
+                debug_assert!(error == Error::NoMemory);
+                let mut left = n;
+                while left > 0 {
+                    let step = self.look(|m| m.first_len()).min(left);
+                    let Ok(released) = consume(step) else { break };
+                    // SAFETY: as above.
+                    unsafe { tell(released) };
+                    left -= step;
+                }
+            }
+        }
     }
 
     /// Runs `f` with the front thawed, and freezes it again if it was frozen. The caller holds the lock.

@@ -150,8 +150,8 @@ pub unsafe extern "C-unwind" fn evbuffer_readln(
             buffer.release();
         } else {
             let drained = buffer.section(|m| m.drain(len + end));
-            if let Ok((_, retired)) = drained {
-                super::object::tell(retired);
+            if let Ok((_, released)) = drained {
+                super::object::tell(released);
             }
             buffer.ext_lock().unlock();
         }

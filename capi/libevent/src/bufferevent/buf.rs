@@ -131,11 +131,10 @@ unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
     // outside callbacks.
     unsafe {
         let data = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n);
-        let taken = bev
-            .base()
-            .is_some_and(|base| evbuffer::of(bev.input()).section(|m| m.receive(data, &mut *base.spares.get())));
-        if !taken {
-            return received(bev, data);
+        let Some(base) = bev.base() else { return received(bev, data) };
+        if evbuffer::of(bev.input()).section(|m| m.receive(data, &mut *base.storage.get())).is_err() {
+            errno::set(libc::ENOMEM);
+            return -1;
         }
     }
     if get!(bev, public.wm_read.high) != 0 {
@@ -152,34 +151,34 @@ unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
 unsafe fn read_much(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
     // SAFETY: as in `read_little`; the kernel has written as many bytes as the vector gets, and the rest to the scratch memory.
     let n = unsafe {
-        let piece = bev.base().and_then(|base| (*base.spares.get()).piece(expected));
-        let (Some(base), Some(mut piece)) = (bev.base(), piece) else {
+        let Some(base) = bev.base() else { return read_little(bev, fd, max) };
+        let Ok(mut storage) = (*base.storage.get()).take(expected.min(SCRATCH)) else {
             return read_little(bev, fd, max);
         };
         let mut scratch = [MaybeUninit::uninit(); SCRATCH];
-        let room = piece.spare_capacity_mut();
+        let room = storage.spare_capacity_mut();
         let size = room.len().min(max);
         let n = match io::read_spare(fd, &mut room[..size], &mut scratch[..max - size]) {
             Ok(n) => n,
             Err(error) => {
-                (*base.spares.get()).keep(piece);
+                (*base.storage.get()).put(storage);
                 return failed(&error);
             }
         };
         set!(bev, read_hint, n as u16);
-        piece.set_len(n.min(size));
+        storage.set_len(n.min(size));
         if n < LARGE {
             // Little should not hold much memory.
-            let taken = n == 0 || append(bev.input(), &piece);
-            (*base.spares.get()).keep(piece);
+            let taken = n == 0 || append(bev.input(), &storage);
+            (*base.storage.get()).put(storage);
             if !taken {
                 errno::set(libc::ENOMEM);
                 return -1;
             }
             return n as isize;
         }
-        let left = evbuffer::of(bev.input()).section(|m| m.receive_piece(piece));
-        debug_assert!(left.is_ok());
+        let received = evbuffer::of(bev.input()).section(|m| m.receive_storage(storage));
+        debug_assert!(received.is_ok());
         if n > size {
             let more = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n - size);
             if !append(bev.input(), more) {
@@ -242,11 +241,10 @@ pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
             return write_at_length(buffer, fd, max);
         };
         let write = |bytes: &[u8]| io::writev(fd, &[IoSlice::new(bytes.get(..max).unwrap_or(bytes))]);
-        let Some(written) = buffer.look(|m| m.lone().map(write)) else { return write_pieces(base, buffer, fd, max) };
+        let Some(written) = buffer.look(|m| m.sole().map(write)) else { return write_pieces(base, buffer, fd, max) };
         match written {
             Ok(n) => {
-                let consumed = buffer.section(|m| m.consume(n, &mut *base.spares.get()));
-                debug_assert!(consumed);
+                buffer.consume(n, &base.storage);
                 n as isize
             }
             Err(error) => failed(&error),
@@ -262,7 +260,7 @@ pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
 unsafe fn write_pieces(base: &event_base, buffer: &evbuffer, fd: c_int, max: usize) -> isize {
     let written = buffer.look(|m| {
         let mut pieces = [IoSlice::new(&[]); PIECES];
-        let count = m.show(max, &mut pieces);
+        let count = m.io_slices(max, &mut pieces);
         (count > 0).then(|| io::writev(fd, &pieces[..count]))
     });
     match written {
@@ -270,12 +268,7 @@ unsafe fn write_pieces(base: &event_base, buffer: &evbuffer, fd: c_int, max: usi
         Some(Err(error)) => failed(&error),
         Some(Ok(n)) => {
             // SAFETY: the caller's promise; as in `read`.
-            unsafe {
-                if !buffer.section(|m| m.consume(n, &mut *base.spares.get())) {
-                    let drained = buffer.drain_frozen(n);
-                    debug_assert!(drained.is_ok());
-                }
-            }
+            unsafe { buffer.consume(n, &base.storage) };
             n as isize
         }
     }

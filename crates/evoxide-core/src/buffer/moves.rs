@@ -1,7 +1,7 @@
 //! Operations that move segments: between buffers, by reference, and into one piece.
 
 use super::segment::{External, Owned, Segment, storage};
-use super::{Buffer, Delta, End, Error, Owner, Part, Retired};
+use super::{Buffer, Delta, End, Error, Owner, Part, Released};
 
 /// A part of a segment that is shorter than this is copied rather than shared.
 const SHARE: usize = 4096;
@@ -10,13 +10,7 @@ impl<F> Buffer<F> {
     /// Takes everything over from a buffer that `self`, without content, replaces.
     #[inline]
     fn replace_with(&mut self, src: &mut Self) -> Delta {
-        if let (Segment::Owned(mine), Segment::Owned(theirs)) = (&mut self.tail, &mut src.tail) {
-            // Word by word: the likely case, and its words were written a moment ago.
-            mine.bytes = core::mem::take(&mut theirs.bytes);
-            mine.start = core::mem::take(&mut theirs.start);
-        } else {
-            self.tail = core::mem::take(&mut src.tail);
-        }
+        self.tail = core::mem::take(&mut src.tail);
         if src.front.is_some() || self.front.is_some() {
             self.front = src.front.take();
         }
@@ -198,37 +192,34 @@ impl<F: Owner> Buffer<F> {
     /// # Errors
     /// `OutOfRange` where there are fewer, `Opaque`, `NoMemory`.
     #[inline]
-    pub fn pull_up(&mut self, n: usize) -> Result<Retired<F>, Error> {
+    pub fn pull_up(&mut self, n: usize) -> Result<Released<F>, Error> {
         if n > self.len {
             return Err(Error::OutOfRange);
         }
         if self.first().len() >= n {
-            return Ok(Retired::none());
+            return Ok(Released::none());
         }
         self.gather(n)
     }
 
-    fn gather(&mut self, n: usize) -> Result<Retired<F>, Error> {
+    fn gather(&mut self, n: usize) -> Result<Released<F>, Error> {
         if !self.is_readable(0, n) {
             return Err(Error::Opaque);
         }
-        let mut retired = self.retiring(n)?;
+        let mut released = self.releasing(n)?;
         let grows = match self.head() {
             Segment::Owned(o) => o.bytes.capacity() - o.start >= n,
             _ => false,
         };
         let (mut piece, head) = if grows {
-            let Segment::Owned(head) = self.pop() else { return Ok(retired) };
+            let Segment::Owned(head) = self.pop() else { return Ok(released) };
             let len = head.bytes.len() - head.start;
             (head, len)
         } else {
             // What is all of the content will be appended to next.
             let room = if n == self.len { n.saturating_add(64).checked_next_power_of_two().unwrap_or(n) } else { n };
             let room = room.max(super::FIRST);
-            let more = super::align_room(n);
-            let mut bytes = storage(room.saturating_add(more)).or_else(|_| storage(n.saturating_add(more)))?;
-            let start = super::align_like(&mut bytes, self.first(), n);
-            (Owned { bytes, start }, 0)
+            (Owned { bytes: storage(room).or_else(|_| storage(n))?, start: 0 }, 0)
         };
         // First the bytes and then the links, which a large copy would drive out of the caches again and again.
         let mut left = n - head;
@@ -250,7 +241,7 @@ impl<F: Owner> Buffer<F> {
             }
             left -= len;
             let segment = self.pop();
-            retired.keep_link(segment);
+            released.push(segment);
         }
         let piece = Segment::Owned(piece);
         match &mut self.front {
@@ -258,7 +249,7 @@ impl<F: Owner> Buffer<F> {
             Some(front) if !front.is_empty() || self.tail.len() > 0 => front.push_front(piece),
             _ => self.tail = piece,
         }
-        Ok(retired)
+        Ok(released)
     }
 }
 

@@ -35,6 +35,11 @@ impl<F: Owner> Buffer<F> {
     /// The runs of content from position `from` on, none of them empty.
     #[inline]
     pub fn parts(&self, from: usize) -> Parts<'_, F> {
+        let before_tail = self.len - self.tail.len();
+        if from >= before_tail {
+            // Only the tail: what a search that continues looks at.
+            return Parts { buffer: self, run: [].iter(), stage: 1, skip: from - before_tail };
+        }
         let (front, _) = self.front.as_ref().map_or((&[][..], &[][..]), |d| d.as_slices());
         let mut parts = Parts { buffer: self, run: front.iter(), stage: 0, skip: from };
         if self.front.is_none() {

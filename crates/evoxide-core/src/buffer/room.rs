@@ -32,7 +32,7 @@ impl<F> Buffer<F> {
     #[inline(never)]
     fn expand_new(&mut self, n: usize) -> Result<(), Error> {
         if self.len == 0 {
-            return self.anew(n).map(|_| ());
+            return self.empty_tail(n).map(|_| ());
         }
         let bytes = storage(self.room_for(n))?;
         self.push(Segment::Owned(Owned { bytes, start: 0 }))

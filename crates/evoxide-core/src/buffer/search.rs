@@ -21,6 +21,69 @@ pub enum Eol {
     Nul,
 }
 
+/// A search that continues where it stopped, for content that comes in pieces: a line, or a pattern that ends a message.
+///
+/// Each call looks at what came since the last one, so that a long wait for a line end costs one look at each byte. It is
+/// valid while the content only grows at its end. [Start again](Self::restart) after anything else: what a call found was
+/// drained, or another thing is searched for.
+///
+/// # Examples
+/// ```
+/// use evoxide_core::buffer::{Buffer, Eol, Search};
+/// let (mut b, mut search): (Buffer, Search) = (Buffer::new(), Search::new());
+/// b.append(b"one li")?;
+/// assert_eq!(search.eol(&b, Eol::Crlf)?, None);
+/// b.append(b"ne\r\nanother")?;
+/// assert_eq!(search.eol(&b, Eol::Crlf)?, Some((8, 2)));
+/// let _ = b.drain(10)?;
+/// search.restart();
+/// assert_eq!(search.eol(&b, Eol::Crlf)?, None);
+/// # Ok::<(), evoxide_core::buffer::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Search {
+    /// No match begins before this position.
+    from: usize,
+}
+
+impl Search {
+    /// From the beginning of the content.
+    pub const fn new() -> Self {
+        Self { from: 0 }
+    }
+
+    /// Begins again, at the beginning of the content.
+    pub const fn restart(&mut self) {
+        self.from = 0;
+    }
+
+    /// No match begins before this position.
+    pub const fn position(&self) -> usize {
+        self.from
+    }
+
+    /// As [`Buffer::find`] in all of the content. An empty needle lies at [`position`](Self::position).
+    ///
+    /// # Errors
+    /// `Opaque`.
+    pub fn find<F: Owner>(&mut self, buffer: &Buffer<F>, needle: &[u8]) -> Result<Option<usize>, Error> {
+        let found = buffer.find(needle, self.from.min(buffer.len()), buffer.len())?;
+        self.from = found.unwrap_or_else(|| (buffer.len() + 1).saturating_sub(needle.len()).max(self.from));
+        Ok(found)
+    }
+
+    /// As [`Buffer::find_eol`] in all of the content.
+    ///
+    /// # Errors
+    /// `Opaque`.
+    pub fn eol<F: Owner>(&mut self, buffer: &Buffer<F>, style: Eol) -> Result<Option<(usize, usize)>, Error> {
+        let found = buffer.find_eol(self.from.min(buffer.len()), style)?;
+        // The last byte may be the CR of an end that is not complete yet.
+        self.from = found.map_or_else(|| buffer.len().saturating_sub(1).max(self.from), |(at, _)| at);
+        Ok(found)
+    }
+}
+
 impl<F: Owner> Buffer<F> {
     /// Where `needle` lies wholly inside `from..to` first. An empty needle lies at `from`.
     ///

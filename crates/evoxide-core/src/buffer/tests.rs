@@ -210,3 +210,26 @@ fn knows_its_own_storage() {
         assert!(!b.stores(end, at + 100 + b.spare(), 1));
     }
 }
+
+/// A search that continues finds what one over all of the content finds, however the content comes.
+#[test]
+fn a_search_continues_where_it_stopped() {
+    let all = b"a line\r\n\r\rb\n\r\n\n\0end of it\r\n\r\n";
+    for step in 1..all.len() {
+        for style in [Eol::Any, Eol::Crlf, Eol::CrlfStrict, Eol::Lf, Eol::Nul] {
+            let (mut b, mut search): (Buffer, Search) = (Buffer::new(), Search::new());
+            let mut needle = Search::new();
+            let mut found = None;
+            for chunk in all.chunks(step) {
+                b.append_shared(Bytes::copy_from_slice(chunk)).unwrap();
+                if found.is_none() {
+                    found = search.eol(&b, style).unwrap();
+                    assert_eq!(found, b.find_eol(0, style).unwrap());
+                }
+                assert_eq!(needle.find(&b, b"\r\n\r\n").unwrap(), b.find(b"\r\n\r\n", 0, b.len()).unwrap());
+            }
+            assert!(found.is_some());
+            assert_eq!(needle.position(), all.len() - 4);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Shared by the property test and the fuzz target.
 
-use evoxide_core::buffer::{Buffer, Delta, End, Eol, Error, Owner, Part, Retired};
+use evoxide_core::buffer::{Buffer, Delta, End, Eol, Error, Owner, Part, Released};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -116,9 +116,9 @@ impl World {
         for side in &mut world.sides {
             side.buffer.unfreeze(End::Front);
             let before = world.dropped.get();
-            let (_, retired) = side.buffer.clear().expect("unfrozen");
-            assert_eq!(world.dropped.get(), before, "an owner was dropped, not retired");
-            drop(retired);
+            let (_, released) = side.buffer.clear().expect("unfrozen");
+            assert_eq!(world.dropped.get(), before, "an owner was dropped, not released");
+            drop(released);
         }
     }
 
@@ -133,7 +133,7 @@ impl World {
         let code = input.byte();
         let (x, y) = if code & 0x80 == 0 { (0, 1) } else { (1, 0) };
         let before = self.dropped.get();
-        let mut told: Vec<Retired<Mem>> = Vec::new();
+        let mut told: Vec<Released<Mem>> = Vec::new();
         let mut refused = None;
         match code & 0x1f {
             0..=3 => {
@@ -165,12 +165,12 @@ impl World {
                 let side = &mut self.sides[x];
                 match side.buffer.drain(n) {
                     Err(e) => assert!(e == Error::Frozen && side.frozen[0]),
-                    Ok((delta, retired)) => {
+                    Ok((delta, released)) => {
                         assert!(!side.frozen[0]);
                         let n = n.min(side.model.len());
                         assert_eq!(delta, Delta::removed(n));
                         side.model.drain(..n);
-                        told.push(retired);
+                        told.push(released);
                     }
                 }
                 side.borrowed &= !side.model.is_empty();
@@ -211,8 +211,8 @@ impl World {
                 let n = input.size();
                 let side = &mut self.sides[x];
                 match side.buffer.pull_up(n) {
-                    Ok(retired) => {
-                        told.push(retired);
+                    Ok(released) => {
+                        told.push(released);
                         assert!(side.buffer.first().len() >= n);
                     }
                     Err(Error::OutOfRange) => assert!(n > side.model.len()),
@@ -335,7 +335,7 @@ impl World {
                 }
             }
         }
-        assert_eq!(self.dropped.get(), before, "an owner was dropped, not retired");
+        assert_eq!(self.dropped.get(), before, "an owner was dropped, not released");
         drop((told, refused));
     }
 

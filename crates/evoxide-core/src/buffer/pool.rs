@@ -1,0 +1,200 @@
+//! The storage pool of a loop, and the operations of streams that use it.
+//!
+//! A loop reads into one buffer, moves the content to another, writes it, and reads again. The storage that was written is
+//! what is read into next. A loop owns one [`StoragePool`] and lends it to the buffers it reads into and writes from:
+//!
+//! ```text
+//!  pool.take(expected) ── the face reads ──> input.receive_storage(storage)
+//!  pool <───────────────────────────────── output.consume(written, pool)
+//! ```
+//!
+//! - The pool is bounded: what it does not keep goes back to the allocator. An idle connection holds no storage.
+//! - A buffer without a loop needs no pool: its storage comes from the allocator and returns there.
+//! - The operations here work on frozen ends. A freeze keeps the program from the end that its loop works on.
+
+use super::segment::{Owned, Segment, storage};
+use super::{Buffer, Delta, Error, FIRST, Released};
+use std::io::IoSlice;
+
+/// The sizes that are kept: powers of two from the usual first size of a segment on.
+const CLASSES: usize = 8;
+/// How many bytes of storage of one size are kept, and how many pieces of the largest sizes.
+const KEEP: usize = 64 * 1024;
+const KEEP_LARGE: usize = 2;
+
+/// Storage that goes round between the buffers of one loop.
+///
+/// It keeps at most 64 KiB of each size from 1 KiB to 32 KiB, and two pieces each of 64 KiB and 128 KiB.
+///
+/// # Examples
+/// ```
+/// use evoxide_core::buffer::{Buffer, StoragePool};
+/// let mut pool = StoragePool::new();
+/// let (mut input, mut output): (Buffer, Buffer) = (Buffer::new(), Buffer::new());
+///
+/// let mut storage = pool.take(4096)?; // the face reads into its spare capacity
+/// storage.extend_from_slice(b"hello");
+/// input.receive_storage(storage)?;
+///
+/// output.append_buffer(&mut input)?; // an echo
+/// let _released = output.consume(5, &mut pool)?; // after the face wrote 5 bytes
+/// assert!(pool.held() >= 4096);
+/// # Ok::<(), evoxide_core::buffer::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct StoragePool {
+    classes: [Vec<Vec<u8>>; CLASSES],
+}
+
+/// Which list keeps storage of this capacity, if any does.
+const fn class(capacity: usize) -> Option<usize> {
+    let class = capacity.trailing_zeros().wrapping_sub(FIRST.trailing_zeros()) as usize;
+    if capacity.is_power_of_two() && class < CLASSES { Some(class) } else { None }
+}
+
+/// How many pieces of a class are kept.
+const fn most(class: usize) -> usize {
+    let fit = (KEEP / FIRST) >> class;
+    if fit > KEEP_LARGE { fit } else { KEEP_LARGE }
+}
+
+impl StoragePool {
+    /// The least and the most room that [`take`](Self::take) gives.
+    pub const SIZES: core::ops::RangeInclusive<usize> = FIRST..=FIRST << (CLASSES - 1);
+
+    /// An empty pool, without an allocation.
+    pub const fn new() -> Self {
+        Self { classes: [const { Vec::new() }; CLASSES] }
+    }
+
+    /// Empty storage with room for `expected` bytes, within [`SIZES`](Self::SIZES): kept storage, or new.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn take(&mut self, expected: usize) -> Result<Vec<u8>, Error> {
+        let capacity = expected.clamp(*Self::SIZES.start(), *Self::SIZES.end()).next_power_of_two();
+        match class(capacity).and_then(|class| self.classes.get_mut(class)?.pop()) {
+            Some(kept) => Ok(kept),
+            None => storage(capacity),
+        }
+    }
+
+    /// Keeps storage whose content is not needed any more, or frees it.
+    pub fn put(&mut self, mut storage: Vec<u8>) {
+        if let Some(class) = class(storage.capacity())
+            && let Some(kept) = self.classes.get_mut(class)
+            && kept.len() < most(class)
+            && (kept.len() < kept.capacity() || kept.try_reserve_exact(most(class)).is_ok())
+        {
+            storage.clear();
+            kept.push(storage);
+        }
+    }
+
+    /// Bytes of storage that it holds.
+    pub fn held(&self) -> usize {
+        self.classes.iter().flatten().map(Vec::capacity).sum()
+    }
+}
+
+impl<F> Buffer<F> {
+    /// Whether it has neither content nor storage.
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        matches!(&self.tail, Segment::Owned(tail) if tail.bytes.capacity() == 0) && self.len == 0
+    }
+
+    /// The content where it is one segment of the buffer's own, and `None` where it is not.
+    #[inline]
+    pub fn sole(&self) -> Option<&[u8]> {
+        match &self.tail {
+            Segment::Owned(tail) if self.front.is_none() => tail.bytes.get(tail.start..),
+            _ => None,
+        }
+    }
+
+    /// Describes the first `max` bytes for a vectored write, where all of them lie in segments of the buffer's own and fit
+    /// into `slices`; returns how many of those it used. 0: use [`parts`](Buffer::parts).
+    pub fn io_slices<'a>(&'a self, max: usize, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut left = max;
+        let mut count = 0;
+        for segment in self.segments() {
+            if left == 0 {
+                break;
+            }
+            let (Segment::Owned(owned), Some(slice)) = (segment, slices.get_mut(count)) else { return 0 };
+            let bytes = owned.bytes.get(owned.start..).unwrap_or(&[]);
+            let bytes = bytes.get(..left).unwrap_or(bytes);
+            *slice = IoSlice::new(bytes);
+            left -= bytes.len();
+            count += 1;
+        }
+        count
+    }
+
+    /// Appends a copy of bytes that were read. A buffer without storage takes it from `pool`.
+    ///
+    /// # Errors
+    /// `TooLong`, `NoMemory`.
+    #[inline]
+    pub fn receive(&mut self, data: &[u8], pool: &mut StoragePool) -> Result<Delta, Error> {
+        if !self.is_bare() || data.is_empty() || data.len() > *StoragePool::SIZES.end() {
+            return self.append_copy(data);
+        }
+        let mut bytes = pool.take(data.len())?;
+        bytes.extend_from_slice(data);
+        self.tail = Segment::Owned(Owned { bytes, start: 0 });
+        self.len = data.len();
+        Ok(Delta::added(data.len()))
+    }
+
+    /// Appends storage that was read into, without a copy. Cannot fail on a buffer without content, nor right after
+    /// [`reserve_segment`](Self::reserve_segment), if the content does not get too long.
+    ///
+    /// # Errors
+    /// `TooLong`, `NoMemory`.
+    #[inline]
+    pub fn receive_storage(&mut self, storage: Vec<u8>) -> Result<Delta, Error> {
+        let (len, added) = (self.grown(storage.len())?, storage.len());
+        if added > 0 {
+            self.push(Segment::Owned(Owned { bytes: storage, start: 0 }))?;
+            self.len = len;
+        }
+        Ok(Delta::added(added))
+    }
+
+    /// Makes sure that there is a place for one more segment in the chain.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn reserve_segment(&mut self) -> Result<(), Error> {
+        if self.tail.len() > 0 { self.reserve_segments(1).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Removes the first `n` bytes, which were written, and puts their storage into `pool`.
+    ///
+    /// # Errors
+    /// `OutOfRange` where there are fewer, `NoMemory` (for the list of owners to tell).
+    #[inline]
+    pub fn consume(&mut self, n: usize, pool: &mut StoragePool) -> Result<Released<F>, Error> {
+        if n > self.len {
+            return Err(Error::OutOfRange);
+        }
+        match &mut self.tail {
+            Segment::Owned(tail) if self.front.is_none() => {
+                self.len -= n;
+                if self.len > 0 {
+                    tail.start += n;
+                } else {
+                    tail.start = 0;
+                    pool.put(core::mem::take(&mut tail.bytes));
+                }
+                Ok(Released::none())
+            }
+            _ => self.remove_segments(n, |bytes| pool.put(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
