@@ -96,7 +96,7 @@ pub struct event_base {
     pub(crate) exit: UnsafeCell<event_callback>,
 }
 
-// SAFETY: `waiter` and `spares` belong to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
+// SAFETY: `waiter` and `storage` belong to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
 // sections only, the rest is atomic or guarded.
 unsafe impl Sync for event_base {}
 
