@@ -32,8 +32,6 @@ pub(crate) const EVFLAG_SIGNALFD: u32 = 0x0020_0000;
 pub(crate) const EVFLAG_NOSIGMASK: u32 = 0x0040_0000;
 pub(crate) const EVFLAG_NOTIMERFD: u32 = 0x0080_0000;
 
-pub(crate) const EVBACKEND_SELECT: u32 = 0x01;
-pub(crate) const EVBACKEND_POLL: u32 = 0x02;
 pub(crate) const EVBACKEND_EPOLL: u32 = 0x04;
 pub(crate) const EVBACKEND_KQUEUE: u32 = 0x08;
 pub(crate) const EVBACKEND_PORT: u32 = 0x20;

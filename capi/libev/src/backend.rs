@@ -1,6 +1,5 @@
 //! How a loop waits: a backend of [`evoxide_sys`], chosen by libev's bits.
 
-use crate::abi::{EVBACKEND_EPOLL, EVBACKEND_POLL, EVBACKEND_SELECT};
 use crate::global::syserr;
 use core::ffi::c_int;
 use evoxide_sys::backend::{Backend as Kernel, Method, Options, Waiter};
@@ -20,17 +19,17 @@ pub(crate) struct Backend {
 impl Backend {
     /// The first of the wanted kinds that works here.
     pub(crate) fn open(wanted: u32) -> Option<Self> {
-        Method::ALL.iter().filter(|&&method| bit(method) & wanted != 0).find_map(|&method| {
+        Method::ALL.iter().filter(|&&method| method.ev_bit() & wanted != 0).find_map(|&method| {
             let kernel = Kernel::new(method, Options::default()).ok()?;
             let waiter = kernel.waiter();
-            let resolution = if method == Method::Select { 1e-6 } else { 1e-3 };
+            let resolution = method.resolution() as f64 / 1e9;
             Some(Self { kernel, waiter, method, changed: true, resolution })
         })
     }
 
     /// Its `EVBACKEND_` bit.
     pub(crate) fn bit(&self) -> u32 {
-        bit(self.method)
+        self.method.ev_bit()
     }
 
     /// The descriptor that is readable when something happened; -1 where there is none.
@@ -44,13 +43,5 @@ impl Backend {
         while self.kernel.rebuild([]).is_err() {
             syserr(c"(libev) epoll_create");
         }
-    }
-}
-
-const fn bit(method: Method) -> u32 {
-    match method {
-        Method::Epoll => EVBACKEND_EPOLL,
-        Method::Poll => EVBACKEND_POLL,
-        Method::Select => EVBACKEND_SELECT,
     }
 }

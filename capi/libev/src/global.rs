@@ -1,8 +1,6 @@
 //! What belongs to no loop: versions, backends, time, memory, error reports, and which loop is the default one.
 
-use crate::abi::{
-    EVBACKEND_EPOLL, EVBACKEND_IOURING, EVBACKEND_KQUEUE, EVBACKEND_POLL, EVBACKEND_PORT, EVBACKEND_SELECT, ev_loop,
-};
+use crate::abi::{EVBACKEND_EPOLL, EVBACKEND_IOURING, EVBACKEND_KQUEUE, EVBACKEND_PORT, ev_loop};
 use crate::now;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::ptr::null_mut;
@@ -10,6 +8,7 @@ use core::sync::atomic::{
     AtomicPtr,
     Ordering::{Relaxed, SeqCst},
 };
+use evoxide_sys::backend::Method;
 
 type Allocator = unsafe extern "C" fn(*mut c_void, c_long) -> *mut c_void;
 type SysErr = unsafe extern "C-unwind" fn(*const c_char);
@@ -42,13 +41,13 @@ pub extern "C" fn ev_version_minor() -> c_int {
 /// `ev_supported_backends`: the kinds this library knows; io_uring is named, as in Debian's build, but never available.
 #[unsafe(no_mangle)]
 pub extern "C" fn ev_supported_backends() -> u32 {
-    EVBACKEND_EPOLL | EVBACKEND_POLL | EVBACKEND_SELECT | EVBACKEND_IOURING
+    ev_recommended_backends() | EVBACKEND_IOURING
 }
 
 /// `ev_recommended_backends`: the kinds that are tried where none is asked for.
 #[unsafe(no_mangle)]
 pub extern "C" fn ev_recommended_backends() -> u32 {
-    EVBACKEND_EPOLL | EVBACKEND_POLL | EVBACKEND_SELECT
+    Method::ALL.iter().fold(0, |bits, method| bits | method.ev_bit())
 }
 
 /// `ev_embeddable_backends`: the kinds whose loops can be embedded in others, on any system.
@@ -123,7 +122,7 @@ pub(crate) unsafe fn deallocate(memory: *mut c_void) {
 
 /// Reports a system error (`errno`): through the user's callback, or by ending the process.
 #[cold]
-pub(crate) fn syserr(what: &'static CStr) {
+pub(crate) fn syserr(what: &CStr) {
     let cb = SYSERR.load(Relaxed);
     // SAFETY: what `ev_set_syserr_cb` was given, or `perror` with a terminated text.
     unsafe {

@@ -5,11 +5,11 @@ use crate::backend::Backend;
 use crate::global::syserr;
 use crate::state::{Renew, of, with};
 use crate::watcher::W;
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 use core::ptr::addr_of_mut;
 use evoxide_core::ev_loop::{EvLoop, FdChange, FdFix, FdReport, READ, WRITE};
 use evoxide_core::interest::{Change, Interest, Report};
-use evoxide_sys::backend::{Backend as Kernel, Method, Waiter};
+use evoxide_sys::backend::{Backend as Kernel, Closed, Method, Waiter};
 use evoxide_sys::{errno, process};
 use std::io;
 
@@ -48,7 +48,7 @@ unsafe fn tell_changes_slow(l: *mut ev_loop) {
         backend.changed = true;
         while let Some(change) = with(l, |m| m.next_change(&mut from)) {
             let FdChange { fd, serial, new, told, known, .. } = change;
-            if new == 0 && backend.method == Method::Epoll {
+            if new == 0 && backend.method.closed() == Closed::Forgotten {
                 // Most such descriptors are closed next; one that fires nevertheless is mended then.
                 continue;
             }
@@ -118,8 +118,8 @@ fn prepare(kernel: &Kernel, waiter: &mut Waiter, changed: &mut bool) -> io::Resu
 #[inline(never)]
 fn mend(m: &mut EvLoop<W>, kernel: &mut Kernel, method: Method, fd: c_int, odd: FdReport, renew: &mut Renew) {
     match odd {
-        // poll reports a number that is not open as ready, as it does a hang-up.
-        _ if method == Method::Poll && !process::is_open(fd) => m.kill_fd(fd),
+        // A number that is not open is reported as a hang-up is.
+        _ if method.closed() == Closed::Reported && !process::is_open(fd) => m.kill_fd(fd),
         FdReport::Unwanted(FdFix { fd, serial, told, wanted }) => {
             let change = Change { fd, serial, old: interest(told), new: interest(wanted) };
             match kernel.apply(&change) {
@@ -155,11 +155,14 @@ unsafe fn failed(l: *mut ev_loop, error: c_int) {
             }
             code => {
                 errno::set(code);
-                syserr(match (*of(l)).backend.method {
-                    Method::Epoll => c"(libev) epoll_wait",
-                    Method::Poll => c"(libev) poll",
-                    Method::Select => c"(libev) select",
-                });
+                let call = (*of(l)).backend.method.wait_call().to_bytes_with_nul();
+                // On the stack: the callback may not return.
+                let (mut text, name) = ([0; 64], b"(libev) ");
+                text[..name.len()].copy_from_slice(name);
+                text[name.len()..name.len() + call.len()].copy_from_slice(call);
+                if let Ok(text) = CStr::from_bytes_until_nul(&text) {
+                    syserr(text);
+                }
             }
         }
     }

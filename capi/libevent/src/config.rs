@@ -5,7 +5,7 @@ use core::ffi::{CStr, c_char, c_int};
 use core::ptr;
 use evoxide_core::reactor::Limits;
 use evoxide_ffi::mm;
-use evoxide_sys::backend::{Backend, Features, Method, Options};
+use evoxide_sys::backend::{Backend, Closed, Features, Method, Options};
 use libc::timeval;
 
 /// `EVENT_BASE_FLAG_*`.
@@ -54,7 +54,7 @@ pub(crate) struct Choice {
 impl Choice {
     /// The name with its terminator, for C.
     pub fn c_name(self) -> &'static CStr {
-        if self.changelist { c"epoll (with changelist)" } else { method_name(self.method) }
+        if self.changelist { c"epoll (with changelist)" } else { self.method.c_name() }
     }
 
     pub fn name(self) -> &'static str {
@@ -62,28 +62,10 @@ impl Choice {
     }
 }
 
-/// The name of a method, for C.
-pub(crate) fn method_name(method: Method) -> &'static CStr {
-    match method {
-        Method::Epoll => c"epoll",
-        Method::Poll => c"poll",
-        Method::Select => c"select",
-    }
-}
-
 /// Whether an environment variable is set, and the process is not one that must not trust its environment.
 fn environment(name: &CStr) -> bool {
     // SAFETY: the name is a terminated string; the auxiliary vector is always there.
     unsafe { libc::getauxval(libc::AT_SECURE) == 0 && !libc::getenv(name.as_ptr()).is_null() }
-}
-
-/// The variable that rules a method out.
-fn ruled_out(method: Method) -> bool {
-    environment(match method {
-        Method::Epoll => c"EVENT_NOEPOLL",
-        Method::Poll => c"EVENT_NOPOLL",
-        Method::Select => c"EVENT_NOSELECT",
-    })
 }
 
 /// Works out what is wanted.
@@ -109,7 +91,7 @@ pub(crate) fn settings(config: Option<&event_config>) -> Settings {
 /// Opens the best backend that is allowed, can what is required, and works.
 pub(crate) fn open(config: Option<&event_config>, settings: &Settings) -> Option<(Choice, Backend)> {
     for &method in Method::ALL {
-        if settings.environment && ruled_out(method) {
+        if settings.environment && environment(method.ruled_out_by()) {
             continue;
         }
         if let Some(config) = config
@@ -118,7 +100,7 @@ pub(crate) fn open(config: Option<&event_config>, settings: &Settings) -> Option
             continue;
         }
         if let Ok(backend) = Backend::new(method, Options { precise: settings.precise }) {
-            let changelist = settings.changelist && method == Method::Epoll;
+            let changelist = settings.changelist && method.closed() == Closed::Forgotten;
             return Some((Choice { method, changelist }, backend));
         }
     }
@@ -131,7 +113,7 @@ impl event_config {
         // SAFETY: the list holds what `event_config_avoid_method` made.
         while let Some(avoided) = unsafe { at.as_ref() } {
             // SAFETY: as above: a terminated copy.
-            if unsafe { CStr::from_ptr(avoided.name) } == method_name(method) {
+            if unsafe { CStr::from_ptr(avoided.name) } == method.c_name() {
                 return true;
             }
             at = avoided.next;
@@ -238,6 +220,14 @@ pub extern "C" fn event_get_supported_methods() -> *mut *const c_char {
     struct Names([*const c_char; Method::ALL.len() + 1]);
     // SAFETY: pointers to constants, never written.
     unsafe impl Sync for Names {}
-    static NAMES: Names = Names([c"epoll".as_ptr(), c"poll".as_ptr(), c"select".as_ptr(), ptr::null()]);
+    static NAMES: Names = {
+        let mut names = [ptr::null(); Method::ALL.len() + 1];
+        let mut at = 0;
+        while at < Method::ALL.len() {
+            names[at] = Method::ALL[at].c_name().as_ptr();
+            at += 1;
+        }
+        Names(names)
+    };
     NAMES.0.as_ptr().cast_mut()
 }

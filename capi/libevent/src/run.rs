@@ -242,10 +242,7 @@ impl Core {
 
     /// The system call that a failed wait made.
     fn wait_call(&self) -> &'static str {
-        match self.method() {
-            evoxide_sys::backend::Method::Epoll => "epoll_wait",
-            other => other.name(),
-        }
+        self.method().wait_call().to_str().unwrap_or_default()
     }
 
     /// Ends the batch, and with it the callback that ran: nothing else ends that but what `dispatch` does. Answers whether there

@@ -1,5 +1,6 @@
 //! Readiness backends: which exist, and one type over all of them. The contract is at the head of the crate.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -27,6 +28,17 @@ bitflags! {
     }
 }
 
+/// What comes of a descriptor that is closed while it is registered (contract, 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// The kernel, which keeps the set, forgets it. Removals may be put off, since most descriptors are closed next.
+    Forgotten,
+    /// Waits report it as ready.
+    Reported,
+    /// Waits fail with `EBADF`.
+    Fails,
+}
+
 /// How a backend is to be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -36,10 +48,20 @@ pub struct Options {
 
 /// The registering half of a backend. See the contract at the head of the crate.
 pub trait Readiness: Sized {
-    /// Its name, as programs and environment variables write it.
-    const NAME: &'static str;
+    /// Its name, as programs write it.
+    const NAME: &'static CStr;
     /// What it can do.
     const FEATURES: Features;
+    /// The environment variable that rules it out in libevent's interface.
+    const RULED_OUT_BY: &'static CStr;
+    /// The system call that waits, as error reports name it.
+    const WAIT_CALL: &'static CStr;
+    /// The shortest wait that it knows in the plain mode, in nanoseconds.
+    const RESOLUTION: u64;
+    /// Its bit among libev's `EVBACKEND_*`.
+    const EV_BIT: u32;
+    /// What comes of a descriptor that is closed while it is registered.
+    const CLOSED: Closed;
     /// Its waiting half.
     type Waiter: Wait;
 
@@ -107,7 +129,7 @@ pub trait Take {
 
 /// Everything that must name each backend. The order is the order of preference.
 macro_rules! backends {
-    ($($variant:ident => $module:ident::$kind:ident),+ $(,)?) => {
+    (($d:tt) $($variant:ident => $module:ident::$kind:ident),+ $(,)?) => {
         /// A kind of backend, in order of preference.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Method {
@@ -117,18 +139,49 @@ macro_rules! backends {
         impl Method {
             /// Every kind, best first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-            /// The names of [`ALL`](Self::ALL), in the same order.
-            pub const NAMES: &'static [&'static str] = &[$(<$module::$kind as Readiness>::NAME),+];
 
-            /// Its name, as programs and environment variables write it.
-            pub const fn name(self) -> &'static str {
+            /// Its name, as programs write it, for C.
+            pub const fn c_name(self) -> &'static CStr {
                 match self { $(Self::$variant => <$module::$kind as Readiness>::NAME,)+ }
+            }
+
+            /// The environment variable that rules it out in libevent's interface.
+            pub const fn ruled_out_by(self) -> &'static CStr {
+                match self { $(Self::$variant => <$module::$kind as Readiness>::RULED_OUT_BY,)+ }
+            }
+
+            /// The system call that waits, as error reports name it.
+            pub const fn wait_call(self) -> &'static CStr {
+                match self { $(Self::$variant => <$module::$kind as Readiness>::WAIT_CALL,)+ }
+            }
+
+            /// The shortest wait that it knows in the plain mode, in nanoseconds.
+            pub const fn resolution(self) -> u64 {
+                match self { $(Self::$variant => <$module::$kind as Readiness>::RESOLUTION,)+ }
+            }
+
+            /// Its bit among libev's `EVBACKEND_*`.
+            pub const fn ev_bit(self) -> u32 {
+                match self { $(Self::$variant => <$module::$kind as Readiness>::EV_BIT,)+ }
+            }
+
+            /// What comes of a descriptor that is closed while it is registered.
+            pub const fn closed(self) -> Closed {
+                match self { $(Self::$variant => <$module::$kind as Readiness>::CLOSED,)+ }
             }
 
             /// What it can do.
             pub const fn features(self) -> Features {
                 match self { $(Self::$variant => <$module::$kind as Readiness>::FEATURES,)+ }
             }
+        }
+
+        /// Calls another macro with the variants of [`Method`], best first: for who needs a type of its own like it.
+        #[macro_export]
+        macro_rules! with_methods {
+            ($d then:ident) => {
+                $d then! { $($variant),+ }
+            };
         }
 
         // A tag of its own, not one hidden in a field: it is read several times a turn.
@@ -220,12 +273,21 @@ macro_rules! backends {
 
 // The one list.
 backends! {
+    ($)
     Epoll => epoll::Epoll,
     Poll => poll::Poll,
     Select => select::Select,
 }
 
 impl Method {
+    /// Its name, as programs write it.
+    pub const fn name(self) -> &'static str {
+        match self.c_name().to_str() {
+            Ok(name) => name,
+            Err(_) => "",
+        }
+    }
+
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|method| method.name() == name)

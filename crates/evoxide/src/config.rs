@@ -8,27 +8,39 @@ use evoxide_sys::backend;
 use std::fmt;
 use std::time::Duration;
 
-/// How a loop asks the operating system what is ready.
-///
-/// # Examples
-/// ```
-/// use evoxide::{Config, EventLoop};
-/// use evoxide::config::Method;
-///
-/// let ev = EventLoop::with_config(Config::new().method(Method::Poll), ())?;
-/// assert_eq!(ev.method().name(), "poll");
-/// # Ok::<(), evoxide::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Method {
-    /// Linux's `epoll`.
-    Epoll,
-    /// `poll`.
-    Poll,
-    /// `select`.
-    Select,
+/// The same variants as the system layer's.
+macro_rules! method {
+    ($($variant:ident),+) => {
+        /// How a loop asks the operating system what is ready.
+        ///
+        /// # Examples
+        /// ```
+        /// use evoxide::{Config, EventLoop};
+        /// use evoxide::config::Method;
+        ///
+        /// let ev = EventLoop::with_config(Config::new().method(Method::Poll), ())?;
+        /// assert_eq!(ev.method().name(), "poll");
+        /// # Ok::<(), evoxide::Error>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Method {
+            $(#[doc = concat!(stringify!($variant), ", by the system call of that name.")] $variant,)+
+        }
+
+        impl Method {
+            pub(crate) fn sys(self) -> backend::Method {
+                match self { $(Self::$variant => backend::Method::$variant,)+ }
+            }
+
+            pub(crate) fn from_sys(method: backend::Method) -> Self {
+                match method { $(backend::Method::$variant => Self::$variant,)+ }
+            }
+        }
+    };
 }
+
+evoxide_sys::with_methods!(method);
 
 impl Method {
     /// Every method of this platform, best first.
@@ -50,11 +62,7 @@ impl Method {
     /// assert_eq!(evoxide::config::Method::Select.name(), "select");
     /// ```
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Epoll => "epoll",
-            Self::Poll => "poll",
-            Self::Select => "select",
-        }
+        self.sys().name()
     }
 
     /// What it can do.
@@ -70,22 +78,6 @@ impl Method {
             constant_time: bits.contains(backend::Features::O1),
             any_file: bits.contains(backend::Features::FDS),
             early_close: bits.contains(backend::Features::EARLY_CLOSE),
-        }
-    }
-
-    pub(crate) fn sys(self) -> backend::Method {
-        match self {
-            Self::Epoll => backend::Method::Epoll,
-            Self::Poll => backend::Method::Poll,
-            Self::Select => backend::Method::Select,
-        }
-    }
-
-    pub(crate) fn from_sys(method: backend::Method) -> Self {
-        match method {
-            backend::Method::Epoll => Self::Epoll,
-            backend::Method::Poll => Self::Poll,
-            backend::Method::Select => Self::Select,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The plain mode makes the system calls that libevent makes (`epoll_wait`, milliseconds). The precise mode uses
 //! `epoll_pwait2`, or a timerfd in the set where the kernel or a filter refuses that call.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-use super::{Features, Options, Readiness, Wait, counted, is_none, millis};
+use super::{Closed, Features, Options, Readiness, Wait, counted, is_none, millis};
 use crate::fd;
 
 /// How many reports one wait takes at first, and at most.
@@ -65,8 +66,13 @@ pub(super) struct Epoll {
 }
 
 impl Readiness for Epoll {
-    const NAME: &'static str = "epoll";
+    const NAME: &'static CStr = c"epoll";
     const FEATURES: Features = Features::ET.union(Features::O1).union(Features::EARLY_CLOSE);
+    const RULED_OUT_BY: &'static CStr = c"EVENT_NOEPOLL";
+    const WAIT_CALL: &'static CStr = c"epoll_wait";
+    const RESOLUTION: u64 = 1_000_000;
+    const EV_BIT: u32 = 0x04;
+    const CLOSED: Closed = Closed::Forgotten;
     type Waiter = EpollWaiter;
 
     fn new(options: Options) -> io::Result<Self> {

@@ -1,11 +1,12 @@
 //! poll. The registering half keeps the array; the waiting half polls a copy, renewed only where something has changed.
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use evoxide_core::interest::{Change, Interest, Ready, Report};
 
-use super::{Features, Options, Readiness, Wait, counted, is_none, millis, next_version};
+use super::{Closed, Features, Options, Readiness, Wait, counted, is_none, millis, next_version};
 use crate::fd::{self, no_memory};
 
 pub(super) struct Poll {
@@ -18,8 +19,13 @@ pub(super) struct Poll {
 }
 
 impl Readiness for Poll {
-    const NAME: &'static str = "poll";
+    const NAME: &'static CStr = c"poll";
     const FEATURES: Features = Features::FDS.union(Features::EARLY_CLOSE);
+    const RULED_OUT_BY: &'static CStr = c"EVENT_NOPOLL";
+    const WAIT_CALL: &'static CStr = c"poll";
+    const RESOLUTION: u64 = 1_000_000;
+    const EV_BIT: u32 = 0x02;
+    const CLOSED: Closed = Closed::Reported;
     type Waiter = PollWaiter;
 
     fn new(_: Options) -> io::Result<Self> {

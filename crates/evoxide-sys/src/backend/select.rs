@@ -1,13 +1,14 @@
 //! select, with sets as large as the highest descriptor needs: the kernel's limit is the descriptor table, not
 //! `FD_SETSIZE`. The waiting half keeps a copy of the sets, and a second one that each call overwrites.
 
+use std::ffi::CStr;
 use std::ffi::c_ulong;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use evoxide_core::interest::{Change, Interest, Ready, Report};
 
-use super::{Features, Options, Readiness, Wait, counted, is_none, next_version};
+use super::{Closed, Features, Options, Readiness, Wait, counted, is_none, next_version};
 use crate::fd::{self, no_memory};
 
 const BITS: usize = c_ulong::BITS as usize;
@@ -57,8 +58,13 @@ pub(super) struct Select {
 }
 
 impl Readiness for Select {
-    const NAME: &'static str = "select";
+    const NAME: &'static CStr = c"select";
     const FEATURES: Features = Features::FDS;
+    const RULED_OUT_BY: &'static CStr = c"EVENT_NOSELECT";
+    const WAIT_CALL: &'static CStr = c"select";
+    const RESOLUTION: u64 = 1_000;
+    const EV_BIT: u32 = 0x01;
+    const CLOSED: Closed = Closed::Fails;
     type Waiter = SelectWaiter;
 
     fn new(_: Options) -> io::Result<Self> {
