@@ -4,7 +4,8 @@
 //!
 //! A backend is one file under `backend/` plus one line in the list of `backend.rs`; nothing else changes when one is
 //! added: its name, the variable that rules it out, its waiting call, its resolution and libev's bit are constants of
-//! [`Readiness`](backend::Readiness), and the faces take the rest from [`Method::ALL`](backend::Method::ALL). It is made of two halves, because a wait runs with nothing locked while other threads change interest:
+//! [`Readiness`](backend::Readiness), and the faces take the rest from [`Method::ALL`](backend::Method::ALL). It is made
+//! of two halves, because a wait runs with nothing locked while other threads change interest:
 //!
 //! - [`Readiness`](backend::Readiness), the *registering half*, lives inside the loop's section. It carries out
 //!   [`Change`](evoxide_core::interest::Change)s at once and answers their errors.
