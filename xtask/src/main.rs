@@ -19,6 +19,7 @@ mod opts;
 mod packages;
 mod peers;
 mod proc;
+mod shape;
 mod suite;
 mod symbols;
 mod symtab;
@@ -60,6 +61,7 @@ cargo xtask TASK [OPTIONS]
                                        events, 16 buffers; modes 0 to 3 of mask 4
               --sanitize thread|address    stress with that sanitizer
               --profile dev, --no-build
+  shape     imports between folders, layers and files; lengths, names and counts that may not grow
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
+        "shape" => shape::task(),
         "fuzz" => fuzz::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),

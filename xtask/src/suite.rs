@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{clients, ctest, fuzz, headers, links, loom, msrv, packages, symbols, tree};
+use crate::{clients, ctest, fuzz, headers, links, loom, msrv, packages, shape, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -51,6 +51,7 @@ fn rust_lane() -> Tally {
     tally.add(step("cargo fmt", || quiet(cargo().args(["fmt", "--all", "--check"]))));
     let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     tally.add(step("cargo clippy", || quiet(cargo().args(lint))));
+    tally.add(step("shape", shape::task));
     tally.add(step("oldest Rust", msrv::check));
     tally.add(step("cargo doc", || {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))

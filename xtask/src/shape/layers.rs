@@ -1,0 +1,64 @@
+//! The layers of each crate, lowest first. A module may import from its own layer and from those below it. A name stands
+//! for the module and all that is below it, unless a longer name says otherwise.
+
+/// The layers of one crate.
+pub type Levels = &'static [&'static [&'static str]];
+
+/// The crates' sources; those without layers are only looked at for circles of folders.
+pub const CRATES: &[(&str, Option<Levels>)] = &[
+    ("capi/libevent/src", Some(LIBEVENT)),
+    ("capi/libev/src", Some(LIBEV)),
+    ("crates/evoxide/src", Some(EVOXIDE)),
+    ("crates/evoxide-core/src", None),
+    ("crates/evoxide-ffi/src", None),
+    ("crates/evoxide-proto/src", None),
+    ("crates/evoxide-sys/src", None),
+];
+
+const LIBEVENT: Levels = &[
+    &["abi"],
+    &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config"],
+    &["base", "debug", "pending", "deferred", "watch"],
+    &["event", "timer", "once"],
+    &["run"],
+    &["lifecycle", "base_api"],
+    &["buffer"],
+    &["bufferevent", "listener"],
+    &["dns", "tag"],
+    &["http", "ws"],
+    &["rpc"],
+    &["compat"],
+];
+
+const LIBEV: Levels = &[
+    &["abi"],
+    &["global", "watcher"],
+    &["state", "backend", "lists"],
+    &["own", "clock", "kernel", "now", "wake"],
+    &["io", "timer", "periodic", "signal", "stat", "child", "embed", "asyncs", "feed", "fork"],
+    &["run", "create", "once"],
+    &["event_compat"],
+];
+
+const EVOXIDE: Levels = &[
+    &["error", "interest", "clock", "config", "signal", "timer"],
+    &["buffer"],
+    &["event_loop", "manual"],
+    &["stream", "watch"],
+    &["dns", "tls"],
+    &["http", "ws"],
+    &["rpc"],
+];
+
+/// The layer of a module.
+pub fn level(levels: Levels, module: &str) -> Option<usize> {
+    let of = |name: &str| levels.iter().position(|l| l.contains(&name));
+    let mut name = module;
+    loop {
+        match (of(name), name.rsplit_once("::")) {
+            (Some(level), _) => return Some(level),
+            (None, Some((front, _))) => name = front,
+            (None, None) => return None,
+        }
+    }
+}
