@@ -27,13 +27,13 @@ struct Budget {
 const FOLDERS: Budget = Budget { goal: 0, most: 1 };
 
 /// Circles of more than [`CIRCLE`] files, in the crates whose layers are declared.
-const LARGE: Budget = Budget { goal: 0, most: 3 };
+const LARGE: Budget = Budget { goal: 0, most: 2 };
 
 /// Files that one circle of imports may have.
 const CIRCLE: usize = 3;
 
 /// Imports that run up, in the crates whose layers are declared.
-const UP: Budget = Budget { goal: 4, most: 28 };
+const UP: Budget = Budget { goal: 4, most: 12 };
 
 /// Function names that end in an adverb.
 const ADVERBS: Budget = Budget { goal: 0, most: 35 };
@@ -42,7 +42,7 @@ const ADVERBS: Budget = Budget { goal: 0, most: 35 };
 const UNSAFE: Budget = Budget { goal: 350, most: 600 };
 
 /// Public verbs of `Reactor`.
-const VERBS: Budget = Budget { goal: 40, most: 81 };
+const VERBS: Budget = Budget { goal: 40, most: 83 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
 const LINES: Budget = Budget { goal: 34_700, most: 40_000 };

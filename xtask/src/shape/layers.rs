@@ -31,12 +31,12 @@ const LIBEVENT: Levels = &[
 ];
 
 const LIBEV: Levels = &[
-    &["abi"],
+    &["abi", "now"],
     &["global", "watcher"],
     &["state", "backend", "lists"],
-    &["own", "clock", "kernel", "now", "wake"],
-    &["io", "timer", "periodic", "signal", "stat", "child", "embed", "asyncs", "feed", "fork"],
-    &["run", "create", "once"],
+    &["own", "clock", "kernel"],
+    &["io", "timer", "periodic", "signal", "stat", "child", "asyncs", "feed", "fork"],
+    &["run", "create", "once", "embed"],
     &["event_compat"],
 ];
 
