@@ -206,8 +206,8 @@ pub fn bare(text: &str) -> String {
         } else if rest.starts_with('"') {
             at += quoted(rest);
             out.push_str("\"\"");
-        } else if rest.starts_with("r#\"") {
-            at += rest[3..].find("\"#").map_or(rest.len(), |n| n + 5);
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            at += raw.find("\"#").map_or(rest.len(), |n| n + 5);
             out.push_str("\"\"");
         } else if let Some(n) = character(rest) {
             at += n;
