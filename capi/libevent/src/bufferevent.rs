@@ -36,7 +36,7 @@ use crate::pending::Blocking;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr::{self, NonNull};
-use evoxide_core::stream::{Bounds, Direction, Hold, Marks, Outcome, Stream, What};
+use evoxide_core::stream::{Bounds, Direction, Hold, Outcome, Stream, Watermarks, What};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -64,8 +64,6 @@ pub(crate) mod flag {
     pub const BLOCKING_KNOWN: u8 = 4;
     /// ... and it does not.
     pub const NONBLOCKING: u8 = 8;
-    /// The input holds what the read callback was not told of, since reading stopped meanwhile.
-    pub const OWED: u8 = 16;
     /// The deferred callback is scheduled and holds a reference.
     pub const SCHEDULED: u8 = 32;
     /// The user freed it.
@@ -78,11 +76,6 @@ pub(crate) mod flag {
 #[repr(C)]
 pub(crate) struct Inner {
     pub public: bufferevent,
-    pub refs: u32,
-    /// How much the last read took: where that was much, the next one gets room of its own.
-    pub read_hint: u16,
-    /// So many large reads are not followed by another at once, since that found nothing lately.
-    pub patience: u8,
     pub machine: UnsafeCell<Stream>,
     pub kind: Kind,
     pub options: u8,
@@ -309,7 +302,7 @@ impl Bev {
     #[inline]
     pub fn hold(self) {
         self.lock();
-        set!(self, refs, get!(self, refs) + 1);
+        set!(self, public.refs, get!(self, public.refs) + 1);
     }
 
     /// [`hold`](Self::hold) for what the loop or a bufferevent below calls: the event may have been popped just before another
@@ -321,15 +314,15 @@ impl Bev {
             self.unlock();
             return false;
         }
-        set!(self, refs, get!(self, refs) + 1);
+        set!(self, public.refs, get!(self, public.refs) + 1);
         true
     }
 
     /// Ends what [`hold`](Self::hold) began. Answers whether that was the last reference.
     #[inline]
     pub fn release(self) -> bool {
-        let refs = get!(self, refs) - 1;
-        set!(self, refs, refs);
+        let refs = get!(self, public.refs) - 1;
+        set!(self, public.refs, refs);
         if refs == 0 {
             // SAFETY: the last reference is gone: nobody uses the object but its finalizer.
             unsafe { self.end() };
@@ -353,7 +346,7 @@ impl Bev {
 
     /// The marks of one direction.
     #[inline]
-    pub fn marks(self, direction: Direction) -> Marks {
+    pub fn marks(self, direction: Direction) -> Watermarks {
         let mark: event_watermark =
             if direction == Direction::READ { get!(self, public.wm_read) } else { get!(self, public.wm_write) };
         mark.into()
@@ -634,7 +627,7 @@ pub(crate) fn create(base: *mut event_base, fd: c_int, options: u8, kind: Kind, 
         }
         return None;
     }
-    set!(bev, refs, 1);
+    set!(bev, public.refs, 1);
     set!(bev, options, options);
     set!(bev, public.ev_base, base);
     set!(bev, public.input, bev.input().cast());

@@ -4,34 +4,45 @@
 //! descriptor nor the buffers. The face asks it what to do when something is ready, does that, and reports the result:
 //!
 //! ```text
-//! readable ─▶ Step::Read { max } ─▶ [the face reads]  ─▶ read_done(result)  ─▶ Outcome
-//! writable ─▶ Step::Write { max } ─▶ [the face writes] ─▶ write_done(result) ─▶ Outcome
+//! readable ─▶ Step::Read { max, .. } ─▶ [the face reads]  ─▶ read_done(result)  ─▶ Outcome ─▶ [callbacks] ─▶ read_again ─▶ Step
+//! writable ─▶ Step::Write { max }    ─▶ [the face writes] ─▶ write_done(result) ─▶ Outcome
+//! output_grew ─▶ Start               (arm, or queue a write)
 //! ```
+//!
+//! [`drive`] has the rules: how much a read takes, how often one readiness is read for, how a read is reported, and when output
+//! is written.
 //!
 //! States: *connecting* (only the end of the attempt is waited for), *open*, *half-closed* (the peer ended its sending
 //! side; writing goes on) and *closed* (an error was seen). A new descriptor ([`Stream::attach`]) starts over.
 //!
 //! Each direction is *enabled* by the user and *held* for any number of reasons ([`Hold`]); bytes move only while it is
 //! enabled and not held. An [`Outcome`] names the directions whose interest starts or stops, the notices for the
-//! user's data callbacks (subject to [`Marks`]) and at most one event. Nothing is told twice, and nothing here is ever lost:
-//! bytes are moved by the face alone, at most as many as the step said.
+//! user's data callbacks (subject to [`Watermarks`]) and at most one event. Nothing is told twice, and nothing here is ever lost:
+//! bytes are moved by the face alone, at most as many as the step said. Steps are shaped like completions: the face chooses the
+//! storage of a read before it makes the call, and whoever owns the descriptor makes it.
 //!
 //! # Examples
 //! ```
-//! use evoxide_core::stream::{Direction, Io, Marks, Step, Stream};
+//! use evoxide_core::stream::{Allowance, Direction, Io, MAX_SINGLE, Step, Stream, Watermarks};
 //! let mut stream = Stream::new();
 //! assert_eq!(stream.enable(Direction::READ).start, Direction::READ);
-//! assert_eq!(stream.readable(0, Marks::NONE, 4096), Step::Read { max: 4096 });
+//! let step = stream.readable(0, Watermarks::NONE, Allowance::Free);
+//! assert_eq!(step, Step::Read { max: MAX_SINGLE, expected: 0 });
 //! assert!(stream.read_done(Io::Moved(100)).readable);
+//! // It did not fill the read: there is probably no more.
+//! assert_eq!(stream.read_again(100, Watermarks::NONE, Allowance::Free, true), Step::Idle);
 //! ```
 
+pub mod drive;
 pub mod tunnel;
+
+pub use drive::{Allowance, Cause, Report, STEP, Told};
 
 use bitflags::bitflags;
 
 /// The most that one read or write moves unless told otherwise.
 pub const MAX_SINGLE: usize = 16384;
-/// The most that one readiness moves where nobody set a bound.
+/// The most that one readiness moves where nobody set a bound, and the most that a larger read takes.
 pub const MAX_BURST: usize = 4 * MAX_SINGLE;
 
 bitflags! {
@@ -95,16 +106,16 @@ pub enum State {
     Closed,
 }
 
-/// Marks of one buffer. A high mark of zero is none.
+/// Watermarks of one buffer, in bytes. A high mark of zero is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct Watermarks {
     /// Read notices come from this length on, write notices from this length down.
     pub low: usize,
     /// No more is read once the input is this long.
     pub high: usize,
 }
 
-impl Marks {
+impl Watermarks {
     /// No marks.
     pub const NONE: Self = Self { low: 0, high: 0 };
 
@@ -133,6 +144,8 @@ pub enum Step {
     Read {
         /// The bound.
         max: usize,
+        /// How much will probably come, for the choice of storage; 0 where nothing is known.
+        expected: usize,
     },
     /// Write at most so much, then call [`Stream::write_done`].
     Write {
@@ -141,6 +154,8 @@ pub enum Step {
     },
     /// There is nothing to write: call [`Stream::write_done`] with nothing moved.
     Drained,
+    /// There is nothing to write, but the user wants to hear when the descriptor is writable: wait for that.
+    Arm,
     /// Ask how the attempt to connect ended, then call [`Stream::connect_done`].
     FinishConnect,
 }
@@ -183,6 +198,8 @@ pub struct Outcome {
     pub readable: bool,
     /// The output shrank: tell the user if its low mark is reached.
     pub drained: bool,
+    /// Wait until the descriptor is writable: a queued write was short.
+    pub arm: bool,
     /// The event to tell of, if any.
     pub event: What,
 }
@@ -193,6 +210,7 @@ impl Outcome {
         start: Direction::empty(),
         readable: false,
         drained: false,
+        arm: false,
         event: What::empty(),
     };
 }
@@ -203,8 +221,8 @@ impl Outcome {
 pub enum Start {
     /// It does not, now.
     No,
-    /// Write at the end of the batch of callbacks, without asking the kernel first.
-    Try,
+    /// Queue a write for the end of the batch of callbacks, without asking the kernel first.
+    Queue,
     /// Wait until the descriptor is writable.
     Arm,
 }
@@ -214,15 +232,15 @@ pub enum Start {
 pub struct Bounds {
     read: usize,
     write: usize,
-    /// Somebody set `write`.
-    bounded: bool,
+    /// The directions for which somebody set a bound.
+    set: Direction,
 }
 
 impl Bounds {
     /// Those of a new stream.
-    pub const DEFAULT: Self = Self { read: MAX_SINGLE, write: MAX_SINGLE, bounded: false };
+    pub const DEFAULT: Self = Self { read: MAX_SINGLE, write: MAX_SINGLE, set: Direction::empty() };
 
-    /// The bound of one direction.
+    /// The bound of one direction, as the program is told.
     #[inline(always)]
     pub fn of(&self, direction: Direction) -> usize {
         if direction == Direction::READ { self.read } else { self.write }
@@ -232,18 +250,14 @@ impl Bounds {
     pub fn set(&mut self, direction: Direction, max: usize) {
         let default = max == 0 || max > isize::MAX as usize;
         let max = if default { MAX_SINGLE } else { max };
-        if direction == Direction::READ {
-            self.read = max;
-        } else {
-            self.write = max;
-            self.bounded = !default;
-        }
+        *(if direction == Direction::READ { &mut self.read } else { &mut self.write }) = max;
+        self.set.set(direction, !default);
     }
 
-    /// How much to write at once without rate limits: what was set, or more than the default where nothing was.
+    /// What one read or write may move without rate limits.
     #[inline(always)]
-    pub fn at_once(&self) -> usize {
-        if self.bounded { self.write } else { MAX_BURST }
+    pub fn allowance(&self, direction: Direction) -> Allowance {
+        if self.set.contains(direction) { Allowance::AtMost(self.of(direction)) } else { Allowance::Free }
     }
 }
 
@@ -254,7 +268,20 @@ pub struct Stream {
     enabled: Direction,
     held_read: Hold,
     held_write: Hold,
+    /// Reading found that the attempt to connect was refused.
     refused: bool,
+    /// The input holds what the read callback was not told of.
+    unreported: bool,
+    /// Full reads to take without trying another at once, since that found nothing lately.
+    burst_backoff: u8,
+    /// The read under way follows another one of the same readiness.
+    follows: bool,
+    /// How much the last read brought, at most what fits.
+    read_hint: u16,
+    /// How much this readiness may still bring, in units of [`MAX_SINGLE`].
+    burst_left: u8,
+    /// Rises with reads that brought [`MAX_SINGLE`] or more, falls with the others.
+    full_reads: u8,
 }
 
 impl Default for Stream {
@@ -272,6 +299,12 @@ impl Stream {
             held_read: Hold::empty(),
             held_write: Hold::empty(),
             refused: false,
+            unreported: false,
+            burst_backoff: 0,
+            follows: false,
+            read_hint: 0,
+            burst_left: 0,
+            full_reads: 0,
         }
     }
 
@@ -303,12 +336,16 @@ impl Stream {
     pub fn attach(&mut self) {
         self.state = State::Open;
         self.refused = false;
+        self.unreported = false;
+        self.follows = false;
     }
 
     /// An attempt to connect has begun.
     pub fn connecting(&mut self) {
         self.state = State::Connecting;
         self.refused = false;
+        self.unreported = false;
+        self.follows = false;
     }
 
     /// The attempt was given up before the kernel could decide it.
@@ -363,88 +400,8 @@ impl Stream {
         if direction == Direction::READ { &mut self.held_read } else { &mut self.held_write }
     }
 
-    /// The descriptor is readable. `allowance` is what rate limits leave, at most the stream's [`Bounds`].
-    #[inline]
-    pub fn readable(&mut self, input_len: usize, marks: Marks, allowance: usize) -> Step {
-        if marks.is_full(input_len) {
-            let _ = self.hold(Direction::READ, Hold::MARK);
-            return Step::Full;
-        }
-        let max = allowance.min(marks.room(input_len));
-        if max == 0 || !self.held_read.is_empty() { Step::Idle } else { Step::Read { max } }
-    }
-
-    /// A read ended.
-    #[inline]
-    pub fn read_done(&mut self, result: Io) -> Outcome {
-        match result {
-            Io::Moved(_) => Outcome { readable: true, ..Outcome::NOTHING },
-            Io::Retry => Outcome::NOTHING,
-            Io::Refused => {
-                // The attempt's end is about to be reported on the writing side: it tells the user.
-                self.refused = true;
-                Outcome::NOTHING
-            }
-            Io::Eof => {
-                if self.state == State::Open {
-                    self.state = State::HalfClosed;
-                }
-                self.fail(Direction::READ, What::EOF | What::READING)
-            }
-            Io::Failed => {
-                self.state = State::Closed;
-                self.fail(Direction::READ, What::ERROR | What::READING)
-            }
-        }
-    }
-
     fn fail(&mut self, direction: Direction, event: What) -> Outcome {
         Outcome { event, ..self.disable(direction) }
-    }
-
-    /// How output that is there begins to move. `waiting`: interest in writing is there already; `direct`: the descriptor
-    /// never blocks.
-    #[inline]
-    pub fn output_grew(&self, waiting: bool, direct: bool) -> Start {
-        if waiting || !self.moves(Direction::WRITE) {
-            Start::No
-        } else if direct && self.state != State::Connecting {
-            Start::Try
-        } else {
-            Start::Arm
-        }
-    }
-
-    /// The descriptor is writable, or a write is to be tried.
-    #[inline]
-    pub fn writable(&mut self, output_len: usize, allowance: usize) -> Step {
-        if self.state == State::Connecting {
-            Step::FinishConnect
-        } else if !self.held_write.is_empty() {
-            Step::Idle
-        } else if output_len == 0 {
-            Step::Drained
-        } else if allowance == 0 {
-            Step::Idle
-        } else {
-            Step::Write { max: allowance }
-        }
-    }
-
-    /// A write ended. `after` is what is left in the output; `quiet`: the same readiness has told of the connection
-    /// already, so that a write of nothing needs no notice.
-    #[inline]
-    pub fn write_done(&mut self, result: Io, after: usize, quiet: bool) -> Outcome {
-        let stop = if after == 0 { Direction::WRITE } else { Direction::empty() };
-        match result {
-            Io::Moved(n) => Outcome { stop, drained: n > 0 || !quiet, ..Outcome::NOTHING },
-            Io::Retry => Outcome { stop, ..Outcome::NOTHING },
-            Io::Eof => self.fail(Direction::WRITE, What::EOF | What::WRITING),
-            Io::Refused | Io::Failed => {
-                self.state = State::Closed;
-                self.fail(Direction::WRITE, What::ERROR | What::WRITING)
-            }
-        }
     }
 
     /// How the attempt to connect stands. Once made, the face goes on with [`writable`](Self::writable) after the event's

@@ -4,7 +4,7 @@ use super::event::event;
 use super::layout;
 use crate::base::event_base;
 use core::ffi::{c_int, c_short, c_void};
-use evoxide_core::stream::Marks;
+use evoxide_core::stream::Watermarks;
 use libc::timeval;
 
 /// `bufferevent_data_cb`.
@@ -46,7 +46,7 @@ pub struct event_watermark {
 }
 layout!(event_watermark, size = 16, align = 8);
 
-impl From<event_watermark> for Marks {
+impl From<event_watermark> for Watermarks {
     fn from(mark: event_watermark) -> Self {
         Self { low: mark.low, high: mark.high }
     }
@@ -70,6 +70,8 @@ pub struct bufferevent {
     pub timeout_read: timeval,
     pub timeout_write: timeval,
     pub enabled: c_short,
+    /// References. C sees padding here.
+    pub refs: u32,
 }
 layout!(
     bufferevent,

@@ -1,12 +1,11 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
-use super::{Bev, Kind, filter, get, notice, pair, rare, set, socket, tls};
+use super::{Bev, Kind, filter, get, notice, pair, rare, socket, tls};
 use crate::base::event_base;
 use crate::buffer::evbuffer;
 use crate::buffer::{Machine, OwnerOps, moves};
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
-use core::slice;
 use evoxide_core::buffer::{Delta, End};
 use evoxide_ffi::errno;
 use evoxide_sys::io;
@@ -83,125 +82,91 @@ pub(crate) fn len(buffer: *mut evbuffer) -> usize {
     unsafe { evbuffer::of(buffer) }.len()
 }
 
-/// What one read takes at most beyond the room that the buffer has.
+/// What one read into a buffer with content takes at most beyond the room that it has.
 const SCRATCH: usize = 16384;
 
 /// How many segments are a few.
 const PIECES: usize = 8;
 
-/// From this size on, bytes are not first read into scratch memory, if they are expected.
+/// From this size on, room is made for bytes that are expected.
 const LARGE: usize = 2048;
 
-/// One read into the frozen back. As `read`, with `errno`.
+/// One read into the frozen back, with room for `max` bytes made before; `expected` of them will probably come. As `read`, with
+/// `errno`.
 ///
 /// # Safety
 /// The loop of the bufferevent's base runs in this thread.
 #[inline(always)]
-pub(crate) unsafe fn read(bev: Bev, fd: c_int, max: usize) -> isize {
+pub(crate) unsafe fn read(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
+    // SAFETY: as in `len`; the caller's promise.
+    unsafe {
+        let buffer = evbuffer::of(bev.input());
+        match bev.base() {
+            Some(base) if buffer.is_unobserved() && buffer.look(Machine::is_bare) => {
+                read_bare(bev, base, fd, max, expected)
+            }
+            _ => read_any(bev, fd, max, expected),
+        }
+    }
+}
+
+/// A read into a buffer without storage that only its owner looks at: into storage as large as is probably needed, and the rest
+/// into storage for all that may come. Both are there before the call, so that no byte is lost for want of memory; after it, one
+/// becomes the content and the other goes back.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn read_bare(bev: Bev, base: &event_base, fd: c_int, max: usize, expected: usize) -> isize {
+    // SAFETY: the loop's storage is used by its thread alone; no reference to it lasts beyond the call.
+    let (take, put) = unsafe { (|n| (*base.storage.get()).take(n), |s| (*base.storage.get()).put(s)) };
+    let (Ok(mut large), Ok(mut small)) = (take(max), if expected > max / 2 { Ok(Vec::new()) } else { take(expected) })
+    else {
+        errno::set(libc::ENOMEM);
+        return -1;
+    };
+    let (one, two) = (small.spare_capacity_mut(), large.spare_capacity_mut());
+    let size = one.len().min(max);
+    let end = two.len().min(max).max(size);
+    let n = match io::read_spare(fd, &mut one[..size], two.get_mut(size..end).unwrap_or_default()) {
+        Ok(n @ 1..) => n,
+        ended => {
+            put(large);
+            put(small);
+            return ended.map_or_else(|error| failed(&error), |_| 0);
+        }
+    };
+    let storage = if n <= size {
+        // SAFETY: the kernel has written so many bytes from its start.
+        unsafe { small.set_len(n) };
+        put(large);
+        small
+    } else {
+        two[..size].copy_from_slice(&one[..size]);
+        // SAFETY: the first bytes were copied just now, and the kernel has written the others behind them.
+        unsafe { large.set_len(n) };
+        put(small);
+        fitting(large, take, put)
+    };
     // SAFETY: as in `len`.
-    let buffer = unsafe { evbuffer::of(bev.input()) };
-    let expected = usize::from(get!(bev, read_hint));
-    // SAFETY: the caller's promise.
-    unsafe {
-        if buffer.is_unobserved() && buffer.look(Machine::is_bare) {
-            if expected < LARGE {
-                return read_little(bev, fd, max);
-            }
-            if max <= SCRATCH {
-                return read_much(bev, fd, max, expected);
-            }
-        }
-        read_at_length(bev, fd, max, expected)
-    }
-}
-
-/// A read into a buffer without memory that only its owner looks at.
-///
-/// # Safety
-/// As [`read`].
-#[inline(never)]
-unsafe fn read_little(bev: Bev, fd: c_int, max: usize) -> isize {
-    let mut scratch = [MaybeUninit::uninit(); SCRATCH];
-    let n = match io::read_spare(fd, &mut scratch[..max.min(SCRATCH)], &mut []) {
-        Ok(n) => n,
-        Err(error) => return failed(&error),
-    };
-    set!(bev, read_hint, n as u16);
-    // SAFETY: the kernel has written so many bytes; the input is as in `len`; the loop's storage is used by its thread alone,
-    // outside callbacks.
-    unsafe {
-        let data = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n);
-        let Some(base) = bev.base() else { return received(bev, data) };
-        if evbuffer::of(bev.input()).section(|m| m.receive(data, &mut *base.storage.get())).is_err() {
-            errno::set(libc::ENOMEM);
-            return -1;
-        }
-    }
+    let received = unsafe { evbuffer::of(bev.input()) }.section(|m| m.receive_storage(storage));
+    debug_assert!(received.is_ok(), "an empty buffer has a place for one segment");
     if get!(bev, public.wm_read.high) != 0 {
         notice::check_mark(bev);
     }
     n as isize
 }
 
-/// A large read into a buffer without memory that only its owner looks at.
-///
-/// # Safety
-/// As [`read`].
-#[inline(never)]
-unsafe fn read_much(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
-    // SAFETY: as in `read_little`; the kernel has written as many bytes as the vector gets, and the rest to the scratch memory.
-    let n = unsafe {
-        let Some(base) = bev.base() else { return read_little(bev, fd, max) };
-        let Ok(mut storage) = (*base.storage.get()).take(expected.min(SCRATCH)) else {
-            return read_little(bev, fd, max);
-        };
-        let mut scratch = [MaybeUninit::uninit(); SCRATCH];
-        let room = storage.spare_capacity_mut();
-        let size = room.len().min(max);
-        let n = match io::read_spare(fd, &mut room[..size], &mut scratch[..max - size]) {
-            Ok(n) => n,
-            Err(error) => {
-                (*base.storage.get()).put(storage);
-                return failed(&error);
-            }
-        };
-        set!(bev, read_hint, n as u16);
-        storage.set_len(n.min(size));
-        if n < LARGE {
-            // Little should not hold much memory.
-            let taken = n == 0 || append(bev.input(), &storage);
-            (*base.storage.get()).put(storage);
-            if !taken {
-                errno::set(libc::ENOMEM);
-                return -1;
-            }
-            return n as isize;
-        }
-        let received = evbuffer::of(bev.input()).section(|m| m.receive_storage(storage));
-        debug_assert!(received.is_ok());
-        if n > size {
-            let more = slice::from_raw_parts(scratch.as_ptr().cast::<u8>(), n - size);
-            if !append(bev.input(), more) {
-                errno::set(libc::ENOMEM);
-                return -1;
-            }
-        }
-        n
-    };
-    if get!(bev, public.wm_read.high) != 0 {
-        notice::check_mark(bev);
+/// Little content should not hold much storage: it is copied to storage of its size, if there is memory.
+#[inline]
+fn fitting<E>(large: Vec<u8>, take: impl Fn(usize) -> Result<Vec<u8>, E>, put: impl Fn(Vec<u8>)) -> Vec<u8> {
+    if large.len() >= large.capacity() / 4 {
+        return large;
     }
-    n as isize
-}
-
-#[cold]
-#[inline(never)]
-fn received(bev: Bev, data: &[u8]) -> isize {
-    if data.is_empty() || append(bev.input(), data) {
-        return data.len() as isize;
-    }
-    errno::set(libc::ENOMEM);
-    -1
+    let Ok(mut storage) = take(large.len()) else { return large };
+    storage.extend_from_slice(&large);
+    put(large);
+    storage
 }
 
 /// Any read. `expected`: how much will probably come.
@@ -209,7 +174,7 @@ fn received(bev: Bev, data: &[u8]) -> isize {
 /// # Safety
 /// As [`read`].
 #[inline(never)]
-unsafe fn read_at_length(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
+unsafe fn read_any(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
     // SAFETY: as in `len`; a reference to the object is held while callbacks run.
     let buffer = unsafe { evbuffer::of(bev.input()) };
     if expected >= LARGE {
@@ -219,7 +184,6 @@ unsafe fn read_at_length(bev: Bev, fd: c_int, max: usize, expected: usize) -> is
     let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
     match buffer.thawed_back(read) {
         Ok(delta) => {
-            set!(bev, read_hint, delta.added.min(usize::from(u16::MAX)) as u16);
             // SAFETY: the lock and a reference are held, no section is open.
             unsafe { buffer.notify(delta) };
             delta.added as isize

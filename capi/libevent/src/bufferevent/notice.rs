@@ -7,7 +7,7 @@ use crate::abi::event::event_callback;
 use crate::deferred;
 use core::ffi::{c_int, c_short, c_void};
 use core::sync::atomic::Ordering;
-use evoxide_core::stream::{Direction, Hold, What};
+use evoxide_core::stream::{Direction, Hold, Report, STEP, Told, What};
 use evoxide_ffi::{errno, mm};
 
 #[inline(always)]
@@ -51,9 +51,6 @@ pub(crate) fn drained(bev: Bev, options: c_int) {
     }
 }
 
-/// What the original takes from a descriptor at once, and so the most that a callback may be used to find.
-pub(crate) const STEP: usize = 4096;
-
 /// Tells of so many bytes that one read brought.
 #[inline(always)]
 pub(crate) fn arrived(bev: Bev, n: usize) {
@@ -74,28 +71,32 @@ fn arrived_in_steps(bev: Bev, n: usize) {
 /// would have read for them: a program may read into a small buffer, once in each call.
 fn in_steps(bev: Bev, n: usize, call: impl Fn()) {
     let fd = bev.fd();
-    for told in (STEP..).step_by(STEP) {
+    let mut report = Report::new(n);
+    loop {
         let before = buf::len(bev.input());
         call();
-        let after = buf::len(bev.input());
-        if told >= n || after == 0 || after >= before || bev.is_freed() || bev.fd() != fd {
+        if bev.is_freed() || bev.fd() != fd {
             return;
         }
-        let moves = bev.machine(|m| m.moves(Direction::READ));
+        let after = buf::len(bev.input());
         let ends = bev.base().is_some_and(|base| base.word.load(Ordering::Relaxed) != 0);
-        if !moves || ends {
-            // The rest is told of when reading, or the loop, goes on.
-            bev.make_rare();
-            set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(n - told));
-            return if moves { readable_later(bev) } else { bev.mark(flag::OWED, true) };
+        let (told, left) = match bev.machine(|m| report.told(before, after, m, ends)) {
+            Told::Done => return,
+            Told::Again => continue,
+            told @ (Told::NextTurn(left) | Told::Unreported(left)) => (told, left),
+        };
+        bev.make_rare();
+        set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(left));
+        if matches!(told, Told::NextTurn(_)) {
+            readable_later(bev);
         }
+        return;
     }
 }
 
 /// Reading goes on: tells of what reading left untold.
 #[cold]
-pub(crate) fn owed(bev: Bev) {
-    bev.mark(flag::OWED, false);
+pub(crate) fn tell_unreported(bev: Bev) {
     if buf::len(bev.input()) > 0 {
         readable_later(bev);
     }
@@ -209,7 +210,7 @@ fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
     // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
     if unsafe { base.schedule_deferred(cb) } {
         bev.mark(flag::SCHEDULED, true);
-        set!(bev, refs, get!(bev, refs) + 1);
+        set!(bev, public.refs, get!(bev, public.refs) + 1);
     }
 }
 

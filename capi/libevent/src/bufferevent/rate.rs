@@ -15,7 +15,7 @@ use core::ffi::{c_int, c_short, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use evoxide_core::rate::{Bucket, Group, MAX, Rate, Turn};
-use evoxide_core::stream::{Direction, Hold};
+use evoxide_core::stream::{Allowance, Direction, Hold, MAX_SINGLE};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 use libc::timeval;
@@ -117,9 +117,9 @@ fn update(bev: Bev, limits: NonNull<Limits>, rate: &Rate) {
 
 /// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
 #[inline]
-pub(crate) fn allowance(bev: Bev, direction: Direction) -> usize {
-    let max = bev.bounds().of(direction);
-    if bev.is_unlimited() { max } else { limited_allowance(bev, direction, max) }
+pub(crate) fn allowance(bev: Bev, direction: Direction) -> Allowance {
+    let bound = bev.bounds().allowance(direction);
+    if bev.is_unlimited() { bound } else { Allowance::AtMost(limited_allowance(bev, direction, bound.or(MAX_SINGLE))) }
 }
 
 #[cold]
@@ -177,7 +177,7 @@ fn wait(bev: Bev, limits: NonNull<Limits>, group: &bufferevent_rate_limit_group,
             return;
         }
         of!(limits, waiting = true);
-        set!(bev, refs, get!(bev, refs) + 1);
+        set!(bev, public.refs, get!(bev, public.refs) + 1);
     }
     bev.suspend(direction, Hold::GROUP);
 }
@@ -195,7 +195,7 @@ pub(crate) fn stop_waiting(bev: Bev) {
         // Otherwise the group is going through the list right now, and gives the reference back itself.
         if found {
             of!(limits, waiting = false);
-            set!(bev, refs, get!(bev, refs) - 1);
+            set!(bev, public.refs, get!(bev, public.refs) - 1);
         }
     }
 }
@@ -484,14 +484,14 @@ pub unsafe extern "C-unwind" fn bufferevent_get_write_limit(bufev: *mut bufferev
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_max_to_read(bufev: *mut bufferevent) -> isize {
     // SAFETY: the caller's promise.
-    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::READ) as isize) }
+    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::READ).or(MAX_SINGLE) as isize) }
 }
 
 /// How much the next write may take.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_max_to_write(bufev: *mut bufferevent) -> isize {
     // SAFETY: the caller's promise.
-    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::WRITE) as isize) }
+    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::WRITE).or(MAX_SINGLE) as isize) }
 }
 
 fn decrement(bev: Bev, direction: Direction, amount: isize) -> c_int {

@@ -16,21 +16,18 @@ use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::Kind as SlotKind;
-use evoxide_core::stream::{Attempt, Direction, Io, MAX_BURST, MAX_SINGLE, Start, State, Step};
+use evoxide_core::stream::{Attempt, Cause, Direction, Io, Start, State, Step};
 use evoxide_ffi::errno;
 use evoxide_sys::{io, socket};
 use libc::timeval;
-
-/// After a large read, the next so many are not followed by another at once if there was nothing to read.
-const PATIENCE: u8 = 15;
 
 /// Interest begins in these directions.
 pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
     let mut result = 0;
     if directions.contains(Direction::READ) {
         result = bev.add_event(Direction::READ);
-        if bev.is(flag::OWED) {
-            notice::owed(bev);
+        if bev.machine(|m| m.take_unreported()) {
+            notice::tell_unreported(bev);
         }
     }
     if directions.contains(Direction::WRITE) {
@@ -71,7 +68,7 @@ pub(crate) fn start_writing(bev: Bev) -> c_int {
     let direct = !waiting && never_blocks(bev);
     match bev.machine(|m| m.output_grew(waiting, direct)) {
         Start::No => 0,
-        Start::Try => {
+        Start::Queue => {
             queue_try(bev);
             0
         }
@@ -253,104 +250,78 @@ fn try_now(bev: Bev, base: &event_base) {
     }
     bev.mark(flag::TRY, false);
     base.writing.store(true, Ordering::Relaxed);
-    write(bev, bev.fd(), true, false);
+    write(bev, bev.fd(), Cause::Queued);
     base.writing.store(false, Ordering::Relaxed);
 }
 
+fn read_step(bev: Bev, again: Option<bool>) -> Step {
+    let (len, marks) = (buf::len(bev.input()), bev.marks(Direction::READ));
+    let allowance = rate::allowance(bev, Direction::READ);
+    bev.machine(|m| match again {
+        None => m.readable(len, marks, allowance),
+        Some(quiet) => m.read_again(len, marks, allowance, quiet),
+    })
+}
+
+/// Reads and tells, as often as the stream says.
 #[inline(always)]
 fn read(bev: Bev, fd: c_int) {
-    let allowance = rate::allowance(bev, Direction::READ);
-    let marks = bev.marks(Direction::READ);
-    let len = buf::len(bev.input());
-    match bev.machine(|m| m.readable(len, marks, allowance)) {
-        Step::Full => bev.del_event(Direction::READ),
-        Step::Read { max } => {
-            // SAFETY: the loop runs this.
-            let moved = unsafe { buf::read(bev, fd, max) };
-            if moved == MAX_SINGLE as isize {
-                return go_on(bev, fd);
-            }
-            let result = io_of(moved);
-            let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
-            if let Io::Moved(n) = result {
-                rate::spend(bev, Direction::READ, n);
-            }
-            let outcome = bev.machine(|m| m.read_done(result));
-            if outcome.readable {
-                notice::arrived(bev, moved as usize);
-            } else if !outcome.event.is_empty() {
+    let mut step = read_step(bev, None);
+    let mut follows = false;
+    while let Step::Read { max, expected } = step {
+        // SAFETY: the loop runs this.
+        let moved = unsafe { buf::read(bev, fd, max, expected) };
+        let result = io_of(moved);
+        let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
+        if let Io::Moved(n) = result {
+            rate::spend(bev, Direction::READ, n);
+        } else if follows && result == Io::Failed && !flush_before_failure(bev, fd) {
+            return;
+        }
+        let outcome = bev.machine(|m| m.read_done(result));
+        if !outcome.readable {
+            if !outcome.event.is_empty() {
                 bev.conclude(outcome, error);
             }
+            return;
         }
-        _ => {}
+        if !bev.machine(|m| m.bursts()) {
+            return notice::arrived(bev, moved as usize);
+        }
+        step = arrived_and_again(bev, fd, moved as usize);
+        follows = true;
+    }
+    if step == Step::Full {
+        bev.del_event(Direction::READ);
     }
 }
 
-/// After a read that took as much as by default it may: tells, and reads again.
+/// Tells of a read that may be followed by another one. Answers the next step.
 #[inline(never)]
-fn go_on(bev: Bev, fd: c_int) {
-    let patience = get!(bev, patience);
-    let mut left = 0;
-    if patience > 0 {
-        set!(bev, patience, patience - 1);
-    } else if bev.is_unlimited() && get!(bev, options) & opt::DEFER_CALLBACKS == 0 {
-        left = MAX_BURST / MAX_SINGLE - 1;
+fn arrived_and_again(bev: Bev, fd: c_int, n: usize) -> Step {
+    let before = bev.base().filter(|base| base.plain).map(|base| (base, base.activity(), bev.is(flag::TRY)));
+    notice::arrived(bev, n);
+    let quiet = get!(bev, options) & opt::DEFER_CALLBACKS == 0
+        && before.is_some_and(|(base, activity, tried)| changed_nothing(bev, fd, base, activity, tried));
+    if bev.is_freed() { Step::Idle } else { read_step(bev, Some(quiet)) }
+}
+
+/// What callbacks wrote goes out before the error of a following read is told. `false`: there is nobody to tell.
+#[cold]
+fn flush_before_failure(bev: Bev, fd: c_int) -> bool {
+    if let (true, Some(base)) = (bev.is(flag::TRY), bev.base()) {
+        try_now(bev, base);
     }
-    rate::spend(bev, Direction::READ, MAX_SINGLE);
-    let base = bev.base().filter(|base| base.plain && left > 0);
-    loop {
-        let before = base.map(|base| (base.activity(), bev.is(flag::TRY)));
-        let outcome = bev.machine(|m| m.read_done(Io::Moved(MAX_SINGLE)));
-        debug_assert!(outcome.readable);
-        notice::arrived(bev, MAX_SINGLE);
-        let (Some(base), Some((activity, tried))) = (base, before) else { return };
-        if left == 0 || !is_calm(bev, fd, base, activity, tried) {
-            return;
-        }
-        left -= 1;
-        let (len, marks) = (buf::len(bev.input()), bev.marks(Direction::READ));
-        let max = match bev.machine(|m| m.readable(len, marks, bev.bounds().of(Direction::READ))) {
-            Step::Full => return bev.del_event(Direction::READ),
-            Step::Read { max } => max,
-            _ => return,
-        };
-        // SAFETY: the loop runs this.
-        let moved = unsafe { buf::read(bev, fd, max) };
-        if moved == MAX_SINGLE as isize {
-            continue;
-        }
-        let (result, error) = (io_of(moved), errno::get());
-        match result {
-            // The end is there in the next turn, too.
-            Io::Eof | Io::Refused => {}
-            Io::Retry => set!(bev, patience, PATIENCE),
-            Io::Moved(n) => {
-                let _ = bev.machine(|m| m.read_done(result));
-                notice::arrived(bev, n);
-            }
-            Io::Failed => {
-                if bev.is(flag::TRY) {
-                    try_now(bev, base);
-                }
-                if !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed {
-                    let outcome = bev.machine(|m| m.read_done(result));
-                    bev.conclude(outcome, error);
-                }
-            }
-        }
-        return;
-    }
+    !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed
 }
 
 /// Whether a callback left everything as it was, except that its own bufferevent has something to write.
-fn is_calm(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
+fn changed_nothing(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
     let own = u32::from(bev.is(flag::TRY)).wrapping_sub(u32::from(tried));
     !bev.is_freed()
         && bev.fd() == fd
         && bev.base().is_some_and(|now| ptr::eq(now, base))
         && base.word.load(Ordering::Relaxed) == 0
-        && bev.is_unlimited()
-        && bev.machine(|m| m.state() == State::Open && m.moves(Direction::READ))
         && base.activity() == (tail.wrapping_add(own), elsewhere)
 }
 
@@ -368,9 +339,9 @@ pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::WRITE);
     } else if bev.machine(|m| m.state()) != State::Connecting {
-        write(bev, fd, tried, false);
+        write(bev, fd, if tried { Cause::Queued } else { Cause::Writable });
     } else if finish_connect(bev, fd) {
-        write(bev, fd, false, true);
+        write(bev, fd, Cause::Connected);
     }
     mark_writing(base, false);
     bev.release();
@@ -399,14 +370,13 @@ fn finish_connect(bev: Bev, fd: c_int) -> bool {
 }
 
 #[inline]
-fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
-    let allowance = if bev.is_unlimited() { bev.bounds().at_once() } else { rate::allowance(bev, Direction::WRITE) };
+fn write(bev: Bev, fd: c_int, cause: Cause) {
+    let allowance = rate::allowance(bev, Direction::WRITE);
     let len = buf::len(bev.output());
-    let (result, after) = match bev.machine(|m| m.writable(len, allowance)) {
-        Step::Drained if tried => {
-            if wants_to_hear(bev) {
-                bev.add_event(Direction::WRITE);
-            }
+    let hears = len == 0 && wants_to_hear(bev);
+    let (result, after) = match bev.machine(|m| m.writable(len, allowance, cause, hears)) {
+        Step::Arm => {
+            bev.add_event(Direction::WRITE);
             return;
         }
         Step::Drained => (Io::Moved(0), 0),
@@ -421,13 +391,13 @@ fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
         _ => return,
     };
     let error = if matches!(result, Io::Failed | Io::Refused) { errno::get() } else { 0 };
-    let outcome = bev.machine(|m| m.write_done(result, after, quiet));
+    let outcome = bev.machine(|m| m.write_done(result, after, cause));
     if !outcome.event.is_empty() {
         return bev.conclude(outcome, error);
     }
-    if after == 0 {
+    if outcome.stop.contains(Direction::WRITE) {
         bev.del_event(Direction::WRITE);
-    } else if tried && !bev.waits(Direction::WRITE) && bev.machine(|m| m.moves(Direction::WRITE)) {
+    } else if outcome.arm && !bev.waits(Direction::WRITE) {
         bev.add_event(Direction::WRITE);
     }
     if outcome.drained {
@@ -439,7 +409,7 @@ fn write(bev: Bev, fd: c_int, tried: bool, quiet: bool) {
 pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
     bev.del_event(Direction::READ);
     bev.del_event(Direction::WRITE);
-    bev.mark(flag::BLOCKING_KNOWN | flag::OWED, false);
+    bev.mark(flag::BLOCKING_KNOWN, false);
     bev.machine(|m| if connecting { m.connecting() } else { m.attach() });
     let base = get!(bev, public.ev_read.ev_base);
     // Assigning sets the events to their base's middle priority, as in the original.

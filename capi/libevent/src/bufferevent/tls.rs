@@ -14,7 +14,7 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::stream::tunnel::{Answer, Tunnel};
-use evoxide_core::stream::{Direction, Hold, State, What};
+use evoxide_core::stream::{Direction, Hold, MAX_SINGLE, State, What};
 use evoxide_ffi::{errno, mm};
 use evoxide_sys::{io, socket as net};
 
@@ -219,7 +219,7 @@ fn tell(bev: Bev, event: What) {
 fn read_some(bev: Bev) {
     let mut total = 0;
     let mut event = What::empty();
-    let allowed = rate::allowance(bev, Direction::READ);
+    let allowed = rate::allowance(bev, Direction::READ).or(MAX_SINGLE);
     while event.is_empty() {
         let room = bev.marks(Direction::READ).room(buf::len(bev.input()));
         let max = room.min(allowed.saturating_sub(total)).min(RECORD);
@@ -252,7 +252,7 @@ fn read_some(bev: Bev) {
 fn write_some(bev: Bev) {
     let mut total = 0;
     let mut event = What::empty();
-    let allowed = rate::allowance(bev, Direction::WRITE);
+    let allowed = rate::allowance(bev, Direction::WRITE).or(MAX_SINGLE);
     while event.is_empty() {
         let (data, len) = buf::first(bev.output());
         let max = len.min(allowed.saturating_sub(total));

@@ -20,11 +20,11 @@ fn enable_and_hold_meet() {
 fn a_full_input_is_held() {
     let mut s = Stream::new();
     let _ = s.enable(Direction::READ);
-    let marks = Marks { low: 0, high: 10 };
-    assert_eq!(s.readable(4, marks, 100), Step::Read { max: 6 });
-    assert_eq!(s.readable(10, marks, 100), Step::Full);
+    let marks = Watermarks { low: 0, high: 10 };
+    assert_eq!(s.readable(4, marks, Allowance::AtMost(100)), Step::Read { max: 6, expected: 0 });
+    assert_eq!(s.readable(10, marks, Allowance::Free), Step::Full);
     assert_eq!(s.held(Direction::READ), Hold::MARK);
-    assert_eq!(s.readable(0, marks, 100), Step::Idle);
+    assert_eq!(s.readable(0, marks, Allowance::Free), Step::Idle);
     assert_eq!(s.release(Direction::READ, Hold::MARK).start, Direction::READ);
 }
 
@@ -35,7 +35,7 @@ fn end_of_file_half_closes() {
     let out = s.read_done(Io::Eof);
     assert_eq!((out.stop, out.event), (Direction::READ, What::EOF | What::READING));
     assert_eq!((s.state(), s.enabled()), (State::HalfClosed, Direction::WRITE));
-    assert_eq!(s.writable(5, 100), Step::Write { max: 100 });
+    assert_eq!(s.writable(5, Allowance::AtMost(100), Cause::Writable, false), Step::Write { max: 100 });
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn connecting_waits_for_its_end_whatever_is_disabled() {
     assert_eq!(s.disable(Direction::WRITE).stop, Direction::empty());
     assert_eq!(s.timed_out(Direction::WRITE).event, What::TIMEOUT | What::WRITING);
     assert_eq!(s.output_grew(false, true), Start::No);
-    assert_eq!(s.writable(5, 5), Step::FinishConnect);
+    assert_eq!(s.writable(5, Allowance::Free, Cause::Writable, false), Step::FinishConnect);
     assert_eq!(s.connect_done(Attempt::Pending), Outcome::NOTHING);
     let out = s.connect_done(Attempt::Made);
     assert_eq!((out.event, out.stop), (What::CONNECTED, Direction::WRITE));
@@ -65,7 +65,7 @@ fn a_refusal_seen_by_a_read_is_told_once_by_the_attempt() {
 #[test]
 fn output_starts_once() {
     let mut s = Stream::new();
-    assert_eq!(s.output_grew(false, true), Start::Try);
+    assert_eq!(s.output_grew(false, true), Start::Queue);
     assert_eq!(s.output_grew(false, false), Start::Arm);
     assert_eq!(s.output_grew(true, true), Start::No);
     let _ = s.hold(Direction::WRITE, Hold::RATE);
@@ -75,20 +75,23 @@ fn output_starts_once() {
 #[test]
 fn a_write_of_nothing_is_told_unless_the_connection_was() {
     let mut s = Stream::new();
-    assert!(s.write_done(Io::Moved(0), 0, false).drained);
-    assert!(!s.write_done(Io::Moved(0), 0, true).drained);
-    assert!(s.write_done(Io::Moved(3), 0, true).drained);
-    assert_eq!(s.write_done(Io::Retry, 4, false).stop, Direction::empty());
-    assert_eq!(s.write_done(Io::Moved(3), 4, false).stop, Direction::empty());
+    assert!(s.write_done(Io::Moved(0), 0, Cause::Writable).drained);
+    assert!(!s.write_done(Io::Moved(0), 0, Cause::Connected).drained);
+    assert!(s.write_done(Io::Moved(3), 0, Cause::Connected).drained);
+    assert_eq!(s.write_done(Io::Retry, 4, Cause::Writable).stop, Direction::empty());
+    assert_eq!(s.write_done(Io::Moved(3), 4, Cause::Writable).stop, Direction::empty());
 }
 
 #[test]
 fn sizes_out_of_range_mean_the_default() {
     let mut bounds = Bounds::DEFAULT;
     bounds.set(Direction::READ, 5);
-    assert_eq!((bounds.of(Direction::READ), bounds.at_once()), (5, MAX_BURST));
+    assert_eq!((bounds.of(Direction::READ), bounds.allowance(Direction::WRITE)), (5, Allowance::Free));
     bounds.set(Direction::WRITE, MAX_SINGLE);
-    assert_eq!((bounds.of(Direction::WRITE), bounds.at_once()), (MAX_SINGLE, MAX_SINGLE));
+    assert_eq!(
+        (bounds.of(Direction::WRITE), bounds.allowance(Direction::WRITE)),
+        (MAX_SINGLE, Allowance::AtMost(MAX_SINGLE))
+    );
     for size in [0, usize::MAX] {
         bounds.set(Direction::READ, size);
         bounds.set(Direction::WRITE, size);
@@ -114,7 +117,7 @@ struct End {
     output: Buffer,
     interest: Direction,
     queued: bool,
-    marks: Marks,
+    marks: Watermarks,
     limit: Option<(Rate, Bucket)>,
     events: What,
     sent: Vec<u8>,
@@ -148,7 +151,7 @@ impl End {
             output: Buffer::new(),
             interest: Direction::empty(),
             queued: false,
-            marks: Marks { low: 0, high },
+            marks: Watermarks { low: 0, high },
             limit,
             events: What::empty(),
             sent: Vec::new(),
@@ -179,14 +182,15 @@ impl End {
         let waiting = self.queued || self.interest.contains(Direction::WRITE);
         match self.stream.output_grew(waiting, true) {
             Start::No => {}
-            Start::Try => self.queued = true,
+            Start::Queue => self.queued = true,
             Start::Arm => self.interest |= Direction::WRITE,
         }
     }
 
-    fn allowance(&self, direction: Direction) -> usize {
-        let max = self.bounds.of(direction);
-        self.limit.as_ref().map_or(max, |(_, b)| max.min(b.level(direction).max(0) as usize))
+    fn allowance(&self, direction: Direction) -> Allowance {
+        let bound = self.bounds.allowance(direction);
+        let Some((_, bucket)) = &self.limit else { return bound };
+        Allowance::AtMost(bound.or(MAX_SINGLE).min(bucket.level(direction).max(0) as usize))
     }
 
     fn spend(&mut self, direction: Direction, n: usize) {
@@ -213,7 +217,7 @@ impl End {
         let allowance = self.allowance(Direction::READ);
         match self.stream.readable(self.input.len(), self.marks, allowance) {
             Step::Full => self.interest -= Direction::READ,
-            Step::Read { max } => {
+            Step::Read { max, .. } => {
                 let n = max.min(wire.bytes.len());
                 let result = if rng.below(5) == 0 {
                     Io::Retry
@@ -234,9 +238,9 @@ impl End {
     }
 
     fn write(&mut self, wire: &mut Wire, rng: &mut Rng) {
-        let tried = core::mem::take(&mut self.queued);
+        let cause = if core::mem::take(&mut self.queued) { Cause::Queued } else { Cause::Writable };
         let allowance = self.allowance(Direction::WRITE);
-        let (result, len) = match self.stream.writable(self.output.len(), allowance) {
+        let (result, len) = match self.stream.writable(self.output.len(), allowance, cause, false) {
             Step::Write { max } => {
                 let n = max.min(wire.room.saturating_sub(wire.bytes.len())).min(self.output.len());
                 if n == 0 || rng.below(5) == 0 {
@@ -258,9 +262,9 @@ impl End {
                 return;
             }
         };
-        let out = self.stream.write_done(result, len, false);
+        let out = self.stream.write_done(result, len, cause);
         self.apply(out);
-        if tried && len > 0 && self.stream.moves(Direction::WRITE) {
+        if out.arm {
             self.interest |= Direction::WRITE;
         }
     }

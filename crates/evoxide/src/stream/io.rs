@@ -8,7 +8,7 @@ use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
 use crate::event_loop::registry::Registry;
 use evoxide_core::interest::Ready;
-use evoxide_core::stream::{Attempt, Direction, Hold, Io, State, Step, What};
+use evoxide_core::stream::{Allowance, Attempt, Cause, Direction, Hold, Io, State, Step, What};
 use evoxide_sys::{io as sys, socket};
 use std::any::Any;
 use std::io::{self, IoSlice};
@@ -142,7 +142,10 @@ impl<H> OnStream<H> {
             let _ = stream.machine.hold(Direction::READ, Hold::RATE);
             return;
         }
-        let Step::Read { max } = stream.machine.readable(stream.input.len(), stream.marks, allowance) else { return };
+        let allowance = Allowance::AtMost(allowance);
+        let Step::Read { max, .. } = stream.machine.readable(stream.input.len(), stream.marks, allowance) else {
+            return;
+        };
         let mut scratch = std::mem::take(&mut cx.registry.extensions.get::<Scratch>().0);
         scratch.resize(SCRATCH, 0);
         let result = sys::read(&stream.fd, &mut scratch[..max.min(SCRATCH)]);
@@ -196,7 +199,8 @@ impl<H> OnStream<H> {
             let _ = stream.machine.hold(Direction::WRITE, Hold::RATE);
             return;
         }
-        let Step::Write { max } = stream.machine.writable(len, allowance) else {
+        let Step::Write { max } = stream.machine.writable(len, Allowance::AtMost(allowance), Cause::Connected, false)
+        else {
             // A filter may have swallowed the output.
             if before > stream.output.len() && stream.output.len() <= stream.low {
                 self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
@@ -217,7 +221,7 @@ impl<H> OnStream<H> {
         stream.write_moved |= moved > 0;
         cx.registry.spend(stream, Direction::WRITE, moved);
         let after = stream.wire().len();
-        let outcome = stream.machine.write_done(done, after, true);
+        let outcome = stream.machine.write_done(done, after, Cause::Connected);
         if outcome.drained && stream.output.len() + after * usize::from(!stream.layers.is_empty()) <= stream.low {
             self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
         }

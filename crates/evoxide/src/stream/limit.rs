@@ -67,7 +67,7 @@ impl Rate {
 
     fn machine(&self) -> Option<rate::Rate> {
         let burst = |rate: usize| (rate, self.burst.unwrap_or(rate).max(rate));
-        rate::Rate::new(burst(self.read), burst(self.write), u64::try_from(self.tick.as_millis()).ok()?)
+        rate::Rate::new(burst(self.read), burst(self.write), u64::try_from(self.tick.as_millis().max(1)).ok()?)
     }
 }
 

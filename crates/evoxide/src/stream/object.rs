@@ -4,7 +4,7 @@ use super::filter::{Filter, Layer};
 use super::limit::LimitId;
 use crate::buffer::Buffer;
 use crate::timer::nanos;
-use evoxide_core::stream::{Direction, Marks, Stream as Machine};
+use evoxide_core::stream::{Direction, Stream as Machine, Watermarks};
 use evoxide_sys::socket;
 use std::fmt;
 use std::net::SocketAddr;
@@ -70,7 +70,7 @@ pub struct Stream {
     pub(super) input: Buffer,
     pub(super) output: Buffer,
     pub(super) layers: Vec<Layer>,
-    pub(super) marks: Marks,
+    pub(super) marks: Watermarks,
     /// The output's low mark.
     pub(super) low: usize,
     pub(super) read_timeout: Option<u64>,
@@ -208,7 +208,7 @@ impl Stream {
     /// }
     /// ```
     pub fn set_read_marks(&mut self, low: usize, high: usize) {
-        self.marks = Marks { low, high: if high == 0 { 0 } else { high.max(low).max(1) } };
+        self.marks = Watermarks { low, high: if high == 0 { 0 } else { high.max(low).max(1) } };
     }
 
     /// Calls [`on_drained`](StreamHandler::on_drained) when no more than so much output is left, instead of none.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event_loop::event::{EventId, Kind};
 use crate::event_loop::registry::Registry;
 use crate::timer::nanos;
-use evoxide_core::stream::{Direction, Marks, Stream as Machine};
+use evoxide_core::stream::{Direction, Stream as Machine, Watermarks};
 use evoxide_sys::{io as sys, socket};
 use std::io;
 use std::net::ToSocketAddrs;
@@ -27,7 +27,7 @@ impl Stream {
             input: Buffer::new(),
             output: Buffer::new(),
             layers: Vec::new(),
-            marks: Marks::NONE,
+            marks: Watermarks::NONE,
             low: 0,
             read_timeout: None,
             write_timeout: None,
