@@ -5,6 +5,7 @@
 //! it knows neither reactor nor descriptors, so both faces drive it the same way.
 #![forbid(unsafe_code)]
 
+pub mod dns;
 pub mod http;
 pub mod uri;
 pub mod ws;
