@@ -309,9 +309,9 @@ impl<'a> Message<'a> {
                 return Err(ParseError::Short);
             }
         }
-        for section in 1..4 {
-            starts[section] = at;
-            for _ in 0..header.counts[section] {
+        for (start, count) in starts.iter_mut().zip(header.counts).skip(1) {
+            *start = at;
+            for _ in 0..count {
                 at = skip_record(bytes, at)?;
             }
         }

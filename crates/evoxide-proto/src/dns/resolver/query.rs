@@ -142,7 +142,7 @@ impl<T> Resolver<T> {
             return;
         }
         let server = beside.and_then(|beside| self.server_of(beside));
-        let made = self.make_query(name, qtype, qclass, random).map(|query| {
+        let made = self.make_query(name, qtype, qclass, random).inspect(|query| {
             let of = self.queries.at_mut(query.index);
             of.first = Some(key);
             of.ignore_tc = flags.ignore_tc || self.options.ignore_tc;
@@ -150,7 +150,6 @@ impl<T> Resolver<T> {
             of.tcp = of.use_tcp;
             of.counted = true;
             self.inflight += 1;
-            query
         });
         match made {
             Ok(query) => {
