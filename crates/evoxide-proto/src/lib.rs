@@ -7,5 +7,6 @@
 
 pub mod dns;
 pub mod http;
+pub mod tag;
 pub mod uri;
 pub mod ws;
