@@ -21,6 +21,7 @@ mod mm;
 mod once;
 mod pending;
 mod run;
+mod tag;
 mod thread;
 mod time;
 mod timer;
