@@ -30,7 +30,7 @@ use crate::abi::bufferevent::{bufferevent, event_watermark, opt};
 use crate::abi::event::{ev, event, event_callback, evlist};
 use crate::base::event_base;
 
-use crate::buffer::evbuffer;
+use crate::buffer::{EvBuffer, Owner, evbuffer};
 use crate::event as events;
 use crate::pending::Blocking;
 use core::cell::UnsafeCell;
@@ -80,8 +80,10 @@ pub(crate) struct Inner {
     pub kind: Kind,
     pub options: u8,
     pub flags: u8,
-    pub input: evbuffer,
-    pub output: evbuffer,
+    /// What its buffers know of it.
+    pub owner: Owner,
+    pub input: EvBuffer,
+    pub output: EvBuffer,
 }
 
 /// What few bufferevents have: another block of memory, made with them or when first needed. `be_ops` of the public struct points
@@ -123,7 +125,7 @@ impl Rare {
 }
 
 // Many idle connections should cost little.
-const _: () = assert!(size_of::<Inner>() <= 600);
+const _: () = assert!(size_of::<Inner>() <= 608);
 
 /// A lock that several bufferevents use, and how many do. The count changes under the lock.
 pub(crate) struct SharedLock {
@@ -252,15 +254,31 @@ impl Bev {
     }
 
     #[inline]
+    pub fn owner(self) -> *const Owner {
+        // SAFETY: the object lives; only the address is taken.
+        unsafe { &raw const (*self.raw()).owner }
+    }
+
+    /// The bufferevent whose [`owner`](Self::owner) this is.
+    ///
+    /// # Safety
+    /// That bufferevent is alive.
+    #[inline]
+    pub unsafe fn of_owner(owner: *const Owner) -> Self {
+        // SAFETY: the caller's promise; the pointer was made from one to the whole object.
+        unsafe { Self::from_arg(owner.byte_sub(core::mem::offset_of!(Inner, owner)).cast_mut().cast()) }
+    }
+
+    #[inline]
     pub fn input(self) -> *mut evbuffer {
         // SAFETY: the object lives; only the address is taken.
-        unsafe { &raw mut (*self.raw()).input }
+        unsafe { (&raw mut (*self.raw()).input).cast() }
     }
 
     #[inline]
     pub fn output(self) -> *mut evbuffer {
         // SAFETY: the object lives; only the address is taken.
-        unsafe { &raw mut (*self.raw()).output }
+        unsafe { (&raw mut (*self.raw()).output).cast() }
     }
 
     /// Its public event of one direction.
@@ -613,8 +631,9 @@ pub(crate) fn create(base: *mut event_base, fd: c_int, options: u8, kind: Kind, 
         let bev = Bev(NonNull::new(inner)?);
         (&raw mut (*inner).kind).write(kind);
         (&raw mut (*inner).machine).write(UnsafeCell::new(Stream::new()));
-        (&raw mut (*inner).input).write(evbuffer::embedded());
-        (&raw mut (*inner).output).write(evbuffer::embedded());
+        (&raw mut (*inner).owner).write(Owner::new(&buf::OPS));
+        (&raw mut (*inner).input).write(EvBuffer::embedded());
+        (&raw mut (*inner).output).write(EvBuffer::embedded());
         bev
     };
     // What it will need is made now, where that can still fail.

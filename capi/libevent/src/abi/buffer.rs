@@ -1,9 +1,20 @@
 //! `event2/buffer.h` and `event2/buffer_compat.h`: visible structs, constants and callback types.
 
 use super::layout;
-use crate::buffer::{evbuffer, evbuffer_file_segment};
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
+
+/// `struct evbuffer`, of which programs have pointers only.
+#[repr(C)]
+pub struct evbuffer {
+    _private: [u8; 0],
+}
+
+/// `struct evbuffer_file_segment`, of which programs have pointers only.
+#[repr(C)]
+pub struct evbuffer_file_segment {
+    _private: [u8; 0],
+}
 
 /// `struct evbuffer_ptr`. Only the position counts; the inner words are ours and stay empty.
 #[repr(C)]

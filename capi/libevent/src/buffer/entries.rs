@@ -1,10 +1,9 @@
 //! Life, lengths, content, callbacks and locks of a buffer.
 
-use super::callbacks::{Function, Observers, evbuffer_cb_entry};
-use super::deferred::Deferred;
-use super::object::{Machine, evbuffer, tell};
+use super::object::{EvBuffer, Machine, tell};
+use super::observers::{Function, evbuffer_cb_entry};
 use super::owner::Handle;
-use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer_iovec, evbuffer_ptr};
+use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer, evbuffer_iovec, evbuffer_ptr};
 use crate::base::event_base;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -66,7 +65,7 @@ unsafe fn put_own(m: &mut Machine, end: End, data: *const c_void, len: usize) ->
 /// Creates a buffer; null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evbuffer_new() -> *mut evbuffer {
-    evbuffer::create().map_or(ptr::null_mut(), |b| b.as_ptr())
+    EvBuffer::create().map_or(ptr::null_mut(), |b| b.as_ptr().cast())
 }
 
 /// Frees a buffer.
@@ -119,7 +118,7 @@ pub unsafe extern "C-unwind" fn evbuffer_clear_flags(buffer: *mut evbuffer, flag
     0
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Reads from the machine under the lock.
     #[inline(always)]
     pub(super) fn locked<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
@@ -135,7 +134,7 @@ impl evbuffer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_get_length(buffer: *const evbuffer) -> usize {
     // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(evbuffer::len)
+    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(EvBuffer::len)
 }
 
 /// How many bytes are contiguous at the front.
@@ -161,7 +160,7 @@ fn extents(rooms: [&mut Vec<u8>; 2]) -> [evbuffer_iovec; 2] {
     })
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// At least `size` bytes of room, in one extent or in two; the caller holds the lock.
     fn room(&self, size: usize, split: bool) -> Option<[evbuffer_iovec; 2]> {
         self.section(|m| {
@@ -251,7 +250,7 @@ pub unsafe extern "C-unwind" fn evbuffer_commit_space(
             if m.is_frozen(End::Back) {
                 return Err(Error::Frozen);
             }
-            evbuffer::commit(m, extents)
+            EvBuffer::commit(m, extents)
         })
     }
 }
@@ -379,7 +378,7 @@ pub unsafe extern "C-unwind" fn evbuffer_drain(buffer: *mut evbuffer, len: usize
     }
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Copies up to `len` bytes from `from` on to `out`: how many, or -1. The caller holds the lock.
     ///
     /// # Safety
@@ -489,7 +488,7 @@ pub unsafe extern "C-unwind" fn evbuffer_pullup(buffer: *mut evbuffer, size: isi
     unsafe { evbuffer::of(buffer).locked(|b| b.pull_up(size)) }
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// The front as one piece, null where there is nothing or not so much. The caller holds the lock.
     ///
     /// # Safety
@@ -531,6 +530,21 @@ const fn end(at_front: c_int) -> End {
     if at_front != 0 { End::Front } else { End::Back }
 }
 
+impl EvBuffer {
+    /// Adds a callback; null without memory. The caller holds the lock.
+    fn add_callback(&self, function: Function, arg: *mut c_void) -> *mut evbuffer_cb_entry {
+        self.observers_or_new().map_or(ptr::null_mut(), |observers| observers.add(function, arg))
+    }
+
+    /// Removes the newest callback with this function and argument. The caller holds the lock.
+    fn remove_callback(&self, callback: ChangeFn, arg: *mut c_void) -> bool {
+        let matches = |entry: &evbuffer_cb_entry| {
+            matches!(entry.function, Function::Change(f) if f as usize == callback as usize) && entry.arg == arg
+        };
+        self.observers().is_some_and(|observers| observers.remove(false, matches))
+    }
+}
+
 /// Adds a callback; null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_cb(
@@ -539,7 +553,7 @@ pub unsafe extern "C-unwind" fn evbuffer_add_cb(
     arg: *mut c_void,
 ) -> *mut evbuffer_cb_entry {
     // SAFETY: a live buffer, locked.
-    unsafe { evbuffer::of(buffer).locked(|b| Observers::add(b, Function::Change(callback), arg)) }
+    unsafe { evbuffer::of(buffer).locked(|b| b.add_callback(Function::Change(callback), arg)) }
 }
 
 /// Removes a callback by its entry.
@@ -549,7 +563,9 @@ pub unsafe extern "C-unwind" fn evbuffer_remove_cb_entry(
     entry: *mut evbuffer_cb_entry,
 ) -> c_int {
     // SAFETY: a live buffer, locked.
-    let found = unsafe { evbuffer::of(buffer).locked(|b| Observers::remove_entry(b, entry)) };
+    let found = unsafe {
+        evbuffer::of(buffer).locked(|b| b.observers().is_some_and(|o| o.remove(false, |e| ptr::eq(e, entry))))
+    };
     if found { 0 } else { -1 }
 }
 
@@ -561,7 +577,7 @@ pub unsafe extern "C-unwind" fn evbuffer_remove_cb(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: a live buffer, locked.
-    let found = unsafe { evbuffer::of(buffer).locked(|b| Observers::remove_matching(b, callback as usize, arg)) };
+    let found = unsafe { evbuffer::of(buffer).locked(|b| b.remove_callback(callback, arg)) };
     if found { 0 } else { -1 }
 }
 
@@ -575,9 +591,11 @@ pub unsafe extern "C-unwind" fn evbuffer_setcb(
     // SAFETY: a live buffer, locked.
     unsafe {
         evbuffer::of(buffer).locked(|b| {
-            Observers::remove_all(b);
+            if let Some(observers) = b.observers() {
+                observers.remove(true, |_| true);
+            }
             match callback {
-                Some(f) if Observers::add(b, Function::Lengths(f), arg).is_null() => -1,
+                Some(f) if b.add_callback(Function::Lengths(f), arg).is_null() => -1,
                 _ => 0,
             }
         })
@@ -592,7 +610,7 @@ pub unsafe extern "C-unwind" fn evbuffer_cb_set_flags(
     flags: u32,
 ) -> c_int {
     // SAFETY: a live buffer, locked, and a callback of it.
-    unsafe { evbuffer::of(buffer).locked(|_| Observers::change_flags(entry, flags, true)) };
+    unsafe { evbuffer::of(buffer).locked(|_| (*entry).change_flags(flags, true)) };
     0
 }
 
@@ -604,7 +622,7 @@ pub unsafe extern "C-unwind" fn evbuffer_cb_clear_flags(
     flags: u32,
 ) -> c_int {
     // SAFETY: a live buffer, locked, and a callback of it.
-    unsafe { evbuffer::of(buffer).locked(|_| Observers::change_flags(entry, flags, false)) };
+    unsafe { evbuffer::of(buffer).locked(|_| (*entry).change_flags(flags, false)) };
     0
 }
 
@@ -615,6 +633,6 @@ pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: *mut evbuffer, 
         return -1;
     }
     // SAFETY: a live buffer, locked; a live base.
-    let done = unsafe { evbuffer::of(buffer).locked(|b| Deferred::set(b, base)) };
+    let done = unsafe { evbuffer::of(buffer).locked(|b| b.defer(base)) };
     if done { 0 } else { -1 }
 }

@@ -3,9 +3,9 @@
 //! Which of them is decided late. A segment that may use `sendfile` stays a mere range in buffers that drain to a
 //! descriptor; one that is put into another buffer, or whose bytes somebody wants to see, is mapped or read then.
 
-use super::object::evbuffer;
+use super::object::EvBuffer;
 use super::owner::{Block, Handle};
-use crate::abi::buffer::{SegmentCleanupFn, fs};
+use crate::abi::buffer::{SegmentCleanupFn, evbuffer, evbuffer_file_segment, fs};
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::{self, NonNull};
@@ -20,9 +20,9 @@ enum Storage {
     Read(Vec<u8>),
 }
 
-/// `struct evbuffer_file_segment`.
+/// What stands behind a `struct evbuffer_file_segment`.
 #[repr(C)]
-pub struct evbuffer_file_segment {
+pub(super) struct FileSegment {
     block: Block,
     fd: c_int,
     flags: c_uint,
@@ -32,7 +32,14 @@ pub struct evbuffer_file_segment {
     storage: OnceLock<Storage>,
 }
 
-impl evbuffer_file_segment {
+/// The file segment behind a handle, if it is one.
+pub(super) fn segment(handle: &Handle) -> Option<&FileSegment> {
+    let block = handle.block();
+    // SAFETY: a handle keeps its block alive, and blocks that end so are the head of a file segment.
+    unsafe { if block.as_ref().ends_with(FileSegment::end) { Some(block.cast().as_ref()) } else { None } }
+}
+
+impl FileSegment {
     pub(super) fn len(&self) -> usize {
         self.block.len()
     }
@@ -47,7 +54,7 @@ impl evbuffer_file_segment {
     }
 
     /// A segment of an open file; null where the range or the file will not do.
-    pub(super) fn new(fd: c_int, offset: i64, length: i64, flags: c_uint) -> *mut Self {
+    pub(super) fn new(fd: c_int, offset: i64, length: i64, flags: c_uint) -> *mut evbuffer_file_segment {
         let (Ok(offset), false) = (u64::try_from(offset), length < -1) else { return ptr::null_mut() };
         let length = match u64::try_from(length) {
             Ok(length) => length,
@@ -66,8 +73,8 @@ impl evbuffer_file_segment {
         if end > i64::MAX as u64 || length >= i64::MAX as u64 {
             return ptr::null_mut();
         }
-        let segment = evbuffer_file_segment {
-            block: Block::file(len),
+        let segment = FileSegment {
+            block: Block::new(ptr::null_mut(), len, Self::end),
             fd,
             flags,
             offset,
@@ -79,7 +86,7 @@ impl evbuffer_file_segment {
             return ptr::null_mut();
         }
         match mm::alloc(segment) {
-            Some(segment) => segment.as_ptr(),
+            Some(segment) => segment.as_ptr().cast(),
             None => ptr::null_mut(),
         }
     }
@@ -141,7 +148,8 @@ impl evbuffer_file_segment {
     ///
     /// # Safety
     /// Nobody has a count any more. Outside every section.
-    pub(super) unsafe fn end(segment: NonNull<Self>) {
+    unsafe fn end(block: NonNull<Block>) {
+        let segment: NonNull<Self> = block.cast();
         // SAFETY: alone with the segment; its memory is freed last, since the callback is shown it. What needs dropping is
         // dropped before the callback runs.
         unsafe {
@@ -153,24 +161,19 @@ impl evbuffer_file_segment {
                 let _ = io::close(this.fd);
             }
             if let Some(cleanup) = cleanup {
-                cleanup(segment.as_ptr(), flags as c_int, arg);
+                cleanup(segment.as_ptr().cast(), flags as c_int, arg);
             }
             mm::free(segment.as_ptr().cast());
         }
     }
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Appends a part of a segment: 0 or -1.
     ///
     /// # Safety
     /// Both are alive. Runs callbacks.
-    pub(super) unsafe fn add_segment(
-        &self,
-        segment: NonNull<evbuffer_file_segment>,
-        offset: i64,
-        length: i64,
-    ) -> c_int {
+    pub(super) unsafe fn add_segment(&self, segment: NonNull<FileSegment>, offset: i64, length: i64) -> c_int {
         // SAFETY: the caller's promise.
         let file = unsafe { segment.as_ref() };
         let Some(start) = usize::try_from(offset).ok().filter(|&o| o <= file.len()) else { return -1 };
@@ -189,7 +192,7 @@ impl evbuffer {
             return 0;
         }
         // SAFETY: alive.
-        let handle = unsafe { Handle::of_segment(segment) };
+        let handle = unsafe { Handle::another(segment.cast()) };
         match self.section(|m| m.append_external(handle, start, start + len)) {
             Ok(delta) => {
                 // SAFETY: locked above; not used again.
@@ -222,7 +225,7 @@ impl evbuffer {
             });
             // A failure is logged, and the program's log callback may look at the buffer: nothing of it is borrowed now.
             let Some(handle) = opaque else { return true };
-            let loaded = handle.segment().is_some_and(evbuffer_file_segment::materialize);
+            let loaded = segment(&handle).is_some_and(FileSegment::materialize);
             // SAFETY: a clone of our own, outside the section; the segment in the buffer has a count as well.
             unsafe { handle.release() };
             if !loaded {
@@ -240,7 +243,7 @@ pub unsafe extern "C-unwind" fn evbuffer_file_segment_new(
     length: i64,
     flags: c_uint,
 ) -> *mut evbuffer_file_segment {
-    evbuffer_file_segment::new(fd, offset, length, flags)
+    FileSegment::new(fd, offset, length, flags)
 }
 
 /// Gives up the program's hold on a segment.
@@ -248,7 +251,7 @@ pub unsafe extern "C-unwind" fn evbuffer_file_segment_new(
 pub unsafe extern "C-unwind" fn evbuffer_file_segment_free(segment: *mut evbuffer_file_segment) {
     if let Some(segment) = NonNull::new(segment) {
         // SAFETY: the program gives up the count it got from `evbuffer_file_segment_new`.
-        unsafe { Handle::from_segment(segment).release() };
+        unsafe { Handle::from_count(segment.cast()).release() };
     }
 }
 
@@ -260,7 +263,7 @@ pub unsafe extern "C" fn evbuffer_file_segment_add_cleanup_cb(
     arg: *mut c_void,
 ) {
     // SAFETY: the program passes a live segment that it has a hold on.
-    unsafe { (*segment).set_cleanup(cleanup, arg) };
+    unsafe { (*segment.cast::<FileSegment>()).set_cleanup(cleanup, arg) };
 }
 
 /// Appends a part of a file segment.
@@ -273,14 +276,15 @@ pub unsafe extern "C-unwind" fn evbuffer_add_file_segment(
 ) -> c_int {
     let Some(segment) = NonNull::new(segment) else { return -1 };
     // SAFETY: the program passes a live buffer and a live segment.
-    unsafe { evbuffer::of(buffer).add_segment(segment, offset, length) }
+    unsafe { evbuffer::of(buffer).add_segment(segment.cast(), offset, length) }
 }
 
 /// Appends a part of a file, whose descriptor belongs to the buffer from then on. As in the original, the descriptor stays
 /// the program's where the range or the file will not do, and is closed where the buffer is frozen.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: *mut evbuffer, fd: c_int, offset: i64, length: i64) -> c_int {
-    let Some(segment) = NonNull::new(evbuffer_file_segment::new(fd, offset, length, fs::CLOSE_ON_FREE)) else {
+    let segment = FileSegment::new(fd, offset, length, fs::CLOSE_ON_FREE);
+    let Some(segment) = NonNull::new(segment.cast::<FileSegment>()) else {
         return -1;
     };
     // SAFETY: the program passes a live buffer; the segment is ours, and this is the hold on it.
@@ -290,13 +294,13 @@ pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: *mut evbuffer, fd: c_i
         if answer < 0 && !buffer.drains_to_fd() && !segment.as_ref().block.is_addressable() {
             disown(segment);
         }
-        Handle::from_segment(segment).release();
+        Handle::from_count(segment.cast()).release();
         answer
     }
 }
 
 /// Leaves the descriptor open when the segment ends.
-unsafe fn disown(segment: NonNull<evbuffer_file_segment>) {
+unsafe fn disown(segment: NonNull<FileSegment>) {
     // SAFETY: the caller has the only count of the segment.
     unsafe { (*segment.as_ptr()).flags &= !fs::CLOSE_ON_FREE };
 }

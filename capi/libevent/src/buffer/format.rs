@@ -1,7 +1,7 @@
 //! `evbuffer_add_printf` and its sibling: the C compiler makes them (`c/buffer.c`), and they print into the buffer's room
 //! through the two functions here. The lock is held in between.
 
-use super::object::evbuffer;
+use crate::abi::buffer::evbuffer;
 use core::arch::{global_asm, naked_asm};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;

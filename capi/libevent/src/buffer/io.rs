@@ -3,8 +3,9 @@
 //! Reads go to the room behind the content and, beyond that, through scratch memory, so that neither the number of bytes has
 //! to be asked for first nor room be kept for what may never come.
 
-use super::callbacks::Observers;
-use super::object::{Machine, evbuffer};
+use super::file;
+use super::object::{EvBuffer, Machine};
+use crate::abi::buffer::evbuffer;
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::slice;
@@ -23,7 +24,7 @@ fn failed(error: &io::Error) -> c_int {
     -1
 }
 
-/// As [`evbuffer::read_fd`]; with a reservation, which is for as much as the scratch memory takes, memory cannot be missing
+/// As [`EvBuffer::read_fd`]; with a reservation, which is for as much as the scratch memory takes, memory cannot be missing
 /// afterwards.
 #[inline]
 fn read_into(
@@ -62,7 +63,7 @@ fn no_memory() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOMEM)
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Reads up to `max` bytes, with one system call, into the room behind the content and then `scratch`. Tells nobody: the
     /// caller, who holds the lock and finds the back thawed, passes the delta to [`notify`](Self::notify).
     ///
@@ -83,7 +84,7 @@ impl evbuffer {
             let first = match parts.next() {
                 None => return Ok(Some(0)),
                 Some(Part::Opaque { owner, start, end }) => {
-                    let Some(file) = owner.segment() else { return Ok(None) };
+                    let Some(file) = file::segment(owner) else { return Ok(None) };
                     let mut offset = file.offset_of(start);
                     return match sys::sendfile(fd, file.fd(), Some(&mut offset), max.min(end - start)) {
                         Ok(n) => Ok(Some(n)),
@@ -124,10 +125,9 @@ impl evbuffer {
     }
 
     fn max_read(&self) -> usize {
-        // SAFETY: observers live as long as the buffer; the caller holds the lock.
-        match unsafe { self.observers.get().as_ref() } {
-            Some(observers) if observers.max_read > 0 => observers.max_read,
-            _ => MAX_READ,
+        match self.observers().map_or(0, |observers| observers.max_read.get()) {
+            0 => MAX_READ,
+            most => most,
         }
     }
 }
@@ -153,7 +153,7 @@ pub unsafe extern "C-unwind" fn evbuffer_read(buffer: *mut evbuffer, fd: c_int, 
     }
 }
 
-impl evbuffer {
+impl EvBuffer {
     fn read_some(&self, fd: c_int, howmuch: c_int) -> io::Result<Delta> {
         if self.look(|m| m.is_frozen(End::Back)) {
             return Err(io::Error::from_raw_os_error(errno::get()));
@@ -214,20 +214,13 @@ pub unsafe extern "C-unwind" fn evbuffer_set_max_read(buffer: *mut evbuffer, max
         return -1;
     }
     // SAFETY: a live buffer, locked.
-    let observers = unsafe { evbuffer::of(buffer) }.locked(Observers::of);
-    match observers {
-        Some(observers) => {
-            // SAFETY: lives as long as the buffer.
-            unsafe { (*observers.as_ptr()).max_read = max };
-            0
-        }
-        None => -1,
-    }
+    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.observers_or_new().map(|o| o.max_read.set(max)));
+    if done.is_some() { 0 } else { -1 }
 }
 
 /// The most that one read takes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_get_max_read(buffer: *mut evbuffer) -> usize {
     // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.locked(evbuffer::max_read)
+    unsafe { evbuffer::of(buffer) }.locked(EvBuffer::max_read)
 }

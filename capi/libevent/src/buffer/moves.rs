@@ -2,7 +2,9 @@
 //!
 //! Both locks are held throughout, and the two machines are different objects: a buffer paired with itself is answered first.
 
-use super::object::{Machine, done_both, evbuffer, lock_both, unlock_both};
+use super::notify::{done_both, lock_both, unlock_both};
+use super::object::{EvBuffer, Machine};
+use crate::abi::buffer::evbuffer;
 use core::ffi::c_int;
 use core::ptr;
 use evoxide_core::buffer::{Delta, End, Error};
@@ -20,8 +22,8 @@ enum First {
 /// Both are alive and different. Runs callbacks.
 #[inline]
 unsafe fn transfer(
-    src: &evbuffer,
-    dst: &evbuffer,
+    src: &EvBuffer,
+    dst: &EvBuffer,
     f: impl FnOnce(&mut Machine, &mut Machine) -> Result<(Delta, First), Error>,
 ) -> isize {
     lock_both(src, dst);
@@ -48,13 +50,13 @@ const fn status(moved: isize) -> c_int {
     if moved < 0 { -1 } else { 0 }
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Moves all of `src` behind the content: 0 or -1. For the bufferevents too: thaw the ends first.
     ///
     /// # Safety
     /// Both are alive. Runs callbacks.
     #[inline(always)]
-    pub(crate) unsafe fn add_buffer(&self, src: &evbuffer) -> c_int {
+    pub(crate) unsafe fn add_buffer(&self, src: &EvBuffer) -> c_int {
         if ptr::eq(self, src) {
             return 0;
         }
@@ -70,8 +72,8 @@ impl evbuffer {
     /// Moves up to `n` bytes of `src` behind the content: how many, or -1.
     ///
     /// # Safety
-    /// As [`evbuffer::add_buffer`].
-    pub(crate) unsafe fn add_prefix(&self, src: &evbuffer, n: usize) -> isize {
+    /// As [`EvBuffer::add_buffer`].
+    pub(crate) unsafe fn add_prefix(&self, src: &EvBuffer, n: usize) -> isize {
         if n == 0 || ptr::eq(self, src) {
             return 0;
         }

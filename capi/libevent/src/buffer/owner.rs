@@ -3,7 +3,6 @@
 //! Both are counted blocks from the allocator hooks that begin with a [`Block`]. A [`Handle`] is one count. Handles are
 //! not dropped but [released](Handle::release), outside every section, since the last release runs the program's code.
 
-use super::file::evbuffer_file_segment;
 use crate::abi::buffer::CleanupFn;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -19,12 +18,19 @@ pub(crate) struct Block {
     /// The content; null while it cannot be addressed. Once set it stays.
     data: AtomicPtr<u8>,
     len: usize,
-    is_file: bool,
+    /// Frees the block, whose last count is gone, and tells its owner. Outside every section.
+    end: unsafe fn(NonNull<Block>),
 }
 
 impl Block {
-    pub(super) const fn file(len: usize) -> Self {
-        Block { refs: AtomicUsize::new(1), data: AtomicPtr::new(ptr::null_mut()), len, is_file: true }
+    /// A block with one count. `data`: its content, or null.
+    pub(super) const fn new(data: *mut u8, len: usize, end: unsafe fn(NonNull<Block>)) -> Self {
+        Block { refs: AtomicUsize::new(1), data: AtomicPtr::new(data), len, end }
+    }
+
+    /// Whether it ends in this way: what it is the head of.
+    pub(super) fn ends_with(&self, end: unsafe fn(NonNull<Block>)) -> bool {
+        ptr::fn_addr_eq(self.end, end)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -50,6 +56,22 @@ struct Reference {
     block: Block,
     cleanup: Option<CleanupFn>,
     arg: *mut c_void,
+}
+
+impl Reference {
+    /// Frees the block and runs the program's clean-up.
+    unsafe fn end(block: NonNull<Block>) {
+        // SAFETY: blocks that end so are the head of a reference, with which the caller is alone.
+        unsafe {
+            let reference: NonNull<Reference> = block.cast();
+            let Reference { cleanup, arg, block } = reference.as_ref();
+            let (cleanup, arg, data, len) = (*cleanup, *arg, block.data.load(Ordering::Relaxed), block.len);
+            mm::free(reference.as_ptr().cast());
+            if let Some(cleanup) = cleanup {
+                cleanup(data.cast(), len, arg);
+            }
+        }
+    }
 }
 
 /// One count of a block.
@@ -86,34 +108,31 @@ impl Handle {
         cleanup: Option<CleanupFn>,
         arg: *mut c_void,
     ) -> Option<Self> {
-        let block =
-            Block { refs: AtomicUsize::new(1), data: AtomicPtr::new(data.cast_mut().cast()), len, is_file: false };
+        let block = Block::new(data.cast_mut().cast(), len, Reference::end);
         mm::alloc(Reference { block, cleanup, arg }).map(|r| Handle(r.cast()))
     }
 
-    /// One more count of a file segment.
+    /// One more count of a block.
     ///
     /// # Safety
-    /// `segment` is alive.
-    pub(super) unsafe fn of_segment(segment: NonNull<evbuffer_file_segment>) -> Self {
-        let block: NonNull<Block> = segment.cast();
+    /// `block` is alive.
+    pub(super) unsafe fn another(block: NonNull<Block>) -> Self {
         // SAFETY: the caller's promise.
         unsafe { block.as_ref() }.refs.fetch_add(1, Ordering::Relaxed);
         Handle(block)
     }
 
-    /// Takes over a count of a file segment.
+    /// Takes over a count of a block.
     ///
     /// # Safety
-    /// `segment` is alive, and the caller gives a count of it away.
-    pub(super) unsafe fn from_segment(segment: NonNull<evbuffer_file_segment>) -> Self {
-        Handle(segment.cast())
+    /// `block` is alive, and the caller gives a count of it away.
+    pub(super) const unsafe fn from_count(block: NonNull<Block>) -> Self {
+        Handle(block)
     }
 
-    /// The file segment behind it.
-    pub(super) fn segment(&self) -> Option<&evbuffer_file_segment> {
-        // SAFETY: a handle keeps its block alive; blocks of files are the head of a file segment.
-        unsafe { if self.0.as_ref().is_file { Some(self.0.cast().as_ref()) } else { None } }
+    /// The block.
+    pub(super) const fn block(&self) -> NonNull<Block> {
+        self.0
     }
 
     /// Frees a reference that never came to be used, without its clean-up.
@@ -138,16 +157,7 @@ impl Handle {
                 return;
             }
             fence(Ordering::Acquire);
-            if self.0.as_ref().is_file {
-                return evbuffer_file_segment::end(self.0.cast());
-            }
-            let reference: NonNull<Reference> = self.0.cast();
-            let Reference { cleanup, arg, block } = reference.as_ref();
-            let (cleanup, arg, data, len) = (*cleanup, *arg, block.data.load(Ordering::Relaxed), block.len);
-            mm::free(reference.as_ptr().cast());
-            if let Some(cleanup) = cleanup {
-                cleanup(data.cast(), len, arg);
-            }
+            (self.0.as_ref().end)(self.0);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Positions, searching, lines, peeking; and `event2/buffer_compat.h`.
 
-use super::object::{Machine, evbuffer};
-use crate::abi::buffer::{eol, evbuffer_iovec, evbuffer_ptr, how};
+use super::object::{EvBuffer, Machine};
+use crate::abi::buffer::{eol, evbuffer, evbuffer_iovec, evbuffer_ptr, how};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use core::slice;
@@ -29,7 +29,7 @@ unsafe fn offset_of(pos: *const evbuffer_ptr) -> Option<usize> {
     unsafe { pos.as_ref() }.map_or(Some(0), |p| usize::try_from(p.pos).ok())
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// Runs a search, with files brought into memory if they stand in the way.
     fn searched<T>(&self, f: impl Fn(&Machine) -> Result<T, Error>) -> Option<T> {
         match self.look(&f) {
@@ -61,7 +61,7 @@ pub unsafe extern "C-unwind" fn evbuffer_ptr_set(
             }
             _ => return -1,
         };
-        let inside = target <= evbuffer::of(buffer).locked(evbuffer::len);
+        let inside = target <= evbuffer::of(buffer).locked(EvBuffer::len);
         pos.write(evbuffer_ptr::at(inside.then_some(target)));
         if inside { 0 } else { -1 }
     }
@@ -159,7 +159,7 @@ pub unsafe extern "C-unwind" fn evbuffer_readln(
     }
 }
 
-impl evbuffer {
+impl EvBuffer {
     /// A copy of the first line, its length, and how long its end is. The caller holds the lock.
     fn take_line(&self, number: c_int) -> Option<(*mut c_char, usize, usize)> {
         let style = style(number)?;
@@ -236,7 +236,7 @@ impl Peek {
     /// As above.
     #[cold]
     #[inline(never)]
-    unsafe fn show_files(self, buffer: &evbuffer) -> usize {
+    unsafe fn show_files(self, buffer: &EvBuffer) -> usize {
         buffer.make_readable(self.from, self.want);
         // SAFETY: the caller's promise.
         buffer.look(|m| unsafe { self.show(m) }).0

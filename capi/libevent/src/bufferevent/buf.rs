@@ -2,23 +2,21 @@
 
 use super::{Bev, Kind, filter, get, notice, pair, rare, socket, tls};
 use crate::base::event_base;
-use crate::buffer::evbuffer;
-use crate::buffer::{Machine, OwnerOps, moves};
-use core::ffi::{c_int, c_void};
+use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer, moves};
+use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use evoxide_core::buffer::{Delta, End};
 use evoxide_ffi::errno;
 use evoxide_sys::io;
 use std::io::IoSlice;
 
-/// What every buffer that has an owner calls.
+/// What the buffers of a bufferevent call.
 pub(crate) static OPS: OwnerOps = OwnerOps { changed, hold, release };
 
 /// A buffer changed: the lock is held, no section is open, the program's own callbacks have run.
-#[inline(always)]
-pub(crate) unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: Delta) {
+unsafe fn changed(owner: *const Owner, buffer: *mut evbuffer, delta: Delta) {
     // SAFETY: a bufferevent outlives its buffers.
-    let bev = unsafe { Bev::from_arg(owner) };
+    let bev = unsafe { Bev::of_owner(owner) };
     if buffer == bev.input() {
         return notice::input_changed(bev);
     }
@@ -35,16 +33,16 @@ pub(crate) unsafe fn changed(owner: *mut c_void, buffer: *mut evbuffer, delta: D
     }
 }
 
-unsafe fn hold(owner: *mut c_void) {
+unsafe fn hold(owner: *const Owner) {
     // SAFETY: as in `changed`.
-    let bev = unsafe { Bev::from_arg(owner) };
+    let bev = unsafe { Bev::of_owner(owner) };
     bev.hold();
     bev.unlock();
 }
 
-unsafe fn release(owner: *mut c_void) {
+unsafe fn release(owner: *const Owner) {
     // SAFETY: as in `changed`; the reference is the one that `hold` took.
-    let bev = unsafe { Bev::from_arg(owner) };
+    let bev = unsafe { Bev::of_owner(owner) };
     bev.lock();
     bev.release();
 }
@@ -54,8 +52,8 @@ pub(crate) fn own(bev: Bev, frozen: bool) {
     // SAFETY: the buffers lie in the live object.
     let (input, output) = unsafe { (evbuffer::of(bev.input()), evbuffer::of(bev.output())) };
     let lock = rare!(bev, lock);
-    input.belong_to(bev.arg(), lock);
-    output.belong_to(bev.arg(), lock);
+    input.belong_to(bev.owner(), lock);
+    output.belong_to(bev.owner(), lock);
     if get!(bev, kind) == Kind::Socket {
         output.change_flags(crate::abi::buffer::FLAG_DRAINS_TO_FD, true);
     }
@@ -181,7 +179,7 @@ unsafe fn read_any(bev: Bev, fd: c_int, max: usize, expected: usize) -> isize {
         // Without memory the scratch space does.
         let _ = buffer.section(|m| m.expand(expected.min(max)));
     }
-    let read = |b: &evbuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
+    let read = |b: &EvBuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
     match buffer.thawed_back(read) {
         Ok(delta) => {
             // SAFETY: the lock and a reference are held, no section is open.
@@ -221,7 +219,7 @@ pub(crate) unsafe fn write(bev: Bev, fd: c_int, max: usize) -> isize {
 /// # Safety
 /// As [`read`].
 #[inline(never)]
-unsafe fn write_pieces(base: &event_base, buffer: &evbuffer, fd: c_int, max: usize) -> isize {
+unsafe fn write_pieces(base: &event_base, buffer: &EvBuffer, fd: c_int, max: usize) -> isize {
     let written = buffer.look(|m| {
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let count = m.io_slices(max, &mut pieces);
@@ -240,7 +238,7 @@ unsafe fn write_pieces(base: &event_base, buffer: &evbuffer, fd: c_int, max: usi
 
 /// Any write.
 #[inline(never)]
-fn write_at_length(buffer: &evbuffer, fd: c_int, max: usize) -> isize {
+fn write_at_length(buffer: &EvBuffer, fd: c_int, max: usize) -> isize {
     match buffer.write_fd(fd, max) {
         Ok(n) => {
             // SAFETY: as in `read`.
