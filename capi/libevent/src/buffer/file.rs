@@ -54,7 +54,7 @@ impl FileSegment {
     }
 
     /// A segment of an open file; null where the range or the file will not do.
-    pub(super) fn new(fd: c_int, offset: i64, length: i64, flags: c_uint) -> *mut evbuffer_file_segment {
+    pub(super) fn open(fd: c_int, offset: i64, length: i64, flags: c_uint) -> *mut evbuffer_file_segment {
         let (Ok(offset), false) = (u64::try_from(offset), length < -1) else { return ptr::null_mut() };
         let length = match u64::try_from(length) {
             Ok(length) => length,
@@ -243,7 +243,7 @@ pub unsafe extern "C-unwind" fn evbuffer_file_segment_new(
     length: i64,
     flags: c_uint,
 ) -> *mut evbuffer_file_segment {
-    FileSegment::new(fd, offset, length, flags)
+    FileSegment::open(fd, offset, length, flags)
 }
 
 /// Gives up the program's hold on a segment.
@@ -283,7 +283,7 @@ pub unsafe extern "C-unwind" fn evbuffer_add_file_segment(
 /// the program's where the range or the file will not do, and is closed where the buffer is frozen.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: *mut evbuffer, fd: c_int, offset: i64, length: i64) -> c_int {
-    let segment = FileSegment::new(fd, offset, length, fs::CLOSE_ON_FREE);
+    let segment = FileSegment::open(fd, offset, length, fs::CLOSE_ON_FREE);
     let Some(segment) = NonNull::new(segment.cast::<FileSegment>()) else {
         return -1;
     };

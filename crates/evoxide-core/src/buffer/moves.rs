@@ -131,7 +131,8 @@ impl<F: Owner> Buffer<F> {
                 None => &mut src.tail,
             };
             match segment.bytes() {
-                Some(bytes) if part < SHARE || segment.is_external() => {
+                // Of what is a reference a copy, which may be referred to again.
+                Some(bytes) if part < SHARE || segment.is_external() || segment.is_borrowed() => {
                     let bytes = bytes.get(..part).unwrap_or(bytes);
                     if whole == 0 && self.spare() >= part {
                         if let Segment::Owned(o) = &mut self.tail {
