@@ -14,34 +14,28 @@ use crate::watch::Watchers;
 use core::cell::UnsafeCell;
 use core::ffi::c_ulong;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};
 use evoxide_core::buffer::StoragePool;
-use evoxide_core::interest::Change;
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{Gone, Reactor};
 use evoxide_core::timers::Timers;
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{self, ExtCond, ExtLock};
 use evoxide_ffi::{mm, msgx, warnx};
 use evoxide_sys::backend::{Backend, Features, Method, Waiter};
 use evoxide_sys::clock;
-use evoxide_sys::signal::SignalPipe;
-use evoxide_sys::waker::{self, Waker};
+use evoxide_sys::engine::Engine;
+use evoxide_sys::wake::Wake;
+use evoxide_sys::waker::Waker;
 use libc::timeval;
-use std::os::fd::AsRawFd;
 
-/// Tags of the base's own descriptors in the reactor.
-pub(crate) const WAKER: u8 = 1;
-pub(crate) const SIGNALS: u8 = 2;
-
-/// Bits of [`event_base::word`].
-pub(crate) mod word {
+/// Why the loop is woken, beside [`Wake::LOOK`].
+pub(crate) mod reason {
     /// Leave the loop after the running callback.
-    pub const BREAK: u32 = 1;
+    pub const BREAK: u32 = 2;
     /// Leave the loop when this turn's events have run; not yet an event of the base.
-    pub const EXIT: u32 = 2;
+    pub const EXIT: u32 = 4;
     /// A signal handler left events in `async_head`.
-    pub const ASYNC: u32 = 4;
+    pub const ASYNC: u32 = 8;
 }
 
 /// `EVTHREAD_LOCKTYPE_RECURSIVE`.
@@ -66,16 +60,12 @@ unsafe impl Send for Cb {}
 /// `struct event_base`, opaque to C.
 pub struct event_base {
     pub(crate) core: Guarded<Core>,
-    /// It has no lock, and debug mode is off: known from the start, so that the hot paths look once.
+    /// It has no lock, and debug mode is off.
     pub(crate) plain: bool,
-    /// See [`word`].
-    pub(crate) word: AtomicU32,
-    /// Whether the loop waits in the kernel (or is about to): then somebody must wake it.
-    pub(crate) waiting: AtomicBool,
+    /// What others want of the loop: see [`reason`].
+    pub(crate) wake: Wake,
     /// Events that signal handlers activated while a section was open.
     pub(crate) async_head: AtomicPtr<event_callback>,
-    /// For signal handlers: where to write to wake the loop.
-    pub(crate) waker_fd: AtomicI32,
     /// How many priorities there are; `event_assign` reads it without a section.
     pub(crate) priorities: AtomicU16,
     /// Whether there are prepare or check watchers.
@@ -102,13 +92,10 @@ unsafe impl Sync for event_base {}
 
 /// Everything of a base that changes inside sections.
 pub(crate) struct Core {
-    pub reactor: Reactor<Cb>,
+    pub engine: Engine<Cb>,
     /// Events that wait for a timeout and for nothing else.
     pub timers: Timers<Cb>,
-    pub backend: Backend,
     pub method: Choice,
-    pub signals: Option<SignalPipe>,
-    pub waker: Option<Waker>,
     /// The callback that runs now.
     pub current: *mut event_callback,
     /// How many threads wait for it to end.
@@ -131,8 +118,6 @@ pub(crate) struct Core {
     wall_measured: u64,
     /// How many deferred callbacks were queued in this turn.
     pub deferred: u32,
-    /// Turns in a row with reports that belong to nothing.
-    pub stale_turns: u32,
     /// Head of the list of one-off events.
     pub once: *mut Once,
     pub watchers: Watchers,
@@ -212,7 +197,7 @@ impl Core {
         if flags & (evlist::INSERTED | evlist::TIMEOUT) != evlist::INSERTED {
             return None;
         }
-        Key::from_bits(bits).filter(|key| self.reactor.payload(*key) == Some(Cb(cb)))
+        Key::from_bits(bits).filter(|key| self.engine.reactor.payload(*key) == Some(Cb(cb)))
     }
 
     /// Notes in the callback's struct which slot it has.
@@ -227,36 +212,6 @@ impl Core {
             (*cb).evcb_flags |= evlist::INSERTED;
         }
     }
-
-    /// Tells the kernel of a removal. Errors are not the caller's: the descriptor may be closed.
-    #[inline]
-    pub fn tell(&mut self, gone: Gone) {
-        let (change, signal) = gone.parts();
-        if let Some(change) = change {
-            let _ = self.backend.apply(&change);
-        }
-        if let (Some(signal), Some(pipe)) = (signal, &mut self.signals) {
-            let _ = pipe.unsubscribe(signal);
-        }
-    }
-
-    /// Carries out everything that was put off until just before a wait.
-    #[inline]
-    pub fn tell_leftovers(&mut self) {
-        while let Some(change) = self.reactor.next_leftover() {
-            let _ = self.backend.apply(&change);
-        }
-    }
-
-    /// The pipe that signals arrive in, made on first use.
-    pub fn signal_pipe(&mut self) -> std::io::Result<&mut SignalPipe> {
-        if self.signals.is_none() {
-            let pipe = SignalPipe::new()?;
-            self.watch_own(pipe.fd().as_raw_fd(), SIGNALS)?;
-            self.signals = Some(pipe);
-        }
-        self.signals.as_mut().ok_or_else(|| std::io::Error::from_raw_os_error(libc::ENOMEM))
-    }
 }
 
 impl event_base {
@@ -269,17 +224,7 @@ impl event_base {
     /// Wakes the loop if it waits. Async-signal-safe.
     #[inline]
     pub(crate) fn wake_if_waiting(&self) {
-        if self.waiting.load(Ordering::SeqCst) {
-            self.wake();
-        }
-    }
-
-    #[cold]
-    fn wake(&self) {
-        // The first to see it wakes; one wake-up is enough.
-        if self.waiting.swap(false, Ordering::SeqCst) {
-            waker::wake(self.waker_fd.load(Ordering::Relaxed));
-        }
+        self.wake.wake_waiting();
     }
 
     /// The base's lock, for waiting.
@@ -322,22 +267,21 @@ fn build(
     locking: bool,
     (ext_lock, cond): (ExtLock, ExtCond),
 ) -> Option<*mut event_base> {
-    let mut reactor = Reactor::new();
-    reactor.set_deferred(choice.changelist);
-    reactor.set_limits(settings.limits);
-    // As the original: only debug mode minds.
-    reactor.set_mixing(!crate::debug::enabled());
-    reactor.set_edges(backend.features().contains(Features::ET));
     let waiter = backend.waiter();
     let waker = if locking { Waker::new() } else { Waker::pipe() }.ok()?;
-    let (waker_fd, wake_fd) = (waker.fd().as_raw_fd(), waker.wake_fd());
+    let wake = Wake::new();
+    wake.set_descriptor(waker.wake_fd());
+    let mut engine = Engine::new(backend, waker)
+        .inspect_err(|error| warnx!("event_base_new_with_config: cannot watch the waker: {error}"))
+        .ok()?;
+    engine.reactor.set_deferred(choice.changelist);
+    engine.reactor.set_limits(settings.limits);
+    // As the original: only debug mode minds.
+    engine.reactor.set_mixing(!crate::debug::enabled());
     let mut core = Core {
-        reactor,
+        engine,
         timers: Timers::new(),
-        backend,
         method: choice,
-        signals: None,
-        waker: Some(waker),
         current: ptr::null_mut(),
         current_waiters: 0,
         calls_left: 0,
@@ -351,26 +295,18 @@ fn build(
         wall_offset: 0,
         wall_measured: 0,
         deferred: 0,
-        stale_turns: 0,
         once: ptr::null_mut(),
         watchers: Watchers::default(),
         commons: Vec::new(),
     };
     core.measure_wall(clock::monotonic());
-    let change = core.reactor.register_internal(waker_fd, WAKER).ok()?;
-    if let Err(error) = core.backend.apply(&change) {
-        warnx!("event_base_new_with_config: cannot watch the waker: {error}");
-        return None;
-    }
     let mut guarded = Guarded::new(core);
     guarded.set_lock(ext_lock);
     let base = event_base {
         core: guarded,
         plain: ext_lock.is_null() && !crate::debug::enabled(),
-        word: AtomicU32::new(0),
-        waiting: AtomicBool::new(false),
+        wake,
         async_head: AtomicPtr::new(ptr::null_mut()),
-        waker_fd: AtomicI32::new(wake_fd),
         priorities: AtomicU16::new(1),
         watched: AtomicBool::new(false),
         waiter: UnsafeCell::new(waiter),
@@ -408,25 +344,23 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
             }
         };
         while let Some(payload) = core.timers.take() {
-            core.reactor.release();
+            core.engine.reactor.release();
             forget(payload);
         }
-        while let Some(payload) = core.reactor.take_ticket() {
+        while let Some(payload) = core.engine.reactor.take_ticket() {
             forget(payload);
         }
         let mut from = 0;
-        while let Some(key) = core.reactor.next_slot(from) {
+        while let Some(key) = core.engine.reactor.next_slot(from) {
             from = key.index + 1;
-            let payload = core.reactor.payload(key).unwrap_or_default();
-            let gone = core.reactor.remove(key);
-            core.tell(gone);
+            let payload = core.engine.reactor.payload(key).unwrap_or_default();
+            core.engine.remove(key);
             forget(payload);
         }
         // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
         unsafe { crate::once::free_all(core) };
         core.watchers.free_all();
     });
-    crate::run::put_away(base);
     let (lock, cond) = (b.lock(), b.current_ended);
     // SAFETY: `create` made it with `mm::alloc`, with this lock and condition; the caller promises that nobody uses it any
     // more.
@@ -441,13 +375,12 @@ impl Core {
     /// Takes one event that waits to be finalized out of the ready queues.
     fn take_finalizer(&mut self) -> Option<*mut event_callback> {
         let mut walk = evoxide_core::reactor::Walk::active();
-        while let Some(view) = self.reactor.walk(&mut walk) {
+        while let Some(view) = self.engine.reactor.walk(&mut walk) {
             let cb = view.payload.0;
             // SAFETY: an active event is alive.
             let how = unsafe { (*cb).evcb_closure };
             if let (Some(key), closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) = (view.key, how) {
-                let gone = self.reactor.remove(key);
-                self.tell(gone);
+                self.engine.remove(key);
                 // SAFETY: as above.
                 unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
                 return Some(cb);
@@ -456,57 +389,13 @@ impl Core {
         None
     }
 
-    /// Starts anew in the child after a fork: nothing inherited is touched.
-    pub fn reinit(&mut self, base: &event_base) -> std::io::Result<()> {
-        // The kernel set comes first: a new descriptor of ours may get the number of one that the child closed.
-        if let Some(pipe) = &self.signals {
-            let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
-        }
-        let old = self.waker.take();
-        if let Some(old) = &old {
-            let _ = self.reactor.unregister_internal(old.fd().as_raw_fd());
-        }
-        let mut result = self.rebuild();
-        if let Some(mut pipe) = self.signals.take() {
-            let renewed = pipe.reinit().and_then(|()| self.watch_own(pipe.fd().as_raw_fd(), SIGNALS));
-            result = result.and(renewed);
-            self.signals = Some(pipe);
-        }
-        if let Some(old) = old {
-            drop(old);
-            match if base.lock().is_null() { Waker::pipe() } else { Waker::new() } {
-                Ok(waker) => {
-                    base.waker_fd.store(waker.wake_fd(), Ordering::Relaxed);
-                    result = result.and(self.watch_own(waker.fd().as_raw_fd(), WAKER));
-                    self.waker = Some(waker);
-                }
-                Err(error) => result = Err(error),
-            }
-        }
-        result
-    }
-
-    /// Watches a descriptor of the base's own.
-    fn watch_own(&mut self, fd: i32, tag: u8) -> std::io::Result<()> {
-        let change = self.reactor.register_internal(fd, tag).map_err(std::io::Error::other)?;
-        self.backend.apply(&change).inspect_err(|_| {
-            let _ = self.reactor.unregister_internal(fd);
-        })
-    }
-
-    /// Registers everything with a fresh kernel set.
-    pub fn rebuild(&mut self) -> std::io::Result<()> {
-        let registrations: Vec<Change> = self.reactor.registrations();
-        self.backend.rebuild(registrations)
-    }
-
     /// How the backend is called, and what it can do.
     pub fn features(&self) -> Features {
-        self.backend.features()
+        self.engine.backend().features()
     }
 
     pub fn method(&self) -> Method {
-        self.backend.method()
+        self.engine.backend().method()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `event2/event.h`: bases.
 
 use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
-use crate::base::{self, Core, event_base, in_loop_thread, word};
+use crate::base::{self, Core, event_base, in_loop_thread, reason};
 use crate::compat::{self, current_base};
 use crate::config::event_config;
 use crate::once;
@@ -77,7 +77,7 @@ pub unsafe extern "C-unwind" fn event_base_free_nofinalize(base: *mut event_base
 pub unsafe extern "C" fn event_reinit(base: *mut event_base) -> c_int {
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
-    if b.section(|core| core.reinit(b)).is_ok() { 0 } else { -1 }
+    if b.section(|core| core.engine.reinit()).is_ok() { 0 } else { -1 }
 }
 
 /// Runs the loop.
@@ -99,15 +99,13 @@ impl event_base {
     fn exit_soon(&self) {
         let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
         match self.core.try_enter() {
-            Some(mut core)
-                if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.reactor.has_room(priority) =>
-            {
+            Some(mut core) if self.wake.reasons() & reason::ASYNC == 0 && core.engine.reactor.has_room(priority) => {
                 // SAFETY: the exit callback is part of the base and changed in sections only.
                 unsafe { core.activate_callback(self.exit.get(), priority) };
             }
             entered => {
                 drop(entered);
-                self.word.fetch_or(word::EXIT, Ordering::SeqCst);
+                return self.wake.wake(reason::EXIT);
             }
         }
         self.wake_if_waiting();
@@ -140,8 +138,7 @@ pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *
 pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
     // SAFETY: null or the caller's base.
     let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
-    b.word.fetch_or(word::BREAK, Ordering::SeqCst);
-    b.wake_if_waiting();
+    b.wake.wake(reason::BREAK);
     0
 }
 
@@ -150,7 +147,7 @@ pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
 pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int {
     // SAFETY: null or the caller's base.
     let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
-    b.section(|core| core.reactor.interrupt_batch());
+    b.section(|core| core.engine.reactor.interrupt_batch());
     b.wake_if_waiting();
     0
 }
@@ -167,7 +164,7 @@ pub unsafe extern "C" fn event_base_got_exit(base: *mut event_base) -> c_int {
 pub unsafe extern "C" fn event_base_got_break(base: *mut event_base) -> c_int {
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
-    c_int::from(b.got_break.load(Ordering::Relaxed) || b.word.load(Ordering::Relaxed) & word::BREAK != 0)
+    c_int::from(b.got_break.load(Ordering::Relaxed) || b.wake.reasons() & reason::BREAK != 0)
 }
 
 /// An event that is made, added and freed by the base.
@@ -209,14 +206,16 @@ impl Core {
     /// Makes every event of `fd` active that has a timeout, as if that were due.
     fn activate_timeouts(&mut self, fd: c_int) {
         let mut from = 0;
-        while let Some(key) = self.reactor.next_slot(from) {
+        while let Some(key) = self.engine.reactor.next_slot(from) {
             from = key.index + 1;
-            let Some(payload) = self.reactor.payload(key).filter(|_| self.reactor.deadline(key).is_some()) else {
+            let Some(payload) =
+                self.engine.reactor.payload(key).filter(|_| self.engine.reactor.deadline(key).is_some())
+            else {
                 continue;
             };
             // SAFETY: only events have timeouts, and a pending event is alive.
             if unsafe { (*payload.0.cast::<event>()).ev_fd } == fd {
-                self.reactor.activate(key, Ready::TIMEOUT, 1);
+                self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
             }
         }
         // SAFETY: as above.
@@ -230,7 +229,7 @@ impl Core {
         for timer in timers {
             // SAFETY: a plain timer of this base.
             if let Some(key) = unsafe { self.slotted(timer.0) } {
-                self.reactor.activate(key, Ready::TIMEOUT, 1);
+                self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
             }
         }
     }
@@ -248,7 +247,7 @@ impl Core {
             return ptr::null();
         }
         let Some(value) = mm::Owned::new(common_value(duration, index as u16)) else { return ptr::null() };
-        let _ = self.reactor.common_queue(duration);
+        let _ = self.engine.reactor.common_queue(duration);
         let answer = &raw const *value;
         self.commons.push(value);
         answer
@@ -268,7 +267,7 @@ pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: 
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
     b.take_async_if_any();
-    if !(1..256).contains(&count) || !b.section(|core| core.reactor.set_priorities(count as u16)) {
+    if !(1..256).contains(&count) || !b.section(|core| core.engine.reactor.set_priorities(count as u16)) {
         return -1;
     }
     b.priorities.store(count as u16, Ordering::Relaxed);
@@ -315,7 +314,7 @@ pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds:
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
     b.take_async_if_any();
-    pick(b.section(|core| core.reactor.counts()), kinds)
+    pick(b.section(|core| core.engine.reactor.counts()), kinds)
 }
 
 /// The most events that there were at a time, of the kinds asked for; `clear` starts anew.
@@ -325,9 +324,9 @@ pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds:
     unsafe {
         (*base).take_async_if_any();
         (*base).section(|core| {
-            let answer = pick(core.reactor.most(), kinds);
+            let answer = pick(core.engine.reactor.most(), kinds);
             if clear != 0 {
-                core.reactor.reset_most(Counts {
+                core.engine.reactor.reset_most(Counts {
                     added: kinds & count::ADDED,
                     active: kinds & count::ACTIVE,
                     virtual_events: kinds & count::VIRTUAL,
@@ -373,7 +372,7 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
     let Some(b) = (unsafe { or_current(base) }) else { return -1 };
     b.section(|core| {
         // A time that is kept says that the loop does not wait.
-        if core.running && !b.waiting.load(Ordering::SeqCst) {
+        if core.running && !b.wake.is_waiting() {
             let _ = core.keep_now();
         }
     });
@@ -386,11 +385,12 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
 pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
+    b.take_async_if_any();
     b.section(|core| {
         if events & ev::TIMEOUT != 0 {
             core.activate_timeouts(fd);
         } else if fd >= 0 {
-            core.reactor.activate_fd(fd, Ready::from_bits_truncate(events as u16));
+            core.engine.reactor.activate_fd(fd, Ready::from_bits_truncate(events as u16));
         }
     });
     b.wake_if_waiting();
@@ -401,7 +401,8 @@ pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_in
 pub unsafe extern "C" fn event_base_active_by_signal(base: *mut event_base, signal: c_int) {
     // SAFETY: the caller's base.
     let b = unsafe { &*base };
-    b.section(|core| core.reactor.signalled(signal, 1));
+    b.take_async_if_any();
+    b.section(|core| core.engine.reactor.signalled(signal, 1));
     b.wake_if_waiting();
 }
 
@@ -420,13 +421,13 @@ struct Steps {
 
 impl Steps {
     fn next(&mut self, core: &mut Core) -> Option<View<base::Cb>> {
-        if let Some(view) = core.reactor.walk_watched(&mut self.walk) {
+        if let Some(view) = core.engine.reactor.walk_watched(&mut self.walk) {
             return Some(view);
         }
         if let Some(timer) = core.timers.next(&mut self.timers) {
             return Some(View::timer(timer, timer.deadline()));
         }
-        core.reactor.walk(&mut self.walk)
+        core.engine.reactor.walk(&mut self.walk)
     }
 }
 

@@ -26,7 +26,7 @@ impl Core {
         // SAFETY: the caller's promise.
         unsafe {
             if self.key_of(cb).is_none() {
-                let key = self.reactor.enqueue(Cb(cb), priority, false, Ready::empty(), 1);
+                let key = self.engine.reactor.enqueue(Cb(cb), priority, false, Ready::empty(), 1);
                 Self::mark(cb, key);
             }
         }
@@ -46,12 +46,12 @@ impl event_base {
                     return false;
                 }
                 if core.deferred > MAX_PER_TURN {
-                    if core.reactor.try_reserve().is_err() {
+                    if core.engine.reactor.try_reserve().is_err() {
                         return false;
                     }
-                    let key = core.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
+                    let key = core.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
                     Core::mark(cb, key);
-                    core.reactor.activate_later(key, Ready::empty());
+                    core.engine.reactor.activate_later(key, Ready::empty());
                 } else {
                     core.deferred += 1;
                     core.activate_callback(cb, (*cb).evcb_pri);

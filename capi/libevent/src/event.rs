@@ -4,9 +4,8 @@ use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, TimerWord, closure, ev,
 use crate::base::{Cb, Core, base_of, event_base};
 use crate::compat::current_base;
 use crate::debug;
-use crate::pending::{Blocking, INSERTABLE};
-use crate::run::at_hand;
-use crate::time::{common_index, timeval_of};
+use crate::pending::Blocking;
+use crate::time::timeval_of;
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -198,59 +197,6 @@ pub extern "C" fn event_self_cbarg() -> *mut c_void {
 pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval) -> c_int {
     // SAFETY: the caller's live, assigned event; null or a duration.
     unsafe {
-        if let (Some(base), Some(tv)) = (base_of(e), timeout.as_ref())
-            && base.plain
-        {
-            let flags = (*e).ev_evcallback.evcb_flags;
-            if flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == 0 {
-                if (*e).ev_events & INSERTABLE == 0 {
-                    return add_timer(e, base, tv);
-                }
-            } else if flags & (evlist::TIMEOUT | evlist::INTERNAL | evlist::FINALIZING) == evlist::TIMEOUT {
-                return move_timer(e, base, tv);
-            } else if base.move_plainly(e, tv) {
-                return 0;
-            }
-            return add_common(e, base, tv);
-        }
-        add_at_length(e, timeout)
-    }
-}
-
-/// `event_add` with what may be a common timeout.
-#[inline(never)]
-unsafe fn add_common(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
-    const OTHER: u16 = evlist::INTERNAL | evlist::FINALIZING;
-    // SAFETY: the caller's live, assigned event, and its base.
-    unsafe {
-        let flags = (*e).ev_evcallback.evcb_flags;
-        let free = flags & (evlist::INSERTED | OTHER) == 0 && (*e).ev_events & INSERTABLE == 0;
-        let timer = free || flags & (evlist::TIMEOUT | OTHER) == evlist::TIMEOUT;
-        if timer && common_index(tv).is_some() && base.add_common_plainly(e, tv) {
-            return 0;
-        }
-        add_at_length(e, tv)
-    }
-}
-
-/// `event_add` of a pending plain timer.
-#[inline(never)]
-unsafe fn move_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
-    // SAFETY: the caller's live, assigned event, and its base.
-    unsafe { if base.move_timer_plainly(e, tv) { 0 } else { add_common(e, base, tv) } }
-}
-
-/// `event_add` of a timer that is neither pending nor active, nor internal.
-#[inline(never)]
-unsafe fn add_timer(e: *mut event, base: &event_base, tv: &timeval) -> c_int {
-    // SAFETY: the caller's live, assigned event, and its base.
-    unsafe { if base.add_timer_plainly(e, tv) { 0 } else { add_common(e, base, tv) } }
-}
-
-#[inline(never)]
-unsafe extern "C-unwind" fn add_at_length(e: *mut event, timeout: *const timeval) -> c_int {
-    // SAFETY: the caller's live, assigned event; null or a duration.
-    unsafe {
         let Some(base) = base_of(e) else {
             warnx!("event_add: event has no event_base set.");
             return -1;
@@ -265,21 +211,7 @@ unsafe extern "C-unwind" fn add_at_length(e: *mut event, timeout: *const timeval
 }
 
 /// `event_del` of its kind.
-#[inline(always)]
 unsafe fn del(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        if let Some(base) = base_of(e)
-            && base.del_plainly(e)
-        {
-            return 0;
-        }
-        del_at_length(e, blocking, function)
-    }
-}
-
-#[inline(never)]
-unsafe fn del_at_length(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
     // SAFETY: the caller's live, assigned event.
     unsafe {
         let Some(base) = base_of(e) else {
@@ -330,8 +262,10 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
             if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
                 core.take_timer(cb);
             } else {
-                let Some(key) = core.key_of(cb).filter(|key| core.reactor.deadline(*key).is_some()) else { return };
-                if !core.reactor.clear_timeout(key) {
+                let Some(key) = core.key_of(cb).filter(|key| core.engine.reactor.deadline(*key).is_some()) else {
+                    return;
+                };
+                if !core.engine.reactor.clear_timeout(key) {
                     (*cb).evcb_flags &= !evlist::INSERTED;
                 }
             }
@@ -345,43 +279,6 @@ pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
 /// Makes an event active.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_active(e: *mut event, result: c_int, calls: c_short) {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        let Some(base) = at_hand((*e).ev_base) else { return active_of_another(e, result, calls) };
-        if !base.activate_unlocked(e, result as i16, calls) {
-            active_elsewhere(e, result, calls);
-        }
-    }
-}
-
-/// `event_active` of an event whose base is not at hand.
-#[inline(never)]
-unsafe extern "C-unwind" fn active_of_another(e: *mut event, result: c_int, calls: c_short) {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        let Some(base) = base_of(e).filter(|base| base.plain) else { return active_at_length(e, result, calls) };
-        if !base.activate_unlocked(e, result as i16, calls) {
-            active_elsewhere(e, result, calls);
-        }
-    }
-}
-
-/// `event_active` of an event that joins another queue than the one that runs.
-#[inline(never)]
-unsafe extern "C-unwind" fn active_elsewhere(e: *mut event, result: c_int, calls: c_short) {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        if let Some(base) = base_of(e)
-            && base.activate_elsewhere(e, result as i16, calls)
-        {
-            return;
-        }
-        active_at_length(e, result, calls);
-    }
-}
-
-#[inline(never)]
-unsafe extern "C-unwind" fn active_at_length(e: *mut event, result: c_int, calls: c_short) {
     // SAFETY: the caller's live, assigned event.
     unsafe {
         let Some(base) = base_of(e) else {
@@ -408,7 +305,7 @@ pub unsafe extern "C-unwind" fn event_pending(e: *const event, events: c_short, 
             if (*e).ev_evcallback.evcb_flags & evlist::TIMEOUT != 0 {
                 return (ev::TIMEOUT, Some(core.wall((*e).deadline)));
             }
-            let Some(view) = core.key_of(e.cast_mut().cast()).and_then(|key| core.reactor.view(key)) else {
+            let Some(view) = core.key_of(e.cast_mut().cast()).and_then(|key| core.engine.reactor.view(key)) else {
                 return (0, None);
             };
             let mut found = view.ready.map_or(0, |r| r.bits() as i16);
@@ -546,14 +443,14 @@ pub unsafe extern "C" fn event_priority_set(e: *mut event, priority: c_int) -> c
         base.take_async_if_any();
         base.section(|core| {
             let key = core.key_of(e.cast());
-            if key.is_some_and(|key| core.reactor.readiness(key).is_some())
-                || !(0..core.reactor.priorities() as c_int).contains(&priority)
+            if key.is_some_and(|key| core.engine.reactor.readiness(key).is_some())
+                || !(0..core.engine.reactor.priorities() as c_int).contains(&priority)
             {
                 return -1;
             }
             (*e).ev_evcallback.evcb_pri = priority as u8;
             if let Some(key) = key {
-                core.reactor.set_priority(key, priority as u8);
+                core.engine.reactor.set_priority(key, priority as u8);
             }
             0
         })
@@ -588,7 +485,7 @@ unsafe fn finalize(e: *mut event, callback: Option<FinalizeFn>, how: u8, functio
             let cb = e.cast::<event_callback>();
             (*cb).evcb_closure = how;
             (*cb).evcb_cb = CallbackFn { finalize: callback };
-            let key = core.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, Ready::FINALIZE, 1);
+            let key = core.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, Ready::FINALIZE, 1);
             Core::mark(cb, key);
             (*cb).evcb_flags |= evlist::FINALIZING;
         });

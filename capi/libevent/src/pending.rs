@@ -1,17 +1,16 @@
 //! Adding, removing and activating events.
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
-use crate::base::{Cb, Core, event_base, in_loop_thread, word};
+use crate::base::{Cb, Core, event_base, in_loop_thread, reason};
 use crate::time::{after, common_index, is_set, usual_nanos};
-use crate::timer::move_earlier;
 use core::ffi::c_int;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::{Change, Interest, Ready};
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{AddError, Kind, QueueId};
-use evoxide_ffi::guarded::Section;
 use evoxide_ffi::{errno, warn, warnx};
+use evoxide_sys::engine::WatchError;
 use libc::timeval;
 
 /// The conditions that put an event into a table.
@@ -29,6 +28,17 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    fn of(error: WatchError, fd: c_int) -> Self {
+        let code = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EINVAL);
+        match error {
+            WatchError::Kernel(change, error) => Self::Kernel(change, code(error)),
+            WatchError::Signal(error) => Self::Signal(code(error)),
+            WatchError::Refused(AddError::ModeConflict) => Self::Mixed(fd),
+            WatchError::Refused(AddError::TooMany) => Self::TooMany(fd),
+            WatchError::Refused(_) => Self::Silently,
+        }
+    }
+
     /// Logs the reason and leaves `errno` as the kernel set it.
     #[cold]
     pub fn report(self) {
@@ -79,61 +89,43 @@ impl Core {
     ///
     /// # Safety
     /// `e` points to an assigned event of this base.
-    #[inline(never)]
+    #[inline]
     pub unsafe fn add(&mut self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
-        let due = match timeout {
-            Some(tv) => {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING == 0
-                        && (*e).ev_evcallback.evcb_closure == closure::PERSIST
-                    {
-                        (*e).ev_io_timeout = *tv;
-                    }
-                }
-                Some(self.due(tv))
-            }
-            None => None,
+        let Some(tv) = timeout else {
+            // SAFETY: the caller's promise.
+            return unsafe { self.add_at(e, None) };
         };
         // SAFETY: the caller's promise.
-        unsafe { self.add_at(e, due) }
+        unsafe {
+            let how = &(*e).ev_evcallback;
+            if how.evcb_flags & evlist::FINALIZING == 0 && how.evcb_closure == closure::PERSIST {
+                (*e).ev_io_timeout = *tv;
+            }
+            // What every busy connection does to its timeout is one store.
+            if let Some(delay) = usual_nanos(tv)
+                && how.evcb_flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == evlist::INSERTED
+            {
+                let deadline = self.now() + delay;
+                let timer = how.evcb_flags & evlist::TIMEOUT != 0;
+                if if timer { self.timers.postpone(Cb(e.cast()), deadline) } else { self.postpone(e, deadline) } {
+                    return Ok(());
+                }
+            }
+            let due = self.due(tv);
+            self.add_at(e, Some(due))
+        }
     }
 
-    /// [`add`](Self::add) by the short ways that most calls take: a fresh timer, and moving a timeout. Answers whether a
-    /// loop that waits must be woken. `None`: take the long one.
+    /// Moves the timeout of an event with a slot, if that is all there is to do and it gets no earlier.
     ///
     /// # Safety
     /// As for [`add`](Self::add).
     #[inline]
-    unsafe fn add_shortly(&mut self, e: *mut event, tv: &timeval) -> Option<bool> {
-        let cb = e.cast::<event_callback>();
+    unsafe fn postpone(&mut self, e: *const event, deadline: u64) -> bool {
         // SAFETY: the caller's promise.
-        unsafe {
-            let (flags, watching) = ((*cb).evcb_flags, (*e).ev_events & INSERTABLE != 0);
-            if watching && flags & (evlist::TIMEOUT | evlist::INSERTED) == 0 {
-                return None;
-            }
-            if flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 || common_index(tv).is_some() {
-                return None;
-            }
-            let persist = (*cb).evcb_closure == closure::PERSIST;
-            let deadline = after(self.now(), tv);
-            let earlier = if flags & evlist::TIMEOUT != 0 {
-                self.timers.set_any(Cb(cb), deadline).ok()?
-            } else if flags & evlist::INSERTED != 0 {
-                let key = Key::from_bits((*cb).key)?;
-                let position = self.reactor.move_timeout(key, Cb(cb), watching, deadline)?;
-                position.is_some_and(|position| self.reactor.advance(position, deadline))
-            } else if !watching {
-                self.put_timer(cb, deadline).ok()?
-            } else {
-                return None;
-            };
-            if persist {
-                (*e).ev_io_timeout = *tv;
-            }
-            Some(earlier)
-        }
+        let (key, watching) = unsafe { ((*e).ev_evcallback.key, (*e).ev_events & INSERTABLE != 0) };
+        Key::from_bits(key)
+            .is_some_and(|key| self.engine.reactor.postpone(key, Cb(e.cast_mut().cast()), watching, deadline))
     }
 
     /// # Safety
@@ -174,31 +166,32 @@ impl Core {
         // SAFETY: the caller's promise; nothing else refers to the struct from here on.
         let event = unsafe { &*e };
         let key = match existing {
-            Some(key) => self.reactor.promote(key, event.ev_events & ev::PERSIST != 0),
+            Some(key) => self.engine.reactor.promote(key, event.ev_events & ev::PERSIST != 0),
             None => {
-                if self.reactor.try_reserve().is_err() {
+                if self.engine.reactor.try_reserve().is_err() {
                     return Err(Refused::Silently);
                 }
                 let kind = Kind {
                     persist: event.ev_events & ev::PERSIST != 0,
                     internal: event.ev_evcallback.evcb_flags & evlist::INTERNAL != 0,
                 };
-                self.reactor.insert(Cb(cb), event.ev_evcallback.evcb_pri, kind)
+                self.engine.reactor.insert(Cb(cb), event.ev_evcallback.evcb_pri, kind)
             }
         };
         if event.ev_events & INSERTABLE != 0
-            && (existing.is_none() || !(self.reactor.is_inserted(key) || self.reactor.readiness(key).is_some()))
+            && (existing.is_none()
+                || !(self.engine.reactor.is_inserted(key) || self.engine.reactor.readiness(key).is_some()))
         {
             let watched =
                 if event.ev_events & ev::SIGNAL != 0 { self.add_signal(event, key) } else { self.add_fd(event, key) };
             if let Err(refused) = watched {
-                let _ = self.reactor.free_if_idle(key);
+                let _ = self.engine.reactor.free_if_idle(key);
                 return Err(refused);
             }
         }
         if let Some(due) = due {
             self.arm(key, due);
-        } else if existing.is_none() && event.ev_events & INSERTABLE == 0 && !self.reactor.free_if_idle(key) {
+        } else if existing.is_none() && event.ev_events & INSERTABLE == 0 && !self.engine.reactor.free_if_idle(key) {
             // Nothing to wait for: only its activation makes it run.
             return Ok(());
         }
@@ -211,29 +204,15 @@ impl Core {
     fn add_fd(&mut self, event: &event, key: Key) -> Result<(), Refused> {
         let interest = Interest::from_bits_truncate(event.ev_events as u16).difference(Interest::ONESHOT);
         let one_shot = event.ev_events & ev::PERSIST == 0;
-        match self.reactor.watch_fd(key, event.ev_fd, interest, one_shot) {
-            Ok(None) => Ok(()),
-            Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {
-                self.reactor.undo_watch_fd(key, change);
-                Refused::Kernel(change, error.raw_os_error().unwrap_or(libc::EINVAL))
-            }),
-            Err(AddError::ModeConflict) => Err(Refused::Mixed(event.ev_fd)),
-            Err(AddError::TooMany) => Err(Refused::TooMany(event.ev_fd)),
-            Err(_) => Err(Refused::Silently),
-        }
+        self.engine.watch_fd(key, event.ev_fd, interest, one_shot).map_err(|error| Refused::of(error, event.ev_fd))
     }
 
     fn add_signal(&mut self, event: &event, key: Key) -> Result<(), Refused> {
-        match self.reactor.watch_signal(key, event.ev_fd) {
-            Ok(false) => Ok(()),
-            Ok(true) => self.signal_pipe().and_then(|pipe| pipe.subscribe(event.ev_fd)).map_err(|error| {
-                self.reactor.undo_watch_signal(key);
-                Refused::Signal(error.raw_os_error().unwrap_or(libc::EINVAL))
-            }),
+        self.engine.watch_signal(key, event.ev_fd).map_err(|error| match error {
             // The kernel refuses number 0, and the original lets it.
-            Err(_) if event.ev_fd == 0 => Err(Refused::Signal(libc::EINVAL)),
-            Err(_) => Err(Refused::Silently),
-        }
+            WatchError::Refused(_) if event.ev_fd == 0 => Refused::Signal(libc::EINVAL),
+            error => Refused::of(error, event.ev_fd),
+        })
     }
 
     /// When a timeout that starts now is due.
@@ -246,7 +225,7 @@ impl Core {
     /// When a timeout that starts at `from` is due.
     #[inline]
     fn end_of(&self, queue: Option<QueueId>, from: u64, tv: &timeval) -> u64 {
-        match queue.and_then(|queue| self.reactor.common_duration(queue)) {
+        match queue.and_then(|queue| self.engine.reactor.common_duration(queue)) {
             Some(delay) => from.saturating_add(delay),
             None => after(from, tv),
         }
@@ -255,12 +234,12 @@ impl Core {
     #[inline]
     fn arm(&mut self, key: Key, due: Due) {
         // A timeout that is about to be reported is moved, not reported.
-        if self.reactor.readiness(key).is_some_and(|r| r.contains(Ready::TIMEOUT)) {
-            self.reactor.deactivate(key);
+        if self.engine.reactor.readiness(key).is_some_and(|r| r.contains(Ready::TIMEOUT)) {
+            self.engine.reactor.deactivate(key);
         }
         match due.queue {
-            Some(queue) => self.reactor.set_common_timeout(key, queue, due.at),
-            None => self.reactor.set_timeout(key, due.at),
+            Some(queue) => self.engine.reactor.set_common_timeout(key, queue, due.at),
+            None => self.engine.reactor.set_timeout(key, due.at),
         };
     }
 
@@ -268,7 +247,7 @@ impl Core {
     #[inline]
     pub fn common_of(&self, tv: &timeval) -> Option<QueueId> {
         let queue = QueueId(common_index(tv)?);
-        self.reactor.common_duration(queue).map(|_| queue)
+        self.engine.reactor.common_duration(queue).map(|_| queue)
     }
 
     /// Arms the timeout of a persistent event again, before its callback runs: from when it was due, or from now if something
@@ -291,9 +270,9 @@ impl Core {
         // An event that waits on its descriptor already, or for none, only needs its timeout.
         // SAFETY: the caller's promise.
         let shortly =
-            unsafe { (*e).ev_events } & INSERTABLE == 0 || key.is_some_and(|key| self.reactor.is_inserted(key));
+            unsafe { (*e).ev_events } & INSERTABLE == 0 || key.is_some_and(|key| self.engine.reactor.is_inserted(key));
         if let (Some(key), None, true) = (key, queue, shortly) {
-            self.reactor.set_timeout(key, at);
+            self.engine.reactor.set_timeout(key, at);
             return;
         }
         // SAFETY: the caller's promise.
@@ -319,35 +298,10 @@ impl Core {
                 return self.take_timer(cb);
             }
             if let Some(key) = self.key_of(cb) {
-                let gone = self.reactor.remove(key);
-                self.tell(gone);
+                self.engine.remove(key);
             }
             (*cb).evcb_flags &= !evlist::INSERTED;
         }
-    }
-
-    /// [`activate`](Self::activate) by the short way: an event that is not pending and joins the queue that runs. Answers
-    /// whether it was taken.
-    ///
-    /// # Safety
-    /// As for [`activate`](Self::activate).
-    #[inline(always)]
-    unsafe fn activate_shortly(&mut self, e: *mut event, result: i16, calls: i16) -> bool {
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                return false;
-            }
-            let ready = Ready::from_bits_retain(result as u16);
-            let Some(key) = self.reactor.enqueue_shortly(Cb(cb), (*cb).evcb_pri, ready, calls as u16) else {
-                return false;
-            };
-            (*cb).key = key.to_bits();
-            (*cb).evcb_flags = flags | evlist::INSERTED;
-        }
-        true
     }
 
     /// Makes an event active.
@@ -363,8 +317,7 @@ impl Core {
                 return self.activate_known(cb, result, calls);
             }
             let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
-            let shortly = self.reactor.enqueue_shortly(Cb(cb), (*cb).evcb_pri, ready, calls);
-            let key = shortly.unwrap_or_else(|| self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls));
+            let key = self.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls);
             Self::mark(cb, key);
         }
     }
@@ -380,10 +333,10 @@ impl Core {
             }
             let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
             match self.slotted(cb) {
-                Some(key) => self.reactor.activate(key, ready, calls),
+                Some(key) => self.engine.reactor.activate(key, ready, calls),
                 None => {
                     let internal = (*cb).evcb_flags & evlist::INTERNAL != 0;
-                    let key = self.reactor.enqueue(Cb(cb), (*cb).evcb_pri, internal, ready, calls);
+                    let key = self.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, internal, ready, calls);
                     Self::mark(cb, key);
                 }
             }
@@ -398,134 +351,13 @@ impl Core {
     unsafe fn has_room_for(&self, cb: *mut event_callback) -> bool {
         // SAFETY: the caller's promise.
         let (flags, priority) = unsafe { ((*cb).evcb_flags, (*cb).evcb_pri) };
-        flags & evlist::TIMEOUT == 0 && self.reactor.has_room(priority)
+        flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room(priority)
     }
 
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
     pub fn runs_elsewhere(&self, cb: *mut event_callback) -> bool {
         self.current == cb && self.running && !in_loop_thread(self)
     }
-}
-
-/// The short ways: on a [plain](event_base::plain) base, in one section without a call to anything but the reactor. `false`:
-/// nothing was done, take the long one.
-impl event_base {
-    /// `event_add` that moves the timeout of a plain timer while callbacks run.
-    ///
-    /// # Safety
-    /// `e` points to an event of this base that is [`evlist::TIMEOUT`], and neither internal nor to be finalized.
-    #[inline(always)]
-    pub(crate) unsafe fn move_timer_plainly(&self, e: *mut event, tv: &timeval) -> bool {
-        let cb = e.cast::<event_callback>();
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        let Some(delay) = usual_nanos(tv) else { return false };
-        if core.cached == 0 {
-            return false;
-        }
-        let deadline = core.cached.wrapping_add(delay);
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT == 0 {
-                // A signal handler has made it active since the caller looked.
-                return false;
-            }
-            if (*cb).evcb_closure == closure::PERSIST {
-                (*e).ev_io_timeout = *tv;
-            }
-        }
-        if core.timers.postpone(Cb(cb), deadline) { true } else { move_earlier(core, cb, deadline) }
-    }
-
-    /// `event_add` that moves the timeout of an event with a slot while callbacks run.
-    ///
-    /// # Safety
-    /// `e` points to an event of this base that is [`evlist::INSERTED`] and no plain timer.
-    #[inline(always)]
-    pub(crate) unsafe fn move_plainly(&self, e: *mut event, tv: &timeval) -> bool {
-        let cb = e.cast::<event_callback>();
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let Some(delay) = usual_nanos(tv) else { return false };
-            if core.cached == 0 || (*cb).evcb_flags & (evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                return false;
-            }
-            let deadline = core.cached.wrapping_add(delay);
-            let Some(key) = Key::from_bits((*cb).key) else { return false };
-            let watching = (*e).ev_events & INSERTABLE != 0;
-            let Some(moved) = core.reactor.move_timeout(key, Cb(cb), watching, deadline) else { return false };
-            if (*cb).evcb_closure == closure::PERSIST {
-                (*e).ev_io_timeout = *tv;
-            }
-            match moved {
-                Some(position) => advance(core, position, deadline),
-                None => true,
-            }
-        }
-    }
-
-    /// `event_active`.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
-    #[inline(always)]
-    pub(crate) unsafe fn activate_plainly(&self, e: *mut event, result: i16, calls: i16) -> bool {
-        // SAFETY: the caller's promise.
-        self.plain && unsafe { self.activate_unlocked(e, result, calls) }
-    }
-
-    /// [`activate_plainly`](Self::activate_plainly) on a base that is known to be plain.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base, which is plain.
-    #[inline(always)]
-    pub(crate) unsafe fn activate_unlocked(&self, e: *mut event, result: i16, calls: i16) -> bool {
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        // SAFETY: the caller's promise.
-        let done = unsafe { core.activate_shortly(e, result, calls) };
-        drop(core);
-        if done {
-            self.wake_if_waiting();
-        }
-        done
-    }
-
-    /// [`activate_plainly`](Self::activate_plainly) where another queue than the one that runs is joined.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(always)]
-    pub(crate) unsafe fn activate_elsewhere(&self, e: *mut event, result: i16, calls: i16) -> bool {
-        if !self.plain {
-            return false;
-        }
-        let Some(mut core) = self.core.try_enter_locked() else { return false };
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                return false;
-            }
-            let ready = Ready::from_bits_retain(result as u16);
-            let Some(key) = core.reactor.enqueue_elsewhere(Cb(cb), (*cb).evcb_pri, ready, calls as u16) else {
-                return false;
-            };
-            (*cb).key = key.to_bits();
-            (*cb).evcb_flags = flags | evlist::INSERTED;
-        }
-        drop(core);
-        self.wake_if_waiting();
-        true
-    }
-}
-
-/// Ends [`event_base::move_plainly`], and its section.
-#[inline(never)]
-fn advance(mut core: Section<'_, Core>, position: u32, deadline: u64) -> bool {
-    // Callbacks run, so no loop waits for the first timeout.
-    core.reactor.advance(position, deadline);
-    true
 }
 
 impl event_base {
@@ -536,15 +368,6 @@ impl event_base {
     #[inline(always)]
     pub(crate) unsafe fn add(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
         self.take_async_if_any();
-        if let Some(tv) = timeout {
-            // SAFETY: the caller's promise.
-            if let Some(earlier) = unsafe { self.core.enter().add_shortly(e, tv) } {
-                if earlier {
-                    self.wake_if_waiting();
-                }
-                return Ok(());
-            }
-        }
         // SAFETY: the caller's promise.
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 {
             self.wait_for_current(e.cast());
@@ -575,7 +398,7 @@ impl event_base {
         }
         let waiters = core.current == e.cast() && core.runs_elsewhere(e.cast());
         drop(core);
-        if self.waiting.load(Ordering::Relaxed) {
+        if self.wake.is_waiting() {
             self.wake_if_idle();
         }
         let wait = match blocking {
@@ -592,7 +415,7 @@ impl event_base {
     /// A loop that waits may have nothing left to wait for.
     #[cold]
     fn wake_if_idle(&self) {
-        if self.section(|core| core.reactor.is_idle()) {
+        if self.section(|core| core.engine.reactor.is_idle()) {
             self.wake_if_waiting();
         }
     }
@@ -611,9 +434,7 @@ impl event_base {
         unsafe {
             // A handler may have interrupted the allocator, and what is left behind others stays behind them.
             match self.core.try_enter() {
-                Some(mut core)
-                    if self.word.load(Ordering::Relaxed) & word::ASYNC == 0 && core.has_room_for(e.cast()) =>
-                {
+                Some(mut core) if self.wake.reasons() & reason::ASYNC == 0 && core.has_room_for(e.cast()) => {
                     core.activate(e, result, calls);
                 }
                 entered => {
@@ -649,14 +470,13 @@ impl event_base {
                 Err(now) => head = now,
             }
         }
-        self.word.fetch_or(word::ASYNC, Ordering::SeqCst);
-        self.wake_if_waiting();
+        self.wake.wake(reason::ASYNC);
     }
 
     /// Activates what signal handlers left, if anything.
     #[inline]
     pub(crate) fn take_async_if_any(&self) {
-        if self.word.load(Ordering::Relaxed) & word::ASYNC != 0 {
+        if self.wake.reasons() & reason::ASYNC != 0 {
             self.take_async();
         }
     }
@@ -664,7 +484,7 @@ impl event_base {
     /// Activates what signal handlers left.
     #[cold]
     pub(crate) fn take_async(&self) {
-        self.word.fetch_and(!word::ASYNC, Ordering::SeqCst);
+        self.wake.take(reason::ASYNC);
         // The last one left is the first in the list.
         let mut list = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
         let mut next = ptr::null_mut::<event_callback>();

@@ -5,19 +5,19 @@
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::base::{Cb, Core, SIGNALS, WAKER, event_base, word};
+use crate::base::{Cb, Core, event_base, reason};
 use crate::pending::repeats;
 use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
-use core::ops::ControlFlow;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use evoxide_core::interest::{Ready, Report};
-use evoxide_core::reactor::{Fate, Finished, Popped, Reactor};
-use evoxide_ffi::guarded::Section;
+use core::sync::atomic::Ordering;
+use evoxide_core::interest::Ready;
+use evoxide_core::reactor::{Fate, Popped};
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
-use evoxide_sys::backend::{Take, Waiter};
+use evoxide_sys::backend::Waiter;
+use evoxide_sys::engine::Tags;
+use evoxide_sys::wake::Wake;
 
 /// `EVLOOP_*`.
 pub(crate) mod evloop {
@@ -25,48 +25,6 @@ pub(crate) mod evloop {
     pub const ONCE: c_int = 0x01;
     pub const NONBLOCK: c_int = 0x02;
     pub const NO_EXIT_ON_EMPTY: c_int = 0x04;
-}
-
-/// So many turns in a row with reports that belong to nothing make the base rebuild its kernel set.
-const STALE_LIMIT: u32 = 64;
-
-/// A plain base that runs a loop, or did, while it lives. Whoever compares an event's base with it may go on with this one: that
-/// does not wait for the event's memory, which the callbacks that make each other active otherwise do all along.
-static AT_HAND: AtomicPtr<event_base> = AtomicPtr::new(NOBODY);
-/// The thread whose loop it was. Its loops take turns; those of other threads leave it alone, or they would fight for it.
-static AT_HAND_OF: AtomicUsize = AtomicUsize::new(0);
-
-/// No event's base; not null, since events may have none.
-const NOBODY: *mut event_base = core::ptr::dangling_mut();
-
-/// See [`AT_HAND`]; `None` where `base` is another.
-#[inline(always)]
-pub(crate) fn at_hand<'a>(base: *const event_base) -> Option<&'a event_base> {
-    let at_hand = AT_HAND.load(Ordering::Relaxed);
-    // SAFETY: a base that events refer to lives, and nothing but a live base ever equals one.
-    if base == at_hand { Some(unsafe { &*at_hand }) } else { None }
-}
-
-/// A loop of `base`, which is plain, begins.
-fn bring_to_hand(base: *mut event_base) {
-    thread_local! {
-        /// No two threads have it at the same address.
-        static MARK: u8 = const { 0 };
-    }
-    let at_hand = AT_HAND.load(Ordering::Relaxed);
-    if at_hand == base {
-        return;
-    }
-    let me = MARK.with(|mark| core::ptr::from_ref(mark).addr());
-    if at_hand == NOBODY || AT_HAND_OF.load(Ordering::Relaxed) == me {
-        AT_HAND_OF.store(me, Ordering::Relaxed);
-        AT_HAND.store(base, Ordering::Relaxed);
-    }
-}
-
-/// `base` is about to be freed.
-pub(crate) fn put_away(base: *mut event_base) {
-    let _ = AT_HAND.compare_exchange(base, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// `event_base_loop`.
@@ -89,25 +47,22 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         warnx!("event_base_loop: reentrant invocation.  Only one event_base_loop can run on each event_base at once.");
         return -1;
     }
-    if b.plain {
-        bring_to_hand(base);
-    }
-    b.word.fetch_and(!word::BREAK, Ordering::Relaxed);
+    b.wake.take(reason::BREAK);
     b.got_break.store(false, Ordering::Relaxed);
     b.got_exit.store(false, Ordering::Relaxed);
     let answer = loop {
         if b.got_exit.load(Ordering::Relaxed) {
             break 0;
         }
-        if b.word.load(Ordering::Relaxed) != 0 {
+        if b.wake.reasons() != 0 {
             if b.take_break() {
                 break 0;
             }
-            b.take_word();
+            b.take_reasons();
         }
         let watched = b.watched.load(Ordering::Relaxed);
         if watched {
-            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && b.section(|core| core.reactor.is_idle()) {
+            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && b.section(|core| core.engine.reactor.is_idle()) {
                 break 1;
             }
             let timeout = b.section(|core| core.timeout(flags));
@@ -119,7 +74,8 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         let Some(timeout) = b.begin_wait(flags, waiter) else { break 1 };
         let waited = waiter.wait(timeout);
         if timeout != Some(0) {
-            b.waiting.store(false, Ordering::Relaxed);
+            b.wake.end_wait();
+            b.wake.take(Wake::LOOK);
         }
         let found = match waited {
             Ok(found) => found,
@@ -136,8 +92,8 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
         let ready = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
         if ready {
             // SAFETY: as above; every callback's owner keeps it alive while it is active.
-            let ran = unsafe { run_ready(b) };
-            if flags & evloop::ONCE != 0 && ran && b.section(|core| core.reactor.active()) == 0 {
+            let ran = unsafe { run_batch(b) };
+            if flags & evloop::ONCE != 0 && ran && b.section(|core| core.engine.reactor.active()) == 0 {
                 break 0;
             }
         } else if flags & evloop::NONBLOCK != 0 {
@@ -151,28 +107,16 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
     answer
 }
 
-/// Takes the reports of a wait.
-struct Taker<'a>(&'a mut Reactor<Cb>);
-
-impl Take for Taker<'_> {
-    type Answer = Finished;
-
-    #[inline(always)]
-    fn take(self, reports: impl Iterator<Item = Report>) -> Finished {
-        self.0.finish_wait(reports)
-    }
-}
-
 impl Core {
     /// How long to wait: not at all while anything is ready.
     #[inline]
     fn timeout(&mut self, flags: c_int) -> Option<u64> {
         self.cached = 0;
-        if self.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
+        if self.engine.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
             return Some(0);
         }
         if self.timers.is_empty() {
-            let first = self.reactor.first_deadline()?;
+            let first = self.engine.reactor.first_deadline()?;
             return Some(first.saturating_sub(self.clock()));
         }
         let now = self.clock();
@@ -180,64 +124,28 @@ impl Core {
             return Some(0);
         }
         let first = self.timers.first_deadline().unwrap_or(u64::MAX);
-        let first = self.reactor.first_deadline().map_or(first, |other| other.min(first));
+        let first = self.engine.reactor.first_deadline().map_or(first, |other| other.min(first));
         Some(first.saturating_sub(now))
     }
 
     /// Takes what the wait found, if `any`. Answers whether anything is ready. `at_once`: it was no wait, only a look.
     #[inline(never)]
     fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> bool {
-        let now = if at_once && self.reactor.active() > 0 { self.keep_tick() } else { self.keep_now() };
-        let finished = if any { self.take_reports(waiter) } else { Finished::default() };
-        if finished.stale != 0 {
-            self.note_stale();
-        } else {
-            self.stale_turns = 0;
-        }
+        let now = if at_once && self.engine.reactor.active() > 0 { self.keep_tick() } else { self.keep_now() };
+        let tags = if any { self.engine.finish_wait(waiter).unwrap_or_default() } else { Tags::default() };
         if self.timers.may_be_due(now) {
             self.expire_timers(now);
         }
-        if self.reactor.may_be_due(now) {
-            self.reactor.expire(now);
+        if self.engine.reactor.may_be_due(now) {
+            self.engine.reactor.expire(now);
         }
         // Signals come after timeouts, as in the original.
-        if finished.internal != 0 {
-            self.take_internal(finished.internal);
-        }
-        if self.reactor.active() == 0 {
+        self.engine.serve(tags);
+        if self.engine.reactor.active() == 0 {
             return false;
         }
-        self.reactor.begin_batch(|| now);
+        self.engine.reactor.begin_batch(|| now);
         true
-    }
-
-    #[inline(never)]
-    fn take_reports(&mut self, waiter: &Waiter) -> Finished {
-        waiter.hand_to(Taker(&mut self.reactor))
-    }
-
-    #[cold]
-    fn take_internal(&mut self, tags: u8) {
-        if tags & 1 << (WAKER - 1) != 0
-            && let Some(waker) = &self.waker
-        {
-            waker.drain();
-        }
-        if tags & 1 << (SIGNALS - 1) != 0
-            && let Some(pipe) = &mut self.signals
-        {
-            let reactor = &mut self.reactor;
-            pipe.drain(|signal, times| reactor.signalled(signal, times.min(i16::MAX as u32) as u16));
-        }
-    }
-
-    #[cold]
-    fn note_stale(&mut self) {
-        self.stale_turns += 1;
-        if self.stale_turns >= STALE_LIMIT {
-            self.stale_turns = 0;
-            let _ = self.rebuild();
-        }
     }
 
     /// The system call that a failed wait made.
@@ -260,49 +168,39 @@ impl Core {
     }
 
     /// Whether the batch goes on where no event was popped: it may have stopped to look at the clock.
-    #[cold]
-    #[inline(never)]
-    fn goes_on(&mut self) -> bool {
-        if self.reactor.look_closer() {
-            return true;
+    fn extend_batch(&mut self) -> bool {
+        if self.engine.reactor.batch_end().is_none() {
+            return false;
         }
-        let Some(end) = self.reactor.batch_end() else { return false };
-        let in_time = self.keep_now() < end;
-        if in_time {
-            self.reactor.go_on();
-        }
-        in_time
+        let now = self.keep_now();
+        self.engine.extend_batch(|| now)
     }
 
-    /// Arms the timeout of a persistent event again.
+    /// Finishes what popping an event left to do: its flags follow, its timeout is armed again, the kernel is told.
     ///
     /// # Safety
-    /// `cb` is an event that was just popped as [`Fate::Stays`] or, without a slot, as [`Fate::Gone`].
+    /// `cb` was just popped.
     #[inline(always)]
-    unsafe fn repeat(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
+    unsafe fn finish_popped(&mut self, cb: *mut event_callback, popped: &Popped<Cb>) {
+        let (slot, ready, fate) = (popped.slot, popped.ready, popped.fate);
         // SAFETY: the caller's promise.
         unsafe {
-            let tv = &(*cb.cast::<event>()).ev_io_timeout;
-            if self.cached != 0
-                && (*cb).evcb_closure == closure::PERSIST
-                && let Some(delay) = usual_nanos(tv)
-                && self.reactor.postpone(slot, self.cached.wrapping_add(delay))
+            if fate == Fate::Gone {
+                unmark(cb);
+            }
+            let again = (*cb).evcb_closure == closure::PERSIST && repeats(cb.cast());
+            if matches!(fate, Fate::Stays | Fate::Gone) && !again {
+                return;
+            }
+            if fate == Fate::Stays
+                && self.cached != 0
+                && let Some(delay) = usual_nanos(&(*cb.cast::<event>()).ev_io_timeout)
+                && self.engine.reactor.postpone_popped(slot, self.cached.wrapping_add(delay))
             {
                 return;
             }
-            self.repeat_at_length(cb, slot, ready);
+            self.settle(cb, slot, ready, if fate == Fate::Stays { Fate::Kept } else { fate });
         }
-    }
-
-    /// As [`repeat`](Self::repeat), where more than a note is needed.
-    ///
-    /// # Safety
-    /// As there.
-    #[inline(never)]
-    unsafe fn repeat_at_length(&mut self, cb: *mut event_callback, slot: u32, ready: Ready) {
-        let fate = if slot == Popped::<Cb>::NO_SLOT { Fate::Gone } else { Fate::Kept };
-        // SAFETY: the caller's promise.
-        unsafe { self.settle(cb, slot, ready, fate) };
     }
 
     /// Finishes what popping an event left to do: its timeout is armed again, or the kernel is told.
@@ -315,23 +213,21 @@ impl Core {
         // SAFETY: the caller's promise.
         unsafe {
             if fate == Fate::Leaving {
-                unmark::<false>(cb);
-                let gone = self.reactor.unlink_popped(slot);
-                self.tell(gone);
+                unmark(cb);
+                self.engine.unlink_popped(slot);
             }
-            let alive = self.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
-            let expired = |key| ready.contains(Ready::TIMEOUT) && self.reactor.deadline(key).is_none();
+            let alive = self.engine.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
+            let expired = |key| ready.contains(Ready::TIMEOUT) && self.engine.reactor.deadline(key).is_none();
             if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
                 if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
-                    self.reactor.to_front(key);
+                    self.engine.reactor.to_front(key);
                 }
                 self.rearm(e, alive.map(|a| a.0), ready, alive.map_or((*e).deadline, |a| a.1));
             } else if let Some((key, due)) = alive {
                 if due != 0 && expired(key) {
                     // Its timeout ends even a persistent event, unless that repeats.
-                    let gone = self.reactor.remove(key);
-                    self.tell(gone);
-                } else if fate != Fate::Idle || self.reactor.free_if_idle(key) {
+                    self.engine.remove(key);
+                } else if fate != Fate::Idle || self.engine.reactor.free_if_idle(key) {
                     return;
                 }
                 crate::debug::ended(e);
@@ -347,49 +243,38 @@ impl event_base {
     #[inline(always)]
     fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<Option<u64>> {
         let mut core = self.core.enter();
-        core.deferred = core.reactor.promote_later();
-        core.tell_leftovers();
+        core.deferred = core.engine.reactor.promote_later();
         core.cached = 0;
-        let _ = core.backend.prepare(waiter);
-        if core.reactor.active() > 0 {
+        // Without memory the wait goes on with what it knows.
+        let _ = core.engine.begin_wait(waiter);
+        if core.engine.reactor.active() > 0 {
             return Some(Some(0));
         }
-        if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.reactor.is_idle() {
+        if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.engine.reactor.is_idle() {
             return None;
         }
         let timeout = core.timeout(flags);
         if timeout == Some(0) {
             return Some(Some(0));
         }
-        self.waiting.store(true, Ordering::SeqCst);
-        drop(core);
-        if self.word.load(Ordering::SeqCst) == 0 {
-            return Some(timeout);
-        }
-        // Whoever set a bit may have looked before we said that we wait.
-        self.waiting.store(false, Ordering::Relaxed);
-        Some(Some(0))
+        // In the section: who changes what the loop looks at, later on, wakes it.
+        Some(if self.wake.begin_wait() { timeout } else { Some(0) })
     }
 
     /// Whether the loop was told to break; forgets it, and remembers that it was so.
     fn take_break(&self) -> bool {
-        if self.word.load(Ordering::Relaxed) & word::BREAK == 0 {
+        if self.wake.take(reason::BREAK) == 0 {
             return false;
         }
-        self.word.fetch_and(!word::BREAK, Ordering::Relaxed);
         self.got_break.store(true, Ordering::Relaxed);
         true
     }
 
     /// Takes what was left without a section: events of signal handlers, and the wish to exit.
     #[cold]
-    pub(crate) fn take_word(&self) {
-        let word = self.word.load(Ordering::SeqCst);
-        if word & word::ASYNC != 0 {
-            self.take_async();
-        }
-        if word & word::EXIT != 0 {
-            self.word.fetch_and(!word::EXIT, Ordering::SeqCst);
+    pub(crate) fn take_reasons(&self) {
+        self.take_async_if_any();
+        if self.wake.take(reason::EXIT | Wake::LOOK) & reason::EXIT != 0 {
             let exit = self.exit.get();
             let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
             // SAFETY: the exit callback is part of the base and changed in sections only.
@@ -398,49 +283,28 @@ impl event_base {
     }
 }
 
-/// Runs what is ready, in order. Answers whether anything ran.
+/// Runs what is ready, in order. Returns whether anything ran.
 ///
 /// # Safety
 /// This thread runs the loop of `b`.
-unsafe fn run_ready(b: &event_base) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { if b.plain { run_batch::<true>(b) } else { run_batch::<false>(b) } }
-}
-
-/// `PLAIN`: for a [plain](event_base::plain) base.
-///
-/// # Safety
-/// As for [`run_ready`].
 #[inline(never)]
-unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
+unsafe fn run_batch(b: &event_base) -> bool {
     let mut ran = false;
     loop {
-        if b.word.load(Ordering::Relaxed) != 0 && b.must_stop() {
+        if b.wake.reasons() != 0 && b.must_stop() {
             break;
         }
-        // SAFETY: on a plain base no section is open here: only this thread uses it, it has just begun to run callbacks or has
-        // come back from one, and no section lasts across a callback.
-        let mut core = if PLAIN { unsafe { b.core.enter_alone() } } else { b.core.enter() };
-        if !PLAIN && core.current_waiters != 0 {
+        let mut core = b.core.enter();
+        if core.current_waiters != 0 {
             drop(core);
             b.end_current();
             continue;
         }
-        let Some(popped) = core.reactor.pop_shortly() else {
-            if core.reactor.is_spent() {
-                let (ended, waited_for) = core.end_batch();
-                drop(core);
-                if waited_for {
-                    b.tell_waiters();
-                }
-                return ran | ended;
+        let Some(popped) = core.engine.reactor.pop_ready() else {
+            if core.extend_batch() {
+                continue;
             }
-            // SAFETY: as for this.
-            match unsafe { run_closely(b, core) } {
-                ControlFlow::Continue(dispatched) => ran |= dispatched,
-                ControlFlow::Break(()) => break,
-            }
-            continue;
+            break;
         };
         let cb = popped.payload.0;
         let e = cb.cast::<event>();
@@ -448,21 +312,16 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
         // SAFETY: an active callback is alive; inside the section nothing else refers to its struct. The function is its
         // owner's for this closure, with this argument, and is called once, after the section.
         unsafe {
-            if popped.fate == Fate::Gone {
-                unmark::<PLAIN>(cb);
-            }
+            core.finish_popped(cb, &popped);
             core.current = cb;
             if (*cb).evcb_closure & !closure::PERSIST != 0 {
-                core.calls_left = core.reactor.popped_calls();
+                core.calls_left = core.engine.reactor.popped_calls();
                 drop(core);
                 dispatch(b, cb, result);
                 ran = true;
                 continue;
             }
             (*e).ev_res = result;
-            if repeats(e) {
-                core.repeat(cb, popped.slot, popped.ready);
-            }
             let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
             drop(core);
             if let Some(function) = function {
@@ -473,56 +332,15 @@ unsafe fn run_batch<const PLAIN: bool>(b: &event_base) -> bool {
     ran | b.end_batch()
 }
 
-/// Runs the next event where more than the queue changes by popping it. Answers whether `dispatch` did it, or that the batch
-/// ends.
-///
-/// # Safety
-/// This thread runs the loop of `b`; the section is its own.
-#[inline(never)]
-unsafe fn run_closely(b: &event_base, mut core: Section<'_, Core>) -> ControlFlow<(), bool> {
-    let Some(popped) = core.reactor.pop_closely() else {
-        return if core.goes_on() { ControlFlow::Continue(false) } else { ControlFlow::Break(()) };
-    };
-    let cb = popped.payload.0;
-    let e = cb.cast::<event>();
-    let result = popped.ready.bits() as i16;
-    // SAFETY: as in `run_batch`.
-    unsafe {
-        if popped.fate == Fate::Gone {
-            unmark::<false>(cb);
-        }
-        // One that is gone and has no timeout to arm again needs nothing more.
-        if popped.fate != Fate::Gone || (*cb).evcb_closure == closure::PERSIST {
-            core.settle(cb, popped.slot, popped.ready, popped.fate);
-        }
-        core.current = cb;
-        if (*cb).evcb_closure & !closure::PERSIST != 0 {
-            core.calls_left = core.reactor.popped_calls();
-            drop(core);
-            dispatch(b, cb, result);
-            return ControlFlow::Continue(true);
-        }
-        (*e).ev_res = result;
-        let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
-        drop(core);
-        if let Some(function) = function {
-            function(fd, result, arg);
-        }
-    }
-    ControlFlow::Continue(false)
-}
-
 /// The event is in no list any more.
 ///
 /// # Safety
 /// `cb` was just popped.
 #[inline(always)]
-unsafe fn unmark<const PLAIN: bool>(cb: *mut event_callback) {
+unsafe fn unmark(cb: *mut event_callback) {
     // SAFETY: the caller's promise.
     unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
-    if !PLAIN {
-        crate::debug::ended(cb.cast());
-    }
+    crate::debug::ended(cb.cast());
 }
 
 /// Makes a call that is not a plain event's.
@@ -547,7 +365,7 @@ unsafe fn dispatch(b: &event_base, cb: *mut event_callback, result: i16) {
                     if let Some(function) = function.event {
                         function(fd, result, arg);
                     }
-                    if b.word.load(Ordering::Relaxed) & word::BREAK != 0 {
+                    if b.wake.reasons() & reason::BREAK != 0 {
                         break;
                     }
                 }
@@ -613,10 +431,10 @@ impl event_base {
     /// Whether the batch must stop; takes what signal handlers left.
     #[cold]
     fn must_stop(&self) -> bool {
-        if self.word.load(Ordering::Relaxed) & word::BREAK != 0 {
+        if self.wake.reasons() & reason::BREAK != 0 {
             return true;
         }
-        self.take_word();
+        self.take_reasons();
         false
     }
 }

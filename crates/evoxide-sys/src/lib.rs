@@ -55,6 +55,7 @@
 
 pub mod backend;
 pub mod clock;
+pub mod engine;
 pub mod errno;
 mod fd;
 #[cfg(target_os = "linux")]

@@ -6,7 +6,6 @@ use crate::abi::event::event_callback;
 
 use crate::deferred;
 use core::ffi::{c_int, c_short, c_void};
-use core::sync::atomic::Ordering;
 use evoxide_core::stream::{Direction, Hold, Report, STEP, Told, What};
 use evoxide_ffi::{errno, mm};
 
@@ -79,7 +78,7 @@ fn in_steps(bev: Bev, n: usize, call: impl Fn()) {
             return;
         }
         let after = buf::len(bev.input());
-        let ends = bev.base().is_some_and(|base| base.word.load(Ordering::Relaxed) != 0);
+        let ends = bev.base().is_some_and(|base| base.wake.reasons() != 0);
         let (told, left) = match bev.machine(|m| report.told(before, after, m, ends)) {
             Told::Done => return,
             Told::Again => continue,

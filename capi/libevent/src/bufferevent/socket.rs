@@ -80,14 +80,6 @@ pub(crate) fn start_writing(bev: Bev) -> c_int {
 fn queue_try(bev: Bev) {
     let Some(base) = bev.base() else { return };
     let later = base.writing.load(Ordering::Relaxed);
-    // SAFETY: the event is assigned as long as the object lives. A timeout from an earlier addition must not come back.
-    unsafe {
-        let e = bev.event(Direction::WRITE);
-        (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
-        if !later && base.activate_plainly(e, Ready::WRITE.bits() as i16, 1) {
-            return bev.mark(flag::TRY, true);
-        }
-    }
     queue_try_at_length(bev, base, later);
 }
 
@@ -117,12 +109,12 @@ impl Core {
                 self.activate(e, ready.bits() as i16, 1);
                 return true;
             }
-            if self.reactor.try_reserve().is_err() {
+            if self.engine.reactor.try_reserve().is_err() {
                 return false;
             }
-            let key = self.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
+            let key = self.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
             Self::mark(cb, key);
-            self.reactor.activate_later(key, ready);
+            self.engine.reactor.activate_later(key, ready);
         }
         true
     }
@@ -131,7 +123,7 @@ impl Core {
 impl event_base {
     /// Tells whether something was made active, see [`evoxide_core::reactor::Reactor::activity`].
     fn activity(&self) -> (u32, u32) {
-        self.section(|core| core.reactor.activity())
+        self.section(|core| core.engine.reactor.activity())
     }
 
     /// Takes back what had an event tried, if nothing else was made active since and the loop was not told to end.
@@ -140,7 +132,7 @@ impl event_base {
     /// `e` points to an assigned event of this base, whose loop this thread runs.
     #[inline(always)]
     unsafe fn recall(&self, e: *mut event) -> bool {
-        if self.word.load(Ordering::Relaxed) != 0 {
+        if self.wake.reasons() != 0 {
             return false;
         }
         let Some(mut core) = (if self.plain { self.core.try_enter_locked() } else { self.core.try_enter() }) else {
@@ -151,7 +143,7 @@ impl event_base {
         unsafe {
             let flags = (*cb).evcb_flags;
             let Some(key) = Key::from_bits((*cb).key).filter(|_| flags & evlist::INSERTED != 0) else { return false };
-            if !core.reactor.recall(key) {
+            if !core.engine.reactor.recall(key) {
                 return false;
             }
             (*cb).evcb_flags = flags & !evlist::INSERTED;
@@ -218,7 +210,7 @@ pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *m
 fn try_other(base: &event_base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
     let other = unsafe {
-        let Some(Cb(cb)) = base.section(|core| core.reactor.last_ticket()) else { return };
+        let Some(Cb(cb)) = base.section(|core| core.engine.reactor.last_ticket()) else { return };
         if (*cb).evcb_cb.raw != on_write as EventFn as *mut c_void {
             return;
         }
@@ -321,7 +313,7 @@ fn changed_nothing(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u
     !bev.is_freed()
         && bev.fd() == fd
         && bev.base().is_some_and(|now| ptr::eq(now, base))
-        && base.word.load(Ordering::Relaxed) == 0
+        && base.wake.reasons() == 0
         && base.activity() == (tail.wrapping_add(own), elsewhere)
 }
 

@@ -116,17 +116,7 @@ impl<T: Copy + Default> Reactor<T> {
         let slot = if internal { INTERNAL_TICKET } else { TICKET };
         self.internal_active += u32::from(internal);
         let priority = priority.min(self.rings.last());
-        ticket_key(self.push_slowly(priority, payload, slot, ready, calls), priority)
-    }
-
-    /// [`enqueue`](Self::enqueue) where only the queue that runs gets longer, which is the rule while callbacks make events
-    /// ready. `None`: nothing was done.
-    #[inline(always)]
-    pub fn enqueue_shortly(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
-        if priority != self.rings.running || self.rings.front.is_at_limit() {
-            return None;
-        }
-        Some(ticket_key(self.rings.front.put(Entry { payload, slot: TICKET, ready, calls }), priority))
+        ticket_key(self.push_ready::<true>(priority, Entry { payload, slot, ready, calls }), priority)
     }
 
     /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
@@ -154,15 +144,6 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// [`enqueue`](Self::enqueue) where only another queue than the one that runs gets longer. `None`: nothing was done.
-    #[inline(always)]
-    pub fn enqueue_elsewhere(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
-        if priority == self.rings.running || self.rings.rest.get(usize::from(priority))?.is_full() {
-            return None;
-        }
-        Some(ticket_key(self.push_elsewhere(priority, Entry { payload, slot: TICKET, ready, calls }), priority))
-    }
-
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
     fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
@@ -171,16 +152,15 @@ impl<T: Copy + Default> Reactor<T> {
         if priority == self.rings.running && fits {
             return self.rings.front.put(entry);
         }
-        self.push_slowly(priority, entry.payload, entry.slot, entry.ready, entry.calls)
+        self.push_other(priority, entry)
     }
 
     /// Pushes where something more than the entry changes: another priority's ring, its size, or the most there ever were.
     #[inline(never)]
-    fn push_slowly(&mut self, priority: u8, payload: T, slot: u32, ready: Ready, calls: u16) -> u32 {
+    fn push_other(&mut self, priority: u8, entry: Entry<T>) -> u32 {
         if self.rings.get(usize::from(priority)).is_some_and(Ring::is_full) {
             self.make_room(priority);
         }
-        let entry = Entry { payload, slot, ready, calls };
         if priority == self.rings.running { self.push_front(entry) } else { self.push_elsewhere(priority, entry) }
     }
 

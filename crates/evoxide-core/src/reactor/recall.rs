@@ -5,7 +5,7 @@ use super::ring::TICKET;
 use crate::key::Key;
 
 impl<T: Copy + Default> Reactor<T> {
-    /// Takes back a ticket (see [`enqueue_shortly`](Self::enqueue_shortly)), if it is what was made ready last in the queue that
+    /// Takes back a ticket (see [`enqueue`](Self::enqueue)), if it is what was made ready last in the queue that
     /// runs. `false`: nothing was done.
     #[inline(always)]
     pub fn recall(&mut self, key: Key) -> bool {

@@ -72,7 +72,7 @@ pub(super) struct Ring<T> {
     pub gaps: u32,
     // What lies between them keeps the next two words from being copied as one: that would wait for what was written last.
     pub head: u32,
-    /// A ring this long takes no entry without `Reactor::push_slowly`: it is full, or a count may reach a new maximum. One
+    /// A ring this long takes no entry without `Reactor::push_other`: it is full, or a count may reach a new maximum. One
     /// comparison stands for all of these.
     pub limit: u32,
     pub tail: u32,

@@ -187,7 +187,7 @@ fn only_what_was_made_ready_last_is_recalled() {
     assert!(r.recall(second));
     assert_eq!((r.counts().active, r.last_ticket()), (1, Some(1)));
     assert_eq!(r.activity(), (place - 1, elsewhere));
-    let third = r.enqueue_shortly(3, 0, Ready::WRITE, 1).unwrap_or(second);
+    let third = r.enqueue(3, 0, false, Ready::WRITE, 1);
     let third = r.promote(third, false);
     assert!(!r.recall(third) && r.last_ticket().is_none(), "a slot is no ticket");
     assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);

@@ -109,37 +109,28 @@ impl<T: Copy + Default> Reactor<T> {
         self.slots.at(self.queues[usize::from(queue.0)].slot).timer == 0
     }
 
-    /// Moves the timeout of an event whose payload is `payload`, if it has one in the heap and is not ready: the short way
-    /// that most calls of [`set_timeout`](Self::set_timeout) take. `watching`: it must wait on a descriptor or for a signal,
-    /// too. `None`: take the long one. `Some(Some(position))`: [`advance`](Self::advance) must follow.
+    /// Moves the timeout of an event whose payload is `payload`, if that only needs a note: it is in the heap, gets no earlier
+    /// than its entry there, and the event is not ready. `watching`: it must wait on a descriptor or for a signal, too.
     #[inline(always)]
-    pub fn move_timeout(&mut self, key: Key, payload: T, watching: bool, deadline: u64) -> Option<Option<u32>>
+    pub fn postpone(&mut self, key: Key, payload: T, watching: bool, deadline: u64) -> bool
     where
         T: PartialEq,
     {
-        let slot = self.slots.get_mut(key)?;
-        if slot.payload != payload || slot.state & (state::TIMER | state::READY | state::LATER) != state::TIMER {
-            return None;
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.payload == payload) else { return false };
+        let waits = !watching || slot.state & (state::FD | state::SIGNAL) != 0;
+        let only_a_note = waits
+            && slot.state & (state::TIMER | state::READY | state::LATER) == state::TIMER
+            && self.heap.get(slot.timer).is_some_and(|e| e.deadline <= deadline);
+        if only_a_note {
+            slot.deadline = deadline;
         }
-        if watching && slot.state & (state::FD | state::SIGNAL) == 0 {
-            return None;
-        }
-        let position = slot.timer;
-        let later = self.heap.get(position)?.deadline <= deadline;
-        slot.deadline = deadline;
-        Some(if later { None } else { Some(position) })
-    }
-
-    /// Lets the heap's entry at `position` be due earlier. Answers whether it is the first now.
-    pub fn advance(&mut self, position: u32, deadline: u64) -> bool {
-        self.heap.set(position, deadline, &mut Owners(&mut self.slots));
-        self.heap.first().is_some_and(|e| e.deadline == deadline)
+        only_a_note
     }
 
     /// Moves the timeout of a popped event that waits on a descriptor too, if that only needs a note: it gets no earlier
     /// than its entry in the heap. Answers whether it did.
     #[inline(always)]
-    pub fn postpone(&mut self, slot: u32, deadline: u64) -> bool {
+    pub fn postpone_popped(&mut self, slot: u32, deadline: u64) -> bool {
         let Some(slot) = self.slots.try_at_mut(slot) else { return false };
         let later = slot.state & (state::TIMER | state::FD) == state::TIMER | state::FD
             && self.heap.get(slot.timer).is_some_and(|e| e.deadline <= deadline);

@@ -252,7 +252,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// [`Fate::Gone`] without ever having had a slot. Otherwise `None`, and [`pop_closely`](Self::pop_closely) and then
     /// [`look_closer`](Self::look_closer) must be asked.
     #[inline(always)]
-    pub fn pop_shortly(&mut self) -> Option<Popped<T>> {
+    fn pop_shortly(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
             return None;
@@ -276,7 +276,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`look_closer`](Self::look_closer).
     #[inline]
-    pub fn pop_closely(&mut self) -> Option<Popped<T>> {
+    fn pop_closely(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
             return None;
@@ -295,7 +295,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
     #[cold]
     #[inline(never)]
-    pub fn look_closer(&mut self) -> bool {
+    fn look_closer(&mut self) -> bool {
         let ring = &mut self.rings.front;
         if ring.is_empty() {
             return self.next_priority();
@@ -311,13 +311,6 @@ impl<T: Copy + Default> Reactor<T> {
             return false;
         }
         true
-    }
-
-    /// Whether the batch ends for want of events, and with nothing more to look at.
-    #[inline(always)]
-    pub fn is_spent(&self) -> bool {
-        let ring = &self.rings.front;
-        ring.is_empty() && ring.is_small() && ring.head != self.batch.start
     }
 
     /// How often to call back for the event that was popped last (signals that arrived several times). To be asked before
