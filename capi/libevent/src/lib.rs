@@ -14,6 +14,7 @@ mod compat;
 mod config;
 mod debug;
 mod deferred;
+mod dns;
 mod event;
 mod listener;
 mod log;

@@ -12,6 +12,8 @@ mod socket;
 mod text;
 mod timer;
 
+pub(crate) use addrinfo::{evutil_freeaddrinfo, new_addrinfo};
+
 /// 0, or -1 with `errno` set.
 pub(crate) fn answer(result: io::Result<()>) -> c_int {
     match result {

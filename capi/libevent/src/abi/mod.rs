@@ -2,6 +2,7 @@
 
 pub mod buffer;
 pub mod bufferevent;
+pub mod dns;
 pub mod event;
 pub mod listener;
 pub mod thread;

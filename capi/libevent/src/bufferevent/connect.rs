@@ -3,9 +3,10 @@
 use super::data::held;
 use super::{Bev, notice, rare, set_rare, socket};
 use crate::abi::bufferevent::{bufferevent, opt};
+use crate::dns::evdns_base;
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
-use evoxide_core::stream::{Direction, What};
+use evoxide_core::stream::{Direction, Hold, What};
 use evoxide_ffi::{cstr, errno};
 use evoxide_sys::io;
 use evoxide_sys::socket::{self as net, Addr, Flags};
@@ -136,17 +137,73 @@ fn connect_by_name(bev: Bev, host: &std::ffi::CStr, port: c_int, hints: &addrinf
     0
 }
 
+/// A look-up through a resolver ended.
+unsafe extern "C-unwind" fn on_found(code: c_int, list: *mut addrinfo, arg: *mut c_void) {
+    let bufev: *mut bufferevent = arg.cast();
+    // SAFETY: the look-up has a reference, which is given up here; the list is ours.
+    unsafe {
+        held(bufev, (), |bev| {
+            bev.resume(Direction::READ, Hold::LOOKUP);
+            bev.resume(Direction::WRITE, Hold::LOOKUP);
+            if bev.is_freed() || code == crate::abi::util::EAI_CANCEL {
+                return;
+            }
+            let addr = list.as_ref().and_then(|first| {
+                let bytes = slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize);
+                Addr::from_bytes(bytes).ok()
+            });
+            let connected = addr.as_ref().is_some_and(|addr| connect(bev, Some(addr)) == 0);
+            if !connected {
+                if code != 0 {
+                    // Without memory the reason is lost, not the failure.
+                    bev.make_rare();
+                    set_rare!(bev, dns_error, code);
+                }
+                notice::event(bev, What::ERROR, 0);
+            }
+        });
+        crate::util::evutil_freeaddrinfo(list);
+        super::data::bufferevent_decref(bufev);
+    }
+}
+
+/// Looks a name up through a resolver, and connects when it is found. Nothing is read or written until then.
+///
+/// # Safety
+/// The resolver and the bufferevent live.
+unsafe fn connect_through(
+    bev: Bev,
+    dns: *mut evdns_base,
+    host: &std::ffi::CStr,
+    port: c_int,
+    hints: &addrinfo,
+) -> c_int {
+    let family = matches!(hints.ai_family, libc::AF_UNSPEC | libc::AF_INET | libc::AF_INET6);
+    let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
+    let mut text = cstr::Text::<8>::new();
+    let _ = core::fmt::Write::write_fmt(&mut text, format_args!("{port}"));
+    set_rare!(bev, dns_error, 0);
+    bev.suspend(Direction::READ, Hold::LOOKUP);
+    bev.suspend(Direction::WRITE, Hold::LOOKUP);
+    // SAFETY: the caller's promise; the reference is `on_found`'s.
+    unsafe {
+        super::data::bufferevent_incref(bev.public());
+        crate::dns::look_up(dns, host.as_ptr(), text.as_ptr(), hints, Some(on_found), bev.public().cast(), true);
+    }
+    0
+}
+
 /// A host's name without the brackets around an IPv6 address.
 fn bare(host: &[u8]) -> Option<std::ffi::CString> {
     let bare = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
     std::ffi::CString::new(bare).ok()
 }
 
-/// Looks a name up, blocking until the answer is there, and connects.
+/// Looks a name up and connects: through the resolver, or blocking without one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
     bufev: *mut bufferevent,
-    _dns: *mut c_void,
+    dns: *mut evdns_base,
     hints: *const addrinfo,
     host: *const c_char,
     port: c_int,
@@ -157,17 +214,24 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
         let Some(name) = bare(name) else { return -1 };
         // The name must not be in this frame while callbacks run.
         let name = name.into_raw();
-        let result = held(bufev, -1, |bev| connect_by_name(bev, std::ffi::CStr::from_ptr(name), port, hints));
+        let result = held(bufev, -1, |bev| {
+            let name = std::ffi::CStr::from_ptr(name);
+            if dns.is_null() {
+                connect_by_name(bev, name, port, hints)
+            } else {
+                connect_through(bev, dns, name, port, hints)
+            }
+        });
         drop(std::ffi::CString::from_raw(name));
         result
     }
 }
 
-/// Looks a name up in a family, blocking until the answer is there, and connects.
+/// Looks a name up in a family and connects: through the resolver, or blocking without one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
     bufev: *mut bufferevent,
-    dns: *mut c_void,
+    dns: *mut evdns_base,
     family: c_int,
     host: *const c_char,
     port: c_int,

@@ -57,7 +57,6 @@ unsafe fn free_ours(mut list: *mut evutil_addrinfo) {
 
 /// An element for a list of our own: `address` (the bytes of a socket address) with the type and protocol of the hints, in
 /// one block of memory. Null if there is no memory.
-#[allow(dead_code, reason = "for the resolver")]
 pub(crate) fn new_addrinfo(address: &[u8], socktype: c_int, protocol: c_int) -> *mut evutil_addrinfo {
     let Some(size) = size_of::<evutil_addrinfo>().checked_add(address.len()) else {
         return ptr::null_mut();

@@ -78,6 +78,8 @@ pub struct Options {
     pub ndots: u32,
     /// The search list.
     pub search: Vec<Name>,
+    /// A server's refusal of one name of the search list leads to the next.
+    pub search_refused: bool,
     /// Equal requests share a query.
     pub join: bool,
     /// Requests wait while there is no server, instead of failing at once.
@@ -108,6 +110,7 @@ impl Default for Options {
             tcp_idle: 10 * SECOND,
             ndots: 1,
             search: Vec::new(),
+            search_refused: false,
             join: true,
             wait_for_server: false,
             socket_queries: 256,
@@ -464,9 +467,14 @@ impl<T> Resolver<T> {
         Some(token)
     }
 
-    /// Ends a request without an effect, and returns its token: for taking them all when the resolver goes. `from` is where to
-    /// look, 0 at first.
+    /// Ends a request without an effect, and returns its token: for taking them all when the resolver goes, those that wait
+    /// first. `from` is where to look, 0 at first.
     pub fn take_request(&mut self, from: &mut u32) -> Option<T> {
+        while let Some(key) = self.waiting.pop_front() {
+            if let Some(token) = self.remove(key) {
+                return Some(token);
+            }
+        }
         while *from < self.requests.bound() {
             let key = self.requests.key_at(*from);
             *from += 1;

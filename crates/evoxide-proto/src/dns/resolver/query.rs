@@ -517,6 +517,7 @@ impl<T> Resolver<T> {
                 request.exists = Some(ttl);
                 true
             }
+            Err(Failure::FormErr | Failure::Refused | Failure::NotImp) => self.options.search_refused,
             _ => false,
         };
         if missing {

@@ -1,0 +1,118 @@
+//! 2.2's cache of lists: what a program wrote is what `evdns_getaddrinfo` and `evdns_cache_lookup` find.
+
+use super::addrinfo::{Want, list_of};
+use super::base::{bytes, evdns_base};
+use core::ffi::{c_char, c_int};
+use core::ptr;
+use evoxide_sys::clock;
+use evoxide_sys::socket::Addr;
+use libc::addrinfo;
+use std::net::IpAddr;
+
+/// Names kept at once.
+const MAX_NAMES: usize = 4096;
+/// Addresses kept of one name.
+const MAX_ADDRESSES: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Kept {
+    names: Vec<Entry>,
+}
+
+struct Entry {
+    name: Box<[u8]>,
+    addresses: Vec<IpAddr>,
+    until: u64,
+}
+
+impl Kept {
+    /// The addresses kept of a name.
+    pub(super) fn find(&self, name: &[u8], now: u64) -> Option<impl Iterator<Item = IpAddr> + '_> {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let entry = self.names.iter().find(|e| e.until > now && e.name.eq_ignore_ascii_case(name))?;
+        Some(entry.addresses.iter().copied())
+    }
+
+    fn write(&mut self, name: &[u8], addresses: Vec<IpAddr>, until: u64, now: u64) -> bool {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        self.names.retain(|e| e.until > now && !e.name.eq_ignore_ascii_case(name));
+        if self.names.len() >= MAX_NAMES || self.names.try_reserve(1).is_err() {
+            return false;
+        }
+        self.names.push(Entry { name: name.into(), addresses, until });
+        true
+    }
+}
+
+/// Keeps the addresses of a list for `ttl` seconds. 0, or -1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evdns_cache_write(
+    dns: *mut evdns_base,
+    name: *mut c_char,
+    list: *mut addrinfo,
+    ttl: c_int,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(dns) = dns.as_ref() else { return -1 };
+        let mut addresses = Vec::new();
+        let mut rest = list.as_ref();
+        while let Some(element) = rest {
+            let raw = core::slice::from_raw_parts(element.ai_addr.cast::<u8>(), element.ai_addrlen as usize);
+            if let Some(inet) = Addr::from_bytes(raw).ok().and_then(|addr| addr.to_inet())
+                && !addresses.contains(&inet.ip())
+                && addresses.len() < MAX_ADDRESSES
+            {
+                addresses.push(inet.ip());
+            }
+            rest = element.ai_next.as_ref();
+        }
+        let ttl = u64::try_from(ttl).unwrap_or(0);
+        let now = clock::monotonic();
+        let until = now.saturating_add(ttl.saturating_mul(1_000_000_000));
+        let kept = dns.hold().with(|state| state.cached.write(bytes(name), addresses, until, now));
+        if kept { 0 } else { -1 }
+    }
+}
+
+/// Finds what was kept of a name, as a list with that port. 0, or an `EVUTIL_EAI_*` code.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evdns_cache_lookup(
+    dns: *mut evdns_base,
+    name: *const c_char,
+    hints: *mut addrinfo,
+    port: u16,
+    result: *mut *mut addrinfo,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(dns) = dns.as_ref().filter(|_| !result.is_null()) else { return libc::EAI_FAIL };
+        let mut asked: addrinfo = core::mem::zeroed();
+        if let Some(hints) = hints.as_ref() {
+            asked.ai_family = hints.ai_family;
+            asked.ai_socktype = hints.ai_socktype;
+            asked.ai_protocol = hints.ai_protocol;
+        }
+        let wanted = |address: &IpAddr| match asked.ai_family {
+            libc::AF_INET => address.is_ipv4(),
+            libc::AF_INET6 => address.is_ipv6(),
+            _ => true,
+        };
+        let held = dns.hold();
+        let found = held.with(|state| {
+            let addresses = state.cached.find(bytes(name), clock::monotonic())?;
+            Some(list_of(addresses.filter(wanted), Want::new(&asked, port)))
+        });
+        match found {
+            Some(Ok(list)) if !list.is_null() => {
+                result.write(list);
+                0
+            }
+            Some(Err(())) => libc::EAI_MEMORY,
+            _ => {
+                result.write(ptr::null_mut());
+                libc::EAI_NONAME
+            }
+        }
+    }
+}
