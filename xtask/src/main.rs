@@ -24,6 +24,7 @@ mod suite;
 mod symbols;
 mod symtab;
 mod tree;
+mod uncovered;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,7 @@ cargo xtask TASK [OPTIONS]
               --sanitize thread|address    stress with that sanitizer
               --profile dev, --no-build
   shape     imports between folders, layers and files; lengths, names and counts that may not grow
+  uncovered HEADER...: what these headers declare and no C case mentions; event2/tag.h, for one
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let done = Opts::parse(args).and_then(|opts| match task.as_str() {
         "dist" => dist::task(&opts),
+        "uncovered" => uncovered::task(&opts),
         "shape" => shape::task(),
         "fuzz" => fuzz::task(&opts),
         "demo" => demo::task(&opts),
