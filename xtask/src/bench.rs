@@ -1,7 +1,7 @@
 //! `bench`: builds the distribution and the programs of `bench/`, runs both libraries in turn, prints ratios and goals.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::dist;
@@ -10,7 +10,7 @@ use crate::proc::{self, Tally};
 use crate::{cc, tree};
 
 /// Sections that are timed.
-const TIMED: [&str; 6] = ["chain", "timers", "active", "buffer", "conns", "echo"];
+const TIMED: [&str; 8] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust"];
 
 /// Sections that are counted.
 const COUNTED: [&str; 2] = ["insns", "syscalls"];
@@ -69,9 +69,25 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
         measure(&what, &only)?;
     }
     let timed = wanted(&TIMED);
+    if timed.iter().any(|t| t == "rust") {
+        rust(&build)?;
+    }
     if !timed.is_empty() {
         measure("bench", &timed)?;
     }
     proc::show(Command::new("python3").arg(programs.join("run.py")).arg("report").args(&files))?;
     Ok(Tally::default())
+}
+
+/// Builds the Rust echo server and tokio's, where the measuring program looks for them.
+fn rust(build: &Path) -> Result<(), String> {
+    let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut ours = cargo();
+    ours.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide", "--example", "echo"]);
+    proc::show(&mut ours)?;
+    let mut tokio = cargo();
+    tokio.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release", "--bin", "echo_tokio"]);
+    proc::show(tokio.arg("--target-dir").arg(build.join("peers")))?;
+    let from = tree::target().join("release/examples/echo");
+    fs::copy(&from, build.join("rust_echo")).map(|_| ()).map_err(|e| format!("{}: {e}", from.display()))
 }
