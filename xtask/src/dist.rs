@@ -6,11 +6,14 @@
 //! lib/libevent{,_core,_extra,_pthreads}.so      lead to lib/link/*: what the linker reads, each with its own soname
 //! lib/libevent{,_core,_extra,_pthreads}.a       one archive under four names
 //! lib/libev.so.4.0.0, libev.so.4, libev.so, libev.a
-//! lib/pkgconfig/*.pc, include/
+//! lib/pkgconfig/*.pc, lib/cmake/libevent/, include/
+//! share/man/, share/doc/evoxide/, bin/evoxide-run
 //! ```
 
 mod link;
 mod pc;
+mod report;
+pub mod share;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -63,7 +66,10 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
             Err(_) => println!("  lib/{name} ({} kB)", file.metadata().map_or(0, |m| m.len()) / 1024),
         }
     }
-    println!("  include/");
+    println!("  include/ share/ bin/evoxide-run");
+    if opts.value("profile") != Some("dev") {
+        report::print(&dist)?;
+    }
     Ok(Tally::default())
 }
 
@@ -85,6 +91,7 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     libev(&from, &lib)?;
     headers(&dist.include())?;
     pc::write_all(&lib.join("pkgconfig"), lib.join("libevent_openssl-2.1.so.7").exists())?;
+    share::write_all(&dist.root)?;
     Ok(dist)
 }
 

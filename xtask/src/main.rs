@@ -7,6 +7,7 @@ mod bench;
 mod cc;
 mod clients;
 mod ctest;
+mod deb;
 mod demo;
 mod dist;
 mod fuzz;
@@ -39,6 +40,9 @@ cargo xtask TASK [OPTIONS]
   test      everything that must hold; what CI calls. As root it installs the Debian packages that are missing
   dist      build the shared objects, static libraries, headers and .pc files into target/dist
               --profile release|dev    dev goes to target/dist-dev: quicker to build, slower to run
+  deb       Debian packages that take the place of the originals, into target/xtask/deb
+              --root                   try them in a fresh system: install, use, upgrade, remove (needs root)
+              --version V, --profile, --no-build
   ctest     run every C test program on the distribution's library and on ours, and compare
               [FILTER]                 FILE or FILE:CASE, by part of the name
               --suite libevent|libev   which tests (both)
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         "uncovered" => uncovered::task(&opts),
         "shape" => shape::task(),
         "fuzz" => fuzz::task(&opts),
+        "deb" => deb::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
         "clients" => clients::task(&opts),

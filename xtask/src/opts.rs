@@ -8,7 +8,7 @@ pub struct Opts {
 }
 
 /// Options that take no value.
-const FLAGS: &[&str] = &["valgrind", "stock-only", "keep-going", "no-build", "quick", "kv"];
+const FLAGS: &[&str] = &["valgrind", "stock-only", "keep-going", "no-build", "quick", "kv", "root"];
 
 impl Opts {
     /// Reads the arguments that follow the task.

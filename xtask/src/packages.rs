@@ -27,6 +27,12 @@ pub const TEST: &[&str] = &[
     "binutils",
 ];
 
+/// What `deb` builds with; the originals tell their versions.
+pub const DEB: &[&str] = &["libevent-dev", "libev-dev", "binutils", "dpkg-dev"];
+
+/// What `deb --root` makes a fresh system with.
+pub const DEB_ROOT: &[&str] = &["mmdebstrap"];
+
 /// What `demo` would like.
 pub const DEMO: &[&str] = &["memcached", "strace"];
 
