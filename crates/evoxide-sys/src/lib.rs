@@ -61,6 +61,7 @@ mod fd;
 #[cfg(target_os = "linux")]
 pub mod inotify;
 pub mod io;
+pub mod message;
 #[cfg(target_os = "linux")]
 pub mod process;
 pub mod signal;

@@ -38,7 +38,7 @@ impl StreamHandler<Room> for Guest {
     fn on_read(&mut self, cx: &mut StreamCtx<'_, Room>) {
         let mut said = String::new();
         while let Some(line) = cx.input().next_line() {
-            said.push_str(&format!("{}: {}\n", self.name, String::from_utf8_lossy(&line)));
+            said.push_str(&format!("{}: {}\n", self.name, String::from_utf8_lossy(line)));
         }
         if cx.input().len() > LINE {
             cx.input().clear();

@@ -43,7 +43,7 @@ impl StreamHandler<Clients> for Serve {
             }
             return;
         }
-        let request = cx.input().next_line().map(|l| String::from_utf8_lossy(&l).into_owned()).unwrap_or_default();
+        let request = cx.input().next_line().map(|l| String::from_utf8_lossy(l).into_owned()).unwrap_or_default();
         cx.input().clear();
         cx.this().pause_reading();
         match self.open(&request) {

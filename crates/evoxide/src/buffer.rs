@@ -3,12 +3,16 @@
 use evoxide_core::buffer::{Buffer as Chain, Delta, Eol, Error as ChainError, NoOwner, Released};
 use std::fmt;
 use std::io::{self, BufRead, IoSlice, Read, Write};
-use std::ops::Deref;
 
+mod frames;
+mod integers;
 mod lines;
+mod pool;
 mod share;
 
+use frames::Scan;
 pub use lines::{LineEnd, LineView, Lines};
+pub(crate) use pool::{Pool, READ};
 
 /// Bytes in a chain of segments: cheap to append to, to drain, and to move from one buffer into another.
 ///
@@ -24,7 +28,7 @@ pub use lines::{LineEnd, LineView, Lines};
 /// let mut input = Buffer::from("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
 /// let mut lines = Vec::new();
 /// while let Some(line) = input.next_line() {
-///     lines.push(String::from_utf8_lossy(&line).into_owned());
+///     lines.push(String::from_utf8_lossy(line).into_owned());
 /// }
 /// assert_eq!(lines, ["GET / HTTP/1.0", "Host: a", ""]);
 /// assert!(input.is_empty());
@@ -32,6 +36,10 @@ pub use lines::{LineEnd, LineView, Lines};
 #[derive(Default)]
 pub struct Buffer {
     chain: Chain<NoOwner>,
+    /// What [`next_line`](Self::next_line) handed out last: drained by whatever comes next.
+    lent: usize,
+    /// Where the last search for a frame's end stopped.
+    scan: Scan,
 }
 
 impl Buffer {
@@ -42,7 +50,7 @@ impl Buffer {
     /// assert!(evoxide::buffer::Buffer::new().is_empty());
     /// ```
     pub const fn new() -> Self {
-        Self { chain: Chain::new() }
+        Self { chain: Chain::new(), lent: 0, scan: Scan::NONE }
     }
 
     /// How many bytes it holds.
@@ -52,7 +60,7 @@ impl Buffer {
     /// assert_eq!(evoxide::buffer::Buffer::from("four").len(), 4);
     /// ```
     pub const fn len(&self) -> usize {
-        self.chain.len()
+        self.chain.len() - self.lent
     }
 
     /// Whether it holds none.
@@ -60,7 +68,7 @@ impl Buffer {
     /// # Examples
     /// See [`new`](Self::new).
     pub const fn is_empty(&self) -> bool {
-        self.chain.is_empty()
+        self.len() == 0
     }
 
     /// Appends a copy of `bytes`.
@@ -98,6 +106,7 @@ impl Buffer {
     /// assert!(b.is_empty());
     /// ```
     pub fn append_buffer(&mut self, from: &mut Self) {
+        from.take_back();
         grown(self.chain.append_buffer(&mut from.chain));
     }
 
@@ -111,6 +120,7 @@ impl Buffer {
     /// assert_eq!(b, b"c");
     /// ```
     pub fn append_prefix(&mut self, from: &mut Self, len: usize) {
+        from.take_back();
         grown(self.chain.append_prefix(&mut from.chain, len));
     }
 
@@ -123,6 +133,7 @@ impl Buffer {
     /// assert_eq!(buffer, b"hello world");
     /// ```
     pub fn prepend(&mut self, bytes: impl AsRef<[u8]>) {
+        self.take_back();
         grown(self.chain.prepend(bytes.as_ref()));
     }
 
@@ -135,8 +146,8 @@ impl Buffer {
     /// assert_eq!(buffer, b"c");
     /// ```
     pub fn drain(&mut self, len: usize) {
-        let (_, released) = grown(self.chain.drain(len));
-        gone(released);
+        self.take_back();
+        self.drop_front(len);
     }
 
     /// Drops everything.
@@ -161,7 +172,7 @@ impl Buffer {
     /// ```
     pub fn take_bytes(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len.min(self.len())];
-        let n = self.chain.copy_out(0, &mut bytes).unwrap_or(0);
+        let n = self.chain.copy_out(self.lent, &mut bytes).unwrap_or(0);
         bytes.truncate(n);
         self.drain(n);
         bytes
@@ -185,7 +196,7 @@ impl Buffer {
     /// assert_eq!(buffer.slices().map(|s| s.len()).sum::<usize>(), 3);
     /// ```
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        self.chain.slices(0)
+        self.chain.slices(self.lent)
     }
 
     /// Where `needle` begins first.
@@ -197,7 +208,7 @@ impl Buffer {
     /// assert_eq!(buffer.find("tail"), None);
     /// ```
     pub fn find(&self, needle: impl AsRef<[u8]>) -> Option<usize> {
-        self.chain.find(needle.as_ref(), 0, usize::MAX).ok().flatten()
+        self.find_from(needle, 0)
     }
 
     /// The first `len` bytes in one piece, or all if there are fewer; they are moved together if need be.
@@ -208,21 +219,53 @@ impl Buffer {
     /// assert_eq!(buffer.contiguous(2), b"ab");
     /// ```
     pub fn contiguous(&mut self, len: usize) -> &[u8] {
+        self.drain_lent();
         let len = len.min(self.len());
         gone(grown(self.chain.pull_up(len)));
         self.chain.first().get(..len).unwrap_or(&[])
     }
 
     /// The first line, if it is complete: it ends with a line feed, with or without a carriage return before it. The answer
-    /// is the line without its end; when it is dropped, the line is drained. Nothing is allocated, unless the line is
-    /// scattered over segments.
+    /// is the line without its end, which is drained with the next call. Nothing is allocated, unless the line is scattered over
+    /// segments; where the end is missing, the next call goes on searching where this one stopped.
     ///
     /// # Examples
-    /// See [`Buffer`].
-    pub fn next_line(&mut self) -> Option<Line<'_>> {
-        let (len, end) = self.chain.find_eol(0, Eol::Crlf).ok()??;
+    /// Lines of a connection, with a bound for what has no end:
+    /// ```
+    /// use evoxide::stream::{Parts, StreamCtx};
+    ///
+    /// fn count_commands(cx: &mut StreamCtx<'_, usize>) {
+    ///     let Parts { input, output, state, .. } = cx.split();
+    ///     while let Some(line) = input.next_line() {
+    ///         *state += 1;
+    ///         output.append(line);
+    ///     }
+    ///     if input.len() > 4096 {
+    ///         cx.close();
+    ///     }
+    /// }
+    /// ```
+    pub fn next_line(&mut self) -> Option<&[u8]> {
+        let (len, end) = self.find_frame(LineEnd::CrLf)?;
         gone(grown(self.chain.pull_up(len)));
-        Some(Line { buffer: self, len, end })
+        self.lent = len + end;
+        self.chain.first().get(..len)
+    }
+
+    /// Drains what was lent.
+    fn take_back(&mut self) {
+        if self.lent > 0 {
+            let lent = std::mem::take(&mut self.lent);
+            self.drop_front(lent);
+        } else {
+            self.scan = Scan::NONE;
+        }
+    }
+
+    fn drop_front(&mut self, len: usize) {
+        self.scan = Scan::NONE;
+        let (_, released) = grown(self.chain.drain(len));
+        gone(released);
     }
 
     /// For a vectored write: at most `max` bytes, in as many pieces as fit.
@@ -253,39 +296,9 @@ fn gone(released: Released<NoOwner>) {
     debug_assert!(released.is_empty());
 }
 
-/// A line of a [`Buffer`]; see [`Buffer::next_line`].
-///
-/// # Examples
-/// See [`Buffer`].
-pub struct Line<'a> {
-    buffer: &'a mut Buffer,
-    len: usize,
-    end: usize,
-}
-
-impl Deref for Line<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.buffer.chain.first().get(..self.len).unwrap_or(&[])
-    }
-}
-
-impl Drop for Line<'_> {
-    fn drop(&mut self) {
-        self.buffer.drain(self.len + self.end);
-    }
-}
-
-impl fmt::Debug for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.escape_ascii())
-    }
-}
-
 impl Read for Buffer {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.chain.copy_out(0, into).unwrap_or(0);
+        let n = self.chain.copy_out(self.lent, into).unwrap_or(0);
         self.drain(n);
         Ok(n)
     }
@@ -293,6 +306,7 @@ impl Read for Buffer {
 
 impl BufRead for Buffer {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.drain_lent();
         Ok(self.chain.first())
     }
 
@@ -354,10 +368,24 @@ impl PartialEq<[u8]> for Buffer {
     }
 }
 
-impl<const N: usize> PartialEq<&[u8; N]> for Buffer {
-    fn eq(&self, other: &&[u8; N]) -> bool {
-        *self == other[..]
-    }
+macro_rules! compares {
+    ($($type:ty $(, $n:ident)?;)*) => {$(
+        impl$(<const $n: usize>)? PartialEq<$type> for Buffer {
+            fn eq(&self, other: &$type) -> bool {
+                let bytes: &[u8] = other.as_ref();
+                *self == *bytes
+            }
+        }
+    )*};
+}
+
+compares! {
+    [u8; N], N;
+    &[u8; N], N;
+    &[u8];
+    Vec<u8>;
+    str;
+    &str;
 }
 
 impl fmt::Debug for Buffer {

@@ -30,8 +30,16 @@ pub enum ErrorKind {
     ModeConflict,
     /// More events on one descriptor than fit.
     TooMany,
-    /// A value in a configuration or an argument that makes no sense.
+    /// A value in a configuration or an argument that makes no sense; [`Error::argument`] says which.
     Invalid,
+    /// A frame that is longer than was allowed.
+    TooLong,
+    /// The data ended, or a task was cancelled, before all was there.
+    Incomplete,
+    /// Bytes that are not what was expected.
+    Malformed,
+    /// It did not happen in time.
+    TimedOut,
     /// The loop of this handle has gone.
     Closed,
 }
@@ -46,6 +54,10 @@ impl ErrorKind {
             Self::ModeConflict => "edge- and level-triggered events on one descriptor",
             Self::TooMany => "too many events on one descriptor",
             Self::Invalid => "invalid argument",
+            Self::TooLong => "too long",
+            Self::Incomplete => "ended before it was complete",
+            Self::Malformed => "malformed",
+            Self::TimedOut => "timed out",
             Self::Closed => "the loop has gone",
         }
     }
@@ -65,10 +77,35 @@ impl ErrorKind {
 /// ```
 pub struct Error {
     kind: ErrorKind,
+    argument: Option<&'static str>,
     source: Option<io::Error>,
 }
 
 impl Error {
+    /// An error of kind [`ErrorKind::Invalid`] that names the argument.
+    pub(crate) fn invalid(argument: &'static str) -> Self {
+        Self { kind: ErrorKind::Invalid, argument: Some(argument), source: None }
+    }
+
+    /// An error of some kind with what another library said.
+    pub(crate) fn with_source(kind: ErrorKind, source: impl Into<io::Error>) -> Self {
+        Self { kind, argument: None, source: Some(source.into()) }
+    }
+
+    /// Which argument was invalid, by its name in the signature or in [`Config`](crate::Config).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{Config, EventLoop};
+    ///
+    /// let error = EventLoop::with_config(Config::new().priorities(0), ()).unwrap_err();
+    /// assert_eq!(error.argument(), Some("priorities"));
+    /// assert_eq!(error.to_string(), "invalid argument: priorities");
+    /// ```
+    pub fn argument(&self) -> Option<&'static str> {
+        self.argument
+    }
+
     /// What kind of thing went wrong.
     ///
     /// # Examples
@@ -94,21 +131,29 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, argument: None, source: None }
     }
 }
 
 impl From<io::Error> for Error {
     fn from(source: io::Error) -> Self {
-        Self { kind: ErrorKind::System, source: Some(source) }
+        Self { kind: ErrorKind::System, argument: None, source: Some(source) }
     }
 }
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Invalid | ErrorKind::OutOfRange => io::ErrorKind::InvalidInput,
+            ErrorKind::NoSuchEvent => io::ErrorKind::NotFound,
+            ErrorKind::TooLong | ErrorKind::Malformed => io::ErrorKind::InvalidData,
+            ErrorKind::Incomplete => io::ErrorKind::UnexpectedEof,
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Other,
+        };
         match error.source {
             Some(source) => source,
-            None => Self::other(error),
+            None => Self::new(kind, error),
         }
     }
 }
@@ -127,9 +172,10 @@ impl From<AddError> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => source.fmt(f),
-            None => f.write_str(self.kind.text()),
+        match (&self.source, self.argument) {
+            (Some(source), _) => source.fmt(f),
+            (None, Some(argument)) => write!(f, "{}: {argument}", self.kind.text()),
+            (None, None) => f.write_str(self.kind.text()),
         }
     }
 }

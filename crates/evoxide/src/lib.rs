@@ -42,7 +42,8 @@
 //! | descriptors, timers, signals, hooks: adding and changing events | [`Registry`], [`Interest`], [`Timer`], [`Signal`] |
 //! | other threads | [`Handle`] |
 //! | connections, listeners, filters, rate limits | [`stream`] |
-//! | bytes in memory: lines, searches, moves without copies | [`buffer`] |
+//! | bytes in memory: frames, lines, integers, moves without copies | [`buffer`], [`codec`] |
+//! | datagrams | [`udp`] |
 //! | children that end, files that change, the wall clock, loops within loops | [`watch`] |
 //! | methods of waiting, priorities, limits | [`config`] |
 //!
@@ -53,10 +54,33 @@
 //!   included), and the loop's own state, so that handlers share data without cells and counters.
 //! - With [`Clock::Virtual`] the same program runs on a simulated clock, for tests that take no time.
 //! - Every call that can fail answers an [`Error`].
+//! - A loop stays in its thread. One for another thread is made there; what comes back is a [`Handle`]:
+//!
+//! ```
+//! use evoxide::EventLoop;
+//! use std::sync::mpsc;
+//! use std::thread;
+//!
+//! let (tell, told) = mpsc::channel();
+//! let worker = thread::spawn(move || {
+//!     let mut ev = EventLoop::new(0)?;
+//!     let handle = ev.handle();
+//!     let hold = handle.hold();
+//!     tell.send((handle, hold)).unwrap();
+//!     ev.run()?;
+//!     Ok::<_, evoxide::Error>(ev.into_state())
+//! });
+//! let (handle, hold) = told.recv().unwrap();
+//! handle.post(|cx| *cx.state() += 1)?;
+//! drop(hold);
+//! assert_eq!(worker.join().unwrap()?, 1);
+//! # Ok::<(), evoxide::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod buffer;
 mod clock;
+pub mod codec;
 pub mod config;
 mod error;
 mod event_loop;
@@ -64,6 +88,7 @@ mod interest;
 mod signal;
 pub mod stream;
 mod timer;
+pub mod udp;
 pub mod watch;
 
 pub use clock::Clock;

@@ -1,5 +1,6 @@
 //! Signals by name.
 
+use crate::error::Error;
 use std::fmt;
 
 /// A signal.
@@ -44,6 +45,26 @@ impl Signal {
     /// See [`Signal`].
     pub const fn from_raw(number: i32) -> Self {
         Self(number)
+    }
+
+    /// Sends the signal to a process, by its id: that of a [`Child`](std::process::Child), for example.
+    ///
+    /// # Errors
+    /// What the operating system says: that there is no such process, or that it belongs to somebody else.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::Signal;
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use std::process::Command;
+    ///
+    /// let mut child = Command::new("sleep").arg("60").spawn()?;
+    /// Signal::TERM.send(child.id())?;
+    /// assert_eq!(child.wait()?.signal(), Some(Signal::TERM.as_raw()));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn send(self, process: u32) -> Result<(), Error> {
+        Ok(evoxide_sys::message::signal_process(process, self.0)?)
     }
 
     /// Its number.

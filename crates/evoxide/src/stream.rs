@@ -10,8 +10,10 @@ mod limit;
 mod listen;
 mod object;
 mod open;
+mod options;
 
 pub use filter::Filter;
-pub use handler::{StreamCtx, StreamEvent, StreamHandler};
+pub use handler::{Parts, StreamCtx, StreamEvent, StreamHandler};
 pub use limit::{LimitId, Rate};
 pub use object::Stream;
+pub use options::SocketOptions;

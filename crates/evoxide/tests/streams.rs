@@ -401,7 +401,7 @@ fn writes_are_limited_too() {
 struct Records;
 
 impl Filter for Records {
-    fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    fn input(&mut self, from: &mut Buffer, to: &mut Buffer, _reply: &mut Buffer) -> io::Result<()> {
         while let Some(&len) = from.contiguous(1).first() {
             if len == 0 {
                 return Err(io::ErrorKind::InvalidData.into());

@@ -125,7 +125,7 @@ impl StreamHandler<World> for Server {
 struct Records;
 
 impl Filter for Records {
-    fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    fn input(&mut self, from: &mut Buffer, to: &mut Buffer, _reply: &mut Buffer) -> io::Result<()> {
         while let [a, b] = *from.contiguous(2) {
             let len = usize::from(u16::from_be_bytes([a, b]));
             if from.len() < 2 + len {

@@ -21,7 +21,7 @@ pub enum LineEnd {
 }
 
 impl LineEnd {
-    const fn style(self) -> Eol {
+    pub(super) const fn style(self) -> Eol {
         match self {
             LineEnd::Any => Eol::Any,
             LineEnd::CrLf => Eol::Crlf,
@@ -60,10 +60,7 @@ impl Buffer {
     /// assert_eq!(input.take_line(LineEnd::Nul), None);
     /// ```
     pub fn take_line(&mut self, end: LineEnd) -> Option<Vec<u8>> {
-        let (len, eol) = self.chain.find_eol(0, end.style()).ok()??;
-        let line = self.take_bytes(len);
-        self.drain(eol);
-        Some(line)
+        self.take_line_max(end, usize::MAX).ok().flatten()
     }
 }
 
@@ -86,7 +83,7 @@ impl<'a> Iterator for Lines<'a> {
     type Item = LineView<'a>;
 
     fn next(&mut self) -> Option<LineView<'a>> {
-        let (until, eol) = self.buffer.chain.find_eol(self.at, self.end.style()).ok()??;
+        let (until, eol) = self.buffer.find_line_end(self.at, self.end)?;
         let line = LineView { buffer: self.buffer, start: self.at, len: until - self.at };
         self.at = until + eol;
         Some(line)
@@ -120,7 +117,7 @@ impl<'a> LineView<'a> {
     /// Its bytes, piece by piece.
     pub fn slices(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut left = self.len;
-        self.buffer.chain.slices(self.start).map_while(move |s| {
+        self.buffer.chain.slices(self.buffer.lent + self.start).map_while(move |s| {
             if left == 0 {
                 return None;
             }

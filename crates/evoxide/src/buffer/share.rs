@@ -16,6 +16,7 @@ impl Buffer {
     /// assert_eq!(peers[1], b"to everyone");
     /// ```
     pub fn append_shared(&mut self, other: &mut Self) {
+        other.take_back();
         match self.chain.append_reference(&mut other.chain) {
             // What is shared already is copied.
             Err(ChainError::Nested) => other.chain.slices(0).for_each(|slice| self.append(slice)),
@@ -32,6 +33,8 @@ impl Buffer {
     /// assert_eq!(a, b"ba");
     /// ```
     pub fn prepend_buffer(&mut self, from: &mut Self) {
+        self.take_back();
+        from.take_back();
         grown(self.chain.prepend_buffer(&mut from.chain));
     }
 
@@ -70,7 +73,7 @@ impl Buffer {
     /// assert_eq!(evoxide::buffer::Buffer::from("abc").byte_at(2), Some(b'c'));
     /// ```
     pub fn byte_at(&self, at: usize) -> Option<u8> {
-        self.chain.byte_at(at)
+        self.chain.byte_at(self.lent.checked_add(at)?)
     }
 
     /// Copies bytes from a position on, and leaves them there; answers how many there were.
@@ -82,7 +85,7 @@ impl Buffer {
     /// assert_eq!(&out, b"bc\0\0");
     /// ```
     pub fn copy_from(&self, at: usize, out: &mut [u8]) -> usize {
-        self.chain.copy_out(at.min(self.len()), out).unwrap_or(0)
+        self.chain.copy_out(self.lent + at.min(self.len()), out).unwrap_or(0)
     }
 
     /// As [`find`](Self::find), at or behind a position.
@@ -92,7 +95,8 @@ impl Buffer {
     /// assert_eq!(evoxide::buffer::Buffer::from("a,b,c").find_from(",", 2), Some(3));
     /// ```
     pub fn find_from(&self, needle: impl AsRef<[u8]>, from: usize) -> Option<usize> {
-        self.chain.find(needle.as_ref(), from, usize::MAX).ok().flatten()
+        let found = self.chain.find(needle.as_ref(), self.lent.checked_add(from)?, usize::MAX).ok().flatten()?;
+        Some(found - self.lent)
     }
 }
 
@@ -125,7 +129,7 @@ impl bytes::Buf for Buffer {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.chain.first()
+        self.slices().next().unwrap_or(&[])
     }
 
     fn chunks_vectored<'a>(&'a self, into: &mut [std::io::IoSlice<'a>]) -> usize {

@@ -143,6 +143,11 @@ impl<H> Entries<H> {
         Self { slab: Slab::new(), owner: NEXT.fetch_add(1, Ordering::Relaxed), hidden: 0 }
     }
 
+    /// The number of the loop in the process.
+    pub fn owner(&self) -> u32 {
+        self.owner
+    }
+
     /// The id that [`EventId::to_bits`] packed.
     pub fn id(&self, bits: u64) -> Option<EventId> {
         Key::from_bits(bits).map(|key| EventId { key, owner: self.owner })

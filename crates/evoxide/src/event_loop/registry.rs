@@ -6,7 +6,7 @@ use super::extension::Extensions;
 use super::mailbox::Mailbox;
 use crate::clock::Time;
 use crate::config::Config;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use evoxide_core::reactor::Reactor;
 use evoxide_sys::backend::Backend;
 use evoxide_sys::signal::SignalPipe;
@@ -56,7 +56,7 @@ impl<S> Registry<S> {
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let mut reactor = Reactor::new();
         if !reactor.set_priorities(config.priorities) {
-            return Err(ErrorKind::Invalid.into());
+            return Err(Error::invalid("priorities"));
         }
         reactor.set_limits(config.limits);
         let mut backend = config.backend()?;

@@ -5,7 +5,7 @@ use super::event::{EventId, Fired, Kind, Side};
 use super::mailbox::{EXIT, STOP};
 use super::registry::{Registry, SIGNALS, WAKER};
 use crate::config::Config;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::timer::nanos;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::{Fate, Popped};
@@ -99,7 +99,7 @@ impl<S> EventLoop<S> {
     /// A loop of one's own making.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`ErrorKind::NoMethod`] and [`ErrorKind::Invalid`] for configurations that cannot be.
+    /// As [`new`](Self::new); [`ErrorKind::NoMethod`](crate::ErrorKind::NoMethod) and [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for configurations that cannot be.
     ///
     /// # Examples
     /// See [`Config`].
@@ -233,7 +233,7 @@ impl<S> EventLoop<S> {
     /// Lets time pass on a [`Clock::Virtual`](crate::Clock::Virtual); timers that are due run with the next turn.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] on any other clock.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) on any other clock.
     ///
     /// # Examples
     /// ```
@@ -253,7 +253,7 @@ impl<S> EventLoop<S> {
     pub fn advance(&mut self, time: Duration) -> Result<(), Error> {
         let clock = &mut self.registry().time;
         if !clock.is_virtual() {
-            return Err(ErrorKind::Invalid.into());
+            return Err(Error::invalid("clock"));
         }
         clock.jump_to(clock.now().saturating_add(nanos(time)));
         Ok(())

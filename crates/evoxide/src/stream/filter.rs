@@ -24,7 +24,7 @@ use std::io;
 /// }
 ///
 /// impl Filter for Xor {
-///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer, _reply: &mut Buffer) -> io::Result<()> {
 ///         self.apply(from, to);
 ///         Ok(())
 ///     }
@@ -59,14 +59,15 @@ use std::io;
 /// ```
 pub trait Filter {
     /// Moves what has come `from` the descriptor's side `to` the stream's input. What it leaves (a record that is not
-    /// complete) it finds again, with more behind it.
+    /// complete) it finds again, with more behind it. What it answers by itself, a handshake or an alert, goes to `reply`, and to the
+    /// peer next, ahead of what [`output`](Self::output) makes later.
     ///
     /// # Errors
     /// Any error ends the stream with [`StreamEvent::Error`](crate::stream::StreamEvent::Error).
     ///
     /// # Examples
     /// See [`Filter`].
-    fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
+    fn input(&mut self, from: &mut Buffer, to: &mut Buffer, reply: &mut Buffer) -> io::Result<()>;
 
     /// Moves what is to go `from` the stream's output `to` the descriptor's side.
     ///
@@ -76,6 +77,88 @@ pub trait Filter {
     /// # Examples
     /// See [`Filter`].
     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()>;
+
+    /// The connection is there: called once, before anything else. What begins a handshake goes to `reply`.
+    ///
+    /// # Errors
+    /// As for [`input`](Self::input).
+    ///
+    /// # Examples
+    /// See [`is_ready`](Self::is_ready).
+    fn start(&mut self, reply: &mut Buffer) -> io::Result<()> {
+        let _ = reply;
+        Ok(())
+    }
+
+    /// Whether the filter's handshake, if it has one, is done. Until then [`StreamEvent::Connected`](crate::stream::StreamEvent) is
+    /// held back, and so is what the filter leaves in the output. Asked after [`start`](Self::start) and after each
+    /// [`input`](Self::input).
+    ///
+    /// # Examples
+    /// Both sides greet before data flows:
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::buffer::Buffer;
+    /// use evoxide::stream::{Filter, StreamCtx, StreamEvent, StreamHandler};
+    /// use std::io;
+    ///
+    /// #[derive(Default)]
+    /// struct Greeting(bool);
+    ///
+    /// impl Filter for Greeting {
+    ///     fn start(&mut self, reply: &mut Buffer) -> io::Result<()> {
+    ///         reply.append("hello\n");
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn is_ready(&self) -> bool {
+    ///         self.0
+    ///     }
+    ///
+    ///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer, _reply: &mut Buffer) -> io::Result<()> {
+    ///         self.0 = self.0 || from.next_line().is_some_and(|line| line == b"hello");
+    ///         if self.0 {
+    ///             to.append_buffer(from);
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn output(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    ///         if self.0 {
+    ///             to.append_buffer(from);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Side;
+    ///
+    /// impl StreamHandler<Vec<u8>> for Side {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, Vec<u8>>) {
+    ///         let bytes = cx.input().take_bytes(usize::MAX);
+    ///         cx.state().extend(bytes);
+    ///         cx.close();
+    ///     }
+    ///
+    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, Vec<u8>>, event: StreamEvent) {
+    ///         match event {
+    ///             StreamEvent::Connected => cx.output().append("data"),
+    ///             _ => cx.close(),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut ev = EventLoop::new(Vec::new())?;
+    /// let (a, b) = ev.pair(Side, Side)?;
+    /// ev.stream(a).unwrap().push_filter(Greeting::default());
+    /// ev.stream(b).unwrap().push_filter(Greeting::default());
+    /// ev.run()?;
+    /// assert!(ev.state().starts_with(b"data"));
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    fn is_ready(&self) -> bool {
+        true
+    }
 
     /// Nothing follows: the stream is [closed after a flush](crate::stream::Stream::close_after_flush), or its sending side
     /// [ends](crate::stream::Stream::shutdown_write). What is still held back, or ends the format, goes `to` the descriptor's side.
@@ -93,7 +176,7 @@ pub trait Filter {
     /// struct Dot;
     ///
     /// impl Filter for Dot {
-    ///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer) -> io::Result<()> {
+    ///     fn input(&mut self, from: &mut Buffer, to: &mut Buffer, _reply: &mut Buffer) -> io::Result<()> {
     ///         to.append_buffer(from);
     ///         Ok(())
     ///     }
@@ -118,13 +201,14 @@ pub trait Filter {
 /// A filter with the buffers on its descriptor's side.
 pub(super) struct Layer {
     filter: Box<dyn Filter>,
+    started: bool,
     pub input: Buffer,
     pub output: Buffer,
 }
 
 impl Layer {
     pub fn new(filter: Box<dyn Filter>) -> Self {
-        Self { filter, input: Buffer::new(), output: Buffer::new() }
+        Self { filter, started: false, input: Buffer::new(), output: Buffer::new() }
     }
 }
 
@@ -134,7 +218,8 @@ pub(super) fn rise(layers: &mut [Layer], input: &mut Buffer) -> io::Result<()> {
         let (below, above) = layers.split_at_mut(i + 1);
         let (Some(layer), next) = (below.last_mut(), above.first_mut()) else { continue };
         if !layer.input.is_empty() {
-            layer.filter.input(&mut layer.input, next.map_or(&mut *input, |l| &mut l.input))?;
+            let to = next.map_or(&mut *input, |l| &mut l.input);
+            layer.filter.input(&mut layer.input, to, &mut layer.output)?;
         }
     }
     Ok(())
@@ -154,4 +239,20 @@ pub(super) fn sink(layers: &mut [Layer], output: &mut Buffer, finish: bool) -> i
         }
     }
     Ok(())
+}
+
+/// Starts the filters that were not yet; answers whether there were any.
+pub(super) fn start(layers: &mut [Layer]) -> io::Result<bool> {
+    let mut any = false;
+    for layer in layers.iter_mut().filter(|l| !l.started) {
+        layer.started = true;
+        any = true;
+        layer.filter.start(&mut layer.output)?;
+    }
+    Ok(any)
+}
+
+/// Whether every filter is ready.
+pub(super) fn all_ready(layers: &[Layer]) -> bool {
+    layers.iter().all(|l| l.filter.is_ready())
 }

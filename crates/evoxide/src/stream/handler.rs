@@ -3,6 +3,7 @@
 use super::object::Stream;
 use crate::buffer::Buffer;
 use crate::event_loop::context::Context;
+use crate::event_loop::registry::Registry;
 use std::fmt;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -14,7 +15,7 @@ use std::ops::{Deref, DerefMut};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamEvent {
-    /// The connection is made.
+    /// The connection is made, and every [filter](super::Filter) is ready.
     Connected,
     /// The peer sends no more. Writing goes on.
     Eof,
@@ -128,8 +129,20 @@ pub trait StreamHandler<S> {
     }
 
     /// The stream is about to be closed, and its event removed: by [`Stream::close`] or
-    /// [`Stream::close_after_flush`], whoever called them. Not called where the event is removed by its id, or goes with its
-    /// loop.
+    /// [`Stream::close_after_flush`], whoever called them, or because the handler panicked. Not called where the event is removed by
+    /// its id, or goes with its loop.
+    ///
+    /// A server that outlives panics of its handlers runs its loop again; only the connection is lost:
+    /// ```no_run
+    /// use evoxide::EventLoop;
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// while catch_unwind(AssertUnwindSafe(|| ev.run())).is_err() {
+    ///     eprintln!("a handler panicked, and its connection was closed");
+    /// }
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
     ///
     /// # Examples
     /// ```
@@ -202,6 +215,36 @@ impl<S> StreamCtx<'_, S> {
         self.stream.io()
     }
 
+    /// Everything that a handler works with, at once: its stream's buffers, the loop's events and the loop's state. What the loop
+    /// lends otherwise, one at a time, may be used side by side so.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::{Parts, StreamCtx, StreamHandler};
+    /// use std::collections::HashMap;
+    ///
+    /// struct Count;
+    ///
+    /// impl StreamHandler<HashMap<Vec<u8>, u32>> for Count {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, HashMap<Vec<u8>, u32>>) {
+    ///         let Parts { input, output, state, .. } = cx.split();
+    ///         while let Some(word) = input.next_line() {
+    ///             let count = state.entry(word.to_vec()).or_default();
+    ///             *count += 1;
+    ///             output.append(format!("{count}\r\n"));
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn split(&mut self) -> Parts<'_, S> {
+        Parts {
+            input: &mut self.stream.input,
+            output: &mut self.stream.output,
+            registry: self.cx.registry,
+            state: self.cx.state,
+        }
+    }
+
     /// Closes the stream. See [`Stream::close`].
     ///
     /// # Examples
@@ -223,6 +266,31 @@ impl<S> StreamCtx<'_, S> {
     /// ```
     pub fn close_after_flush(&mut self) {
         self.stream.close_after_flush();
+    }
+}
+
+/// What [`StreamCtx::split`] gives.
+///
+/// # Examples
+/// See [`StreamCtx::split`].
+#[non_exhaustive]
+pub struct Parts<'a, S> {
+    /// What has come and was not drained.
+    pub input: &'a mut Buffer,
+    /// What will be written.
+    pub output: &'a mut Buffer,
+    /// The loop's events.
+    pub registry: &'a mut Registry<S>,
+    /// The loop's state.
+    pub state: &'a mut S,
+}
+
+impl<S> fmt::Debug for Parts<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("input", &self.input.len())
+            .field("output", &self.output.len())
+            .finish_non_exhaustive()
     }
 }
 

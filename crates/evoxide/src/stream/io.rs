@@ -1,32 +1,29 @@
 //! How a stream moves data when its descriptor is ready, and what it then waits for.
 
-use super::filter::{rise, sink};
+use super::filter::{all_ready, rise, sink, start};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
 use super::object::{Closing, Ending, Stream};
+use crate::buffer::Pool;
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
 use crate::event_loop::registry::Registry;
 use evoxide_core::interest::Ready;
 use evoxide_core::stream::{Allowance, Attempt, Cause, Direction, Hold, Io, State, Step, What};
-use evoxide_sys::{io as sys, socket};
+use evoxide_sys::socket;
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 
-/// What a loop reads into before it knows how much there is.
-pub(super) const SCRATCH: usize = 64 * 1024;
+/// The most that one read moves: what one piece of the loop's storage holds.
+const MAX_READ: usize = crate::buffer::READ;
 /// The most that one write moves.
-pub(super) const MAX_WRITE: usize = 1 << 20;
+const MAX_WRITE: usize = 1 << 20;
 /// Pieces of one write.
 const PIECES: usize = 64;
 
-/// What the streams of a loop read into.
-#[derive(Default)]
-struct Scratch(Vec<u8>);
-
 /// A stream and its handler.
-pub(crate) struct OnStream<H> {
+pub(super) struct OnStream<H> {
     pub stream: Stream,
     pub handler: H,
 }
@@ -35,14 +32,19 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
     fn call(&mut self, cx: &mut Context<'_, S>, fired: Fired) {
         let Some(id) = cx.id else { return };
         let timeout = fired.ready == Ready::TIMEOUT;
+        let connecting = self.stream.machine.state() == State::Connecting;
         match fired.side {
             Side::TurnEnd => {
                 self.stream.queued = false;
-                if self.stream.machine.state() != State::Connecting && !self.stream.blocked {
-                    self.write(cx, id);
+                if !connecting {
+                    self.start_filters(cx);
+                    if !self.stream.blocked {
+                        self.write(cx, id);
+                    }
+                    self.offer(cx);
                 }
             }
-            Side::Second if self.stream.machine.state() == State::Connecting => self.finish_connect(cx, timeout),
+            Side::Second if connecting => self.finish_connect(cx, timeout),
             Side::Second if timeout => {
                 let _ = self.stream.machine.timed_out(Direction::WRITE);
                 self.tell(cx, StreamEvent::WriteTimeout);
@@ -56,6 +58,10 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
                 self.tell(cx, StreamEvent::ReadTimeout);
             }
             Side::First => self.read(cx, id),
+        }
+        // What the handler wrote to its own stream goes out at once; what it writes when that is done waits for the turn's end.
+        if fired.side == Side::First && cx.registry.contains(id) && self.stream.may_write() {
+            self.write(cx, id);
         }
         self.settle(cx, id);
     }
@@ -73,7 +79,7 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
     }
 
     fn removed(&mut self, registry: &mut Registry<S>) {
-        registry.leave_limit(self.stream.limit.take());
+        registry.leave_limit(self.stream.take_limit());
     }
 }
 
@@ -108,9 +114,10 @@ impl<H> OnStream<H> {
                 }
             }
             Ok(_) if outcome.event.contains(What::CONNECTED) => {
-                self.stream.connect_timeout = None;
                 self.stream.write_moved = true;
-                self.tell(cx, StreamEvent::Connected);
+                self.stream.unannounced = true;
+                self.start_filters(cx);
+                self.announce(cx);
             }
             Ok(_) => {}
         }
@@ -120,8 +127,10 @@ impl<H> OnStream<H> {
     fn try_next_address<S>(&mut self, cx: &mut Context<'_, S>) -> bool {
         let Some(id) = cx.id else { return false };
         let stream = &mut self.stream;
-        while let Some(addr) = stream.addresses.pop() {
-            let Ok(fd) = Stream::connecting(&addr) else { continue };
+        while let Some(extras) = &mut stream.extras
+            && let Some(addr) = extras.addresses.pop()
+        {
+            let Ok(fd) = Stream::connecting(&addr, &extras.options) else { continue };
             if cx.registry.watch_side(id, Side::Second, stream.fd.as_raw_fd(), false, None, false).is_err() {
                 return false;
             }
@@ -132,44 +141,95 @@ impl<H> OnStream<H> {
         false
     }
 
+    /// Lets new filters begin.
+    fn start_filters<S>(&mut self, cx: &mut Context<'_, S>)
+    where
+        H: StreamHandler<S>,
+    {
+        let Some(extras) = self.stream.extras.as_mut().filter(|e| !e.layers.is_empty()) else { return };
+        match start(&mut extras.layers) {
+            Ok(false) => {}
+            Ok(true) => self.stream.unannounced |= !all_ready(&extras.layers),
+            Err(error) => self.tell(cx, StreamEvent::Error(error)),
+        }
+    }
+
+    /// Tells of the connection once every filter is ready.
+    fn announce<S>(&mut self, cx: &mut Context<'_, S>)
+    where
+        H: StreamHandler<S>,
+    {
+        if self.stream.unannounced && self.stream.is_ready() && self.stream.closing == Closing::No {
+            self.stream.unannounced = false;
+            self.tell(cx, StreamEvent::Connected);
+        }
+    }
+
+    /// Offers what lies in the input once more, as somebody asked.
+    fn offer<S>(&mut self, cx: &mut Context<'_, S>)
+    where
+        H: StreamHandler<S>,
+    {
+        let stream = &mut self.stream;
+        if !std::mem::take(&mut stream.offered) || stream.closing != Closing::No || stream.input.is_empty() {
+            return;
+        }
+        if stream.is_reading() || stream.machine.state() == State::HalfClosed {
+            self.handler.on_read(&mut Self::ctx(&mut self.stream, cx));
+        }
+    }
+
     fn read<S>(&mut self, cx: &mut Context<'_, S>, id: EventId)
     where
         H: StreamHandler<S>,
     {
         let stream = &mut self.stream;
-        let allowance = cx.registry.allowance(id, stream, Direction::READ).min(SCRATCH);
+        let allowance = cx.registry.allowance(id, stream.limit(), Direction::READ).min(MAX_READ);
         if allowance == 0 {
             let _ = stream.machine.hold(Direction::READ, Hold::RATE);
             return;
         }
+        let marks = stream.marks();
         let allowance = Allowance::AtMost(allowance);
-        let Step::Read { max, .. } = stream.machine.readable(stream.input.len(), stream.marks, allowance) else {
-            return;
-        };
-        let mut scratch = std::mem::take(&mut cx.registry.extensions.get::<Scratch>().0);
-        scratch.resize(SCRATCH, 0);
-        let result = sys::read(&stream.fd, &mut scratch[..max.min(SCRATCH)]);
+        let Step::Read { max, .. } = stream.machine.readable(stream.input.len(), marks, allowance) else { return };
+        let mut storage = cx.registry.extensions.get::<Pool>().take();
+        let result = stream.receive(&mut storage, max);
+        let pool = cx.registry.extensions.get::<Pool>();
         let outcome = match result {
             Ok(0) => stream.machine.read_done(Io::Eof),
             Ok(n) => {
-                let into = stream.layers.first_mut().map_or(&mut stream.input, |l| &mut l.input);
-                into.append(&scratch[..n]);
-                cx.registry.spend(stream, Direction::READ, n);
+                let into = match stream.extras.as_mut().and_then(|e| e.layers.first_mut()) {
+                    Some(layer) => &mut layer.input,
+                    None => &mut stream.input,
+                };
+                pool.fill(into, std::mem::take(&mut storage));
                 stream.read_moved = true;
+                cx.registry.spend(stream.limit(), Direction::READ, n);
                 stream.machine.read_done(Io::Moved(n))
             }
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
             Err(_) => stream.machine.read_done(Io::Failed),
         };
-        cx.registry.extensions.get::<Scratch>().0 = scratch;
+        if storage.capacity() > 0 {
+            cx.registry.extensions.get::<Pool>().put(storage);
+        }
         if outcome.readable {
             let before = stream.input.len();
-            if let Err(error) = rise(&mut stream.layers, &mut stream.input) {
-                self.tell(cx, StreamEvent::Error(error));
-                return;
+            let mut grown = true;
+            if let Some(extras) = stream.extras.as_mut().filter(|e| !e.layers.is_empty()) {
+                if let Err(error) = rise(&mut extras.layers, &mut stream.input) {
+                    // What the filters answered may tell the peer why.
+                    self.write(cx, id);
+                    self.tell(cx, StreamEvent::Error(error));
+                    return;
+                }
+                grown = stream.input.len() > before;
+                // What the filters held back may go out now.
+                stream.seen = usize::MAX;
+                self.announce(cx);
             }
-            let grown = stream.layers.is_empty() || stream.input.len() > before;
-            if grown && stream.input.len() >= stream.marks.low {
+            let stream = &self.stream;
+            if grown && stream.input.len() >= marks.low && stream.closing == Closing::No {
                 self.handler.on_read(&mut Self::ctx(&mut self.stream, cx));
             }
         }
@@ -186,47 +246,79 @@ impl<H> OnStream<H> {
         H: StreamHandler<S>,
     {
         let stream = &mut self.stream;
+        stream.cut();
         let before = stream.output.len();
-        let finish = stream.must_finish();
-        stream.finished |= finish;
-        if let Err(error) = sink(&mut stream.layers, &mut stream.output, finish) {
-            self.tell(cx, StreamEvent::Error(error));
-            return;
+        if stream.has_layers() {
+            let finish = stream.must_finish();
+            stream.finished |= finish;
+            let Some(extras) = &mut stream.extras else { return };
+            if let Err(error) = sink(&mut extras.layers, &mut stream.output, finish) {
+                self.tell(cx, StreamEvent::Error(error));
+                return;
+            }
+            stream.moved_out(before - stream.output.len());
+            stream.seen = stream.output.len();
         }
         let len = stream.wire().len();
-        let allowance = if len == 0 { 0 } else { cx.registry.allowance(id, stream, Direction::WRITE).min(MAX_WRITE) };
+        let allowance = match len {
+            0 => 0,
+            _ => cx.registry.allowance(id, stream.limit(), Direction::WRITE).min(MAX_WRITE),
+        };
         if len > 0 && allowance == 0 {
             let _ = stream.machine.hold(Direction::WRITE, Hold::RATE);
             return;
         }
-        let Step::Write { max } = stream.machine.writable(len, Allowance::AtMost(allowance), Cause::Connected, false)
-        else {
+        let allowance = Allowance::AtMost(allowance);
+        let Step::Write { max } = stream.machine.writable(len, allowance, Cause::Connected, false) else {
             // A filter may have swallowed the output.
-            if before > stream.output.len() && stream.output.len() <= stream.low {
-                self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
+            if before > stream.output.len() {
+                self.drained(cx);
             }
             return;
         };
         let mut pieces = [IoSlice::new(&[]); PIECES];
-        let (count, asked) = stream.wire_ref().io_slices(max, &mut pieces);
-        let result = sys::writev(&stream.fd, &pieces[..count]);
+        let (count, asked) = stream.wire().io_slices(max, &mut pieces);
+        let result = stream.send(&pieces[..count]);
+        if result.as_ref().is_err_and(|e| e.raw_os_error() == Some(libc::ENOTSOCK)) {
+            // The next attempt writes as to a file.
+            return match stream.become_file() {
+                Ok(()) => self.write(cx, id),
+                Err(error) => self.tell(cx, StreamEvent::Error(error)),
+            };
+        }
         let (done, error) = match result {
             Ok(n) => (Io::Moved(n), None),
             Err(error) if is_retry(&error) => (Io::Retry, None),
             Err(error) => (Io::Failed, Some(error)),
         };
         let moved = if let Io::Moved(n) = done { n } else { 0 };
-        stream.wire().drain(moved);
+        let pool = cx.registry.extensions.get::<Pool>();
+        pool.consume(stream.wire_mut(), moved);
+        if !stream.has_layers() {
+            stream.moved_out(moved);
+        }
         stream.blocked = moved < asked;
         stream.write_moved |= moved > 0;
-        cx.registry.spend(stream, Direction::WRITE, moved);
+        cx.registry.spend(stream.limit(), Direction::WRITE, moved);
         let after = stream.wire().len();
         let outcome = stream.machine.write_done(done, after, Cause::Connected);
-        if outcome.drained && stream.output.len() + after * usize::from(!stream.layers.is_empty()) <= stream.low {
-            self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
+        if outcome.drained {
+            self.drained(cx);
         }
         if let Some(error) = error {
             self.tell(cx, StreamEvent::Error(error));
+        }
+    }
+
+    /// Tells that the output is down to its mark, unless nothing more is to come.
+    fn drained<S>(&mut self, cx: &mut Context<'_, S>)
+    where
+        H: StreamHandler<S>,
+    {
+        let stream = &self.stream;
+        let below = if stream.has_layers() { stream.wire().len() } else { 0 };
+        if stream.closing == Closing::No && stream.output.len() + below <= stream.low() {
+            self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
         }
     }
 
@@ -235,24 +327,34 @@ impl<H> OnStream<H> {
     where
         H: StreamHandler<S>,
     {
-        if cx.registry.entries.get(id).is_none() {
+        if !cx.registry.contains(id) {
             // Removed by its handler; dropped when this returns.
             return;
         }
         let stream = &mut self.stream;
-        if stream.ending == Ending::AfterFlush && !stream.has_output() && stream.machine.state() != State::Connecting {
+        stream.cut();
+        let connecting = stream.machine.state() == State::Connecting;
+        if stream.ending == Ending::AfterFlush && !stream.has_output() && !connecting {
             stream.ending = Ending::Done;
             let _ = stream.machine.disable(Direction::WRITE);
-            // A peer that has gone shows when reading.
-            let _ = socket::shutdown(&stream.fd, socket::Shutdown::Write);
+            if let Some(fd) = stream.write_fd.take() {
+                let _ = cx.registry.watch_side(id, Side::Second, fd.as_raw_fd(), false, None, false);
+            } else {
+                // A peer that has gone shows when reading.
+                let _ = socket::shutdown(&stream.fd, socket::Shutdown::Write);
+            }
+        }
+        if stream.closing == Closing::AfterFlush && stream.is_ready() {
+            let _ = stream.machine.disable(Direction::READ);
         }
         if stream.is_done() {
             return self.close(cx, id);
         }
-        if stream.machine.held(Direction::READ).contains(Hold::MARK) && !stream.marks.is_full(stream.input.len()) {
+        let is_full = stream.marks().is_full(stream.input.len());
+        if stream.machine.held(Direction::READ).contains(Hold::MARK) && !is_full {
             let _ = stream.machine.release(Direction::READ, Hold::MARK);
         }
-        if stream.marks.is_full(stream.input.len()) {
+        if is_full {
             let _ = stream.machine.hold(Direction::READ, Hold::MARK);
         }
         let armed = cx.registry.arm_stream(id, stream);
@@ -276,32 +378,33 @@ fn is_retry(error: &io::Error) -> bool {
 }
 
 impl Stream {
-    /// What is written to the descriptor: the output, or what the lowest filter made of it.
-    pub(super) fn wire(&mut self) -> &mut crate::buffer::Buffer {
-        match self.layers.first_mut() {
-            Some(layer) => &mut layer.output,
-            None => &mut self.output,
-        }
-    }
-
-    fn wire_ref(&self) -> &crate::buffer::Buffer {
-        self.layers.first().map_or(&self.output, |layer| &layer.output)
-    }
-
     /// Whether the filters must be told that nothing follows.
     fn must_finish(&self) -> bool {
         let ends = self.closing == Closing::AfterFlush || self.ending == Ending::AfterFlush;
-        ends && !self.finished && !self.layers.is_empty()
+        ends && !self.finished && self.has_layers() && self.is_ready()
     }
 
     fn has_output(&self) -> bool {
-        self.must_finish() || !self.output.is_empty() || self.layers.iter().any(|l| !l.output.is_empty())
+        self.must_finish() || !self.output.is_empty() || self.layers().iter().any(|l| !l.output.is_empty())
+    }
+
+    /// Whether a write would do something: what filters hold back is not tried again and again.
+    fn may_write(&self) -> bool {
+        let fresh = !self.output.is_empty() && (!self.has_layers() || self.output.len() != self.seen);
+        !self.blocked
+            && self.closing != Closing::Now
+            && self.machine.state() != State::Connecting
+            && self.machine.moves(Direction::WRITE)
+            && (fresh
+                || self.must_finish()
+                || !self.wire().is_empty()
+                || self.layers().iter().any(|l| !l.output.is_empty()))
     }
 
     fn is_done(&self) -> bool {
         match self.closing {
             // Both halves have ended.
-            Closing::No => self.ending == Ending::Done && self.machine.state() == State::HalfClosed,
+            Closing::No => self.ending == Ending::Done && self.machine.state() == State::HalfClosed && !self.offered,
             Closing::Now => true,
             Closing::AfterFlush => !self.has_output() || !self.machine.enabled().contains(Direction::WRITE),
         }
@@ -311,21 +414,23 @@ impl Stream {
 impl<S> Registry<S> {
     /// Waits for what a stream needs, and for no more.
     pub(super) fn arm_stream(&mut self, id: EventId, stream: &mut Stream) -> Result<(), Error> {
-        let Some(entry) = self.entries.get(id) else { return Ok(()) };
-        if entry.paused {
+        if self.is_paused(id) {
             return Ok(());
         }
         let connecting = stream.machine.state() == State::Connecting;
-        let has_output = stream.has_output() && stream.machine.moves(Direction::WRITE);
         let wants_read = !connecting && stream.machine.moves(Direction::READ);
-        let wants_write = connecting || (has_output && stream.blocked);
+        let wants_write =
+            connecting || (stream.blocked && !stream.wire().is_empty() && stream.machine.moves(Direction::WRITE));
         let fd = stream.fd.as_raw_fd();
-        let read_timeout = stream.read_timeout.filter(|_| wants_read);
-        self.watch_side(id, Side::First, fd, wants_read, read_timeout, std::mem::take(&mut stream.read_moved))?;
-        let write_timeout = if connecting { stream.connect_timeout } else { stream.write_timeout };
+        let write_fd = stream.write_fd.as_ref().map_or(fd, |fd| fd.as_raw_fd());
+        let [read_timeout, write_timeout, connect_timeout] = stream.timeouts();
+        let fresh = std::mem::take(&mut stream.read_moved);
+        self.watch_side(id, Side::First, fd, wants_read, read_timeout.filter(|_| wants_read), fresh)?;
+        let timeout = if connecting { connect_timeout } else { write_timeout };
         let fresh = std::mem::take(&mut stream.write_moved);
-        self.watch_side(id, Side::Second, fd, wants_write, write_timeout.filter(|_| wants_write), fresh)?;
-        if has_output && !connecting && !stream.blocked && !stream.queued {
+        self.watch_side(id, Side::Second, write_fd, wants_write, timeout.filter(|_| wants_write), fresh)?;
+        let again = stream.may_write() || (stream.offered && !stream.input.is_empty());
+        if again && !stream.queued {
             stream.queued = true;
             self.turn_end.push_back(id);
         }

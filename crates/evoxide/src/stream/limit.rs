@@ -1,7 +1,6 @@
 //! Rate limits: token buckets that streams, and other limits, draw from.
 
 use super::handler::StreamCtx;
-use super::object::Stream;
 use crate::error::{Error, ErrorKind};
 use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
@@ -76,7 +75,11 @@ impl Rate {
 /// # Examples
 /// See [`Registry::limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LimitId(Key);
+pub struct LimitId {
+    key: Key,
+    /// Which loop's.
+    owner: u32,
+}
 
 /// A limit in the tree.
 #[derive(Default)]
@@ -100,7 +103,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// Visits a limit and those that it is part of.
     fn each(&mut self, id: Option<LimitId>, mut visit: impl FnMut(&mut Node)) {
-        let mut at = id.map(|id| id.0);
+        let mut at = id.map(|id| id.key);
         while let Some(node) = at.and_then(|key| self.nodes.get_mut(key)) {
             visit(node);
             at = node.parent;
@@ -185,14 +188,15 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn limit(&mut self, rate: Rate, parent: Option<LimitId>) -> Result<LimitId, Error> {
-        let rate = rate.machine().ok_or(ErrorKind::Invalid)?;
-        if parent.is_some_and(|p| self.limits().nodes.get(p.0).is_none()) {
+        let rate = rate.machine().ok_or_else(|| Error::invalid("rate"))?;
+        if parent.is_some_and(|p| p.owner != self.entries.owner() || self.limits().nodes.get(p.key).is_none()) {
             return Err(ErrorKind::NoSuchEvent.into());
         }
         let now = self.fresh_now();
         let bucket = Bucket::new(&rate, rate.tick_at(now / MS));
-        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.0), members: 0 };
-        Ok(LimitId(self.limits().nodes.insert(node)))
+        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.key), members: 0 };
+        let owner = self.entries.owner();
+        Ok(LimitId { key: self.limits().nodes.insert(node), owner })
     }
 
     /// Removes a limit. Streams that drew from it, and limits within it, are free of it, and of those around it.
@@ -208,34 +212,36 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn remove_limit(&mut self, limit: LimitId) -> bool {
-        self.limits().nodes.remove(limit.0).is_some()
+        limit.owner == self.entries.owner() && self.limits().nodes.remove(limit.key).is_some()
     }
 
     /// Puts a stream under a limit, or under none. For use outside the stream's own handler; inside it, see
     /// [`StreamCtx::set_limit`](crate::stream::StreamCtx::set_limit).
     ///
     /// # Errors
-    /// [`ErrorKind::NoSuchEvent`] where there is no such stream, or its handler is running.
+    /// [`ErrorKind::NoSuchEvent`] where there is no such stream or limit, or the stream's handler is running.
     ///
     /// # Examples
     /// See [`limit`](Self::limit).
     pub fn set_limit(&mut self, id: EventId, limit: Option<LimitId>) -> Result<(), Error> {
-        let stream = self.stream(id).ok_or(ErrorKind::NoSuchEvent)?;
-        let old = std::mem::replace(&mut stream.limit, limit);
+        let owner = self.entries.owner();
+        let stream =
+            self.stream(id).filter(|_| limit.is_none_or(|l| l.owner == owner)).ok_or(ErrorKind::NoSuchEvent)?;
+        let old = stream.replace_limit(limit);
         self.limits().join(old, -1);
         self.limits().join(limit, 1);
         Ok(())
     }
 
     /// What a stream may move in a direction; where that is nothing, it waits for the next tick.
-    pub(super) fn allowance(&mut self, id: EventId, stream: &Stream, direction: Direction) -> usize {
-        if stream.limit.is_none() {
+    pub(super) fn allowance(&mut self, id: EventId, limit: Option<LimitId>, direction: Direction) -> usize {
+        if limit.is_none() {
             return usize::MAX;
         }
         let now = self.time.now();
-        let allowance = self.limits().allowance(stream.limit, direction, now);
+        let allowance = self.limits().allowance(limit, direction, now);
         if allowance == 0 {
-            let at = self.limits().next_tick(stream.limit, now);
+            let at = self.limits().next_tick(limit, now);
             let limits = self.limits();
             if !limits.waiting.contains(&id) {
                 limits.waiting.push(id);
@@ -273,11 +279,11 @@ impl<S> Registry<S> {
         self.extensions.get()
     }
 
-    pub(super) fn spend(&mut self, stream: &Stream, direction: Direction, bytes: usize) {
-        if stream.limit.is_none() {
+    pub(super) fn spend(&mut self, limit: Option<LimitId>, direction: Direction, bytes: usize) {
+        if limit.is_none() {
             return;
         }
-        self.limits().spend(stream.limit, direction, bytes);
+        self.limits().spend(limit, direction, bytes);
     }
 
     /// A stream goes, and with it its part of the limit.
@@ -301,7 +307,9 @@ impl<S> StreamCtx<'_, S> {
     /// }
     /// ```
     pub fn set_limit(&mut self, limit: Option<LimitId>) {
-        let old = std::mem::replace(&mut self.stream.limit, limit);
+        let owner = self.cx.registry.entries.owner();
+        let limit = limit.filter(|l| l.owner == owner);
+        let old = self.stream.replace_limit(limit);
         self.cx.registry.limits().join(old, -1);
         self.cx.registry.limits().join(limit, 1);
     }

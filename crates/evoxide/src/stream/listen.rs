@@ -1,10 +1,12 @@
 //! Listeners: descriptor events that accept connections.
 
+use super::options::SocketOptions;
 use crate::error::Error;
 use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
 use crate::interest::Interest;
+use evoxide_sys::socket;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -35,6 +37,40 @@ impl<S> Registry<S> {
         self.accept_from(TcpListener::bind(addr)?, handler)
     }
 
+    /// Listens on an address with options of the socket, which accepted connections inherit.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::SocketOptions;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// let options = SocketOptions::new().nodelay(true).reuse_port(true).backlog(1024);
+    /// ev.listen_with("127.0.0.1:0", &options, |_cx, conn, _peer| assert!(conn.nodelay().unwrap()))?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn listen_with<H, R>(
+        &mut self,
+        addr: impl ToSocketAddrs,
+        options: &SocketOptions,
+        handler: H,
+    ) -> Result<EventId, Error>
+    where
+        H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
+    {
+        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        for addr in addr.to_socket_addrs()? {
+            result = options.listener(&addr.into());
+            if result.is_ok() {
+                break;
+            }
+        }
+        self.accept_from(result?, handler)
+    }
+
     /// Accepts connections from a listener that is there already: see [`listen`](Self::listen).
     ///
     /// # Errors
@@ -62,7 +98,12 @@ impl<S> Registry<S> {
     {
         listener.set_nonblocking(true)?;
         self.descriptor(listener, Interest::READ, move |cx, listener, _| {
-            accept(cx, || listener.accept(), |cx, (conn, peer)| drop(handler(cx, conn, peer)));
+            let next = || socket::accept(&*listener, socket::Flags::LOOP);
+            accept(cx, next, |cx, (conn, peer)| {
+                if let Some(peer) = peer.and_then(|peer| peer.to_inet()) {
+                    drop(handler(cx, conn.into(), peer));
+                }
+            });
         })
     }
 
@@ -98,7 +139,8 @@ impl<S> Registry<S> {
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
         self.descriptor(listener, Interest::READ, move |cx, listener, _| {
-            accept(cx, || listener.accept(), |cx, (conn, _)| drop(handler(cx, conn)));
+            let next = || socket::accept(&*listener, socket::Flags::LOOP);
+            accept(cx, next, |cx, (conn, _)| drop(handler(cx, conn.into())));
         })
     }
 }

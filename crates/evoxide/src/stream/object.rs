@@ -1,12 +1,15 @@
 //! A stream: a descriptor with buffers.
 
-use super::filter::{Filter, Layer};
+use super::filter::{Filter, Layer, all_ready};
 use super::limit::LimitId;
+use super::options::SocketOptions;
 use crate::buffer::Buffer;
+use crate::error::Error;
 use crate::timer::nanos;
-use evoxide_core::stream::{Direction, Stream as Machine, Watermarks};
-use evoxide_sys::socket;
+use evoxide_core::stream::{Direction, Watermarks, State, Stream as Machine};
+use evoxide_sys::{io as sys, message, socket};
 use std::fmt;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -66,33 +69,173 @@ pub(super) enum Ending {
 /// ```
 pub struct Stream {
     pub(super) fd: OwnedFd,
+    /// What is written to, where that is another descriptor.
+    pub(super) write_fd: Option<OwnedFd>,
     pub(super) machine: Machine,
-    pub(super) input: Buffer,
-    pub(super) output: Buffer,
-    pub(super) layers: Vec<Layer>,
-    pub(super) marks: Watermarks,
-    /// The output's low mark.
-    pub(super) low: usize,
-    pub(super) read_timeout: Option<u64>,
-    pub(super) write_timeout: Option<u64>,
-    pub(super) connect_timeout: Option<u64>,
-    /// What to connect to next where this fails, last first.
-    pub(super) addresses: Vec<socket::Addr>,
-    pub(super) limit: Option<LimitId>,
-    /// The filters know that nothing follows.
-    pub(super) finished: bool,
     pub(super) closing: Closing,
     pub(super) ending: Ending,
-    /// A write is to be tried at the end of the turn.
+    /// Not a socket: it is read and written as a file, in nonblocking mode.
+    is_file: bool,
+    /// The filters know that nothing follows.
+    pub(super) finished: bool,
+    /// The handler was not told of the connection yet.
+    pub(super) unannounced: bool,
+    /// The handler is to be called with what lies in the input.
+    pub(super) offered: bool,
+    /// It is called when the turn ends.
     pub(super) queued: bool,
     /// The descriptor took less than there was: wait until it is writable.
     pub(super) blocked: bool,
     /// Data moved since the timeouts were set.
     pub(super) read_moved: bool,
     pub(super) write_moved: bool,
+    pub(super) input: Buffer,
+    pub(super) output: Buffer,
+    /// So much of the output will be written, and no more.
+    sealed: usize,
+    /// How much of the output the filters left when they saw it last.
+    pub(super) seen: usize,
+    pub(super) extras: Option<Box<Extras>>,
+}
+
+/// What few streams have.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub layers: Vec<Layer>,
+    marks: Watermarks,
+    /// The output's low mark.
+    low: usize,
+    read_timeout: Option<u64>,
+    write_timeout: Option<u64>,
+    pub connect_timeout: Option<u64>,
+    /// What to connect to next where this fails, last first.
+    pub addresses: Vec<socket::Addr>,
+    pub options: SocketOptions,
+    limit: Option<LimitId>,
 }
 
 impl Stream {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        let mut machine = Machine::new();
+        let _ = machine.enable(Direction::READ | Direction::WRITE);
+        Self {
+            fd,
+            write_fd: None,
+            machine,
+            closing: Closing::No,
+            ending: Ending::No,
+            is_file: false,
+            finished: false,
+            unannounced: false,
+            offered: false,
+            queued: false,
+            blocked: false,
+            read_moved: false,
+            write_moved: false,
+            input: Buffer::new(),
+            output: Buffer::new(),
+            sealed: usize::MAX,
+            seen: 0,
+            extras: None,
+        }
+    }
+
+    pub(super) fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    pub(super) fn layers(&self) -> &[Layer] {
+        self.extras.as_ref().map_or(&[], |e| &e.layers)
+    }
+
+    pub(super) fn has_layers(&self) -> bool {
+        !self.layers().is_empty()
+    }
+
+    pub(super) fn marks(&self) -> Watermarks {
+        self.extras.as_ref().map_or(Watermarks::NONE, |e| e.marks)
+    }
+
+    pub(super) fn low(&self) -> usize {
+        self.extras.as_ref().map_or(0, |e| e.low)
+    }
+
+    /// For reading, for writing and for the attempt to connect.
+    pub(super) fn timeouts(&self) -> [Option<u64>; 3] {
+        self.extras.as_ref().map_or([None; 3], |e| [e.read_timeout, e.write_timeout, e.connect_timeout])
+    }
+
+    pub(super) fn limit(&self) -> Option<LimitId> {
+        self.extras.as_ref().and_then(|e| e.limit)
+    }
+
+    pub(super) fn take_limit(&mut self) -> Option<LimitId> {
+        self.extras.as_mut().and_then(|e| e.limit.take())
+    }
+
+    pub(super) fn replace_limit(&mut self, limit: Option<LimitId>) -> Option<LimitId> {
+        std::mem::replace(&mut self.extras_mut().limit, limit)
+    }
+
+    /// What is written to the descriptor: the output, or what the lowest filter made of it.
+    pub(super) fn wire(&self) -> &Buffer {
+        self.layers().first().map_or(&self.output, |layer| &layer.output)
+    }
+
+    pub(super) fn wire_mut(&mut self) -> &mut Buffer {
+        match self.extras.as_mut().and_then(|e| e.layers.first_mut()) {
+            Some(layer) => &mut layer.output,
+            None => &mut self.output,
+        }
+    }
+
+    /// Whether every filter is.
+    pub(super) fn is_ready(&self) -> bool {
+        all_ready(self.layers())
+    }
+
+    /// Drops what was appended after the stream's end was decided.
+    pub(super) fn cut(&mut self) {
+        if self.output.len() > self.sealed {
+            self.output.truncate(self.sealed);
+        }
+    }
+
+    /// So much of the output is on its way.
+    pub(super) fn moved_out(&mut self, bytes: usize) {
+        if self.sealed != usize::MAX {
+            self.sealed -= bytes.min(self.sealed);
+        }
+    }
+
+    fn seal(&mut self) {
+        self.sealed = self.sealed.min(self.output.len());
+    }
+
+    /// Reads without waiting.
+    pub(super) fn receive(&mut self, storage: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        if !self.is_file {
+            match message::receive(&self.fd, storage, max) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => self.become_file()?,
+                answer => return answer,
+            }
+        }
+        message::read(&self.fd, storage, max)
+    }
+
+    /// Writes without waiting. `ENOTSOCK`: it must [become a file](Self::become_file) first.
+    pub(super) fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let fd = self.write_fd.as_ref().unwrap_or(&self.fd);
+        if self.is_file { sys::writev(fd, pieces) } else { message::send(fd, pieces) }
+    }
+
+    /// It is no socket: only its mode keeps it from blocking.
+    pub(super) fn become_file(&mut self) -> io::Result<()> {
+        self.is_file = true;
+        sys::set_nonblocking(&self.fd, true)?;
+        self.write_fd.as_ref().map_or(Ok(()), |fd| sys::set_nonblocking(fd, true))
+    }
+
     /// What has come and was not drained.
     ///
     /// # Examples
@@ -125,15 +268,32 @@ impl Stream {
         self.closing = Closing::Now;
     }
 
-    /// Closes the stream when its output is written, and reads no more.
+    /// Closes the stream when its output is written. Nothing more is read, the handler is called neither with data nor when the
+    /// output is drained, and what is appended later is not written.
     ///
     /// # Examples
-    /// See [`StreamCtx::close_after_flush`].
+    /// See [`StreamCtx::close_after_flush`](super::StreamCtx::close_after_flush).
     pub fn close_after_flush(&mut self) {
         if self.closing == Closing::No {
             self.closing = Closing::AfterFlush;
+            self.seal();
         }
-        self.pause_reading();
+    }
+
+    /// Whether the stream closes: as soon as the running handler returns, or when its output is written.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::StreamCtx;
+    ///
+    /// fn send_next<S>(cx: &mut StreamCtx<'_, S>) {
+    ///     if !cx.this().is_closing() {
+    ///         cx.output().append("next\r\n");
+    ///     }
+    /// }
+    /// ```
+    pub fn is_closing(&self) -> bool {
+        self.closing != Closing::No
     }
 
     /// Ends the sending side when the output is written: the peer reads the end, and this side reads on. What is appended
@@ -151,6 +311,7 @@ impl Stream {
     pub fn shutdown_write(&mut self) {
         if self.ending == Ending::No {
             self.ending = Ending::AfterFlush;
+            self.seal();
         }
     }
 
@@ -168,17 +329,43 @@ impl Stream {
         let _ = self.machine.disable(Direction::READ);
     }
 
-    /// Reads again, also after a [`StreamEvent::ReadTimeout`].
+    /// Reads again, also after a [`StreamEvent::ReadTimeout`](super::StreamEvent::ReadTimeout). What lies in the input already is
+    /// offered soon, without waiting for more: see [`read_again`](Self::read_again).
     ///
     /// # Examples
     /// As for [`pause_reading`](Self::pause_reading).
     pub fn resume_reading(&mut self) {
-        if self.closing == Closing::No {
+        if self.closing == Closing::No && self.machine.state() != State::HalfClosed {
             let _ = self.machine.enable(Direction::READ);
         }
+        self.read_again();
     }
 
-    /// Whether reading is paused, or has ended.
+    /// Calls [`on_read`](super::StreamHandler::on_read) once more, soon but not at once, if something lies in the input then: for
+    /// handlers that take a part of it and let others have their turn.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
+    ///
+    /// /// Handles one line at a time.
+    /// struct Fair;
+    ///
+    /// impl StreamHandler<u32> for Fair {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, u32>) {
+    ///         if cx.input().next_line().is_some() {
+    ///             *cx.state() += 1;
+    ///             cx.this().read_again();
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn read_again(&mut self) {
+        self.offered = true;
+    }
+
+    /// Whether the stream reads: not while it is [paused](Self::pause_reading), and not after the end of the data, an error or a
+    /// read timeout.
     ///
     /// # Examples
     /// As for [`pause_reading`](Self::pause_reading).
@@ -191,8 +378,9 @@ impl Stream {
     /// # Examples
     /// See [`StreamCtx::this`].
     pub fn set_timeouts(&mut self, read: Option<Duration>, write: Option<Duration>) {
-        self.read_timeout = read.map(nanos);
-        self.write_timeout = write.map(nanos);
+        let extras = self.extras_mut();
+        extras.read_timeout = read.map(nanos);
+        extras.write_timeout = write.map(nanos);
         (self.read_moved, self.write_moved) = (true, true);
     }
 
@@ -208,7 +396,7 @@ impl Stream {
     /// }
     /// ```
     pub fn set_read_marks(&mut self, low: usize, high: usize) {
-        self.marks = Watermarks { low, high: if high == 0 { 0 } else { high.max(low).max(1) } };
+        self.extras_mut().marks = Watermarks { low, high: if high == 0 { 0 } else { high.max(low).max(1) } };
     }
 
     /// Calls [`on_drained`](StreamHandler::on_drained) when no more than so much output is left, instead of none.
@@ -222,7 +410,7 @@ impl Stream {
     /// }
     /// ```
     pub fn set_write_mark(&mut self, low: usize) {
-        self.low = low;
+        self.extras_mut().low = low;
     }
 
     /// Puts a filter between the buffers and the descriptor, nearer to the buffers than those that are there already.
@@ -230,7 +418,7 @@ impl Stream {
     /// # Examples
     /// See [`Filter`].
     pub fn push_filter(&mut self, filter: impl Filter + 'static) {
-        self.layers.push(Layer::new(Box::new(filter)));
+        self.extras_mut().layers.push(Layer::new(Box::new(filter)));
     }
 
     /// The peer's address, where it has one of the Internet.
@@ -245,6 +433,31 @@ impl Stream {
     /// ```
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         socket::peer_addr(&self.fd).ok().flatten()?.to_inet()
+    }
+
+    /// The stream's own address, where it has one of the Internet.
+    ///
+    /// # Examples
+    /// As for [`peer_addr`](Self::peer_addr).
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        socket::local_addr(&self.fd).ok()?.to_inet()
+    }
+
+    /// Sets options of the socket.
+    ///
+    /// # Errors
+    /// What the operating system says: that a pipe has no such option, for example.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::{SocketOptions, StreamCtx};
+    ///
+    /// fn answer_at_once<S>(cx: &mut StreamCtx<'_, S>) {
+    ///     let _ = cx.this().set_options(&SocketOptions::new().nodelay(true));
+    /// }
+    /// ```
+    pub fn set_options(&self, options: &SocketOptions) -> Result<(), Error> {
+        Ok(options.apply(&self.fd)?)
     }
 }
 

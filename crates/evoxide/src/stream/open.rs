@@ -2,51 +2,27 @@
 
 use super::handler::StreamHandler;
 use super::io::OnStream;
-use super::object::{Closing, Ending, Stream};
-use crate::buffer::Buffer;
+use super::object::{Ending, Stream};
+use super::options::SocketOptions;
 use crate::error::Error;
 use crate::event_loop::event::{EventId, Kind};
 use crate::event_loop::registry::Registry;
 use crate::timer::nanos;
-use evoxide_core::stream::{Direction, Stream as Machine, Watermarks};
-use evoxide_sys::{io as sys, socket};
+use evoxide_core::stream::{Direction, Io};
+use evoxide_sys::socket;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 impl Stream {
-    fn new(fd: OwnedFd) -> Self {
-        let mut machine = Machine::new();
-        let _ = machine.enable(Direction::READ | Direction::WRITE);
-        Self {
-            fd,
-            machine,
-            input: Buffer::new(),
-            output: Buffer::new(),
-            layers: Vec::new(),
-            marks: Watermarks::NONE,
-            low: 0,
-            read_timeout: None,
-            write_timeout: None,
-            connect_timeout: None,
-            addresses: Vec::new(),
-            limit: None,
-            finished: false,
-            closing: Closing::No,
-            ending: Ending::No,
-            queued: false,
-            blocked: false,
-            read_moved: false,
-            write_moved: false,
-        }
-    }
-
     /// A socket that is about to be connected.
-    pub(super) fn connecting(addr: &socket::Addr) -> io::Result<OwnedFd> {
+    pub(super) fn connecting(addr: &socket::Addr, options: &SocketOptions) -> io::Result<OwnedFd> {
         let fd = socket::stream(addr, socket::Flags::LOOP)?;
+        options.prepare(&fd)?;
         match socket::connect(&fd, addr) {
             Err(error) if !socket::is_connecting(&error) => Err(error),
             _ => Ok(fd),
@@ -72,9 +48,7 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        let fd = socket.into();
-        sys::set_nonblocking(&fd, true)?;
-        self.start(Stream::new(fd), handler)
+        self.start(Stream::new(socket.into()), handler)
     }
 
     /// Connects to an address; [`StreamEvent::Connected`](crate::stream::StreamEvent::Connected) tells that it is done. Of several
@@ -89,7 +63,7 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        self.connect_within(addr, None, handler)
+        self.connect_with(addr, &SocketOptions::new(), None, handler)
     }
 
     /// Connects to an address, and gives up after a while with an error of kind
@@ -135,7 +109,7 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        self.connect_within(addr, Some(nanos(timeout)), handler)
+        self.connect_with(addr, &SocketOptions::new(), Some(timeout), handler)
     }
 
     /// Connects to a Unix socket.
@@ -159,24 +133,45 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        self.connect_to(vec![socket::Addr::unix(path)?], None, handler)
+        self.connect_to(vec![socket::Addr::unix(path)?], &SocketOptions::new(), None, handler)
     }
 
-    fn connect_within<H>(
+    /// Connects to an address with options of the socket, and gives up after `timeout`, if there is one.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use evoxide::EventLoop;
+    /// # use evoxide::stream::{SocketOptions, StreamCtx, StreamHandler};
+    /// # use std::time::Duration;
+    /// # struct Client;
+    /// # impl<S> StreamHandler<S> for Client {
+    /// #     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
+    /// # }
+    /// let options = SocketOptions::new().nodelay(true).keepalive(Duration::from_secs(60));
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.connect_with("192.0.2.1:6379", &options, Some(Duration::from_secs(5)), Client)?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn connect_with<H>(
         &mut self,
         addr: impl ToSocketAddrs,
-        timeout: Option<u64>,
+        options: &SocketOptions,
+        timeout: Option<Duration>,
         handler: H,
     ) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
     {
-        self.connect_to(addr.to_socket_addrs()?.map(Into::into).collect(), timeout, handler)
+        self.connect_to(addr.to_socket_addrs()?.map(Into::into).collect(), options, timeout.map(nanos), handler)
     }
 
     fn connect_to<H>(
         &mut self,
         mut addresses: Vec<socket::Addr>,
+        options: &SocketOptions,
         timeout: Option<u64>,
         handler: H,
     ) -> Result<EventId, Error>
@@ -186,12 +181,98 @@ impl<S> Registry<S> {
         addresses.reverse();
         let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
         while let (Err(_), Some(addr)) = (&result, addresses.pop()) {
-            result = Stream::connecting(&addr);
+            result = Stream::connecting(&addr, options);
         }
         let mut stream = Stream::new(result?);
-        stream.addresses = addresses;
-        stream.connect_timeout = timeout;
+        if !addresses.is_empty() || timeout.is_some() {
+            let extras = stream.extras_mut();
+            extras.addresses = addresses;
+            extras.options = options.clone();
+            extras.connect_timeout = timeout;
+        }
         stream.machine.connecting();
+        self.start(stream, handler)
+    }
+
+    /// Makes one stream of two descriptors: it reads from one and writes to the other, as the two ends of pipes.
+    ///
+    /// # Errors
+    /// What the operating system says of the descriptors, which are closed then.
+    ///
+    /// # Examples
+    /// As for [`open_child`](Self::open_child).
+    pub fn open_pipes<H>(
+        &mut self,
+        read: impl Into<OwnedFd>,
+        write: impl Into<OwnedFd>,
+        handler: H,
+    ) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let mut stream = Stream::new(read.into());
+        stream.write_fd = Some(write.into());
+        stream.become_file()?;
+        self.start(stream, handler)
+    }
+
+    /// Makes a stream of a child's piped standard input and output: it reads what the child prints, and writes what the child
+    /// reads. Where only one of them is a pipe, so is the stream. Its end is told by [`child`](Self::child).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a child without such pipes; what the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
+    /// use std::process::{Command, Stdio};
+    ///
+    /// struct Sorted;
+    ///
+    /// impl StreamHandler<Vec<u8>> for Sorted {
+    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, Vec<u8>>) {}
+    ///
+    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, Vec<u8>>, event: StreamEvent) {
+    ///         if let StreamEvent::Eof = event {
+    ///             let sorted = cx.input().take_bytes(usize::MAX);
+    ///             cx.state().extend(sorted);
+    ///         }
+    ///         cx.close();
+    ///     }
+    /// }
+    ///
+    /// let mut child = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// let mut ev = EventLoop::new(Vec::new())?;
+    /// let id = ev.open_child(&mut child, Sorted)?;
+    /// let stream = ev.stream(id).unwrap();
+    /// stream.output().append("b\na\n");
+    /// stream.shutdown_write();
+    /// ev.child(child, |_, _, status| assert!(status.success()))?;
+    /// ev.run()?;
+    /// assert_eq!(ev.state(), b"a\nb\n");
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn open_child<H>(&mut self, child: &mut Child, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        let mut stream = match (child.stdout.take(), child.stdin.take()) {
+            (Some(read), Some(write)) => return self.open_pipes(read, write, handler),
+            (Some(read), None) => {
+                let mut stream = Stream::new(read.into());
+                stream.ending = Ending::Done;
+                let _ = stream.machine.disable(Direction::WRITE);
+                stream
+            }
+            (None, Some(write)) => {
+                let mut stream = Stream::new(write.into());
+                let _ = stream.machine.read_done(Io::Eof);
+                stream
+            }
+            (None, None) => return Err(Error::invalid("child")),
+        };
+        stream.become_file()?;
         self.start(stream, handler)
     }
 
