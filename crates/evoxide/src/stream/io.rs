@@ -159,7 +159,7 @@ impl<H> OnStream<H> {
     where
         H: StreamHandler<S>,
     {
-        if self.stream.unannounced && self.stream.is_ready() && self.stream.closing == Closing::No {
+        if self.stream.unannounced && self.stream.is_ready() && self.stream.closing != Closing::Now {
             self.stream.unannounced = false;
             self.tell(cx, StreamEvent::Connected);
         }

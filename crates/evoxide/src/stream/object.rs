@@ -6,7 +6,7 @@ use super::options::SocketOptions;
 use crate::buffer::Buffer;
 use crate::error::Error;
 use crate::timer::nanos;
-use evoxide_core::stream::{Direction, Watermarks, State, Stream as Machine};
+use evoxide_core::stream::{Direction, State, Stream as Machine, Watermarks};
 use evoxide_sys::{io as sys, message, socket};
 use std::fmt;
 use std::io::{self, IoSlice};
