@@ -88,6 +88,7 @@ impl Error {
     }
 
     /// An error of some kind with what another library said.
+    #[cfg(feature = "serde_json")]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<io::Error>) -> Self {
         Self { kind, argument: None, source: Some(source.into()) }
     }
