@@ -302,7 +302,7 @@ fn framing_takes_whole_messages() {
     assert_eq!(b.take_exact(1), Some(b"y".to_vec()));
     assert!(b.is_empty());
     for byte in b"head\r\n\r\nbody" {
-        assert_eq!(b.take_until("\r\n\r\n", 10).unwrap().is_some(), false);
+        assert!(b.take_until("\r\n\r\n", 10).unwrap().is_none());
         b.append_vec(vec![*byte]);
         if let Some(head) = b.take_until("\r\n\r\n", 10).unwrap() {
             assert_eq!(head, b"head");
