@@ -721,3 +721,12 @@ pub(crate) fn has_fd(bev: Bev) -> bool {
         Kind::Pair | Kind::Filter => false,
     }
 }
+
+/// Whether a bufferevent closes its descriptor when it ends.
+///
+/// # Safety
+/// `public` lives.
+pub(crate) unsafe fn closes_on_free(public: *mut bufferevent) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { Bev::of(public) }.is_some_and(|bev| get!(bev, options) & opt::CLOSE_ON_FREE != 0)
+}

@@ -16,6 +16,7 @@ mod debug;
 mod deferred;
 mod dns;
 mod event;
+mod http;
 mod listener;
 mod log;
 mod mm;

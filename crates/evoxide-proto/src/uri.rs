@@ -196,8 +196,8 @@ pub fn parse(uri: &[u8], flags: Flags) -> Option<Parts<'_>> {
     Some(parts)
 }
 
-/// Puts parts together. `None`: there is a host, and the path is relative.
-pub fn join(parts: &Parts<'_>, out: &mut Vec<u8>) -> Option<()> {
+/// Puts parts together, with `port` (which may be any number) before the one of the parts. `None`: there is a host, and the path is relative.
+pub fn join(parts: &Parts<'_>, port: Option<u32>, out: &mut Vec<u8>) -> Option<()> {
     if let Some(scheme) = parts.scheme {
         out.extend_from_slice(scheme);
         out.push(b':');
@@ -215,7 +215,7 @@ pub fn join(parts: &Parts<'_>, out: &mut Vec<u8>) -> Option<()> {
         } else {
             out.extend_from_slice(host);
         }
-        if let Some(port) = parts.port {
+        if let Some(port) = port.or(parts.port.map(u32::from)) {
             out.push(b':');
             out.extend_from_slice(crate::http::write::Decimal::new(u64::from(port)).as_bytes());
         }

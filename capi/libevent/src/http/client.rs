@@ -1,0 +1,1053 @@
+//! A client's connections: connecting, sending requests one after the other, reading answers.
+
+use super::calls::{self, event_base, what};
+use super::connection::{self, Role, evhttp_connection, option, state};
+use super::server::Scratch;
+use super::{keyval, request};
+use crate::abi::bufferevent::{bufferevent, opt};
+use crate::abi::event::event;
+use crate::abi::http::{ExtMethodFn, bit, error, evhttp_ext_method, evhttp_request, flag, kind};
+use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
+use core::{mem, ptr};
+use evoxide_ffi::{cstr, mm, warnx};
+use evoxide_proto::http::framing::{self, Framing};
+use evoxide_proto::http::write::{self, Ambient, BodyMode, Decimal, Plan};
+use evoxide_proto::http::{Client, Fault, Method, Step, head};
+use libc::{sockaddr, timeval};
+
+const CONNECT_TIMEOUT: timeval = timeval { tv_sec: 45, tv_usec: 0 };
+const RETRY_DELAY: timeval = timeval { tv_sec: 2, tv_usec: 0 };
+/// The longest delay between tries.
+const LONGEST_DELAY: i64 = 3600;
+
+/// What only clients have.
+pub(super) struct ClientPart {
+    pub scratch: Scratch,
+    dns: *mut c_void,
+    local_address: *mut c_char,
+    unix_socket: *mut c_char,
+    timer: *mut event,
+    /// The address that was connected to, and its length.
+    reached: libc::sockaddr_storage,
+    reached_len: libc::socklen_t,
+    connect_timeout: timeval,
+    first_delay: timeval,
+    retries: c_int,
+    tried: c_int,
+    family: c_int,
+    ext_cmp: Option<ExtMethodFn>,
+    /// Bytes of the request that is on its way.
+    request_len: usize,
+    /// An error of writing, to be reported where no answer comes.
+    write_failed: bool,
+    /// The answer's body ends with the connection.
+    until_close: bool,
+    local_port: u16,
+}
+
+/// Frees a client's part.
+///
+/// # Safety
+/// `part` is null, or nobody uses it.
+pub(super) unsafe fn free_part(part: *mut ClientPart) {
+    if part.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        mm::free((*part).local_address.cast());
+        mm::free((*part).unix_socket.cast());
+        if !(*part).timer.is_null() {
+            calls::event_free((*part).timer);
+        }
+        ptr::drop_in_place(part);
+        mm::free(part.cast());
+    }
+}
+
+/// Ends what a client has under way.
+///
+/// # Safety
+/// The memory of `c` is there.
+pub(super) unsafe fn stop(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(part) = (*c).client.as_mut()
+            && !part.timer.is_null()
+        {
+            calls::event_del(part.timer);
+        }
+    }
+}
+
+/// Sets the time-out of connecting; null for the usual one.
+///
+/// # Safety
+/// `c` lives; a time or null.
+pub(super) unsafe fn set_connect_timeout(c: *mut evhttp_connection, tv: *const timeval) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(part) = (*c).client.as_mut() {
+            part.connect_timeout = tv.as_ref().copied().unwrap_or(CONNECT_TIMEOUT);
+        }
+    }
+}
+
+unsafe fn machine<'a>(c: *mut evhttp_connection) -> &'a mut Client {
+    // SAFETY: the caller's promise, as in `serve::machine`.
+    match unsafe { &mut (*c).role } {
+        Role::Client(machine) => machine,
+        Role::Server(_) => unreachable!("only connections without a server come here"),
+    }
+}
+
+/// A numeric address as text, and its port. Null without memory, or where there is none.
+pub(super) unsafe fn address_text(peer: *const sockaddr, len: c_int, port: &mut u16) -> *mut c_char {
+    let (mut host, mut service) = ([0u8; 64], [0u8; 16]);
+    // SAFETY: the caller passes an address of that length; the arrays have these lengths.
+    unsafe {
+        let result = libc::getnameinfo(
+            peer,
+            len as libc::socklen_t,
+            host.as_mut_ptr().cast(),
+            host.len() as libc::socklen_t,
+            service.as_mut_ptr().cast(),
+            service.len() as libc::socklen_t,
+            libc::NI_NUMERICHOST | libc::NI_NUMERICSERV,
+        );
+        if result != 0 {
+            *port = 0;
+            return mm::strdup_bytes(b"");
+        }
+        let end = |text: &[u8]| text.iter().position(|&b| b == 0).unwrap_or(text.len());
+        *port = service[..end(&service)].iter().fold(0u16, |n, &d| n.wrapping_mul(10).wrapping_add(u16::from(d & 15)));
+        mm::strdup_bytes(&host[..end(&host)])
+    }
+}
+
+/// A socket bound to an address; -1 where that fails. A listening one may take its address again soon.
+pub(super) unsafe fn bound_socket(address: *const c_char, port: u16, listens: bool) -> c_int {
+    // SAFETY: the caller passes a string or null; what the C library gives is freed.
+    unsafe {
+        let mut hints: libc::addrinfo = mem::zeroed();
+        hints.ai_family = libc::AF_UNSPEC;
+        hints.ai_socktype = libc::SOCK_STREAM;
+        hints.ai_flags = libc::AI_PASSIVE;
+        let mut service = [0u8; 8];
+        let digits = Decimal::new(port.into());
+        service[..digits.as_bytes().len()].copy_from_slice(digits.as_bytes());
+        let mut found: *mut libc::addrinfo = ptr::null_mut();
+        if libc::getaddrinfo(address, service.as_ptr().cast(), &hints, &mut found) != 0 {
+            warnx!("an address to bind to is none");
+            return -1;
+        }
+        let info = &*found;
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let fd = libc::socket(info.ai_family, kind, 0);
+        let mut result = fd;
+        if fd >= 0 {
+            let on: c_int = 1;
+            let set = |name| {
+                let len = size_of::<c_int>() as libc::socklen_t;
+                libc::setsockopt(fd, libc::SOL_SOCKET, name, (&raw const on).cast(), len);
+            };
+            set(libc::SO_KEEPALIVE);
+            if listens {
+                set(libc::SO_REUSEADDR);
+            }
+            if libc::bind(fd, info.ai_addr, info.ai_addrlen) != 0 {
+                let code = evoxide_ffi::errno::get();
+                libc::close(fd);
+                evoxide_ffi::errno::set(code);
+                result = -1;
+            }
+        }
+        libc::freeaddrinfo(found);
+        result
+    }
+}
+
+/// A new client's connection; null without memory.
+unsafe fn create(
+    base: *mut event_base,
+    dns: *mut c_void,
+    bev: *mut bufferevent,
+    address: Option<&[u8]>,
+    unix_socket: Option<&[u8]>,
+    port: u16,
+) -> *mut evhttp_connection {
+    // SAFETY: the caller's promise: what is not null lives.
+    unsafe {
+        let c = connection::create(base, Role::Client(Client::new()));
+        if c.is_null() {
+            return c;
+        }
+        connection::enter(c);
+        let part = mm::alloc(ClientPart {
+            scratch: Scratch::new(),
+            dns,
+            local_address: ptr::null_mut(),
+            unix_socket: unix_socket.map_or(ptr::null_mut(), mm::strdup_bytes),
+            timer: ptr::null_mut(),
+            reached: mem::zeroed(),
+            reached_len: 0,
+            connect_timeout: CONNECT_TIMEOUT,
+            first_delay: RETRY_DELAY,
+            retries: 0,
+            tried: 0,
+            family: libc::AF_UNSPEC,
+            ext_cmp: None,
+            request_len: 0,
+            write_failed: false,
+            until_close: false,
+            local_port: 0,
+        });
+        (*c).client = part.map_or(ptr::null_mut(), |p| p.as_ptr());
+        (*c).address = mm::strdup_bytes(address.unwrap_or(b""));
+        (*c).port = port;
+        let whole = !(*c).client.is_null()
+            && !(*c).address.is_null()
+            && (unix_socket.is_none() || !(*(*c).client).unix_socket.is_null());
+        if whole {
+            (*c).bev = bev;
+            connection::mark(c, state::FOREIGN, !bev.is_null());
+            if bev.is_null() {
+                (*c).bev = calls::bufferevent_socket_new(base, -1, opt::CLOSE_ON_FREE.into());
+            } else if !base.is_null() {
+                calls::bufferevent_base_set(base, bev);
+            }
+        }
+        if !whole || (*c).bev.is_null() {
+            connection::mark(c, state::FREED, true);
+            connection::leave(c);
+            return ptr::null_mut();
+        }
+        connection::leave(c);
+        c
+    }
+}
+
+/// A client's connection to a host, over a bufferevent or one of its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_base_bufferevent_new(
+    base: *mut event_base,
+    dns: *mut c_void,
+    bev: *mut bufferevent,
+    address: *const c_char,
+    port: u16,
+) -> *mut evhttp_connection {
+    // SAFETY: the caller passes a base, a string, and null or what it says.
+    unsafe {
+        let Some(text) = cstr::bytes(address) else { return ptr::null_mut() };
+        create(base, dns, bev, Some(text), None, port)
+    }
+}
+
+/// A client's connection to a local socket.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_base_bufferevent_unix_new(
+    base: *mut event_base,
+    bev: *mut bufferevent,
+    path: *const c_char,
+) -> *mut evhttp_connection {
+    // SAFETY: as above.
+    unsafe {
+        let Some(text) = cstr::bytes(path) else { return ptr::null_mut() };
+        create(base, ptr::null_mut(), bev, None, Some(text), 0)
+    }
+}
+
+/// A client's connection over a bufferevent that is connected.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_base_bufferevent_reuse_new(
+    base: *mut event_base,
+    dns: *mut c_void,
+    bev: *mut bufferevent,
+) -> *mut evhttp_connection {
+    // SAFETY: as above.
+    unsafe {
+        if bev.is_null() {
+            return ptr::null_mut();
+        }
+        let mut peer: libc::sockaddr_storage = mem::zeroed();
+        let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        let mut port = 0;
+        let fd = calls::bufferevent_getfd(bev);
+        let mut address = ptr::null_mut();
+        if fd >= 0 && libc::getpeername(fd, (&raw mut peer).cast(), &raw mut len) == 0 {
+            address = address_text((&raw const peer).cast(), len as c_int, &mut port);
+        }
+        let c = create(base, dns, bev, cstr::bytes(address), None, port);
+        mm::free(address.cast());
+        if !c.is_null() {
+            connection::mark(c, state::CONNECTED, true);
+            connection::attach(c);
+        }
+        c
+    }
+}
+
+/// A client's connection to a host.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_base_new(
+    base: *mut event_base,
+    dns: *mut c_void,
+    address: *const c_char,
+    port: u16,
+) -> *mut evhttp_connection {
+    // SAFETY: the caller's promise.
+    unsafe { evhttp_connection_base_bufferevent_new(base, dns, ptr::null_mut(), address, port) }
+}
+
+/// A client's connection to a host, on the base that was made last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_new(address: *const c_char, port: u16) -> *mut evhttp_connection {
+    // SAFETY: the caller's promise.
+    unsafe { evhttp_connection_base_new(ptr::null_mut(), ptr::null_mut(), address, port) }
+}
+
+/// Moves a connection that is not connected to a base.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_base(evcon: *mut evhttp_connection, base: *mut event_base) {
+    // SAFETY: the caller passes a connection and a base.
+    unsafe {
+        (*evcon).base = base;
+        calls::bufferevent_base_set(base, (*evcon).bev);
+    }
+}
+
+/// Sets the address family of look-ups.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_family(evcon: *mut evhttp_connection, family: c_int) {
+    // SAFETY: the caller passes a client's connection.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            part.family = family;
+        }
+    }
+}
+
+/// Sets the address that connections are made from; null for any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_local_address(
+    evcon: *mut evhttp_connection,
+    address: *const c_char,
+) {
+    // SAFETY: the caller passes a client's connection, and a string or null.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            let copy = cstr::bytes(address).map_or(ptr::null_mut(), mm::strdup_bytes);
+            mm::free(mem::replace(&mut part.local_address, copy).cast());
+        }
+    }
+}
+
+/// Sets the port that connections are made from; 0 for any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_local_port(evcon: *mut evhttp_connection, port: u16) {
+    // SAFETY: the caller passes a client's connection.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            part.local_port = port;
+        }
+    }
+}
+
+/// Sets the delay before the first repetition; each further one waits twice as long.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_initial_retry_tv(evcon: *mut evhttp_connection, tv: *const timeval) {
+    // SAFETY: the caller passes a client's connection, and a time or null.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            part.first_delay = tv.as_ref().copied().unwrap_or(RETRY_DELAY);
+        }
+    }
+}
+
+/// Sets how often connecting is tried again; -1: for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_retries(evcon: *mut evhttp_connection, retries: c_int) {
+    // SAFETY: the caller passes a client's connection.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            part.retries = retries;
+        }
+    }
+}
+
+/// Sets who knows further methods.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_ext_method_cmp(evcon: *mut evhttp_connection, cmp: Option<ExtMethodFn>) {
+    // SAFETY: the caller passes a connection.
+    unsafe {
+        if let Some(part) = (*evcon).client.as_mut() {
+            part.ext_cmp = cmp;
+        }
+    }
+}
+
+/// Frees the connection with its last request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_free_on_completion(evcon: *mut evhttp_connection) {
+    // SAFETY: the caller passes a connection.
+    unsafe { connection::mark(evcon, state::FREE_ON_COMPLETION, true) };
+}
+
+/// Sends a request, now or after those before it. On failure it is freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_make_request(
+    evcon: *mut evhttp_connection,
+    req: *mut evhttp_request,
+    method: c_uint,
+    uri: *const c_char,
+) -> c_int {
+    let c = evcon;
+    // SAFETY: the caller passes a client's connection, a request and a string.
+    unsafe {
+        (*req).kind = kind::REQUEST;
+        (*req).type_ = method;
+        let target = cstr::bytes(uri).unwrap_or(&[]);
+        if (*c).client.is_null() || !request::set_text(&raw mut (*req).uri, target) || !is_writable(c, req, target) {
+            request::release_unowned(req);
+            return -1;
+        }
+        if (*req).major == 0 && (*req).minor == 0 {
+            (*req).major = 1;
+            (*req).minor = 1;
+        }
+        (*req).flags &= !flag::OWN_CONNECTION;
+        connection::push(c, req);
+        connection::enter(c);
+        if !connection::is(c, state::CONNECTED | state::CONNECTING | state::RETRYING) {
+            if connect(c) != 0 && !connection::is(c, state::FREED) && (*c).first == req {
+                connection::unlink(c, req);
+                (*req).evcon = ptr::null_mut();
+                request::release_unowned(req);
+                connection::leave(c);
+                return -1;
+            }
+        } else if connection::is(c, state::CONNECTED) && !connection::is(c, state::DISPATCHED) {
+            dispatch(c);
+        }
+        connection::leave(c);
+    }
+    0
+}
+
+/// The name of a request's method, in `name`; empty where it has none.
+unsafe fn method_name(c: *mut evhttp_connection, method: c_uint, name: &mut Vec<u8>) {
+    name.clear();
+    if method.is_power_of_two()
+        && let Some(known) = Method::from_index(method.trailing_zeros())
+    {
+        return name.extend_from_slice(known.name());
+    }
+    // SAFETY: the caller's promise: the connection lives; the program's function fills in the struct.
+    unsafe {
+        if let Some(compare) = (*(*c).client).ext_cmp {
+            let mut ext = evhttp_ext_method { method: ptr::null(), type_: method, flags: 0 };
+            if compare(&mut ext) == 0
+                && let Some(text) = cstr::bytes(ext.method)
+            {
+                name.extend_from_slice(text);
+            }
+        }
+    }
+}
+
+/// Whether a request line can be written of it.
+unsafe fn is_writable(c: *mut evhttp_connection, req: *mut evhttp_request, target: &[u8]) -> bool {
+    let (mut name, mut line) = (Vec::new(), Vec::new());
+    // SAFETY: the caller's promise.
+    unsafe { method_name(c, (*req).type_, &mut name) };
+    write::request_line(&name, target, 1, &mut line).is_ok()
+}
+
+/// Cancels a request: its callback does not run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_cancel_request(req: *mut evhttp_request) {
+    // SAFETY: the caller passes a request that has not completed.
+    unsafe {
+        let c = (*req).evcon;
+        if c.is_null() || (*req).tqe_prev.is_null() {
+            return request::release_unowned(req);
+        }
+        if (*c).first == req && (*c).server.is_null() && connection::is(c, state::DISPATCHED) {
+            connection::enter(c);
+            fail(c, error::CANCEL);
+            connection::leave(c);
+            return;
+        }
+        connection::unlink(c, req);
+        (*req).evcon = ptr::null_mut();
+        request::release_unowned(req);
+    }
+}
+
+/// Begins to connect; -1 where nothing can be tried.
+unsafe fn connect(c: *mut evhttp_connection) -> c_int {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        let bev = (*c).bev;
+        let part = (*c).client;
+        if (*c).base.is_null() && bev.is_null() {
+            return -1;
+        }
+        machine(c).reset();
+        (*part).write_failed = false;
+        connection::mark(c, state::CONNECTING, true);
+        calls::bufferevent_setcb(bev, None, None, None, ptr::null_mut());
+        super::connection::attach_connecting(c, &(*part).connect_timeout);
+        if !(*part).local_address.is_null() || (*part).local_port != 0 {
+            let fd = bound_socket((*part).local_address, (*part).local_port, false);
+            if fd < 0 {
+                connection::mark(c, state::CONNECTING, false);
+                return -1;
+            }
+            calls::bufferevent_setfd(bev, fd);
+        }
+        let result = if let Some(path) = cstr::bytes((*part).unix_socket) {
+            let mut addr: libc::sockaddr_un = mem::zeroed();
+            addr.sun_family = libc::AF_UNIX as libc::sa_family_t;
+            if path.len() >= addr.sun_path.len() {
+                -1
+            } else {
+                for (to, from) in addr.sun_path.iter_mut().zip(path) {
+                    *to = *from as c_char;
+                }
+                let len = mem::offset_of!(libc::sockaddr_un, sun_path) + path.len() + 1;
+                calls::bufferevent_socket_connect(bev, (&raw const addr).cast(), len as c_int)
+            }
+        } else if (*c).options & option::REUSE_CONNECTED_ADDR != 0 && (*part).reached_len > 0 {
+            calls::bufferevent_socket_connect(bev, (&raw const (*part).reached).cast(), (*part).reached_len as c_int)
+        } else {
+            let (family, port) = ((*part).family, c_int::from((*c).port));
+            calls::bufferevent_socket_connect_hostname(bev, (*part).dns, family, (*c).address, port)
+        };
+        if result < 0 && connection::is(c, state::CONNECTING) {
+            connect_failed(c);
+        }
+        0
+    }
+}
+
+/// Connecting failed: tries again later, or gives all requests up.
+unsafe fn connect_failed(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        let part = (*c).client;
+        close(c);
+        if (*part).retries < 0 || (*part).tried < (*part).retries {
+            if (*part).timer.is_null() {
+                (*part).timer = calls::event_new((*c).base, -1, 0, Some(on_retry), c.cast());
+            }
+            let factor = 1i64.checked_shl((*part).tried.min(30) as u32).unwrap_or(1);
+            let first = (*part).first_delay;
+            let micros = first.tv_sec.saturating_mul(1_000_000).saturating_add(first.tv_usec).saturating_mul(factor);
+            let micros = micros.min(LONGEST_DELAY * 1_000_000);
+            let delay = timeval { tv_sec: micros / 1_000_000, tv_usec: micros % 1_000_000 };
+            if !(*part).timer.is_null() && calls::event_add((*part).timer, &delay) == 0 {
+                (*part).tried = (*part).tried.saturating_add(1);
+                connection::mark(c, state::RETRYING, true);
+                return;
+            }
+        }
+        (*part).tried = 0;
+        // Only those that wait now: a callback may make another.
+        let mut last = ptr::null_mut();
+        let mut req = (*c).first;
+        while !req.is_null() {
+            last = req;
+            req = (*req).tqe_next;
+        }
+        while !connection::is(c, state::FREED) && !(*c).first.is_null() {
+            let req = (*c).first;
+            connection::unlink(c, req);
+            (*req).evcon = ptr::null_mut();
+            if let Some(callback) = (*req).cb {
+                request::hold_unseen(req);
+                callback(req, (*req).cb_arg);
+                if request::unhold(req) {
+                    request::release_unowned(req);
+                }
+            } else {
+                request::release_unowned(req);
+            }
+            if req == last {
+                break;
+            }
+        }
+        completed(c);
+    }
+}
+
+unsafe extern "C-unwind" fn on_retry(_fd: c_int, _what: c_short, arg: *mut c_void) {
+    let c: *mut evhttp_connection = arg.cast();
+    // SAFETY: the timer ends with the connection.
+    unsafe {
+        connection::enter(c);
+        connection::mark(c, state::RETRYING, false);
+        if !(*c).first.is_null() && connect(c) != 0 {
+            connect_failed(c);
+        }
+        connection::leave(c);
+    }
+}
+
+/// Frees the connection if it was to go with its last request.
+unsafe fn completed(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered.
+    unsafe {
+        if !connection::is(c, state::FREED) && connection::is(c, state::FREE_ON_COMPLETION) && (*c).first.is_null() {
+            connection::evhttp_connection_free(c);
+        }
+    }
+}
+
+/// The connection stands.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn connected(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !connection::is(c, state::CONNECTING) {
+            return;
+        }
+        connection::enter(c);
+        connection::mark(c, state::CONNECTING, false);
+        connection::mark(c, state::CONNECTED, true);
+        let part = (*c).client;
+        (*part).tried = 0;
+        (*part).reached_len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        let fd = calls::bufferevent_getfd((*c).bev);
+        if (*c).options & option::REUSE_CONNECTED_ADDR == 0
+            || libc::getpeername(fd, (&raw mut (*part).reached).cast(), &raw mut (*part).reached_len) != 0
+        {
+            (*part).reached_len = 0;
+        }
+        connection::attach(c);
+        dispatch(c);
+        connection::leave(c);
+    }
+}
+
+/// Sends the first request.
+unsafe fn dispatch(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered, lives and is connected.
+    unsafe {
+        let req = (*c).first;
+        if req.is_null() {
+            return;
+        }
+        let part = (*c).client;
+        let mut name = Vec::new();
+        method_name(c, (*req).type_, &mut name);
+        let minor = (*req).minor as u8;
+        let body = (*req).output_buffer;
+        let target = cstr::bytes((*req).uri).unwrap_or(&[]);
+        let len = calls::evbuffer_get_length(body) as u64;
+        let plan = machine(c).request(Method::of(&name), minor, len, keyval::entries((*req).output_headers));
+        let mut line = mem::take(&mut (*part).scratch.out);
+        line.clear();
+        let mut host = Vec::new();
+        host_of(c, target, &mut host);
+        let ambient = Ambient { date: b"", content_type: None, host: &host };
+        let headers = (*req).output_headers;
+        // Programs see what is sent, but for the host, which the original leaves out.
+        if plan.drop_length {
+            while keyval::remove(headers, b"content-length") {}
+        }
+        if plan.drop_encoding {
+            while keyval::remove(headers, b"transfer-encoding") {}
+        }
+        let mut shown = Plan { drop_length: false, drop_encoding: false, add: [None; 5], ..plan };
+        for addition in plan.add.into_iter().flatten() {
+            let mut digits = Decimal::new(0);
+            if addition == write::Addition::Host {
+                shown.add[0] = Some(addition);
+            } else if let Some((key, value)) = addition.field(&ambient, &mut digits) {
+                keyval::add(headers, key, value);
+            }
+        }
+        let written = write::request_line(&name, target, minor, &mut line).is_ok();
+        if written {
+            write::fields(&shown, &ambient, keyval::entries(headers), &mut line);
+        }
+        connection::mark(c, state::DISPATCHED, true);
+        (*part).request_len = line.len() + len as usize;
+        (*part).until_close = false;
+        let output = calls::bufferevent_get_output((*c).bev);
+        calls::evbuffer_add(output, line.as_ptr().cast(), line.len());
+        (*part).scratch.out = line;
+        drop((name, host));
+        if plan.body == BodyMode::Plain && !machine(c).holds_body() {
+            calls::evbuffer_add_buffer(output, body);
+        }
+        if !written {
+            fail(c, error::BUFFER);
+        }
+    }
+}
+
+/// The value of `Host`: the authority of an absolute target, or where the connection goes.
+unsafe fn host_of(c: *mut evhttp_connection, target: &[u8], out: &mut Vec<u8>) {
+    if let Some(authority) = head::authority(target) {
+        let host = authority.rsplit(|&b| b == b'@').next().unwrap_or(authority);
+        return out.extend_from_slice(host);
+    }
+    // SAFETY: the caller's promise: the connection lives.
+    unsafe {
+        if !(*(*c).client).unix_socket.is_null() {
+            return out.extend_from_slice(b"localhost");
+        }
+        let _ = write::host_value(cstr::bytes((*c).address).unwrap_or(&[]), (*c).port, out);
+    }
+}
+
+/// Reads what has come.
+///
+/// # Safety
+/// `c` is entered.
+pub(super) unsafe fn drive(c: *mut evhttp_connection) {
+    // SAFETY: entered; what a step says lies at the beginning of the input.
+    unsafe {
+        while !connection::is(c, state::FREED | state::BARE | state::CONNECTING) {
+            let input = calls::bufferevent_get_input((*c).bev);
+            match connection::step(c) {
+                Step::More => return,
+                Step::Skip(n) | Step::Trailers(n) => {
+                    calls::evbuffer_drain(input, n);
+                }
+                Step::Interim(n) => {
+                    calls::evbuffer_drain(input, n);
+                    let req = (*c).first;
+                    if machine(c).take_continue() && !req.is_null() {
+                        calls::evbuffer_add_buffer(calls::bufferevent_get_output((*c).bev), (*req).output_buffer);
+                    }
+                }
+                Step::Join(n) => {
+                    if calls::evbuffer_pullup(input, n as isize).is_null() {
+                        return fail(c, error::BUFFER);
+                    }
+                }
+                Step::Head(n) => {
+                    if !begin(c, n) {
+                        return;
+                    }
+                }
+                Step::Body(n) => {
+                    if !body(c, n) {
+                        return;
+                    }
+                }
+                Step::End => done(c),
+                Step::Closed => {
+                    close(c);
+                    return;
+                }
+                Step::Upgraded => {
+                    // The answer is whole; the bufferevent is what the program makes of it.
+                    if !(*c).first.is_null() && connection::is(c, state::DISPATCHED) {
+                        done(c);
+                    }
+                    return;
+                }
+                Step::Fault(fault) => return fail(c, error_of(c, fault)),
+            }
+        }
+    }
+}
+
+/// The error that programs know a fault by.
+unsafe fn error_of(c: *mut evhttp_connection, fault: Fault) -> c_uint {
+    // SAFETY: the caller's promise: the connection lives.
+    let write_failed = unsafe { (*(*c).client).write_failed };
+    match fault {
+        Fault::Truncated if write_failed => error::BUFFER,
+        Fault::Truncated => error::EOF,
+        Fault::BodyTooLong => error::TOO_LONG,
+        _ => error::INVALID_HEADER,
+    }
+}
+
+/// An answer's head has come. `false`: nothing more is to be read.
+unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
+    // SAFETY: `c` is entered and lives; the head lies at the beginning of the input until it is drained here.
+    unsafe {
+        let req = (*c).first;
+        if req.is_null() {
+            close(c);
+            return false;
+        }
+        let input = calls::bufferevent_get_input((*c).bev);
+        let bodyless = (*req).type_ == 1 << 2;
+        let tunnel = (*req).type_ == 1 << 7;
+        let (whole, framing) = crate::buffer::evbuffer::of(input).look(|input| {
+            let head = &connection::scratch(c).head;
+            let bytes = &input.first()[..n];
+            (*req).kind = kind::RESPONSE;
+            (*req).major = 1;
+            (*req).minor = head.minor as c_char;
+            (*req).response_code = c_int::from(head.status);
+            let framing = framing::of_response(bytes, head, bodyless, tunnel).unwrap_or(Framing::None);
+            let whole = request::set_text(&raw mut (*req).response_code_line, head.reason.of_head(bytes))
+                && request::take_fields(req, head, bytes);
+            (whole, framing)
+        });
+        calls::evbuffer_drain(input, n);
+        (*req).ntoread = match framing {
+            Framing::Length(n) => i64::try_from(n).unwrap_or(i64::MAX),
+            Framing::Close => -1,
+            _ => 0,
+        };
+        (*(*c).client).until_close = framing == Framing::Close;
+        if framing == Framing::Chunked {
+            (*req).bits |= bit::CHUNKED;
+        }
+        if !whole {
+            fail(c, error::BUFFER);
+            return false;
+        }
+        if let Some(callback) = (*req).header_cb {
+            request::hold(req);
+            let refused = callback(req, (*req).cb_arg) < 0;
+            if !request::unhold(req) || connection::is(c, state::FREED) || (*c).first != req {
+                return false;
+            }
+            if refused {
+                fail(c, error::EOF);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// A piece of the body. `false`: nothing more is to be read.
+unsafe fn body(c: *mut evhttp_connection, n: usize) -> bool {
+    // SAFETY: `c` is entered and lives; the piece lies at the beginning of the input.
+    unsafe {
+        let req = (*c).first;
+        let input = calls::bufferevent_get_input((*c).bev);
+        if req.is_null() {
+            close(c);
+            return false;
+        }
+        (*req).body_size += n;
+        if (*req).ntoread > 0 {
+            (*req).ntoread -= n as i64;
+        }
+        if calls::evbuffer_remove_buffer(input, (*req).input_buffer, n) < 0 {
+            fail(c, error::BUFFER);
+            return false;
+        }
+        let Some(callback) = (*req).chunk_cb else { return true };
+        request::hold(req);
+        callback(req, (*req).cb_arg);
+        calls::evbuffer_drain((*req).input_buffer, usize::MAX);
+        request::unhold(req) && !connection::is(c, state::FREED) && (*c).first == req
+    }
+}
+
+/// The answer is whole.
+unsafe fn done(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        let req = (*c).first;
+        if req.is_null() {
+            return close(c);
+        }
+        let upgraded = machine(c).is_upgraded();
+        let keeps = machine(c).finish();
+        let until_close = (*(*c).client).until_close;
+        connection::unlink(c, req);
+        connection::mark(c, state::DISPATCHED, false);
+        request::hold_unseen(req);
+        if !keeps && !upgraded && !until_close {
+            close(c);
+        }
+        // The connection can be asked for in the callback, though the request waits in no queue any more.
+        if !connection::is(c, state::FREED) {
+            (*req).evcon = c;
+        }
+        if let Some(callback) = (*req).cb {
+            callback(req, (*req).cb_arg);
+        }
+        (*req).evcon = ptr::null_mut();
+        if request::unhold(req) {
+            request::release_unowned(req);
+        }
+        if connection::is(c, state::FREED) {
+            return;
+        }
+        if !keeps && !upgraded && until_close {
+            close(c);
+        }
+        proceed(c);
+    }
+}
+
+/// Goes on with the next request, if there is one.
+unsafe fn proceed(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered.
+    unsafe {
+        if connection::is(c, state::FREED) {
+            return;
+        }
+        if (*c).first.is_null() {
+            return completed(c);
+        }
+        if connection::is(c, state::CONNECTED) {
+            if !connection::is(c, state::DISPATCHED) {
+                dispatch(c);
+            }
+        } else if !connection::is(c, state::CONNECTING | state::RETRYING) && connect(c) != 0 {
+            connect_failed(c);
+        }
+    }
+}
+
+/// Closes the connection; the next request makes another.
+unsafe fn close(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        let told = connection::is(c, state::CONNECTED);
+        let closing = state::CONNECTED | state::CONNECTING | state::DISPATCHED | state::EOF | state::HEAD_TIMER;
+        let bev = (*c).bev;
+        if told && let Some(callback) = (*c).closecb {
+            callback(c, (*c).closearg);
+            if connection::is(c, state::FREED) {
+                return;
+            }
+        }
+        connection::mark(c, closing, false);
+        machine(c).reset();
+        calls::bufferevent_disable(bev, what::READ | what::WRITE);
+        calls::bufferevent_setcb(bev, None, None, None, ptr::null_mut());
+        let fd = calls::bufferevent_getfd(bev);
+        if fd >= 0 {
+            libc::shutdown(fd, libc::SHUT_WR);
+            libc::close(fd);
+        }
+        calls::bufferevent_setfd(bev, -1);
+        for buffer in [calls::bufferevent_get_output(bev), calls::bufferevent_get_input(bev)] {
+            calls::evbuffer_drain(buffer, usize::MAX);
+        }
+    }
+}
+
+/// The request on its way fails.
+unsafe fn fail(c: *mut evhttp_connection, code: c_uint) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        let req = (*c).first;
+        if req.is_null() {
+            return close(c);
+        }
+        connection::unlink(c, req);
+        (*req).evcon = ptr::null_mut();
+        request::hold_unseen(req);
+        let (callback, errors, arg) = ((*req).cb, (*req).error_cb, (*req).cb_arg);
+        // What is seen of the request later was seen by now: only its owner still has it.
+        close(c);
+        if let Some(errors) = errors {
+            errors(code, arg);
+        }
+        if code != error::CANCEL
+            && let Some(callback) = callback
+        {
+            callback(ptr::null_mut(), arg);
+        }
+        if request::unhold(req) {
+            request::release_unowned(req);
+        }
+        proceed(c);
+    }
+}
+
+/// Everything that was written has left.
+///
+/// # Safety
+/// `c` is entered and lives.
+pub(super) unsafe fn written(_c: *mut evhttp_connection) {}
+
+/// The connection ended, or had an error or a time-out.
+///
+/// # Safety
+/// `c` is entered and lives.
+pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if connection::is(c, state::CONNECTING) {
+            return connect_failed(c);
+        }
+        if what & what::TIMEOUT != 0 {
+            return fail(c, error::TIMEOUT);
+        }
+        if what & what::READING == 0 && connection::is(c, state::DISPATCHED) {
+            // The answer may have come before the connection broke.
+            (*(*c).client).write_failed = true;
+            calls::bufferevent_enable((*c).bev, what::READ);
+            return;
+        }
+        if what & what::EOF != 0 {
+            connection::mark(c, state::EOF, true);
+            let output = calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev));
+            let unsent = output >= (*(*c).client).request_len && output > 0;
+            if connection::is(c, state::DISPATCHED)
+                && unsent
+                && machine(c).may_repeat(false)
+                && (*(*c).client).tried == 0
+            {
+                return repeat(c);
+            }
+            return connection::drive(c);
+        }
+        fail(c, error::BUFFER);
+    }
+}
+
+/// Nothing of the request went out before the connection was lost: another one is tried, once.
+unsafe fn repeat(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
+        (*(*c).client).tried = 1;
+        let req = (*c).first;
+        let has_body = calls::evbuffer_get_length((*req).output_buffer) == 0
+            && (*(*c).client).request_len > 0
+            && keyval::find((*req).output_headers, b"content-length")
+                .as_ref()
+                .is_some_and(|e| cstr::bytes(e.value) != Some(b"0"));
+        if has_body {
+            // The body is at the end of the output: it goes back to the request.
+            let output = calls::bufferevent_get_output((*c).bev);
+            let len = keyval::find((*req).output_headers, b"content-length")
+                .as_ref()
+                .and_then(|e| cstr::bytes(e.value))
+                .and_then(evoxide_proto::http::syntax::decimal)
+                .unwrap_or(0) as usize;
+            let head = calls::evbuffer_get_length(output).saturating_sub(len);
+            calls::evbuffer_drain(output, head);
+            calls::evbuffer_add_buffer((*req).output_buffer, output);
+        }
+        close(c);
+        proceed(c);
+    }
+}
+
+/// The program freed the request that is on its way.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        connection::enter(c);
+        if connection::is(c, state::DISPATCHED) && !connection::is(c, state::FREED) {
+            close(c);
+            proceed(c);
+        }
+        connection::leave(c);
+    }
+}

@@ -1,0 +1,687 @@
+//! `struct evhttp_connection`: what both roles share.
+
+use super::calls::{self, event_base, what};
+use super::client::{self, ClientPart};
+use super::server::{Scratch, evhttp};
+use super::{request, serve};
+use crate::abi::bufferevent::bufferevent;
+use crate::abi::http::{ConnectionFn, evhttp_request};
+use core::ffi::{c_char, c_int, c_short, c_void};
+use core::ptr;
+use evoxide_ffi::mm;
+use evoxide_proto::http::{Client, Deadline, Leniency, Limits, Server, Step};
+use libc::timeval;
+
+/// The usual time-outs of reading and writing.
+pub(super) const TIMEOUT: timeval = timeval { tv_sec: 50, tv_usec: 0 };
+/// The longest head where the program set no limit.
+const HEAD: usize = 1024 * 1024;
+/// What a server that lingers reads of a body that is too long, to its end.
+const LINGER: u64 = 64 * 1024 * 1024;
+
+/// Bits of [`evhttp_connection::state`].
+pub(super) mod state {
+    /// It has ended; only the memory is left, for callers up the stack.
+    pub const FREED: u32 = 1;
+    /// The peer will send nothing more.
+    pub const EOF: u32 = 2;
+    /// The request is in the program's hands.
+    pub const HANDED: u32 = 4;
+    /// The read time-out is that of a whole head now.
+    pub const HEAD_TIMER: u32 = 8;
+    /// It is connected: its close will be told.
+    pub const CONNECTED: u32 = 16;
+    /// It is connecting.
+    pub const CONNECTING: u32 = 32;
+    /// It goes with its last request.
+    pub const FREE_ON_COMPLETION: u32 = 64;
+    /// Its first request is on its way.
+    pub const DISPATCHED: u32 = 128;
+    /// The bufferevent was given away.
+    pub const BARE: u32 = 256;
+    /// The body is too long, and is read to its end before that is told.
+    pub const LINGERING: u32 = 512;
+    /// The machine reads the input further up the stack.
+    pub const DRIVING: u32 = 1024;
+    /// The program made the bufferevent.
+    pub const FOREIGN: u32 = 2048;
+    /// Reading was stopped, since too much is held.
+    pub const HELD: u32 = 4096;
+    /// The client's connection waits for another try.
+    pub const RETRYING: u32 = 8192;
+}
+
+/// Public flags.
+pub(super) mod option {
+    use core::ffi::c_int;
+    pub const REUSE_CONNECTED_ADDR: c_int = 8;
+    pub const READ_ON_WRITE_ERROR: c_int = 16;
+    pub const LINGERING_CLOSE: c_int = 32;
+}
+
+/// The machine of a connection.
+pub(super) enum Role {
+    Server(Server),
+    Client(Client),
+}
+
+/// `struct evhttp_connection`, opaque to C.
+pub struct evhttp_connection {
+    pub(super) bev: *mut bufferevent,
+    pub(super) base: *mut event_base,
+    /// The server that accepted it; null for a client's.
+    pub(super) server: *mut evhttp,
+    pub(super) next: *mut evhttp_connection,
+    pub(super) prev: *mut *mut evhttp_connection,
+    pub(super) first: *mut evhttp_request,
+    pub(super) last: *mut *mut evhttp_request,
+    /// What only clients have.
+    pub(super) client: *mut ClientPart,
+    pub(super) address: *mut c_char,
+    pub(super) closecb: Option<ConnectionFn>,
+    pub(super) closearg: *mut c_void,
+    /// Called when what was written last has left.
+    pub(super) chunkcb: Option<ConnectionFn>,
+    pub(super) chunkarg: *mut c_void,
+    pub(super) read_timeout: timeval,
+    pub(super) write_timeout: timeval,
+    pub(super) max_head: usize,
+    pub(super) max_body: u64,
+    /// When the first byte of a head came that is not whole, in microseconds.
+    pub(super) head_started: i64,
+    pub(super) role: Role,
+    pub(super) busy: u32,
+    pub(super) state: u32,
+    pub(super) options: c_int,
+    pub(super) port: u16,
+}
+
+// Many idle connections should cost little.
+const _: () = assert!(size_of::<evhttp_connection>() <= 280);
+
+/// A new connection. `None`: no memory.
+pub(super) fn create(base: *mut event_base, role: Role) -> *mut evhttp_connection {
+    let made = mm::alloc(evhttp_connection {
+        bev: ptr::null_mut(),
+        base,
+        server: ptr::null_mut(),
+        next: ptr::null_mut(),
+        prev: ptr::null_mut(),
+        first: ptr::null_mut(),
+        last: ptr::null_mut(),
+        client: ptr::null_mut(),
+        address: ptr::null_mut(),
+        closecb: None,
+        closearg: ptr::null_mut(),
+        chunkcb: None,
+        chunkarg: ptr::null_mut(),
+        read_timeout: TIMEOUT,
+        write_timeout: TIMEOUT,
+        max_head: usize::MAX,
+        max_body: u64::MAX,
+        head_started: 0,
+        role,
+        busy: 0,
+        state: 0,
+        options: 0,
+        port: 0,
+    });
+    let Some(made) = made else { return ptr::null_mut() };
+    let made = made.as_ptr();
+    // SAFETY: just made.
+    unsafe { (*made).last = &raw mut (*made).first };
+    made
+}
+
+/// Keeps the memory of a connection while callbacks run.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn enter(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe { (*c).busy += 1 };
+}
+
+/// Ends what [`enter`] began. Whether the connection lives on.
+///
+/// # Safety
+/// The caller entered, and does not use the connection where the answer is `false`.
+pub(super) unsafe fn leave(c: *mut evhttp_connection) -> bool {
+    // SAFETY: the caller's promise: the memory is there until the last one leaves.
+    unsafe {
+        (*c).busy -= 1;
+        if !is(c, state::FREED) {
+            return true;
+        }
+        if (*c).busy == 0 {
+            client::free_part((*c).client);
+            mm::free((*c).address.cast());
+            mm::free(c.cast());
+        }
+    }
+    false
+}
+
+/// Whether a bit of the state is set.
+///
+/// # Safety
+/// The memory of `c` is there.
+#[inline]
+pub(super) unsafe fn is(c: *mut evhttp_connection, bit: u32) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { (*c).state & bit != 0 }
+}
+
+/// Sets or clears bits of the state.
+///
+/// # Safety
+/// The memory of `c` is there.
+#[inline]
+pub(super) unsafe fn mark(c: *mut evhttp_connection, bits: u32, on: bool) {
+    // SAFETY: the caller's promise.
+    unsafe { (*c).state = if on { (*c).state | bits } else { (*c).state & !bits } };
+}
+
+/// The limits of a connection.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn limits(c: *mut evhttp_connection) -> Limits {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let lingers = (*c).options & option::LINGERING_CLOSE != 0 && !(*c).server.is_null();
+        let head = (*c).max_head.min(HEAD);
+        Limits {
+            head,
+            line: head,
+            body: if lingers { (*c).max_body.saturating_add(LINGER) } else { (*c).max_body },
+            leniency: leniency(),
+            ..Limits::COMPATIBLE
+        }
+    }
+}
+
+/// What the environment says of old peers; read once, and not at all in a program with another user's rights.
+fn leniency() -> Leniency {
+    use core::sync::atomic::{AtomicU8, Ordering};
+    static LENIENT: AtomicU8 = AtomicU8::new(2);
+    let mut lenient = LENIENT.load(Ordering::Relaxed);
+    if lenient == 2 {
+        // SAFETY: the name is a string; the answer is only compared with null.
+        lenient = u8::from(unsafe { !calls::secure_getenv(c"EVOXIDE_HTTP_LENIENT".as_ptr()).is_null() });
+        LENIENT.store(lenient, Ordering::Relaxed);
+    }
+    if lenient == 1 { Leniency::OLD_PEERS } else { Leniency::NONE }
+}
+
+/// The scratch memory that a connection's machine reads heads with.
+///
+/// # Safety
+/// `c` lives; the answer is used in a few lines that call nothing of the program's.
+pub(super) unsafe fn scratch<'a>(c: *mut evhttp_connection) -> &'a mut Scratch {
+    // SAFETY: the caller's promise; a connection has a server or a client's part.
+    unsafe {
+        let server = (*c).server;
+        if server.is_null() { &mut (*(*c).client).scratch } else { &mut (*server).scratch }
+    }
+}
+
+/// Puts a request behind the others.
+///
+/// # Safety
+/// Both live; the request is in no queue.
+pub(super) unsafe fn push(c: *mut evhttp_connection, req: *mut evhttp_request) {
+    // SAFETY: the caller's promise: `last` points to the null that ends the queue.
+    unsafe {
+        (*req).evcon = c;
+        (*req).tqe_next = ptr::null_mut();
+        (*req).tqe_prev = (*c).last;
+        *(*c).last = req;
+        (*c).last = &raw mut (*req).tqe_next;
+    }
+}
+
+/// Takes a request out of its connection's queue.
+///
+/// # Safety
+/// It is in the queue of `c`.
+pub(super) unsafe fn unlink(c: *mut evhttp_connection, req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        *(*req).tqe_prev = (*req).tqe_next;
+        match (*req).tqe_next.as_mut() {
+            Some(next) => next.tqe_prev = (*req).tqe_prev,
+            None => (*c).last = (*req).tqe_prev,
+        }
+        (*req).tqe_next = ptr::null_mut();
+        (*req).tqe_prev = ptr::null_mut();
+    }
+}
+
+/// Gives the bufferevent its callbacks, time-outs and directions.
+///
+/// # Safety
+/// `c` lives and has one.
+pub(super) unsafe fn attach(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise; the callbacks' argument lives until the bufferevent's are taken away.
+    unsafe {
+        let bev = (*c).bev;
+        calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
+        set_timeouts(c);
+        calls::bufferevent_enable(bev, what::READ | what::WRITE);
+    }
+}
+
+/// Gives the bufferevent its callbacks for the time of connecting.
+///
+/// # Safety
+/// `c` lives and has one.
+pub(super) unsafe fn attach_connecting(c: *mut evhttp_connection, timeout: &timeval) {
+    // SAFETY: as in `attach`.
+    unsafe {
+        let bev = (*c).bev;
+        calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
+        calls::bufferevent_set_timeouts(bev, ptr::null(), timeout);
+        calls::bufferevent_enable(bev, what::WRITE);
+    }
+}
+
+/// Gives the bufferevent the connection's time-outs.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn set_timeouts(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        mark(c, state::HEAD_TIMER, false);
+        if !(*c).bev.is_null() && !is(c, state::CONNECTING) {
+            calls::bufferevent_set_timeouts((*c).bev, &(*c).read_timeout, &(*c).write_timeout);
+        }
+    }
+}
+
+/// Ends the time-out of a head, if it runs.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn set_timeouts_if_headed(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is(c, state::HEAD_TIMER) {
+            set_timeouts(c);
+        }
+    }
+}
+
+/// The next step of the machine over the input.
+///
+/// # Safety
+/// `c` lives and has a bufferevent.
+pub(super) unsafe fn step(c: *mut evhttp_connection) -> Step {
+    // SAFETY: the caller's promise; the machine calls nothing, so that these are the only references meanwhile.
+    unsafe {
+        let (limits, eof) = (limits(c), is(c, state::EOF));
+        let input = crate::buffer::evbuffer::of(calls::bufferevent_get_input((*c).bev));
+        let head = &mut scratch(c).head;
+        let role = &mut (*c).role;
+        input.look(|input| match role {
+            Role::Server(machine) => machine.step(input, eof, head, &limits),
+            Role::Client(machine) => machine.step(input, eof, head, &limits),
+        })
+    }
+}
+
+/// What the machine waits for.
+///
+/// # Safety
+/// The memory of `c` is there.
+unsafe fn deadline(c: *mut evhttp_connection) -> Deadline {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match &(*c).role {
+            Role::Server(machine) => machine.deadline(),
+            Role::Client(machine) => machine.deadline(),
+        }
+    }
+}
+
+/// Everything that came was read: a head that is not whole has the read time-out from its first byte on, whatever comes of it.
+///
+/// # Safety
+/// `c` lives and has a bufferevent.
+pub(super) unsafe fn watch_head(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let partial = deadline(c) == Deadline::Head;
+        if partial == is(c, state::HEAD_TIMER) {
+            if partial {
+                // Progress must not extend it: the rest of the time is set anew with each piece.
+                extend_head(c);
+            }
+            return;
+        }
+        if partial {
+            if (*c).read_timeout.tv_sec == 0 && (*c).read_timeout.tv_usec == 0 {
+                return;
+            }
+            (*c).head_started = now(c);
+            mark(c, state::HEAD_TIMER, true);
+        } else {
+            set_timeouts(c);
+        }
+    }
+}
+
+/// Sets the read time-out to what is left of the head's time.
+unsafe fn extend_head(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` lives and has a bufferevent.
+    unsafe {
+        let total = micros(&(*c).read_timeout);
+        let spent = now(c).saturating_sub((*c).head_started);
+        let left = total.saturating_sub(spent).max(1);
+        let read = timeval { tv_sec: left / 1_000_000, tv_usec: left % 1_000_000 };
+        calls::bufferevent_set_timeouts((*c).bev, &read, &(*c).write_timeout);
+    }
+}
+
+fn micros(tv: &timeval) -> i64 {
+    tv.tv_sec.saturating_mul(1_000_000).saturating_add(tv.tv_usec)
+}
+
+/// The base's time, in microseconds.
+unsafe fn now(c: *mut evhttp_connection) -> i64 {
+    let mut tv = timeval { tv_sec: 0, tv_usec: 0 };
+    // SAFETY: the base outlives its connections.
+    unsafe { calls::event_base_gettimeofday_cached((*c).base, &mut tv) };
+    micros(&tv)
+}
+
+unsafe extern "C-unwind" fn on_read(_bev: *mut bufferevent, arg: *mut c_void) {
+    // SAFETY: the argument is the connection as long as these callbacks are set.
+    unsafe { drive(arg.cast()) };
+}
+
+/// Reads what has come.
+///
+/// # Safety
+/// `c` lives.
+pub(super) unsafe fn drive(c: *mut evhttp_connection) {
+    // SAFETY: entered while anything may call the program.
+    unsafe {
+        if is(c, state::DRIVING | state::FREED | state::BARE) || (*c).bev.is_null() {
+            return;
+        }
+        enter(c);
+        mark(c, state::DRIVING, true);
+        if (*c).server.is_null() {
+            client::drive(c)
+        } else {
+            serve::drive(c)
+        }
+        mark(c, state::DRIVING, false);
+        if !is(c, state::FREED | state::BARE) && !(*c).bev.is_null() {
+            watch_head(c);
+        }
+        leave(c);
+    }
+}
+
+unsafe extern "C-unwind" fn on_write(_bev: *mut bufferevent, arg: *mut c_void) {
+    let c: *mut evhttp_connection = arg.cast();
+    // SAFETY: as in `on_read`.
+    unsafe {
+        enter(c);
+        if let Some(callback) = (*c).chunkcb.take() {
+            callback(c, (*c).chunkarg);
+        }
+        if !is(c, state::FREED | state::BARE) {
+            if (*c).server.is_null() { client::written(c) } else { serve::written(c) }
+        }
+        leave(c);
+    }
+}
+
+unsafe extern "C-unwind" fn on_event(_bev: *mut bufferevent, what: c_short, arg: *mut c_void) {
+    let c: *mut evhttp_connection = arg.cast();
+    // SAFETY: as in `on_read`.
+    unsafe {
+        if what & what::CONNECTED != 0 {
+            return client::connected(c);
+        }
+        if what & what::TIMEOUT != 0
+            && what & what::READING != 0
+            && !is(c, state::CONNECTING)
+            && deadline(c) == Deadline::None
+        {
+            // A handler thinks, or nobody asked for anything: no deadline runs.
+            calls::bufferevent_enable((*c).bev, what::READ);
+            return;
+        }
+        enter(c);
+        if (*c).server.is_null() {
+            client::ended(c, what)
+        } else {
+            serve::ended(c, what)
+        }
+        leave(c);
+    }
+}
+
+/// Ends a connection's bufferevent.
+///
+/// # Safety
+/// `c`'s memory is there.
+pub(super) unsafe fn drop_bev(c: *mut evhttp_connection) {
+    // SAFETY: the bufferevent lives until it is freed here.
+    unsafe {
+        let bev = core::mem::replace(&mut (*c).bev, ptr::null_mut());
+        if bev.is_null() {
+            return;
+        }
+        calls::bufferevent_setcb(bev, None, None, None, ptr::null_mut());
+        calls::bufferevent_disable(bev, what::READ | what::WRITE);
+        let fd = calls::bufferevent_getfd(bev);
+        let closes = crate::bufferevent::closes_on_free(bev);
+        if fd >= 0 && is(c, state::CONNECTED) {
+            libc::shutdown(fd, libc::SHUT_WR);
+        }
+        calls::bufferevent_free(bev);
+        if fd >= 0 && !closes {
+            libc::close(fd);
+        }
+    }
+}
+
+/// Frees a connection, with its requests.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connection) {
+    let c = evcon;
+    // SAFETY: the caller's promise; entered until the end.
+    unsafe {
+        if c.is_null() || is(c, state::FREED) {
+            return;
+        }
+        enter(c);
+        mark(c, state::FREED, true);
+        while let Some(req) = (*c).first.as_mut() {
+            let req: *mut evhttp_request = req;
+            unlink(c, req);
+            (*req).evcon = ptr::null_mut();
+            if (*c).server.is_null() || !is(c, state::HANDED) {
+                request::release(req);
+            }
+            mark(c, state::HANDED, false);
+        }
+        if !(*c).server.is_null() {
+            serve::unregister(c);
+        }
+        client::stop(c);
+        if is(c, state::CONNECTED)
+            && let Some(callback) = (*c).closecb
+        {
+            callback(c, (*c).closearg);
+        }
+        if !is(c, state::BARE) {
+            drop_bev(c);
+        }
+        leave(c);
+    }
+}
+
+/// The bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_get_bufferevent(evcon: *mut evhttp_connection) -> *mut bufferevent {
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).bev }
+}
+
+/// The server that accepted it, or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_get_server(evcon: *mut evhttp_connection) -> *mut evhttp {
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).server }
+}
+
+/// The base.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_get_base(evcon: *mut evhttp_connection) -> *mut event_base {
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).base }
+}
+
+/// The peer's address and port.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_get_peer(
+    evcon: *mut evhttp_connection,
+    address: *mut *mut c_char,
+    port: *mut u16,
+) {
+    // SAFETY: the caller passes a connection and room for the answers.
+    unsafe {
+        *address = (*evcon).address;
+        *port = (*evcon).port;
+    }
+}
+
+/// The peer's socket address; null where it is not connected. Good until the next call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_get_addr(evcon: *mut evhttp_connection) -> *const libc::sockaddr {
+    // SAFETY: the caller passes a connection; the storage is the connection's, or its server's.
+    unsafe {
+        if (*evcon).bev.is_null() {
+            return ptr::null();
+        }
+        let fd = calls::bufferevent_getfd((*evcon).bev);
+        let peer = &raw mut scratch(evcon).peer;
+        let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        if fd < 0 || libc::getpeername(fd, peer.cast(), &raw mut len) != 0 {
+            return ptr::null();
+        }
+        peer.cast()
+    }
+}
+
+/// Sets who is told when it closes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_closecb(
+    evcon: *mut evhttp_connection,
+    callback: Option<ConnectionFn>,
+    arg: *mut c_void,
+) {
+    // SAFETY: the caller passes a connection.
+    unsafe {
+        (*evcon).closecb = callback;
+        (*evcon).closearg = arg;
+    }
+}
+
+/// A limit as C gives it: negative for none.
+pub(super) fn limit(size: isize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
+
+/// The longest head; negative: no limit but the usual one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_max_headers_size(evcon: *mut evhttp_connection, size: isize) {
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).max_head = usize::try_from(limit(size)).unwrap_or(usize::MAX) };
+}
+
+/// The longest body; negative: no limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_max_body_size(evcon: *mut evhttp_connection, size: isize) {
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).max_body = limit(size) };
+}
+
+/// Sets public flags; 1 where one of them is unknown.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_connection_set_flags(evcon: *mut evhttp_connection, flags: c_int) -> c_int {
+    const ALL: c_int = option::REUSE_CONNECTED_ADDR | option::READ_ON_WRITE_ERROR | option::LINGERING_CLOSE;
+    if flags & !ALL != 0 {
+        return 1;
+    }
+    // SAFETY: the caller passes a connection.
+    unsafe { (*evcon).options = flags };
+    0
+}
+
+/// Sets the time-out in seconds; -1 for the usual ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_timeout(evcon: *mut evhttp_connection, seconds: c_int) {
+    // SAFETY: the caller passes a connection.
+    unsafe {
+        if seconds < 0 {
+            return evhttp_connection_set_timeout_tv(evcon, ptr::null());
+        }
+        evhttp_connection_set_timeout_tv(evcon, &timeval { tv_sec: seconds.into(), tv_usec: 0 });
+    }
+}
+
+/// Sets the time-outs; null for the usual ones.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_timeout_tv(evcon: *mut evhttp_connection, tv: *const timeval) {
+    // SAFETY: the caller passes a connection, and a time or null.
+    unsafe {
+        (*evcon).read_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
+        (*evcon).write_timeout = (*evcon).read_timeout;
+        client::set_connect_timeout(evcon, tv);
+        set_timeouts(evcon);
+    }
+}
+
+/// Sets the time-out of reading; null for the usual one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_read_timeout_tv(
+    evcon: *mut evhttp_connection,
+    tv: *const timeval,
+) {
+    // SAFETY: as above.
+    unsafe {
+        (*evcon).read_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
+        set_timeouts(evcon);
+    }
+}
+
+/// Sets the time-out of writing; null for the usual one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_write_timeout_tv(
+    evcon: *mut evhttp_connection,
+    tv: *const timeval,
+) {
+    // SAFETY: as above.
+    unsafe {
+        (*evcon).write_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
+        set_timeouts(evcon);
+    }
+}
+
+/// Sets the time-out of connecting; null for the usual one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_connection_set_connect_timeout_tv(
+    evcon: *mut evhttp_connection,
+    tv: *const timeval,
+) {
+    // SAFETY: as above.
+    unsafe { client::set_connect_timeout(evcon, tv) };
+}

@@ -1,0 +1,317 @@
+//! Answers: the `evhttp_send_*` functions.
+
+use super::calls;
+use super::connection::{self, evhttp_connection};
+use super::serve::machine;
+use super::{keyval, request};
+use crate::abi::http::{ConnectionFn, bit, evhttp_request};
+use crate::buffer::evbuffer;
+use core::ffi::{c_char, c_int, c_void};
+use core::ptr;
+use evoxide_ffi::{cstr, warnx};
+use evoxide_proto::http::server::Body;
+use evoxide_proto::http::write::{self, Ambient, BodyMode, Decimal, Plan};
+
+/// A status that can be written.
+fn status(code: c_int) -> u16 {
+    u16::try_from(code).unwrap_or(500)
+}
+
+/// Sets status and reason of an answer.
+unsafe fn set_status(req: *mut evhttp_request, code: c_int, reason: *const c_char) {
+    // SAFETY: the caller's promise: the request lives; a string or null.
+    unsafe {
+        (*req).kind = crate::abi::http::kind::RESPONSE;
+        (*req).response_code = code;
+        let text = cstr::bytes(reason).unwrap_or_else(|| write::reason(status(code)));
+        request::set_text(&raw mut (*req).response_code_line, text);
+    }
+}
+
+/// Makes the request's output headers what the plan says, so that programs see what is sent.
+unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>) {
+    // SAFETY: the caller's promise: the request lives.
+    unsafe {
+        let headers = (*req).output_headers;
+        if plan.drop_length {
+            while keyval::remove(headers, b"content-length") {}
+        }
+        if plan.drop_encoding {
+            while keyval::remove(headers, b"transfer-encoding") {}
+        }
+        for addition in plan.add.into_iter().flatten() {
+            let mut digits = Decimal::new(0);
+            if let Some((name, value)) = addition.field(ambient, &mut digits) {
+                keyval::add(headers, name, value);
+            }
+        }
+    }
+}
+
+/// Decides on the answer and writes its head. `None`: there was one, or nobody to answer.
+unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
+    // SAFETY: the caller's promise: the request lives and has a server's connection.
+    unsafe {
+        let c = (*req).evcon;
+        let code = status((*req).response_code);
+        let plan = machine(c).answer(code, body, keyval::entries((*req).output_headers));
+        let Some(plan) = plan else {
+            warnx!("a request is answered once");
+            return None;
+        };
+        let server = (*c).server;
+        let minor = machine(c).minor();
+        let content_type = (*server).content_type().map(<[u8]>::to_vec);
+        let mut line = core::mem::take(&mut (*server).scratch.out);
+        line.clear();
+        {
+            let (date, _) = (*server).scratch.dated();
+            let ambient = Ambient { date, content_type: content_type.as_deref(), host: b"" };
+            carry_out(req, &plan, &ambient);
+        }
+        let reason = cstr::bytes((*req).response_code_line).unwrap_or_else(|| write::reason(code));
+        write::status_line(minor, code, reason, &mut line);
+        let all = Plan { drop_length: false, drop_encoding: false, add: [None; 5], ..plan };
+        let nothing = Ambient { date: b"", content_type: None, host: b"" };
+        write::fields(&all, &nothing, keyval::entries((*req).output_headers), &mut line);
+        append(c, &line);
+        (*server).scratch.out = line;
+        Some(plan)
+    }
+}
+
+/// Writes bytes behind what is written.
+unsafe fn append(c: *mut evhttp_connection, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        // SAFETY: the caller's promise: the connection lives and has a bufferevent.
+        unsafe { calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), bytes.as_ptr().cast(), bytes.len()) };
+    }
+}
+
+/// Writes `data` as a piece of the body, and empties it.
+unsafe fn piece(c: *mut evhttp_connection, data: *mut evbuffer) {
+    // SAFETY: the caller's promise: the connection and the buffer live.
+    unsafe {
+        let len = calls::evbuffer_get_length(data);
+        let mut line = Vec::new();
+        let n = machine(c).piece(len as u64, &mut line) as usize;
+        append(c, &line);
+        let output = calls::bufferevent_get_output((*c).bev);
+        if n == len && n > 0 {
+            calls::evbuffer_add_buffer(output, data);
+        } else if n > 0 {
+            calls::evbuffer_remove_buffer(data, output, n);
+        }
+        if n < len {
+            calls::evbuffer_drain(data, usize::MAX);
+        }
+        if n > 0 && machine(c).mode() == BodyMode::Chunked {
+            append(c, b"\r\n");
+        }
+    }
+}
+
+/// The answer is complete.
+unsafe fn finish(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise: the request lives and has a server's connection.
+    unsafe {
+        let c = (*req).evcon;
+        let mut line = Vec::new();
+        machine(c).finish(&mut line);
+        append(c, &line);
+        (*req).bits |= bit::USERDONE;
+        if calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev)) == 0 {
+            // All of it has left before, so nothing else will tell.
+            connection::enter(c);
+            super::serve::written(c);
+            connection::leave(c);
+        }
+    }
+}
+
+/// Whether somebody waits for the answer; if not, the request is freed.
+unsafe fn is_awaited(req: *mut evhttp_request) -> bool {
+    // SAFETY: the caller's promise: the request lives.
+    unsafe {
+        let c = (*req).evcon;
+        if c.is_null() {
+            request::release(req);
+            return false;
+        }
+        !(*c).server.is_null() && !(*c).bev.is_null()
+    }
+}
+
+/// Sends the answer that the request holds.
+///
+/// # Safety
+/// The request lives.
+pub(super) unsafe fn send(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (c, body) = ((*req).evcon, (*req).output_buffer);
+        if begin(req, Body::Whole(calls::evbuffer_get_length(body) as u64)).is_some() {
+            piece(c, body);
+            calls::evbuffer_drain(body, usize::MAX);
+            finish(req);
+        }
+    }
+}
+
+/// Sends an error's page.
+///
+/// # Safety
+/// The request lives.
+pub(super) unsafe fn fail(req: *mut evhttp_request, code: c_int) {
+    // SAFETY: the caller's promise.
+    unsafe { evhttp_send_error(req, code, ptr::null()) };
+}
+
+/// Sends the page for a path without a callback.
+///
+/// # Safety
+/// The request lives.
+pub(super) unsafe fn not_found(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut page = Vec::new();
+        page.extend_from_slice(
+            b"<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1><p>The requested URL ",
+        );
+        write::escape_html(cstr::bytes((*req).uri).unwrap_or(&[]), &mut page);
+        page.extend_from_slice(b" was not found on this server.</p></body></html>\n");
+        error_page(req, 404, ptr::null(), &page);
+    }
+}
+
+/// Sends an error with a page, unless the server's error callback writes another.
+unsafe fn error_page(req: *mut evhttp_request, code: c_int, reason: *const c_char, page: &[u8]) {
+    // SAFETY: the caller's promise: the request lives and has a server's connection.
+    unsafe {
+        let c = (*req).evcon;
+        let headers = (*req).output_headers;
+        keyval::evhttp_clear_headers(headers);
+        calls::evbuffer_drain((*req).output_buffer, usize::MAX);
+        set_status(req, code, reason);
+        keyval::add(headers, b"Content-Type", b"text/html");
+        keyval::add(headers, b"Connection", b"close");
+        if let Some(callback) = (*(*c).server).errorcb {
+            let arg = (*(*c).server).errorarg;
+            request::hold(req);
+            let refused = callback(req, (*req).output_buffer, code, (*req).response_code_line, arg) < 0;
+            if !request::unhold(req) || (*req).evcon != c {
+                return;
+            }
+            if refused {
+                calls::evbuffer_drain((*req).output_buffer, usize::MAX);
+            }
+        }
+        if calls::evbuffer_get_length((*req).output_buffer) == 0 {
+            calls::evbuffer_add((*req).output_buffer, page.as_ptr().cast(), page.len());
+        }
+        send(req);
+    }
+}
+
+/// Sends an error with a page.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_error(req: *mut evhttp_request, error: c_int, reason: *const c_char) {
+    // SAFETY: the caller passes a request that was not answered, and a string or null.
+    unsafe {
+        if !is_awaited(req) {
+            return;
+        }
+        let mut page = core::mem::ManuallyDrop::new(Vec::new());
+        let text = cstr::bytes(reason).unwrap_or_else(|| write::reason(status(error)));
+        write::error_page(status(error), text, &mut page);
+        error_page(req, error, reason, &page);
+        drop(core::mem::ManuallyDrop::into_inner(page));
+    }
+}
+
+/// Answers a request; `databuf` is empty afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_reply(
+    req: *mut evhttp_request,
+    code: c_int,
+    reason: *const c_char,
+    databuf: *mut evbuffer,
+) {
+    // SAFETY: the caller passes a request that was not answered, a string or null, and a buffer or null.
+    unsafe {
+        if !is_awaited(req) {
+            return;
+        }
+        set_status(req, code, reason);
+        if !databuf.is_null() {
+            calls::evbuffer_add_buffer((*req).output_buffer, databuf);
+        }
+        send(req);
+    }
+}
+
+/// Begins an answer whose body comes in pieces.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_reply_start(req: *mut evhttp_request, code: c_int, reason: *const c_char) {
+    // SAFETY: the caller passes a request that was not answered, and a string or null.
+    unsafe {
+        let c = (*req).evcon;
+        if c.is_null() || (*c).server.is_null() || (*c).bev.is_null() {
+            return;
+        }
+        set_status(req, code, reason);
+        if let Some(plan) = begin(req, Body::Stream)
+            && plan.body == BodyMode::Chunked
+        {
+            (*req).bits |= bit::CHUNKED;
+        }
+    }
+}
+
+/// Sends a piece of the body; `databuf` is empty afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_reply_chunk(req: *mut evhttp_request, databuf: *mut evbuffer) {
+    // SAFETY: the caller's promise.
+    unsafe { evhttp_send_reply_chunk_with_cb(req, databuf, None, ptr::null_mut()) };
+}
+
+/// As `evhttp_send_reply_chunk`, and calls `cb` once the piece has left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_reply_chunk_with_cb(
+    req: *mut evhttp_request,
+    databuf: *mut evbuffer,
+    cb: Option<ConnectionFn>,
+    arg: *mut c_void,
+) {
+    // SAFETY: the caller passes a request whose answer began, and a buffer.
+    unsafe {
+        let c = (*req).evcon;
+        if c.is_null() || (*c).server.is_null() || (*c).bev.is_null() || databuf.is_null() {
+            return;
+        }
+        if calls::evbuffer_get_length(databuf) == 0 || machine(c).mode() == BodyMode::Omit {
+            calls::evbuffer_drain(databuf, usize::MAX);
+            return;
+        }
+        (*c).chunkcb = cb;
+        (*c).chunkarg = arg;
+        piece(c, databuf);
+    }
+}
+
+/// Ends an answer whose body came in pieces.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_send_reply_end(req: *mut evhttp_request) {
+    // SAFETY: the caller passes a request whose answer began.
+    unsafe {
+        if !is_awaited(req) {
+            return;
+        }
+        if !machine((*req).evcon).is_answered() {
+            warnx!("an answer ends that did not begin");
+            return;
+        }
+        (*(*req).evcon).chunkcb = None;
+        finish(req);
+    }
+}

@@ -1,0 +1,286 @@
+//! `struct evhttp_request`: its life and its accessors.
+
+use super::calls;
+use super::connection::{self, evhttp_connection, state};
+use super::{keyval, uri};
+use crate::abi::http::{HeaderFn, RequestErrorFn, RequestFn, bit, evhttp_request, evkeyvalq, flag, kind};
+use crate::buffer::evbuffer;
+use core::ffi::{c_char, c_int, c_uint, c_void};
+use core::ptr;
+use evoxide_ffi::{cstr, mm};
+
+/// A new request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_request_new(cb: Option<RequestFn>, arg: *mut c_void) -> *mut evhttp_request {
+    let req = mm::calloc(1, size_of::<evhttp_request>()).cast::<evhttp_request>();
+    if req.is_null() {
+        return req;
+    }
+    // SAFETY: fresh memory of that size, of which all-zero is a value.
+    unsafe {
+        (*req).kind = kind::RESPONSE;
+        (*req).cb = cb;
+        (*req).cb_arg = arg;
+        (*req).input_headers = keyval::new();
+        (*req).output_headers = keyval::new();
+        (*req).input_buffer = calls::evbuffer_new();
+        (*req).output_buffer = calls::evbuffer_new();
+        if (*req).input_headers.is_null()
+            || (*req).output_headers.is_null()
+            || (*req).input_buffer.is_null()
+            || (*req).output_buffer.is_null()
+        {
+            release(req);
+            return ptr::null_mut();
+        }
+    }
+    req
+}
+
+/// Frees a request, which is in no queue; or notes that it is to be freed, while a callback has it.
+///
+/// # Safety
+/// `req` lives, and the caller gives it up.
+pub(super) unsafe fn release(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise; everything it points to is its own, or null.
+    unsafe {
+        if (*req).flags & flag::DEFER_FREE != 0 || (*req).bits & bit::HELD != 0 {
+            (*req).flags |= flag::NEEDS_FREE;
+            return;
+        }
+        let r = &*req;
+        for text in [r.remote_host, r.host_cache, r.uri, r.response_code_line] {
+            mm::free(text.cast());
+        }
+        uri::evhttp_uri_free(r.uri_elems);
+        keyval::free(r.input_headers);
+        keyval::free(r.output_headers);
+        for buffer in [r.input_buffer, r.output_buffer] {
+            if !buffer.is_null() {
+                calls::evbuffer_free(buffer);
+            }
+        }
+        mm::free(req.cast());
+    }
+}
+
+/// Frees a request unless it is the program's.
+///
+/// # Safety
+/// As [`release`].
+pub(super) unsafe fn release_unowned(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if (*req).flags & flag::USER_OWNED == 0 {
+            release(req);
+        }
+    }
+}
+
+/// Marks a request while a callback has it.
+///
+/// # Safety
+/// `req` lives.
+pub(super) unsafe fn hold(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe { (*req).flags |= flag::DEFER_FREE };
+}
+
+/// As [`hold`], where programs do not see it: in a client's last callback.
+///
+/// # Safety
+/// `req` lives.
+pub(super) unsafe fn hold_unseen(req: *mut evhttp_request) {
+    // SAFETY: the caller's promise.
+    unsafe { (*req).bits |= bit::HELD };
+}
+
+/// Ends what [`hold`] began. `false`: it was freed meanwhile, and is gone now.
+///
+/// # Safety
+/// The caller held it.
+pub(super) unsafe fn unhold(req: *mut evhttp_request) -> bool {
+    // SAFETY: held, so the memory is there.
+    unsafe {
+        (*req).flags &= !flag::DEFER_FREE;
+        (*req).bits &= !bit::HELD;
+        if (*req).flags & flag::NEEDS_FREE == 0 {
+            return true;
+        }
+        release(req);
+    }
+    false
+}
+
+/// Frees a request.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_request_free(req: *mut evhttp_request) {
+    // SAFETY: the caller gives the request up.
+    unsafe {
+        if req.is_null() {
+            return;
+        }
+        let c = (*req).evcon;
+        if !c.is_null() && !(*req).tqe_prev.is_null() {
+            let current = (*c).first == req;
+            connection::unlink(c, req);
+            (*req).evcon = ptr::null_mut();
+            if !(*c).server.is_null() {
+                // Without its answer there is no way to go on with this connection.
+                connection::mark(c, state::HANDED, false);
+                release(req);
+                super::serve::abandon(c);
+                return;
+            }
+            if current {
+                release(req);
+                super::client::abandon(c);
+                return;
+            }
+        }
+        release(req);
+    }
+}
+
+/// Makes a request the program's: it is freed by the program alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_own(req: *mut evhttp_request) {
+    // SAFETY: the caller passes a request.
+    unsafe { (*req).flags |= flag::USER_OWNED };
+}
+
+/// Whether the program owns it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_is_owned(req: *mut evhttp_request) -> c_int {
+    // SAFETY: the caller passes a request.
+    unsafe { c_int::from((*req).flags & flag::USER_OWNED != 0) }
+}
+
+/// The connection, or null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_get_connection(req: *mut evhttp_request) -> *mut evhttp_connection {
+    // SAFETY: the caller passes a request.
+    unsafe { (*req).evcon }
+}
+
+macro_rules! fields {
+    ($($name:ident($req:ty) -> $type:ty: $field:ident, $doc:literal;)+) => {$(
+        #[doc = $doc]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(req: $req) -> $type {
+            // SAFETY: the caller passes a request.
+            unsafe { (*req).$field }
+        }
+    )+};
+}
+
+fields! {
+    evhttp_request_get_uri(*const evhttp_request) -> *const c_char: uri, "The request target.";
+    evhttp_request_get_evhttp_uri(*const evhttp_request) -> *const uri::evhttp_uri: uri_elems, "The request target, parsed.";
+    evhttp_request_get_command(*const evhttp_request) -> c_uint: type_, "The method.";
+    evhttp_request_get_response_code(*const evhttp_request) -> c_int: response_code, "The status.";
+    evhttp_request_get_response_code_line(*const evhttp_request) -> *const c_char: response_code_line, "The reason phrase.";
+    evhttp_request_get_input_headers(*mut evhttp_request) -> *mut evkeyvalq: input_headers, "The headers that came.";
+    evhttp_request_get_output_headers(*mut evhttp_request) -> *mut evkeyvalq: output_headers, "The headers to be sent.";
+    evhttp_request_get_input_buffer(*mut evhttp_request) -> *mut evbuffer: input_buffer, "The body that came.";
+    evhttp_request_get_output_buffer(*mut evhttp_request) -> *mut evbuffer: output_buffer, "The body to be sent.";
+}
+
+/// The host that is asked for, without a port: of an absolute target, or of `Host`. Null where there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evhttp_request_get_host(req: *mut evhttp_request) -> *const c_char {
+    // SAFETY: the caller passes a request.
+    unsafe {
+        if (*req).host_cache.is_null() {
+            // Two slashes at the beginning of a path name no host.
+            let uri = (*req).uri_elems;
+            if !uri.is_null() && !uri::evhttp_uri_get_scheme(uri).is_null() {
+                let host = uri::evhttp_uri_get_host(uri);
+                if !host.is_null() {
+                    return host;
+                }
+            }
+            let header = keyval::find((*req).input_headers, b"host").as_ref().and_then(|e| cstr::bytes(e.value));
+            if let Some(host) = header {
+                let digits = host.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+                let end = host.len() - digits;
+                let host = if end > 0 && host[end - 1] == b':' { &host[..end - 1] } else { host };
+                (*req).host_cache = mm::strdup_bytes(host);
+            }
+        }
+        (*req).host_cache
+    }
+}
+
+/// Sets who gets the body piece by piece.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_set_chunked_cb(req: *mut evhttp_request, cb: Option<RequestFn>) {
+    // SAFETY: the caller passes a request.
+    unsafe { (*req).chunk_cb = cb };
+}
+
+/// Sets who sees the head when it has come.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_set_header_cb(req: *mut evhttp_request, cb: Option<HeaderFn>) {
+    // SAFETY: the caller passes a request.
+    unsafe { (*req).header_cb = cb };
+}
+
+/// Sets who is told of errors.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_set_error_cb(req: *mut evhttp_request, cb: Option<RequestErrorFn>) {
+    // SAFETY: the caller passes a request.
+    unsafe { (*req).error_cb = cb };
+}
+
+/// Sets who is told when the answer has left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evhttp_request_set_on_complete_cb(
+    req: *mut evhttp_request,
+    cb: Option<RequestFn>,
+    arg: *mut c_void,
+) {
+    // SAFETY: the caller passes a request.
+    unsafe {
+        (*req).on_complete_cb = cb;
+        (*req).on_complete_cb_arg = arg;
+    }
+}
+
+/// Replaces a string of the hooks by a copy of `text`. `false` without memory.
+///
+/// # Safety
+/// `place` holds such a string or null.
+pub(super) unsafe fn set_text(place: *mut *mut c_char, text: &[u8]) -> bool {
+    let copy = mm::strdup_bytes(text);
+    // SAFETY: the caller's promise.
+    unsafe { mm::free(place.replace(copy).cast()) };
+    !copy.is_null()
+}
+
+/// Makes the fields of the head that was just read the request's input headers. `false` without memory.
+///
+/// # Safety
+/// `req` lives; `bytes` are what `head` was read from.
+pub(super) unsafe fn take_fields(req: *mut evhttp_request, head: &evoxide_proto::http::Head, bytes: &[u8]) -> bool {
+    let mut lines = 2;
+    for (name, value) in head.fields(bytes) {
+        lines += 1;
+        // SAFETY: the caller's promise.
+        let added = unsafe {
+            if head.folded && value.contains(&b'\n') {
+                let unfolded: Vec<u8> =
+                    value.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }).collect();
+                keyval::add((*req).input_headers, name, &unfolded)
+            } else {
+                keyval::add((*req).input_headers, name, value)
+            }
+        };
+        if !added {
+            return false;
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { (*req).headers_size += bytes.len().saturating_sub(2 * lines) };
+    true
+}
