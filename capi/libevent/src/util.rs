@@ -22,7 +22,7 @@ pub(crate) fn answer(result: io::Result<()>) -> c_int {
     }
 }
 
-/// Sets `errno` and answers -1.
+/// Sets `errno` and returns -1.
 pub(crate) fn fail(error: &io::Error) -> c_int {
     errno::set(error.raw_os_error().unwrap_or(libc::EIO));
     -1

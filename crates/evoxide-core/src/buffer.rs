@@ -5,7 +5,7 @@
 //! between buffers copies nothing but the ends.
 //!
 //! The contract:
-//! - Nothing here calls back or blocks. An operation answers a [`Delta`]; one that may let go of an owner's segment answers
+//! - Nothing here calls back or blocks. An operation returns a [`Delta`]; one that may let go of an owner's segment returns
 //!   [`Released`], and the face tells those owners once its section has ended.
 //! - A failed operation has changed nothing. Sums of lengths are checked, and growth whose size a caller decides
 //!   is asked of the allocator fallibly.
@@ -103,7 +103,7 @@ impl Delta {
 #[must_use = "the owners wait to be told that their content is free"]
 pub struct Released<F> {
     first: Option<F>,
-    /// Boxed, since there is hardly ever a second and the answer should be small.
+    /// Boxed, since there is hardly ever a second and the result should be small.
     more: Option<Ring<F>>,
 }
 

@@ -1,6 +1,6 @@
 //! Text and addresses: pure functions over bytes, shared by the faces.
 //!
-//! Addresses are plain arrays in network order. Parsing takes and answers what deployed programs know from the C
+//! Addresses are plain arrays in network order. Parsing takes and returns what deployed programs know from the C
 //! interface, down to the liberties of its number scanning; each function says which. A Rust program that wants
 //! strictness uses `std::net`.
 

@@ -124,9 +124,9 @@ impl EvBuffer {
     pub(super) fn locked<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
         let lock = self.ext_lock();
         lock.lock();
-        let answer = f(self);
+        let result = f(self);
         lock.unlock();
-        answer
+        result
     }
 }
 
@@ -283,7 +283,7 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *c
     }
 }
 
-/// Appends copies of several pieces of memory; answers how many bytes were added.
+/// Appends copies of several pieces of memory; returns how many bytes were added.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
     buffer: *mut evbuffer,
@@ -498,11 +498,11 @@ impl EvBuffer {
         if size == 0 || size > self.len() {
             return ptr::null_mut();
         }
-        let mut answer = self.section(|m| m.pull_up(size));
-        if matches!(answer, Err(Error::Opaque)) && self.make_readable(0, size) {
-            answer = self.section(|m| m.pull_up(size));
+        let mut result = self.section(|m| m.pull_up(size));
+        if matches!(result, Err(Error::Opaque)) && self.make_readable(0, size) {
+            result = self.section(|m| m.pull_up(size));
         }
-        let Ok(released) = answer else { return ptr::null_mut() };
+        let Ok(released) = result else { return ptr::null_mut() };
         // SAFETY: outside the section.
         unsafe { tell(released) };
         // The program may write there; who else sees the bytes is its own affair.

@@ -290,12 +290,12 @@ pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: *mut evbuffer, fd: c_i
     // SAFETY: the program passes a live buffer; the segment is ours, and this is the hold on it.
     unsafe {
         let buffer = evbuffer::of(buffer);
-        let answer = buffer.add_segment(segment, 0, -1);
-        if answer < 0 && !buffer.drains_to_fd() && !segment.as_ref().block.is_addressable() {
+        let result = buffer.add_segment(segment, 0, -1);
+        if result < 0 && !buffer.drains_to_fd() && !segment.as_ref().block.is_addressable() {
             disown(segment);
         }
         Handle::from_count(segment.cast()).release();
-        answer
+        result
     }
 }
 

@@ -14,7 +14,7 @@ unsafe extern "C" {
 
 /// Takes the lock and offers at least `need` bytes of room; null, without the lock, where there is none.
 unsafe extern "C-unwind" fn print_begin(buffer: *mut evbuffer, need: usize, room: *mut usize) -> *mut c_char {
-    // SAFETY: a live buffer, and a size to answer in.
+    // SAFETY: a live buffer, and a size to return in.
     unsafe {
         let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();

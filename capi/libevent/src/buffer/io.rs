@@ -73,13 +73,13 @@ impl EvBuffer {
         self.section(|m| read_into(m, fd, max, scratch, None))
     }
 
-    /// Writes up to `max` bytes from the front, with one system call, and leaves them there: drain what the answer says.
+    /// Writes up to `max` bytes from the front, with one system call, and leaves them there: drain what the result says.
     /// The caller holds the lock.
     ///
     /// # Errors
     /// What the kernel says.
     pub(crate) fn write_fd(&self, fd: c_int, max: usize) -> io::Result<usize> {
-        let answer = self.look(|m| {
+        let result = self.look(|m| {
             let mut parts = m.parts(0);
             let first = match parts.next() {
                 None => return Ok(Some(0)),
@@ -116,7 +116,7 @@ impl EvBuffer {
             }
             sys::writev(fd, &pieces[..count]).map(Some)
         })?;
-        match answer {
+        match result {
             Some(n) => Ok(n),
             // The kernel does not send this file there: take its bytes.
             None if self.make_readable(0, self.look(|m| m.first_len())) => self.write_fd(fd, max),
@@ -139,8 +139,8 @@ pub unsafe extern "C-unwind" fn evbuffer_read(buffer: *mut evbuffer, fd: c_int, 
     unsafe {
         let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();
-        let answer = buffer.read_some(fd, howmuch);
-        match answer {
+        let result = buffer.read_some(fd, howmuch);
+        match result {
             Ok(delta) => {
                 buffer.done(delta);
                 delta.added as c_int
@@ -194,7 +194,7 @@ pub unsafe extern "C-unwind" fn evbuffer_write_atmost(buffer: *mut evbuffer, fd:
         let max = usize::try_from(howmuch).map_or(all, |n| n.min(all));
         let frozen = buffer.look(|m| m.is_frozen(End::Front));
         let written = if frozen || max == 0 { None } else { Some(buffer.write_fd(fd, max)) };
-        let answer = match written {
+        let result = match written {
             None => -1,
             Some(Err(error)) => failed(&error),
             Some(Ok(n)) => match if n > 0 { buffer.drain(n) } else { Ok(Delta::default()) } {
@@ -203,7 +203,7 @@ pub unsafe extern "C-unwind" fn evbuffer_write_atmost(buffer: *mut evbuffer, fd:
             },
         };
         buffer.release();
-        answer
+        result
     }
 }
 

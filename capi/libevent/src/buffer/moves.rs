@@ -136,9 +136,9 @@ pub unsafe extern "C-unwind" fn evbuffer_add_buffer_reference(target: *mut evbuf
     unsafe {
         let (dst, src) = (evbuffer::of(target), evbuffer::of(source));
         lock_both(src, dst);
-        let answer =
+        let result =
             dst.section(|d| src.section(|s| if s.is_empty() { Ok(Delta::default()) } else { d.append_reference(s) }));
-        match answer {
+        match result {
             Ok(delta) => {
                 done_both((src, Delta::default()), (dst, delta));
                 0

@@ -304,10 +304,10 @@ impl EvBuffer {
     fn thawed<R>(&self, end: End, f: impl FnOnce(&Self) -> R) -> R {
         let frozen = self.look(|m| m.is_frozen(end));
         self.section(|m| m.unfreeze(end));
-        let answer = f(self);
+        let result = f(self);
         if frozen {
             self.section(|m| m.freeze(end));
         }
-        answer
+        result
     }
 }

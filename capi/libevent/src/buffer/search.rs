@@ -34,7 +34,7 @@ impl EvBuffer {
     fn searched<T>(&self, f: impl Fn(&Machine) -> Result<T, Error>) -> Option<T> {
         match self.look(&f) {
             Err(Error::Opaque) if self.make_readable(0, usize::MAX) => self.look(&f).ok(),
-            answer => answer.ok(),
+            result => result.ok(),
         }
     }
 
@@ -196,7 +196,7 @@ struct Peek {
     from: usize,
     /// How many bytes.
     want: usize,
-    /// In no more than so many pieces.
+    /// In at most this many pieces.
     most: usize,
     /// Where to describe them, and how many.
     extents: *mut evbuffer_iovec,
@@ -292,14 +292,14 @@ pub unsafe extern "C-unwind" fn evbuffer_find(buffer: *mut evbuffer, what: *cons
         let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();
         let found = evbuffer_search(buffer.raw(), what.cast(), len, ptr::null()).pos;
-        let mut answer = ptr::null_mut();
+        let mut result = ptr::null_mut();
         if let (Ok(at), Ok(size)) = (usize::try_from(found), isize::try_from(len)) {
             let front = buffer.pull_up(found.saturating_add(size));
             if !front.is_null() {
-                answer = front.add(at);
+                result = front.add(at);
             }
         }
         buffer.ext_lock().unlock();
-        answer
+        result
     }
 }

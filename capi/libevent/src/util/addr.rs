@@ -68,7 +68,7 @@ pub unsafe extern "C" fn evutil_inet_pton_scope(
     index: *mut c_uint,
 ) -> c_int {
     let mut found = 0;
-    let answer = if family == AF_INET6 {
+    let result = if family == AF_INET6 {
         // SAFETY: the interface asks for a terminated text and room for an address.
         match unsafe { parse_scoped(text, &mut found) } {
             Some(octets) => {
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn evutil_inet_pton_scope(
         // SAFETY: not null, so the caller's number.
         unsafe { *index = found };
     }
-    answer
+    result
 }
 
 /// Writes an address as text; null if the family is unknown or there is no room.

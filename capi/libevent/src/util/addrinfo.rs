@@ -99,7 +99,7 @@ pub unsafe extern "C" fn evutil_gai_strerror(error: c_int) -> *const c_char {
         libc::EAI_SERVICE => c"servname not supported for ai_socktype",
         libc::EAI_SOCKTYPE => c"ai_socktype not supported",
         libc::EAI_SYSTEM => c"system error",
-        // SAFETY: answers a static text for any number.
+        // SAFETY: returns a static text for any number.
         _ => return unsafe { libc::gai_strerror(error) },
     };
     text.as_ptr()

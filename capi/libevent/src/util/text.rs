@@ -41,7 +41,7 @@ pub unsafe extern "C" fn evutil_ascii_strncasecmp(a: *const c_char, b: *const c_
     unsafe { net::ascii_case_cmp(bytes_of(a).take(count), bytes_of(b).take(count)) as c_int }
 }
 
-/// Writes a date in the form of RFC 1123 (now, if null), cut to the room; answers the length of the uncut text, or 0 without room.
+/// Writes a date in the form of RFC 1123 (now, if null), cut to the room; returns the length of the uncut text, or 0 without room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evutil_date_rfc1123(target: *mut c_char, size: usize, date: *const libc::tm) -> c_int {
     // SAFETY: null or the caller's date.

@@ -23,7 +23,7 @@ impl<F> Buffer<F> {
         self.front.as_ref().map_or(0, |d| d.len())
     }
 
-    /// Moves all of `src` behind the content. The answer is the delta of `self`; `src` lost as much.
+    /// Moves all of `src` behind the content. The result is the delta of `self`; `src` lost as much.
     ///
     /// # Errors
     /// `Frozen` (our back, or the front of `src`), `TooLong`, `NoMemory`.
@@ -56,7 +56,7 @@ impl<F> Buffer<F> {
         Ok(Delta::added(core::mem::take(&mut src.len)))
     }
 
-    /// Moves all of `src` before the content. The answer is the delta of `self`; `src` lost as much.
+    /// Moves all of `src` before the content. The result is the delta of `self`; `src` lost as much.
     ///
     /// # Errors
     /// `Frozen` (either front), `TooLong`, `NoMemory`.
@@ -87,7 +87,7 @@ impl<F> Buffer<F> {
 
 impl<F: Owner> Buffer<F> {
     /// Moves the first `n` bytes of `src`, or all where there are fewer, behind the content: whole segments as they are,
-    /// of the last one a copy, or a share where that is long. The answer is the delta of `self`; `src` lost as much.
+    /// of the last one a copy, or a share where that is long. The result is the delta of `self`; `src` lost as much.
     ///
     /// # Errors
     /// `Frozen` (our back, or the front of `src`), `TooLong`, `NoMemory`.

@@ -82,7 +82,7 @@ impl<F: Owner> Buffer<F> {
         })
     }
 
-    /// Copies content from position `from` on into `out`, as much as there is; answers how much that was.
+    /// Copies content from position `from` on into `out`, as much as there is; returns how much that was.
     ///
     /// # Errors
     /// `OutOfRange` where `from` lies behind the end, `Opaque`.

@@ -41,7 +41,7 @@ fn appends_and_drains_across_segments() {
     assert!(b.is_empty() && b.front.is_none() && b.spare() == 0, "an empty buffer holds no memory");
 }
 
-/// Lengths near the end of the address space answer an error and change nothing.
+/// Lengths near the end of the address space return an error and change nothing.
 #[test]
 fn cve_2014_6272() {
     let mut b: Buffer<Void> = Buffer::new();

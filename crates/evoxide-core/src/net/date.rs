@@ -57,7 +57,7 @@ impl DateFields {
 /// of range is written as `???`.
 ///
 /// # Errors
-/// Only what `out` answers.
+/// Only what `out` returns.
 pub fn write_rfc1123(date: &DateFields, out: &mut impl fmt::Write) -> fmt::Result {
     let name = |names: &[&'static str], index: i32| {
         usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or("???")

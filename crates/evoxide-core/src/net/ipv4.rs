@@ -27,7 +27,7 @@ pub fn parse_ipv4(text: &[u8]) -> Option<[u8; 4]> {
 /// Writes an address in the usual form.
 ///
 /// # Errors
-/// Only what `out` answers.
+/// Only what `out` returns.
 pub fn write_ipv4(address: [u8; 4], out: &mut impl fmt::Write) -> fmt::Result {
     let [a, b, c, d] = address;
     write!(out, "{a}.{b}.{c}.{d}")

@@ -90,7 +90,7 @@ fn scan_group(text: &[u8]) -> Option<(u16, usize)> {
 /// both set (`::1.2.3.4`).
 ///
 /// # Errors
-/// Only what `out` answers.
+/// Only what `out` returns.
 pub fn write_ipv6(address: [u8; 16], out: &mut impl fmt::Write) -> fmt::Result {
     let group = |index: usize| u16::from_be_bytes([address[2 * index], address[2 * index + 1]]);
     let last = [address[12], address[13], address[14], address[15]];
