@@ -30,3 +30,4 @@ mod timer;
 mod util;
 mod variadic;
 mod watch;
+mod ws;

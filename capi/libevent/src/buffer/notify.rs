@@ -22,7 +22,7 @@ impl EvBuffer {
     /// # Safety
     /// As [`evbuffer::of`]; runs callbacks.
     #[inline(always)]
-    pub(super) unsafe fn change(&self, f: impl FnOnce(&mut Machine) -> Result<Delta, Error>) -> c_int {
+    pub(crate) unsafe fn change(&self, f: impl FnOnce(&mut Machine) -> Result<Delta, Error>) -> c_int {
         self.ext_lock().lock();
         match self.section(f) {
             Ok(delta) => {

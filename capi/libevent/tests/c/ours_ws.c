@@ -1,0 +1,590 @@
+/* event2/ws.h: WebSocket sessions, section by section of RFC 6455. The client is written by hand, a byte at a time where it matters. */
+#include "case.h"
+#include <arpa/inet.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/ws.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define HEAD "GET /chat HTTP/1.1\r\nHost: a\r\n"
+#define UPGRADE "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+#define REQUEST HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n"
+
+static struct event_base *base;
+static struct evhttp *http;
+static struct evws_connection *session;
+static struct bufferevent *client;
+static struct evbuffer *got;
+static int closed, told;
+/* What the server does with a message. */
+static enum { ECHO, FREE_IT, CLOSE_IT, SEND_AND_FREE, QUIET, CLOSE_NONE } manner;
+
+static void
+on_message(struct evws_connection *ws, int type, const unsigned char *data, size_t len, void *arg)
+{
+	told++;
+	CHECK(ws == session && arg == &told);
+	CHECK(data[len] == 0);
+	if (len < 60)
+		SAY("message %d: %zu [%s]\n", type, len, (const char *)data);
+	else
+		SAY("message %d: %zu\n", type, len);
+	switch (manner) {
+	case ECHO:
+		if (type == WS_TEXT_FRAME)
+			evws_send_text(ws, (const char *)data);
+		else
+			evws_send_binary(ws, (const char *)data, len);
+		break;
+	case FREE_IT: evws_connection_free(ws); break;
+	case CLOSE_IT: evws_close(ws, WS_CR_NORMAL); break;
+	case CLOSE_NONE: evws_close(ws, WS_CR_NONE); break;
+	case SEND_AND_FREE:
+		evws_send_text(ws, "last");
+		evws_connection_free(ws);
+		break;
+	case QUIET: break;
+	}
+}
+
+static void
+on_close(struct evws_connection *ws, void *arg)
+{
+	CHECK(ws == session && arg == &closed);
+	SAY("close callback\n");
+	session = NULL;
+}
+
+static void
+on_request(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	session = evws_new_session(req, on_message, &told, 0);
+	SAY("session %d\n", session != NULL);
+	if (session)
+		evws_connection_set_closecb(session, on_close, &closed);
+}
+
+static void
+on_data(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	evbuffer_add_buffer(got, bufferevent_get_input(bev));
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)arg;
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
+		on_data(bev, NULL);
+		closed = 1;
+	}
+}
+
+static void
+start(void)
+{
+	struct sockaddr_in sin;
+	socklen_t len = sizeof sin;
+	struct evhttp_bound_socket *bound;
+	base = event_base_new();
+	http = evhttp_new(base);
+	bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
+	CHECK(bound != NULL);
+	evhttp_set_gencb(http, on_request, NULL);
+	CHECK(getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&sin, &len) == 0);
+	got = evbuffer_new();
+	client = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(client, on_data, NULL, on_event, NULL);
+	bufferevent_enable(client, EV_READ | EV_WRITE);
+	CHECK(bufferevent_socket_connect(client, (struct sockaddr *)&sin, sizeof sin) == 0);
+}
+
+static void
+stop(void)
+{
+	if (session)
+		evws_connection_free(session);
+	bufferevent_free(client);
+	evhttp_free(http);
+	evbuffer_free(got);
+	event_base_free(base);
+}
+
+/* Runs the loop until the client has so much, or the connection has ended. */
+static void
+until(size_t n)
+{
+	while (evbuffer_get_length(got) < n && !closed)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+static void
+until_closed(void)
+{
+	while (!closed)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+/* The answer's head, up to its empty line. */
+static void
+head(void)
+{
+	char *line;
+	struct evbuffer_ptr end;
+	for (;;) {
+		end = evbuffer_search(got, "\r\n\r\n", 4, NULL);
+		if (end.pos >= 0 || closed)
+			break;
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	while ((line = evbuffer_readln(got, NULL, EVBUFFER_EOL_CRLF_STRICT)) != NULL && *line) {
+		if (strncmp(line, "Date:", 5) != 0)
+			SAY("%s\n", line);
+		free(line);
+	}
+	free(line);
+}
+
+static void
+open_session(void)
+{
+	start();
+	evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
+	head();
+	CHECK(session != NULL);
+}
+
+/* A client's frame, masked. */
+static void
+frame_to(struct evbuffer *out, int first, const void *data, size_t len)
+{
+	static const unsigned char mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+	unsigned char h[14], *masked = malloc(len + 1);
+	size_t n = 2, i;
+	h[0] = (unsigned char)first;
+	if (len < 126)
+		h[1] = (unsigned char)(0x80 | len);
+	else if (len < 65536) {
+		h[1] = 0x80 | 126;
+		h[n++] = (unsigned char)(len >> 8);
+		h[n++] = (unsigned char)len;
+	} else {
+		h[1] = 0x80 | 127;
+		for (i = 0; i < 8; i++)
+			h[n++] = (unsigned char)((uint64_t)len >> (56 - 8 * i));
+	}
+	memcpy(h + n, mask, 4);
+	n += 4;
+	for (i = 0; i < len; i++)
+		masked[i] = ((const unsigned char *)data)[i] ^ mask[i % 4];
+	evbuffer_add(out, h, n);
+	evbuffer_add(out, masked, len);
+	free(masked);
+}
+
+static void
+frame(int first, const char *data)
+{
+	frame_to(bufferevent_get_output(client), first, data, strlen(data));
+}
+
+/* Shows the next frame of the server. */
+static void
+answer(void)
+{
+	unsigned char h[10];
+	size_t at = 2, len, i;
+	char data[200];
+	until(2);
+	if (evbuffer_copyout(got, h, 2) < 2) {
+		SAY("no answer\n");
+		return;
+	}
+	len = h[1] & 127;
+	CHECK((h[1] & 128) == 0);
+	if (len == 126) {
+		until(4);
+		evbuffer_copyout(got, h, 4);
+		len = (size_t)h[2] << 8 | h[3];
+		at = 4;
+	} else if (len == 127) {
+		until(10);
+		evbuffer_copyout(got, h, 10);
+		for (len = 0, i = 2; i < 10; i++)
+			len = len << 8 | h[i];
+		at = 10;
+	}
+	until(at + len);
+	evbuffer_drain(got, at);
+	SAY("answer %02x: %zu", h[0], len);
+	if (len < sizeof data) {
+		evbuffer_remove(got, data, len);
+		SAY(" [");
+		for (i = 0; i < len; i++)
+			if (data[i] >= 32 && data[i] < 127)
+				SAY("%c", data[i]);
+			else
+				SAY("\\%02x", (unsigned char)data[i]);
+		SAY("]\n");
+	} else {
+		evbuffer_drain(got, len);
+		SAY("\n");
+	}
+}
+
+/* Section 4: the handshake. */
+
+CASE(handshake)
+{
+	open_session();
+	SAY("bufferevent %d\n", evws_connection_get_bufferevent(session) != NULL);
+	stop();
+}
+
+static void
+refused(const char *what, const char *request)
+{
+	SAY("-- %s\n", what);
+	closed = 0;
+	start();
+	evbuffer_add_printf(bufferevent_get_output(client), "%s", request);
+	head();
+	CHECK(session == NULL);
+	stop();
+}
+
+CASE(handshake_refused)
+{
+	refused("no upgrade", HEAD "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("another upgrade", HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
+	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("no key", HEAD UPGRADE "Sec-WebSocket-Version: 13\r\n\r\n");
+	refused("a short key", HEAD UPGRADE "Sec-WebSocket-Key: abc\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("two keys", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Key: " KEY
+	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("another version", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n\r\n");
+	refused("no version", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\n\r\n");
+	refused("a post", "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" UPGRADE "Sec-WebSocket-Key: " KEY
+	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+}
+
+/* What comes in one piece with the request is the session's. */
+CASE(handshake_and_frames_at_once)
+{
+	struct evbuffer *out;
+	start();
+	out = bufferevent_get_output(client);
+	evbuffer_add_printf(out, REQUEST);
+	frame(0x81, "early");
+	frame(0x82, "too");
+	head();
+	answer();
+	answer();
+	stop();
+}
+
+/* Section 5: framing. */
+
+CASE(messages)
+{
+	open_session();
+	frame(0x81, "hello");
+	answer();
+	frame(0x82, "bytes");
+	answer();
+	frame(0x81, "");
+	answer();
+	frame(0x82, "");
+	answer();
+	frame(0x81, "\xce\xba\xcf\x8c\xcf\x83\xce\xbc\xce\xb5");
+	answer();
+	stop();
+}
+
+CASE(messages_of_all_lengths)
+{
+	static const size_t lengths[] = { 125, 126, 127, 65535, 65536, 1000000 };
+	static char data[1000000];
+	size_t i;
+	memset(data, 'x', sizeof data);
+	open_session();
+	for (i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		frame_to(bufferevent_get_output(client), 0x82, data, lengths[i]);
+		answer();
+	}
+	stop();
+}
+
+CASE(messages_byte_by_byte)
+{
+	struct evbuffer *bytes = evbuffer_new();
+	open_session();
+	frame_to(bytes, 0x81, "one", 3);
+	frame_to(bytes, 0x01, "two ", 4);
+	frame_to(bytes, 0x89, "ping", 4);
+	frame_to(bytes, 0x80, "parts", 5);
+	while (evbuffer_get_length(bytes) > 0) {
+		evbuffer_remove_buffer(bytes, bufferevent_get_output(client), 1);
+		while (evbuffer_get_length(bufferevent_get_output(client)) > 0)
+			event_base_loop(base, EVLOOP_ONCE);
+	}
+	answer();
+	answer();
+	answer();
+	evbuffer_free(bytes);
+	stop();
+}
+
+CASE(fragments_with_control_frames_in_between)
+{
+	open_session();
+	frame(0x01, "one ");
+	frame(0x89, "are you there");
+	frame(0x00, "");
+	frame(0x00, "two ");
+	frame(0x8a, "unasked");
+	frame(0x80, "three");
+	answer();
+	answer();
+	stop();
+}
+
+/* The session fails: a close frame says why, and the connection ends. */
+static void
+fails(const char *what, const void *bytes, size_t len)
+{
+	SAY("-- %s\n", what);
+	closed = 0;
+	open_session();
+	evbuffer_add(bufferevent_get_output(client), bytes, len);
+	answer();
+	until_closed();
+	CHECK(session == NULL);
+	stop();
+}
+
+#define FAILS(what, bytes) fails(what, bytes, sizeof bytes - 1)
+#define MASK "\x37\xfa\x21\x3d"
+
+CASE(frames_that_break_the_protocol)
+{
+	FAILS("no mask", "\x81\x02hi");
+	FAILS("a reserved bit", "\xc1\x80" MASK);
+	FAILS("an opcode that is none", "\x83\x80" MASK);
+	FAILS("a control opcode that is none", "\x8b\x80" MASK);
+	FAILS("a ping in fragments", "\x09\x80" MASK);
+	FAILS("a ping that is too long", "\x89\xfe\x01\x00" MASK);
+	FAILS("a continuation of nothing", "\x80\x80" MASK);
+	FAILS("a message in a message", "\x01\x80" MASK "\x81\x80" MASK);
+	FAILS("a length in too long a form", "\x82\xfe\x00\x05" MASK "hello");
+	FAILS("a negative length", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00");
+	FAILS("text that is not UTF-8", "\x81\x82" MASK "\xf7\x53");
+	FAILS("half a character", "\x81\x81" MASK "\xf9");
+	FAILS("a close of one byte", "\x88\x81" MASK "\x34");
+	FAILS("a close code that is none", "\x88\x82" MASK "\x34\x17");
+}
+
+CASE(cve_2026_63495_message_across_fragments)
+{
+	static char data[1 << 20];
+	int i;
+	open_session();
+	manner = QUIET;
+	for (i = 0; i < 17; i++)
+		frame_to(bufferevent_get_output(client), i ? 0x00 : 0x02, data, sizeof data);
+	answer();
+	until_closed();
+	SAY("told of %d\n", told);
+	stop();
+}
+
+CASE(cve_2026_63495_announced_length)
+{
+	FAILS("more than memory", "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff" MASK);
+	FAILS("more than the limit", "\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00" MASK);
+}
+
+/* Section 5.5.2: of pings that could not be answered, the newest counts; a peer that does not read costs no memory. */
+CASE(pings_to_a_peer_that_does_not_read)
+{
+	struct evbuffer *output;
+	size_t most = 0;
+	int i;
+	open_session();
+	output = bufferevent_get_output(evws_connection_get_bufferevent(session));
+	bufferevent_disable(client, EV_READ);
+	for (i = 0; i < 200000; i++) {
+		frame(0x89, "0123456789012345678901234567890123456789012345678901234567890123456789");
+		if (i % 1000 == 999)
+			while (evbuffer_get_length(bufferevent_get_output(client)) > 0) {
+				event_base_loop(base, EVLOOP_ONCE);
+				if (evbuffer_get_length(output) > most)
+					most = evbuffer_get_length(output);
+			}
+	}
+	SAY("bounded %d\n", most < 100000);
+	stop();
+}
+
+/* Section 7: closing. */
+
+CASE(closed_by_the_peer)
+{
+	static const char *const contents[] = { "\x03\xe8", "\x03\xe9 goes away", "\x0f\xa0", "" };
+	size_t i;
+	for (i = 0; i < sizeof contents / sizeof *contents; i++) {
+		closed = 0;
+		open_session();
+		frame(0x88, contents[i]);
+		frame(0x81, "too late");
+		answer();
+		until_closed();
+		CHECK(session == NULL);
+		stop();
+	}
+}
+
+CASE(closed_by_us)
+{
+	open_session();
+	manner = CLOSE_IT;
+	frame(0x81, "close");
+	answer();
+	/* What was under way arrives; nothing is sent any more. */
+	manner = ECHO;
+	frame(0x81, "late");
+	frame(0x89, "late");
+	frame(0x88, "\x03\xe8");
+	until_closed();
+	SAY("left %zu\n", evbuffer_get_length(got));
+	stop();
+}
+
+CASE(closed_by_us_without_a_reason)
+{
+	open_session();
+	manner = CLOSE_NONE;
+	frame(0x81, "close");
+	answer();
+	frame(0x88, "");
+	until_closed();
+	stop();
+}
+
+CASE(closed_twice)
+{
+	open_session();
+	evws_close(session, WS_CR_DATA_TOO_BIG);
+	evws_close(session, WS_CR_PROTO_ERR);
+	evws_send_text(session, "too late");
+	evws_send_binary(session, "too late", 8);
+	answer();
+	frame(0x88, "\x03\xf1");
+	until_closed();
+	SAY("left %zu\n", evbuffer_get_length(got));
+	stop();
+}
+
+CASE(connection_lost)
+{
+	open_session();
+	frame(0x01, "half");
+	bufferevent_flush(client, EV_WRITE, BEV_FINISHED);
+	while (evbuffer_get_length(bufferevent_get_output(client)) > 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	shutdown(bufferevent_getfd(client), SHUT_WR);
+	while (session)
+		event_base_loop(base, EVLOOP_ONCE);
+	stop();
+}
+
+/* Lives. */
+
+CASE(freed_in_the_message_callback)
+{
+	open_session();
+	manner = FREE_IT;
+	frame(0x81, "one");
+	frame(0x81, "two");
+	until_closed();
+	SAY("told of %d\n", told);
+	stop();
+}
+
+CASE(freed_after_sending)
+{
+	open_session();
+	manner = SEND_AND_FREE;
+	frame(0x81, "one");
+	until_closed();
+	SAY("told of %d\n", told);
+	stop();
+}
+
+static void
+free_again(struct evws_connection *ws, void *arg)
+{
+	(void)arg;
+	SAY("close callback frees\n");
+	session = NULL;
+	evws_connection_free(ws);
+}
+
+CASE(freed_in_the_close_callback)
+{
+	open_session();
+	evws_connection_set_closecb(session, free_again, NULL);
+	frame(0x88, "");
+	answer();
+	until_closed();
+	stop();
+}
+
+CASE(freed_outside)
+{
+	open_session();
+	evws_connection_free(session);
+	CHECK(session == NULL);
+	until_closed();
+	stop();
+}
+
+CASE(freed_without_a_close_callback)
+{
+	open_session();
+	evws_connection_set_closecb(session, NULL, NULL);
+	frame(0x88, "");
+	answer();
+	until_closed();
+	session = NULL;
+	stop();
+}
+
+CASE(text_that_is_no_text_is_not_sent)
+{
+	open_session();
+	event_set_log_callback(NULL);
+	evws_send_text(session, "\xff\xfe");
+	evws_send_text(session, "after");
+	answer();
+	stop();
+}
+
+CASE(many_messages_both_ways)
+{
+	int i;
+	open_session();
+	manner = QUIET;
+	for (i = 0; i < 1000; i++)
+		evws_send_binary(session, (const char *)&i, sizeof i);
+	until(6000);
+	SAY("got %zu\n", evbuffer_get_length(got));
+	stop();
+}
