@@ -14,7 +14,7 @@ const CLIENTS: &[(&str, &str)] =
     &[("libevent", "memcached"), ("libevent", "tmux"), ("libev", "nghttp2"), ("libev", "gevent")];
 
 /// The same, but only run by name: they fetch something, and take minutes.
-const BY_NAME: &[(&str, &str)] = &[("libev", "gevent-modules")];
+const BY_NAME: &[(&str, &str)] = &[("libev", "gevent-modules"), ("libevent", "websockets")];
 
 /// `cargo xtask clients [NAME...]`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {

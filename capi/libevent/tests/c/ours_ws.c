@@ -20,7 +20,9 @@ static struct evhttp *http;
 static struct evws_connection *session;
 static struct bufferevent *client;
 static struct evbuffer *got;
-static int closed, told;
+static int closed, told, ends;
+/* What the server was told: the kind of each message and its text. */
+static char heard[400];
 /* What the server does with a message. */
 static enum { ECHO, FREE_IT, CLOSE_IT, SEND_AND_FREE, QUIET, CLOSE_NONE } manner;
 
@@ -30,10 +32,8 @@ on_message(struct evws_connection *ws, int type, const unsigned char *data, size
 	told++;
 	CHECK(ws == session && arg == &told);
 	CHECK(data[len] == 0);
-	if (len < 60)
-		SAY("message %d: %zu [%s]\n", type, len, (const char *)data);
-	else
-		SAY("message %d: %zu\n", type, len);
+	if (strlen(heard) + len < sizeof heard - 10)
+		sprintf(heard + strlen(heard), "%d:%s;", type, (const char *)data);
 	switch (manner) {
 	case ECHO:
 		if (type == WS_TEXT_FRAME)
@@ -56,8 +56,17 @@ static void
 on_close(struct evws_connection *ws, void *arg)
 {
 	CHECK(ws == session && arg == &closed);
-	SAY("close callback\n");
+	ends++;
 	session = NULL;
+}
+
+/* Whether the server was told just this since the last time. */
+static void
+heard_just(const char *messages)
+{
+	SAY("%s\n", heard);
+	CHECK(strcmp(heard, messages) == 0);
+	heard[0] = 0;
 }
 
 static void
@@ -132,32 +141,30 @@ until_closed(void)
 		event_base_loop(base, EVLOOP_ONCE);
 }
 
-/* The answer's head, up to its empty line. */
+/* Takes the answer's head, which begins with this and has this line. */
 static void
-head(void)
+head_is(const char *begin, const char *line)
 {
-	char *line;
+	char text[2000];
 	struct evbuffer_ptr end;
-	for (;;) {
-		end = evbuffer_search(got, "\r\n\r\n", 4, NULL);
-		if (end.pos >= 0 || closed)
-			break;
+	int n;
+	while ((end = evbuffer_search(got, "\r\n\r\n", 4, NULL)).pos < 0 && !closed)
 		event_base_loop(base, EVLOOP_ONCE);
-	}
-	while ((line = evbuffer_readln(got, NULL, EVBUFFER_EOL_CRLF_STRICT)) != NULL && *line) {
-		if (strncmp(line, "Date:", 5) != 0)
-			SAY("%s\n", line);
-		free(line);
-	}
-	free(line);
+	CHECK(end.pos > 0 && end.pos < 1900);
+	n = evbuffer_remove(got, text, (size_t)end.pos + 4);
+	text[n] = 0;
+	CHECK(strncmp(text, begin, strlen(begin)) == 0);
+	CHECK(strstr(text, line) != NULL);
 }
+
+#define SWITCHED "HTTP/1.1 101 ", "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
 static void
 open_session(void)
 {
 	start();
 	evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
-	head();
+	head_is(SWITCHED);
 	CHECK(session != NULL);
 }
 
@@ -195,20 +202,18 @@ frame(int first, const char *data)
 	frame_to(bufferevent_get_output(client), first, data, strlen(data));
 }
 
-/* Shows the next frame of the server. */
+/* Takes the next frame of the server, which is this one. */
 static void
-answer(void)
+frame_is(int first, const void *content, size_t size)
 {
 	unsigned char h[10];
 	size_t at = 2, len, i;
-	char data[200];
+	char *data;
 	until(2);
-	if (evbuffer_copyout(got, h, 2) < 2) {
-		SAY("no answer\n");
-		return;
-	}
-	len = h[1] & 127;
+	CHECK(evbuffer_copyout(got, h, 2) == 2);
+	CHECK(h[0] == first);
 	CHECK((h[1] & 128) == 0);
+	len = h[1] & 127;
 	if (len == 126) {
 		until(4);
 		evbuffer_copyout(got, h, 4);
@@ -221,57 +226,56 @@ answer(void)
 			len = len << 8 | h[i];
 		at = 10;
 	}
+	CHECK(len == size);
 	until(at + len);
 	evbuffer_drain(got, at);
-	SAY("answer %02x: %zu", h[0], len);
-	if (len < sizeof data) {
-		evbuffer_remove(got, data, len);
-		SAY(" [");
-		for (i = 0; i < len; i++)
-			if (data[i] >= 32 && data[i] < 127)
-				SAY("%c", data[i]);
-			else
-				SAY("\\%02x", (unsigned char)data[i]);
-		SAY("]\n");
-	} else {
-		evbuffer_drain(got, len);
-		SAY("\n");
-	}
+	data = malloc(len + 1);
+	CHECK(evbuffer_remove(got, data, len) == (int)len);
+	CHECK(memcmp(data, content, len) == 0);
+	free(data);
 }
+
+#define ANSWER(first, content) frame_is(first, content, sizeof content - 1)
 
 /* Section 4: the handshake. */
 
 CASE(handshake)
 {
 	open_session();
-	SAY("bufferevent %d\n", evws_connection_get_bufferevent(session) != NULL);
+	CHECK(evws_connection_get_bufferevent(session) != NULL);
+	CHECK(ends == 0);
+	evws_connection_free(session);
+	CHECK(ends == 1);
 	stop();
 }
 
 static void
-refused(const char *what, const char *request)
+refused(const char *what, const char *status, const char *line, const char *request)
 {
 	SAY("-- %s\n", what);
 	closed = 0;
 	start();
 	evbuffer_add_printf(bufferevent_get_output(client), "%s", request);
-	head();
+	head_is(status, line);
 	CHECK(session == NULL);
 	stop();
 }
 
+#define BAD "HTTP/1.1 400 ", ""
+#define OTHER "HTTP/1.1 426 ", "\r\nSec-WebSocket-Version: 13\r\n"
+
 CASE(handshake_refused)
 {
-	refused("no upgrade", HEAD "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n");
-	refused("another upgrade", HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
+	refused("no upgrade", BAD, HEAD "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("another upgrade", BAD, HEAD "Upgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " KEY
 	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
-	refused("no key", HEAD UPGRADE "Sec-WebSocket-Version: 13\r\n\r\n");
-	refused("a short key", HEAD UPGRADE "Sec-WebSocket-Key: abc\r\nSec-WebSocket-Version: 13\r\n\r\n");
-	refused("two keys", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Key: " KEY
+	refused("no key", BAD, HEAD UPGRADE "Sec-WebSocket-Version: 13\r\n\r\n");
+	refused("a short key", BAD, HEAD UPGRADE "Sec-WebSocket-Key: abc\r\nSec-WebSocket-Version: 13\r\n\r\n");
+	refused("two keys", BAD, HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Key: " KEY
 	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
-	refused("another version", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n\r\n");
-	refused("no version", HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\n\r\n");
-	refused("a post", "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" UPGRADE "Sec-WebSocket-Key: " KEY
+	refused("another version", OTHER, HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 8\r\n\r\n");
+	refused("no version", OTHER, HEAD UPGRADE "Sec-WebSocket-Key: " KEY "\r\n\r\n");
+	refused("a post", BAD, "POST /chat HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" UPGRADE "Sec-WebSocket-Key: " KEY
 	    "\r\nSec-WebSocket-Version: 13\r\n\r\n");
 }
 
@@ -284,9 +288,10 @@ CASE(handshake_and_frames_at_once)
 	evbuffer_add_printf(out, REQUEST);
 	frame(0x81, "early");
 	frame(0x82, "too");
-	head();
-	answer();
-	answer();
+	head_is(SWITCHED);
+	ANSWER(0x81, "early");
+	ANSWER(0x82, "too");
+	heard_just("1:early;2:too;");
 	stop();
 }
 
@@ -296,15 +301,16 @@ CASE(messages)
 {
 	open_session();
 	frame(0x81, "hello");
-	answer();
+	ANSWER(0x81, "hello");
 	frame(0x82, "bytes");
-	answer();
+	ANSWER(0x82, "bytes");
 	frame(0x81, "");
-	answer();
+	ANSWER(0x81, "");
 	frame(0x82, "");
-	answer();
+	ANSWER(0x82, "");
 	frame(0x81, "\xce\xba\xcf\x8c\xcf\x83\xce\xbc\xce\xb5");
-	answer();
+	ANSWER(0x81, "\xce\xba\xcf\x8c\xcf\x83\xce\xbc\xce\xb5");
+	heard_just("1:hello;2:bytes;1:;2:;1:\xce\xba\xcf\x8c\xcf\x83\xce\xbc\xce\xb5;");
 	stop();
 }
 
@@ -317,7 +323,7 @@ CASE(messages_of_all_lengths)
 	open_session();
 	for (i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		frame_to(bufferevent_get_output(client), 0x82, data, lengths[i]);
-		answer();
+		frame_is(0x82, data, lengths[i]);
 	}
 	stop();
 }
@@ -335,9 +341,10 @@ CASE(messages_byte_by_byte)
 		while (evbuffer_get_length(bufferevent_get_output(client)) > 0)
 			event_base_loop(base, EVLOOP_ONCE);
 	}
-	answer();
-	answer();
-	answer();
+	ANSWER(0x81, "one");
+	ANSWER(0x8a, "ping");
+	ANSWER(0x81, "two parts");
+	heard_just("1:one;1:two parts;");
 	evbuffer_free(bytes);
 	stop();
 }
@@ -351,26 +358,31 @@ CASE(fragments_with_control_frames_in_between)
 	frame(0x00, "two ");
 	frame(0x8a, "unasked");
 	frame(0x80, "three");
-	answer();
-	answer();
+	ANSWER(0x8a, "are you there");
+	ANSWER(0x81, "one two three");
+	heard_just("1:one two three;");
 	stop();
 }
 
 /* The session fails: a close frame says why, and the connection ends. */
 static void
-fails(const char *what, const void *bytes, size_t len)
+fails(const char *what, const char *code, const void *bytes, size_t len)
 {
 	SAY("-- %s\n", what);
 	closed = 0;
 	open_session();
 	evbuffer_add(bufferevent_get_output(client), bytes, len);
-	answer();
+	frame_is(0x88, code, 2);
 	until_closed();
-	CHECK(session == NULL);
+	CHECK(session == NULL && told == 0);
 	stop();
 }
 
-#define FAILS(what, bytes) fails(what, bytes, sizeof bytes - 1)
+#define FAILS(what, bytes) fails(what, PROTOCOL_ERROR, bytes, sizeof bytes - 1)
+#define FAILS_AS(code, what, bytes) fails(what, code, bytes, sizeof bytes - 1)
+#define PROTOCOL_ERROR "\x03\xea"
+#define INVALID_DATA "\x03\xef"
+#define TOO_BIG "\x03\xf1"
 #define MASK "\x37\xfa\x21\x3d"
 
 CASE(frames_that_break_the_protocol)
@@ -385,8 +397,8 @@ CASE(frames_that_break_the_protocol)
 	FAILS("a message in a message", "\x01\x80" MASK "\x81\x80" MASK);
 	FAILS("a length in too long a form", "\x82\xfe\x00\x05" MASK "hello");
 	FAILS("a negative length", "\x82\xff\x80\x00\x00\x00\x00\x00\x00\x00");
-	FAILS("text that is not UTF-8", "\x81\x82" MASK "\xf7\x53");
-	FAILS("half a character", "\x81\x81" MASK "\xf9");
+	FAILS_AS(INVALID_DATA, "text that is not UTF-8", "\x81\x82" MASK "\xf7\x53");
+	FAILS_AS(INVALID_DATA, "half a character", "\x81\x81" MASK "\xf9");
 	FAILS("a close of one byte", "\x88\x81" MASK "\x34");
 	FAILS("a close code that is none", "\x88\x82" MASK "\x34\x17");
 }
@@ -399,16 +411,16 @@ CASE(cve_2026_63495_message_across_fragments)
 	manner = QUIET;
 	for (i = 0; i < 17; i++)
 		frame_to(bufferevent_get_output(client), i ? 0x00 : 0x02, data, sizeof data);
-	answer();
+	ANSWER(0x88, TOO_BIG);
 	until_closed();
-	SAY("told of %d\n", told);
+	CHECK(told == 0 && ends == 1);
 	stop();
 }
 
 CASE(cve_2026_63495_announced_length)
 {
-	FAILS("more than memory", "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff" MASK);
-	FAILS("more than the limit", "\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00" MASK);
+	FAILS_AS(TOO_BIG, "more than memory", "\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff" MASK);
+	FAILS_AS(TOO_BIG, "more than the limit", "\x82\xff\x00\x00\x00\x00\x40\x00\x00\x00" MASK);
 }
 
 /* Section 5.5.2: of pings that could not be answered, the newest counts; a peer that does not read costs no memory. */
@@ -429,7 +441,7 @@ CASE(pings_to_a_peer_that_does_not_read)
 					most = evbuffer_get_length(output);
 			}
 	}
-	SAY("bounded %d\n", most < 100000);
+	CHECK(most < 100000);
 	stop();
 }
 
@@ -444,9 +456,9 @@ CASE(closed_by_the_peer)
 		open_session();
 		frame(0x88, contents[i]);
 		frame(0x81, "too late");
-		answer();
+		frame_is(0x88, contents[i], strlen(contents[i]) < 2 ? 0 : 2);
 		until_closed();
-		CHECK(session == NULL);
+		CHECK(session == NULL && told == 0 && ends == (int)i + 1);
 		stop();
 	}
 }
@@ -456,14 +468,15 @@ CASE(closed_by_us)
 	open_session();
 	manner = CLOSE_IT;
 	frame(0x81, "close");
-	answer();
+	ANSWER(0x88, "\x03\xe8");
 	/* What was under way arrives; nothing is sent any more. */
 	manner = ECHO;
 	frame(0x81, "late");
 	frame(0x89, "late");
 	frame(0x88, "\x03\xe8");
 	until_closed();
-	SAY("left %zu\n", evbuffer_get_length(got));
+	CHECK(evbuffer_get_length(got) == 0 && ends == 1);
+	heard_just("1:close;1:late;");
 	stop();
 }
 
@@ -472,9 +485,10 @@ CASE(closed_by_us_without_a_reason)
 	open_session();
 	manner = CLOSE_NONE;
 	frame(0x81, "close");
-	answer();
+	ANSWER(0x88, "");
 	frame(0x88, "");
 	until_closed();
+	CHECK(ends == 1);
 	stop();
 }
 
@@ -485,10 +499,10 @@ CASE(closed_twice)
 	evws_close(session, WS_CR_PROTO_ERR);
 	evws_send_text(session, "too late");
 	evws_send_binary(session, "too late", 8);
-	answer();
-	frame(0x88, "\x03\xf1");
+	ANSWER(0x88, TOO_BIG);
+	frame(0x88, TOO_BIG);
 	until_closed();
-	SAY("left %zu\n", evbuffer_get_length(got));
+	CHECK(evbuffer_get_length(got) == 0 && ends == 1);
 	stop();
 }
 
@@ -502,6 +516,7 @@ CASE(connection_lost)
 	shutdown(bufferevent_getfd(client), SHUT_WR);
 	while (session)
 		event_base_loop(base, EVLOOP_ONCE);
+	CHECK(told == 0 && ends == 1);
 	stop();
 }
 
@@ -514,7 +529,7 @@ CASE(freed_in_the_message_callback)
 	frame(0x81, "one");
 	frame(0x81, "two");
 	until_closed();
-	SAY("told of %d\n", told);
+	CHECK(told == 1 && ends == 1);
 	stop();
 }
 
@@ -524,7 +539,7 @@ CASE(freed_after_sending)
 	manner = SEND_AND_FREE;
 	frame(0x81, "one");
 	until_closed();
-	SAY("told of %d\n", told);
+	CHECK(told == 1 && ends == 1);
 	stop();
 }
 
@@ -532,7 +547,7 @@ static void
 free_again(struct evws_connection *ws, void *arg)
 {
 	(void)arg;
-	SAY("close callback frees\n");
+	ends++;
 	session = NULL;
 	evws_connection_free(ws);
 }
@@ -542,8 +557,9 @@ CASE(freed_in_the_close_callback)
 	open_session();
 	evws_connection_set_closecb(session, free_again, NULL);
 	frame(0x88, "");
-	answer();
+	ANSWER(0x88, "");
 	until_closed();
+	CHECK(ends == 1);
 	stop();
 }
 
@@ -561,8 +577,9 @@ CASE(freed_without_a_close_callback)
 	open_session();
 	evws_connection_set_closecb(session, NULL, NULL);
 	frame(0x88, "");
-	answer();
+	ANSWER(0x88, "");
 	until_closed();
+	CHECK(ends == 0);
 	session = NULL;
 	stop();
 }
@@ -573,7 +590,7 @@ CASE(text_that_is_no_text_is_not_sent)
 	event_set_log_callback(NULL);
 	evws_send_text(session, "\xff\xfe");
 	evws_send_text(session, "after");
-	answer();
+	ANSWER(0x81, "after");
 	stop();
 }
 
@@ -585,6 +602,6 @@ CASE(many_messages_both_ways)
 	for (i = 0; i < 1000; i++)
 		evws_send_binary(session, (const char *)&i, sizeof i);
 	until(6000);
-	SAY("got %zu\n", evbuffer_get_length(got));
+	CHECK(evbuffer_get_length(got) == 6000);
 	stop();
 }

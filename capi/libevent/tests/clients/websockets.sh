@@ -3,6 +3,7 @@
 # of crates/evoxide-proto/examples/ws_client.rs. Needs pip and a network, cargo for the second half.
 NAME=websockets; LIMIT=${LIMIT:-300}; LIBS="libevent-2.1.so.7"
 HERE=$(cd "$(dirname "$0")" && pwd)
+export CARGO=${CARGO:-$(command -v cargo)}
 . "$HERE/common.sh"
 $PY -m venv venv >venv.log 2>&1 && venv/bin/pip install -q websockets >>venv.log 2>&1 || fail "no websockets: $(tail -1 venv.log)"
 read -r P Q <<<"$(freeports 2)"
@@ -68,6 +69,6 @@ asyncio.run(main())
 PY
 helper server.log venv/bin/python server.py "$Q"
 waitport "$Q" || fail "Python's server does not listen: $(tail -1 server.log)"
-(cd "$HERE/../../../.." && "${CARGO:-cargo}" run -q -p evoxide-proto --example ws_client "127.0.0.1:$Q") >client.out 2>&1 || fail "the Rust client: $(tail -1 client.out)"
-(cd "$HERE/../../../.." && "${CARGO:-cargo}" run -q -p evoxide-proto --example ws_client "127.0.0.1:$P" /chat) >client.out 2>&1 || fail "the Rust client at ws_echo: $(tail -1 client.out)"
+(cd "$HERE/../../../.." && "$CARGO" run -q -p evoxide-proto --example ws_client "127.0.0.1:$Q") >client.out 2>&1 || fail "the Rust client: $(tail -1 client.out)"
+(cd "$HERE/../../../.." && "$CARGO" run -q -p evoxide-proto --example ws_client "127.0.0.1:$P" /chat) >client.out 2>&1 || fail "the Rust client at ws_echo: $(tail -1 client.out)"
 pass "both roles, messages up to 10 MiB, fragments, pings, closes, 100 sessions at once"
