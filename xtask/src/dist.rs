@@ -83,6 +83,7 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);
     cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
+    cargo.args(["--package", "event-rpcgen"]);
     proc::show(&mut cargo)?;
     let from = tree::target().join(if profile == "dev" { "debug" } else { "release" });
     let lib = dist.lib();
@@ -90,6 +91,10 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     libevent(&from, &lib)?;
     libev(&from, &lib)?;
     headers(&dist.include())?;
+    let bin = dist.root.join("bin");
+    tree::make_dir(&bin)?;
+    place(&from.join("event_rpcgen"), &bin.join("event_rpcgen"))?;
+    point(&bin.join("event_rpcgen.py"), "event_rpcgen")?;
     pc::write_all(&lib.join("pkgconfig"), lib.join("libevent_openssl-2.1.so.7").exists())?;
     share::write_all(&dist.root)?;
     Ok(dist)

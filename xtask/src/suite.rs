@@ -39,6 +39,9 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     }
     let opts = set(&[("keep-going", ""), ("valgrind", ""), ("headers", "debian")]);
     tally.add(step("C tests under valgrind", || ctest::task(&opts)));
+    tally.add(step("RPC generator, both libraries", || {
+        rust_tests(cargo().args(["test", "--package", "event-rpcgen"]).env("EVOXIDE_LIB", dist.lib()))
+    }));
     tally.add(step("differential fuzzers", || fuzz::task(&set(&[]))));
     tally.add(step("real programs", || clients::run(&dist, &[])));
     println!("\nall of it took {:.0} s", began.elapsed().as_secs_f64());
