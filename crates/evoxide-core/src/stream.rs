@@ -34,7 +34,7 @@
 //! ```
 
 pub mod drive;
-pub mod tunnel;
+pub mod session;
 
 pub use drive::{Allowance, Cause, Report, STEP, Told};
 

@@ -3,6 +3,7 @@
 use super::event::event;
 use super::layout;
 use crate::base::event_base;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use evoxide_core::stream::Watermarks;
 use libc::timeval;
@@ -52,26 +53,27 @@ impl From<event_watermark> for Watermarks {
     }
 }
 
-/// `struct bufferevent`.
+/// `struct bufferevent`, as C programs see it. All fields are cells: programs and other threads write them while references
+/// to the struct are there.
 #[repr(C)]
 pub struct bufferevent {
-    pub ev_base: *mut event_base,
-    pub be_ops: *const c_void,
-    pub ev_read: event,
-    pub ev_write: event,
-    pub input: *mut c_void,
-    pub output: *mut c_void,
-    pub wm_read: event_watermark,
-    pub wm_write: event_watermark,
-    pub readcb: Option<DataFn>,
-    pub writecb: Option<DataFn>,
-    pub errorcb: Option<EventFn>,
-    pub cbarg: *mut c_void,
-    pub timeout_read: timeval,
-    pub timeout_write: timeval,
-    pub enabled: c_short,
+    pub ev_base: Cell<*mut event_base>,
+    pub be_ops: Cell<*const c_void>,
+    pub ev_read: UnsafeCell<event>,
+    pub ev_write: UnsafeCell<event>,
+    pub input: Cell<*mut c_void>,
+    pub output: Cell<*mut c_void>,
+    pub wm_read: Cell<event_watermark>,
+    pub wm_write: Cell<event_watermark>,
+    pub readcb: Cell<Option<DataFn>>,
+    pub writecb: Cell<Option<DataFn>>,
+    pub errorcb: Cell<Option<EventFn>>,
+    pub cbarg: Cell<*mut c_void>,
+    pub timeout_read: Cell<timeval>,
+    pub timeout_write: Cell<timeval>,
+    pub enabled: Cell<c_short>,
     /// References. C sees padding here.
-    pub refs: u32,
+    pub refs: Cell<u32>,
 }
 layout!(
     bufferevent,

@@ -1,8 +1,9 @@
 //! Entries of `event2/bufferevent.h`: marks, timeouts, sizes, descriptors, bases; and `event2/bufferevent_compat.h`.
 
-use super::data::held;
-use super::{Bev, Kind, LockFrom, create, filter, get, has_fd, notice, rare, set, set_rare, socket, tls};
-use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark, opt};
+use super::entries::held;
+use super::handle::{Bev, Locked, flag};
+use super::socket;
+use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark};
 use crate::abi::event::ev;
 use crate::base::event_base;
 use crate::event as events;
@@ -21,13 +22,13 @@ pub unsafe extern "C-unwind" fn bufferevent_setwatermark(
     high: usize,
 ) {
     let marks = event_watermark { low, high };
-    let set = |bev: Bev| {
+    let set = |bev: &Locked| {
         if which & ev::WRITE != 0 {
-            set!(bev, public.wm_write, marks);
+            bev.wm_write.set(marks);
         }
         if which & ev::READ != 0 {
-            set!(bev, public.wm_read, marks);
-            notice::check_mark(bev);
+            bev.wm_read.set(marks);
+            bev.check_mark();
         }
     };
     // SAFETY: the caller's promise.
@@ -42,10 +43,10 @@ pub unsafe extern "C-unwind" fn bufferevent_getwatermark(
     low: *mut usize,
     high: *mut usize,
 ) -> c_int {
-    let answer = |bev: Bev| {
+    let answer = |bev: &Locked| {
         let marks: event_watermark = match which {
-            ev::READ => get!(bev, public.wm_read),
-            ev::WRITE => get!(bev, public.wm_write),
+            ev::READ => bev.wm_read.get(),
+            ev::WRITE => bev.wm_write.get(),
             _ => return -1,
         };
         // SAFETY: the caller's promise; what is not asked for is null.
@@ -75,18 +76,18 @@ pub unsafe extern "C-unwind" fn bufferevent_set_timeouts(
     unsafe {
         let (read, write) = (read.as_ref().copied().unwrap_or(NONE), write.as_ref().copied().unwrap_or(NONE));
         held(bufev, -1, |bev| {
-            set!(bev, public.timeout_read, read);
-            set!(bev, public.timeout_write, write);
+            bev.timeout_read.set(read);
+            bev.timeout_write.set(write);
             adjust(bev, Direction::READ).min(adjust(bev, Direction::WRITE))
         })
     }
 }
 
 /// Applies a changed timeout to what is waited for now.
-fn adjust(bev: Bev, direction: Direction) -> c_int {
+fn adjust(bev: &Locked, direction: Direction) -> c_int {
     let timeout = bev.timeout(direction).is_some();
-    if has_fd(bev) {
-        if !bev.waits(direction) || direction == Direction::WRITE && bev.is(super::flag::TRY) {
+    if bev.has_fd() {
+        if !bev.waits(direction) || direction == Direction::WRITE && bev.is(flag::WRITE_QUEUED) {
             return 0;
         }
         if timeout {
@@ -95,8 +96,7 @@ fn adjust(bev: Bev, direction: Direction) -> c_int {
         // SAFETY: the event is assigned.
         return unsafe { events::event_remove_timer(bev.event(direction)) };
     }
-    let wants =
-        bev.machine(|m| m.moves(direction)) && (direction == Direction::READ || super::buf::len(bev.output()) > 0);
+    let wants = bev.machine(|m| m.moves(direction)) && (direction == Direction::READ || bev.output().len() > 0);
     if timeout && wants {
         return bev.add_event(direction);
     }
@@ -105,14 +105,14 @@ fn adjust(bev: Bev, direction: Direction) -> c_int {
 }
 
 /// Bounds one direction. -1 without memory.
-fn set_bound(bev: Bev, direction: Direction, max: usize) -> c_int {
+fn set_bound(bev: &Locked, direction: Direction, max: usize) -> c_int {
     let mut bounds = bev.bounds();
     bounds.set(direction, max);
     if bounds != bev.bounds() {
-        if !bev.make_rare() {
+        if !bev.extension_or_new() {
             return -1;
         }
-        set_rare!(bev, bounds, bounds);
+        bev.own_extension(|e| e.bounds.set(bounds));
     }
     0
 }
@@ -145,14 +145,9 @@ pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: *mut buf
     unsafe { held(bufev, -1, |bev| bev.bounds().of(Direction::WRITE) as isize) }
 }
 
-/// The bufferevent that carries this one's bytes.
-fn below(bev: Bev) -> Option<Bev> {
-    filter::below(bev).or_else(|| tls::below(bev))
-}
-
 /// The bufferevent that has the descriptor: itself, or the lowest below its filters.
-fn bottom(mut bev: Bev) -> Bev {
-    while let Some(below) = below(bev) {
+fn bottom(mut bev: &Locked) -> &Locked {
+    while let Some(below) = (bev.ops().below)(bev) {
         bev = below;
     }
     bev
@@ -172,14 +167,14 @@ pub unsafe extern "C-unwind" fn bufferevent_replacefd(bufev: *mut bufferevent, f
     unsafe { held(bufev, -1, |bev| replace(bev, fd, true)) }
 }
 
-fn replace(bev: Bev, fd: c_int, close: bool) -> c_int {
+fn replace(bev: &Locked, fd: c_int, close: bool) -> c_int {
     let bev = bottom(bev);
-    if !has_fd(bev) {
+    if !bev.has_fd() {
         return -1;
     }
     let old = bev.fd();
     socket::attach(bev, fd, false);
-    if close && old >= 0 && old != fd && get!(bev, options) & opt::CLOSE_ON_FREE != 0 {
+    if close && old >= 0 && old != fd && bev.closes_on_free() {
         // SAFETY: the option says that the descriptor is the bufferevent's own.
         if unsafe { io::close(old) }.is_err() {
             return -1;
@@ -195,7 +190,7 @@ pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_
     unsafe {
         held(bufev, -1, |bev| {
             let bev = bottom(bev);
-            if has_fd(bev) { bev.fd() } else { -1 }
+            if bev.has_fd() { bev.fd() } else { -1 }
         })
     }
 }
@@ -204,24 +199,24 @@ pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_underlying(bufev: *mut bufferevent) -> *mut bufferevent {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, ptr::null_mut(), |bev| below(bev).map_or(ptr::null_mut(), Bev::public)) }
+    unsafe { held(bufev, ptr::null_mut(), |bev| (bev.ops().below)(bev).map_or(ptr::null_mut(), |bev| bev.public())) }
 }
 
 /// The base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bufferevent_get_base(bufev: *mut bufferevent) -> *mut event_base {
     // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| get!(bev, public.ev_base))
+    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.ev_base.get())
 }
 
 /// Moves a bufferevent on a descriptor to another base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: *mut bufferevent) -> c_int {
-    let set = |bev: Bev| {
-        if !has_fd(bev) {
+    let set = |bev: &Locked| {
+        if !bev.has_fd() {
             return -1;
         }
-        set!(bev, public.ev_base, base);
+        bev.ev_base.set(base);
         // SAFETY: both events are assigned; the base is the caller's promise.
         unsafe {
             let read = events::event_base_set(base, bev.event(Direction::READ));
@@ -235,12 +230,12 @@ pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufe
 /// Sets the priority of a bufferevent on a descriptor.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent, priority: c_int) -> c_int {
-    let set = |bev: Bev| {
-        if !has_fd(bev) {
+    let set = |bev: &Locked| {
+        if !bev.has_fd() {
             return -1;
         }
         // A queued try is active, and active events keep their priority: it is queued anew.
-        let tried = bev.is(super::flag::TRY);
+        let tried = bev.is(flag::WRITE_QUEUED);
         if tried {
             bev.del_event(Direction::WRITE);
         }
@@ -254,7 +249,7 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent
             if refused {
                 return -1;
             }
-            if let Some(deferred) = rare!(bev, deferred).as_mut() {
+            if let Some(deferred) = bev.extension().deferred.get().as_mut() {
                 deferred.evcb_pri = priority as u8;
             }
         }
@@ -268,7 +263,7 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bufferevent_get_priority(bufev: *const bufferevent) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev.cast_mut()) }.map_or(-1, |bev| c_int::from(get!(bev, public.ev_read.ev_evcallback.evcb_pri)))
+    unsafe { Bev::of(bufev.cast_mut()) }.map_or(-1, |bev| c_int::from(bev.priority()))
 }
 
 /// Makes a bufferevent on the current base, as libevent 1 did.
@@ -280,11 +275,8 @@ pub unsafe extern "C-unwind" fn bufferevent_new(
     event: Option<EventFn>,
     arg: *mut c_void,
 ) -> *mut bufferevent {
-    let Some(bev) = create(ptr::null_mut(), fd, 0, Kind::Socket, LockFrom::Own) else { return ptr::null_mut() };
-    set!(bev, public.readcb, read);
-    set!(bev, public.writecb, write);
-    set!(bev, public.errorcb, event);
-    set!(bev, public.cbarg, arg);
+    let Some(bev) = socket::create(ptr::null_mut(), fd, 0) else { return ptr::null_mut() };
+    bev.set_callbacks(read, write, event, arg);
     bev.public()
 }
 

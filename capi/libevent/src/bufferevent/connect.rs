@@ -1,7 +1,8 @@
 //! Connecting a bufferevent: by address, by host name, or waiting for an attempt that the caller began.
 
-use super::data::held;
-use super::{Bev, notice, rare, set_rare, socket};
+use super::entries::held;
+use super::handle::Locked;
+use super::{callbacks, socket};
 use crate::abi::bufferevent::{bufferevent, opt};
 use crate::dns::evdns_base;
 use core::ffi::{c_char, c_int, c_void};
@@ -21,8 +22,8 @@ enum Begun {
 }
 
 /// Begins to connect. -1, with `errno`, if nothing was begun; a descriptor of its own making is then closed.
-fn connect(bev: Bev, addr: Option<&Addr>) -> c_int {
-    if !super::has_fd(bev) {
+fn connect(bev: &Locked, addr: Option<&Addr>) -> c_int {
+    if !bev.has_fd() {
         return -1;
     }
     let given = bev.fd();
@@ -48,7 +49,7 @@ fn connect(bev: Bev, addr: Option<&Addr>) -> c_int {
     match begun {
         Begun::Waiting => bev.add_event(Direction::WRITE),
         Begun::Made => {
-            notice::data(bev, Direction::WRITE, c_int::from(opt::DEFER_CALLBACKS));
+            callbacks::data(bev, Direction::WRITE, c_int::from(opt::DEFER_CALLBACKS));
             bev.add_event(Direction::WRITE)
         }
         Begun::Refused => {
@@ -117,21 +118,21 @@ fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c
     }
 }
 
-fn connect_by_name(bev: Bev, host: &std::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
+fn connect_by_name(bev: &Locked, host: &std::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
     let family = matches!(hints.ai_family, libc::AF_UNSPEC | libc::AF_INET | libc::AF_INET6);
     let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
-    set_rare!(bev, dns_error, 0);
+    bev.own_extension(|e| e.dns_error.set(0));
     match look_up(host, port, hints) {
         Ok(addr) => {
             if connect(bev, Some(&addr)) < 0 {
-                notice::event(bev, What::ERROR, 0);
+                callbacks::event(bev, What::ERROR, 0);
             }
         }
         Err(code) => {
             // Without memory the reason is lost, not the failure.
-            bev.make_rare();
-            set_rare!(bev, dns_error, code);
-            notice::event(bev, What::ERROR, 0);
+            bev.extension_or_new();
+            bev.own_extension(|e| e.dns_error.set(code));
+            callbacks::event(bev, What::ERROR, 0);
         }
     }
     0
@@ -156,14 +157,14 @@ unsafe extern "C-unwind" fn on_found(code: c_int, list: *mut addrinfo, arg: *mut
             if !connected {
                 if code != 0 {
                     // Without memory the reason is lost, not the failure.
-                    bev.make_rare();
-                    set_rare!(bev, dns_error, code);
+                    bev.extension_or_new();
+                    bev.own_extension(|e| e.dns_error.set(code));
                 }
-                notice::event(bev, What::ERROR, 0);
+                callbacks::event(bev, What::ERROR, 0);
             }
         });
         crate::util::evutil_freeaddrinfo(list);
-        super::data::bufferevent_decref(bufev);
+        super::entries::bufferevent_decref(bufev);
     }
 }
 
@@ -172,7 +173,7 @@ unsafe extern "C-unwind" fn on_found(code: c_int, list: *mut addrinfo, arg: *mut
 /// # Safety
 /// The resolver and the bufferevent live.
 unsafe fn connect_through(
-    bev: Bev,
+    bev: &Locked,
     dns: *mut evdns_base,
     host: &std::ffi::CStr,
     port: c_int,
@@ -182,12 +183,12 @@ unsafe fn connect_through(
     let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
     let mut text = cstr::Text::<8>::new();
     let _ = core::fmt::Write::write_fmt(&mut text, format_args!("{port}"));
-    set_rare!(bev, dns_error, 0);
+    bev.own_extension(|e| e.dns_error.set(0));
     bev.suspend(Direction::READ, Hold::LOOKUP);
     bev.suspend(Direction::WRITE, Hold::LOOKUP);
     // SAFETY: the caller's promise; the reference is `on_found`'s.
     unsafe {
-        super::data::bufferevent_incref(bev.public());
+        super::entries::bufferevent_incref(bev.public());
         crate::dns::look_up(dns, host.as_ptr(), text.as_ptr(), hints, Some(on_found), bev.public().cast(), true);
     }
     0
@@ -249,5 +250,5 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_get_dns_error(bufev: *mut bufferevent) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| rare!(bev, dns_error)) }
+    unsafe { held(bufev, -1, |bev| bev.extension().dns_error.get()) }
 }

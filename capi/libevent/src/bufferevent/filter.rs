@@ -1,45 +1,67 @@
 //! Filters: a bufferevent whose data passes through two functions on its way from and to the bufferevent below.
 
-use super::{Bev, Kind, LockFrom, buf, create, get, notice, rare, set, set_rare};
-use crate::abi::bufferevent::{DataFn, EventFn, FILTER_OK, FilterFn, FreeFn, bufferevent, flush, opt};
+use super::handle::{Bev, Extension, Locked};
+use super::lifecycle::{self, Plan};
+use super::ops::{self, Ops};
+use super::{buffers, callbacks};
+use crate::abi::bufferevent::{FILTER_OK, FilterFn, FreeFn, bufferevent, flush};
+use crate::buffer::EvBuffer;
+use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr::{self, NonNull};
 use evoxide_core::stream::{Direction, Hold};
 use evoxide_ffi::mm;
 
+static OPS: Ops<Locked> = Ops {
+    start,
+    stop,
+    output_grew,
+    input_changed,
+    flush,
+    attached: ops::ignore_fd,
+    below,
+    unlink,
+    finish,
+    finalize: lifecycle::finalize,
+    on_read: callbacks::read_timer,
+    on_write: callbacks::write_timer,
+};
+static EXTENSION: Extension = Extension::shared(&OPS);
+
 /// The private part of a filter.
-pub(crate) struct Filter {
-    below: Bev,
+struct Filter {
+    below: NonNull<bufferevent>,
     input: Option<FilterFn>,
     output: Option<FilterFn>,
     free: Option<FreeFn>,
     context: *mut c_void,
     /// The output function is running: what it or a callback adds is seen by its own loop.
-    busy: bool,
+    busy: Cell<bool>,
     /// Input stayed below because this filter's own was full.
-    starved: bool,
+    starved: Cell<bool>,
 }
 
-/// Reads or writes a word of the private part.
-macro_rules! part {
-    ($bev:expr, $field:ident) => {
-        // SAFETY: a filter has its private part from its making to its end; the word is copied at once.
-        unsafe { (*rare!($bev, link).cast::<Filter>()).$field }
-    };
-    ($bev:expr, $field:ident = $value:expr) => {{
-        let value = $value;
-        // SAFETY: as above; no reference to the word is kept anywhere.
-        unsafe { (*rare!($bev, link).cast::<Filter>()).$field = value }
-    }};
+/// The private part; `None` while the filter is being made.
+fn part(bev: &Locked) -> Option<&Filter> {
+    // SAFETY: null, or made with the filter, and freed with it.
+    unsafe { bev.extension().link.get().cast::<Filter>().as_ref() }
+}
+
+impl Filter {
+    /// The bufferevent below, which uses the same lock.
+    fn below(&self) -> &Locked {
+        // SAFETY: the filter has a reference to it.
+        unsafe { Bev::from_arg(self.below.as_ptr().cast()) }.assume_locked()
+    }
 }
 
 /// The bufferevent below.
-pub(crate) fn below(bev: Bev) -> Option<Bev> {
-    (get!(bev, kind) == Kind::Filter && !rare!(bev, link).is_null()).then(|| part!(bev, below))
+fn below(bev: &Locked) -> Option<&Locked> {
+    part(bev).map(Filter::below)
 }
 
 /// Directions begin to flow.
-pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
+fn start(bev: &Locked, directions: Direction) -> c_int {
     if directions.contains(Direction::WRITE) {
         bev.restart_timer(Direction::WRITE);
     }
@@ -52,19 +74,22 @@ pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
     0
 }
 
-/// Reading stops: the one below must not go on either.
-pub(crate) fn stop_reading(bev: Bev) {
-    if let Some(below) = below(bev) {
+/// Directions do not flow any more. Where reading stops, the one below must not go on either.
+fn stop(bev: &Locked, directions: Direction) {
+    if let (true, Some(below)) = (directions.contains(Direction::READ), below(bev)) {
         below.suspend(Direction::READ, Hold::FILTER);
+    }
+    for direction in directions.iter() {
+        bev.del_event(direction);
     }
 }
 
-fn input_full(bev: Bev, mode: c_int) -> bool {
-    mode == flush::NORMAL && bev.marks(Direction::READ).is_full(buf::len(bev.input()))
+fn input_full(bev: &Locked, mode: c_int) -> bool {
+    mode == flush::NORMAL && bev.marks(Direction::READ).is_full(bev.input().len())
 }
 
-fn below_full(below: Bev, mode: c_int) -> bool {
-    mode == flush::NORMAL && below.marks(Direction::WRITE).is_full(buf::len(below.output()))
+fn below_full(below: &Locked, mode: c_int) -> bool {
+    mode == flush::NORMAL && below.marks(Direction::WRITE).is_full(below.output().len())
 }
 
 /// What a function may write at most: up to the high mark, while nobody flushes.
@@ -73,29 +98,36 @@ fn limit(high: usize, len: usize, mode: c_int) -> isize {
 }
 
 /// Calls one of the two functions. Without one, everything is moved, and nothing counts as everything, too.
-fn run(function: Option<FilterFn>, from: Buffer, to: Buffer, limit: isize, mode: c_int, context: *mut c_void) -> bool {
+fn run(
+    function: Option<FilterFn>,
+    from: &EvBuffer,
+    to: &EvBuffer,
+    limit: isize,
+    mode: c_int,
+    context: *mut c_void,
+) -> bool {
     match function {
         // SAFETY: the user's function with two live buffers, outside every section, a reference held.
-        Some(function) => unsafe { function(from.cast(), to.cast(), limit, mode, context) == FILTER_OK },
-        None => buf::pass(from, to, limit),
+        Some(function) => unsafe { function(from.raw().cast(), to.raw().cast(), limit, mode, context) == FILTER_OK },
+        None => buffers::pass(from, to, limit),
     }
 }
-type Buffer = *mut crate::buffer::evbuffer;
 
 /// Runs the input function as long as it yields something. Answers whether it ever did. A reference is held.
-fn process_input(bev: Bev, mode: c_int) -> bool {
-    let below = part!(bev, below);
-    let enabled = |b: Bev| b.machine(|m| m.enabled()).contains(Direction::READ);
+fn process_input(bev: &Locked, mode: c_int) -> bool {
+    let Some(part) = part(bev) else { return false };
+    let below = part.below();
+    let enabled = |b: &Locked| b.machine(|m| m.enabled()).contains(Direction::READ);
     if mode == flush::NORMAL && (!enabled(bev) || input_full(bev, mode)) {
         return false;
     }
     let mut any = false;
     loop {
-        let limit = limit(get!(bev, public.wm_read.high), buf::len(bev.input()), mode);
+        let limit = limit(bev.wm_read.get().high, bev.input().len(), mode);
         let (from, to) = (below.input(), bev.input());
-        let good = run(part!(bev, input), from, to, limit, mode, part!(bev, context));
+        let good = run(part.input, from, to, limit, mode, part.context);
         any |= good;
-        if !good || bev.is_freed() || !enabled(bev) || buf::len(from) == 0 || input_full(bev, mode) {
+        if !good || bev.is_freed() || !enabled(bev) || from.len() == 0 || input_full(bev, mode) {
             break;
         }
     }
@@ -106,22 +138,23 @@ fn process_input(bev: Bev, mode: c_int) -> bool {
 }
 
 /// Runs the output function as long as it yields something and the user's write callback adds more. A reference is held.
-fn process_output(bev: Bev, mode: c_int) -> bool {
-    let below = part!(bev, below);
-    let more = |b: Bev| {
-        b.machine(|m| m.enabled()).contains(Direction::WRITE) && buf::len(b.output()) > 0 && !below_full(below, mode)
+fn process_output(bev: &Locked, mode: c_int) -> bool {
+    let Some(part) = part(bev) else { return false };
+    let below = part.below();
+    let more = |b: &Locked| {
+        b.machine(|m| m.enabled()).contains(Direction::WRITE) && b.output().len() > 0 && !below_full(below, mode)
     };
-    if part!(bev, busy) || mode == flush::NORMAL && !more(bev) {
+    if part.busy.get() || mode == flush::NORMAL && !more(bev) {
         return false;
     }
-    part!(bev, busy = true);
+    part.busy.set(true);
     let mut any = false;
     loop {
         let (mut good, mut yielded) = (true, false);
         while good {
-            let limit = limit(get!(below, public.wm_write.high), buf::len(below.output()), mode);
+            let limit = limit(below.wm_write.get().high, below.output().len(), mode);
             let (from, to) = (bev.output(), below.output());
-            good = run(part!(bev, output), from, to, limit, mode, part!(bev, context));
+            good = run(part.output, from, to, limit, mode, part.context);
             yielded |= good;
             if !more(bev) {
                 break;
@@ -131,12 +164,12 @@ fn process_output(bev: Bev, mode: c_int) -> bool {
         if !yielded {
             break;
         }
-        notice::data(bev, Direction::WRITE, 0);
+        callbacks::data(bev, Direction::WRITE, 0);
         if !good || bev.is_freed() || !more(bev) {
             break;
         }
     }
-    part!(bev, busy = false);
+    part.busy.set(false);
     if any {
         bev.restart_timer(Direction::WRITE);
     }
@@ -144,8 +177,8 @@ fn process_output(bev: Bev, mode: c_int) -> bool {
 }
 
 /// The user added output.
-pub(crate) fn output_grew(bev: Bev) {
-    if rare!(bev, link).is_null() || part!(bev, busy) {
+fn output_grew(bev: &Locked) {
+    if part(bev).is_none_or(|part| part.busy.get()) {
         return;
     }
     bev.hold();
@@ -154,8 +187,8 @@ pub(crate) fn output_grew(bev: Bev) {
 }
 
 /// This filter's input changed: what was left below may find room now.
-pub(crate) fn input_changed(bev: Bev) {
-    if !rare!(bev, link).is_null() && part!(bev, starved) && !input_full(bev, flush::NORMAL) {
+fn input_changed(bev: &Locked) {
+    if part(bev).is_some_and(|part| part.starved.get()) && !input_full(bev, flush::NORMAL) {
         bev.hold();
         read(bev);
         bev.release();
@@ -163,22 +196,19 @@ pub(crate) fn input_changed(bev: Bev) {
 }
 
 /// Takes what came from below. A reference is held.
-fn read(bev: Bev) {
-    part!(bev, starved = false);
+fn read(bev: &Locked) {
+    let Some(part) = part(bev) else { return };
+    part.starved.set(false);
     if process_input(bev, flush::NORMAL) {
-        if buf::len(part!(bev, below).input()) > 0 && input_full(bev, flush::NORMAL) {
-            part!(bev, starved = true);
-        }
-        notice::data(bev, Direction::READ, 0);
+        part.starved.set(part.below().input().len() > 0 && input_full(bev, flush::NORMAL));
+        callbacks::data(bev, Direction::READ, 0);
     }
 }
 
 unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_void) {
     // SAFETY: the filter takes its callbacks from the one below before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     read(bev);
     bev.release();
 }
@@ -186,9 +216,7 @@ unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_voi
 unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_void) {
     // SAFETY: as in `below_read`.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     process_output(bev, flush::NORMAL);
     bev.release();
 }
@@ -196,15 +224,13 @@ unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_vo
 unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short, arg: *mut c_void) {
     // SAFETY: as in `below_read`.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
-    notice::event(bev, evoxide_core::stream::What::from_bits_retain(what as u16), 0);
+    let Some(bev) = bev.try_hold() else { return };
+    callbacks::event(bev, evoxide_core::stream::What::from_bits_retain(what as u16), 0);
     bev.release();
 }
 
 /// `bufferevent_flush` of a filter. Answers whether anything was produced.
-pub(crate) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
+fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
     bev.hold();
     let mut any = false;
     if directions.contains(Direction::READ) {
@@ -213,33 +239,36 @@ pub(crate) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
     if directions.contains(Direction::WRITE) {
         any |= process_output(bev, mode);
     }
-    super::data::flush(part!(bev, below), directions, mode);
+    if let Some(below) = below(bev) {
+        (below.ops().flush)(below, directions, mode);
+    }
     bev.release();
     c_int::from(any)
 }
 
 /// The last reference is gone: the one below is let go, or freed with it.
-pub(crate) fn unlink(bev: Bev) {
+fn unlink(bev: &Locked) {
     let Some(below) = below(bev) else { return };
-    let ours = get!(below, public.cbarg) == bev.arg();
-    if get!(bev, options) & opt::CLOSE_ON_FREE != 0 {
-        super::data::free(below);
+    let ours = below.cbarg.get() == bev.arg();
+    if bev.closes_on_free() {
+        lifecycle::free(below);
     } else if ours {
-        set!(below, public.readcb, None);
-        set!(below, public.writecb, None);
-        set!(below, public.errorcb, None);
-        set!(below, public.cbarg, ptr::null_mut());
+        below.set_callbacks(None, None, None, ptr::null_mut());
         below.resume(Direction::READ, Hold::FILTER);
     }
 }
 
-/// Frees the private part, and answers the bufferevent below, of which one reference is to be given back.
-pub(crate) fn finish(bev: Bev) -> Option<Bev> {
-    let filter = NonNull::new(rare!(bev, link).cast::<Filter>())?;
-    let (below, free, context) = (part!(bev, below), part!(bev, free), part!(bev, context));
-    set_rare!(bev, link, ptr::null_mut());
-    // SAFETY: made by `mm::alloc`; the handle was cleared, so nobody finds it any more.
-    unsafe { mm::free_value(filter) };
+/// Frees the private part, and returns the bufferevent below, of which one reference is to be given back.
+fn finish(bev: &Locked) -> Option<&Locked> {
+    let link = NonNull::new(bev.extension().link.get().cast::<Filter>())?;
+    let (below, free, context) = part(bev).map(|part| (part.below(), part.free, part.context))?;
+    bev.own_extension(|e| e.link.set(ptr::null_mut()));
+    // SAFETY: made by `mm::alloc`; the link was cleared, so nobody finds it any more. The one below is referred to.
+    let below = unsafe {
+        let below = &*ptr::from_ref(below);
+        mm::free_value(link);
+        below
+    };
     if let Some(free) = free {
         // SAFETY: the user's function with the user's context, once.
         unsafe { free(context) };
@@ -259,21 +288,34 @@ pub unsafe extern "C-unwind" fn bufferevent_filter_new(
 ) -> *mut bufferevent {
     // SAFETY: the caller's promise.
     let Some(below) = (unsafe { Bev::of(underlying) }) else { return ptr::null_mut() };
-    let part = Filter { below, input, output, free: free_context, context, busy: false, starved: false };
+    let part = Filter {
+        below: NonNull::from(&**below),
+        input,
+        output,
+        free: free_context,
+        context,
+        busy: Cell::new(false),
+        starved: Cell::new(false),
+    };
     let Some(part) = mm::alloc(part) else { return ptr::null_mut() };
-    let base = get!(below, public.ev_base);
-    let Some(bev) = create(base, -1, options as u8, Kind::Filter, LockFrom::Other(below)) else {
+    let plan = Plan {
+        base: below.ev_base.get(),
+        fd: None,
+        options: options as u8,
+        extension: &EXTENSION,
+        extended: true,
+        lock_of: Some(below),
+        frozen: false,
+    };
+    let Some(bev) = lifecycle::create(&plan) else {
         // SAFETY: nobody else knows it.
         unsafe { mm::free_value(part) };
         return ptr::null_mut();
     };
-    set_rare!(bev, link, part.as_ptr().cast());
-    below.hold();
+    bev.own_extension(|e| e.link.set(part.as_ptr().cast()));
+    let below = below.hold();
     below.unlock();
-    set!(below, public.readcb, Some(below_read as DataFn));
-    set!(below, public.writecb, Some(below_write as DataFn));
-    set!(below, public.errorcb, Some(below_event as EventFn));
-    set!(below, public.cbarg, bev.arg());
+    below.set_callbacks(Some(below_read), Some(below_write), Some(below_event), bev.arg());
     below.suspend(Direction::READ, Hold::FILTER);
     below.enable(Direction::READ | Direction::WRITE);
     bev.public()

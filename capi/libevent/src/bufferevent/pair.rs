@@ -1,55 +1,75 @@
 //! Pairs: two bufferevents that are each other's peer. Data moves from one's output to the other's input as soon as the one
 //! may write and the other may read; callbacks are always deferred.
 
-use super::{Bev, Inner, Kind, LockFrom, buf, create, get, notice, rare, set_rare};
+use super::handle::{Bev, Extension, Locked};
+use super::lifecycle::{self, Plan};
+use super::ops::{self, Ops};
+use super::{buffers, callbacks};
 use crate::abi::bufferevent::{bufferevent, flush, opt};
 use crate::base::event_base;
 use core::ffi::c_int;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use evoxide_core::stream::{Direction, What};
 
-/// The other end, while it exists.
-pub(crate) fn partner(bev: Bev) -> Option<Bev> {
-    if get!(bev, kind) != Kind::Pair {
+static OPS: Ops<Locked> = Ops {
+    start,
+    stop,
+    output_grew,
+    input_changed: ops::ignore,
+    flush,
+    attached: ops::ignore_fd,
+    below: ops::nothing_below,
+    unlink,
+    finish: ops::nothing_below,
+    finalize: lifecycle::finalize,
+    on_read: callbacks::read_timer,
+    on_write: callbacks::write_timer,
+};
+static EXTENSION: Extension = Extension::shared(&OPS);
+
+/// The other end, while it exists. It uses the same lock.
+fn partner(bev: &Locked) -> Option<&Locked> {
+    if !ptr::eq(bev.ops(), &raw const OPS) {
         return None;
     }
-    NonNull::new(rare!(bev, link).cast::<Inner>()).map(Bev)
+    // SAFETY: the link is cleared when one end goes, under the common lock.
+    unsafe { Bev::of(bev.extension().link.get().cast()) }.map(Bev::assume_locked)
 }
 
-fn wants_to_talk(from: Bev, to: Bev) -> bool {
+fn wants_to_talk(from: &Locked, to: &Locked) -> bool {
     from.machine(|m| m.enabled()).contains(Direction::WRITE)
         && to.machine(|m| m.moves(Direction::READ))
-        && buf::len(from.output()) > 0
+        && from.output().len() > 0
 }
 
 /// Moves what may be moved, and tells both. A flush fills a full input beyond its mark, but only up to the mark one that has
 /// room.
-fn transfer(from: Bev, to: Bev, ignore_mark: bool) {
-    let len = buf::len(from.output());
-    let room = to.marks(Direction::READ).room(buf::len(to.input()));
+fn transfer(from: &Locked, to: &Locked, ignore_mark: bool) {
+    let len = from.output().len();
+    let room = to.marks(Direction::READ).room(to.input().len());
     if room == 0 && !ignore_mark {
         return;
     }
     let n = if room == 0 { len } else { len.min(room) };
-    if n > 0 && buf::transfer(from.output(), to.input(), n) {
+    if n > 0 && buffers::transfer(from.output(), to.input(), n) {
         to.restart_timer(Direction::READ);
-        if buf::len(to.output()) > 0 {
+        if to.output().len() > 0 {
             to.restart_timer(Direction::WRITE);
         } else {
             to.del_event(Direction::WRITE);
         }
     }
-    notice::data(to, Direction::READ, 0);
-    notice::data(from, Direction::WRITE, 0);
+    callbacks::data(to, Direction::READ, 0);
+    callbacks::data(from, Direction::WRITE, 0);
 }
 
 /// Directions begin to flow.
-pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
+fn start(bev: &Locked, directions: Direction) -> c_int {
     bev.hold();
     if directions.contains(Direction::READ) {
         bev.restart_timer(Direction::READ);
     }
-    if directions.contains(Direction::WRITE) && buf::len(bev.output()) > 0 {
+    if directions.contains(Direction::WRITE) && bev.output().len() > 0 {
         bev.restart_timer(Direction::WRITE);
     }
     if let Some(other) = partner(bev) {
@@ -64,8 +84,15 @@ pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
     0
 }
 
+/// Directions do not flow any more.
+fn stop(bev: &Locked, directions: Direction) {
+    for direction in directions.iter() {
+        bev.del_event(direction);
+    }
+}
+
 /// Something was written.
-pub(crate) fn output_grew(bev: Bev) {
+fn output_grew(bev: &Locked) {
     bev.hold();
     if let Some(other) = partner(bev)
         && wants_to_talk(bev, other)
@@ -76,7 +103,7 @@ pub(crate) fn output_grew(bev: Bev) {
 }
 
 /// `bufferevent_flush` of a pair: normal does nothing, the others ignore the marks, the last one ends the stream.
-pub(crate) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
+fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
     bev.hold();
     let mut result = -1;
     if let Some(other) = partner(bev) {
@@ -98,7 +125,7 @@ pub(crate) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
 }
 
 /// The other end hears that this side is done: what is the flusher's reading is the other's writing.
-fn finished(other: Bev, directions: Direction) {
+fn finished(other: &Locked, directions: Direction) {
     let mut what = What::EOF;
     if directions.contains(Direction::READ) {
         what |= What::WRITING;
@@ -106,28 +133,28 @@ fn finished(other: Bev, directions: Direction) {
     if directions.contains(Direction::WRITE) {
         what |= What::READING;
     }
-    notice::event(other, what, 0);
+    callbacks::event(other, what, 0);
 }
 
 /// One end goes.
-pub(crate) fn unlink(bev: Bev) {
+fn unlink(bev: &Locked) {
     if let Some(other) = partner(bev) {
-        set_rare!(bev, link, ptr::null_mut());
-        set_rare!(other, link, ptr::null_mut());
+        bev.own_extension(|e| e.link.set(ptr::null_mut()));
+        other.own_extension(|e| e.link.set(ptr::null_mut()));
     }
 }
 
 /// Makes both ends, or none.
-pub(crate) fn new_pair(base: *mut event_base, options: u8) -> Option<[Bev; 2]> {
+pub(crate) fn new_pair<'a>(base: *mut event_base, options: u8) -> Option<[&'a Bev; 2]> {
     let options = options | opt::DEFER_CALLBACKS;
-    let one = create(base, -1, options, Kind::Pair, LockFrom::Own)?;
-    let Some(two) = create(base, -1, options, Kind::Pair, LockFrom::Other(one)) else {
-        one.lock();
-        one.release();
+    let plan = Plan { base, fd: None, options, extension: &EXTENSION, extended: true, lock_of: None, frozen: true };
+    let one = lifecycle::create(&plan)?;
+    let Some(two) = lifecycle::create(&Plan { lock_of: Some(one), ..plan }) else {
+        one.lock().release();
         return None;
     };
-    set_rare!(one, link, two.arg());
-    set_rare!(two, link, one.arg());
+    one.own_extension(|e| e.link.set(two.arg()));
+    two.own_extension(|e| e.link.set(one.arg()));
     Some([one, two])
 }
 
@@ -156,8 +183,8 @@ pub unsafe extern "C-unwind" fn bufferevent_pair_new(
 pub unsafe extern "C-unwind" fn bufferevent_pair_get_partner(bufev: *mut bufferevent) -> *mut bufferevent {
     // SAFETY: the caller's promise.
     let Some(bev) = (unsafe { Bev::of(bufev) }) else { return ptr::null_mut() };
-    bev.lock();
-    let other = partner(bev).map_or(ptr::null_mut(), Bev::public);
+    let bev = bev.lock();
+    let other = partner(bev).map_or(ptr::null_mut(), |other| other.public());
     bev.unlock();
     other
 }

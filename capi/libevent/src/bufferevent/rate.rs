@@ -4,7 +4,7 @@
 //! write, holds itself and joins the group's waiting list, which keeps a reference to it. A group that resumes takes that
 //! list, gives up its own lock, and then goes through the list with the streams' locks.
 
-use super::{Bev, get, rare, set, set_rare};
+use super::handle::{Bev, Locked};
 use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::{ev, event};
 use crate::base::event_base;
@@ -28,13 +28,13 @@ pub struct ev_token_bucket_cfg {
 
 /// What only limited bufferevents have.
 pub(crate) struct Limits {
-    cfg: *const ev_token_bucket_cfg,
-    bucket: Bucket,
-    group: *mut bufferevent_rate_limit_group,
+    cfg: Cell<*const ev_token_bucket_cfg>,
+    bucket: Cell<Bucket>,
+    group: Cell<*mut bufferevent_rate_limit_group>,
     /// In the group's waiting list, with a reference.
-    waiting: bool,
+    waiting: Cell<bool>,
     /// Refills the bucket while a direction is held for it. Assigned with the first limit.
-    refill: MaybeUninit<event>,
+    refill: UnsafeCell<MaybeUninit<event>>,
 }
 
 /// `struct bufferevent_rate_limit_group`.
@@ -53,84 +53,77 @@ pub struct bufferevent_rate_limit_group {
 struct Members {
     count: usize,
     /// Members that hold themselves until the group resumes.
-    waiting: Vec<Bev>,
+    waiting: Vec<NonNull<Bev>>,
 }
 
 fn now_ms(base: Option<&event_base>) -> u64 {
     base.map_or(0, |b| b.section(|core| core.now())) / 1_000_000
 }
 
-fn limits(bev: Bev) -> Option<NonNull<Limits>> {
-    NonNull::new(rare!(bev, limits))
+fn limits(bev: &Locked) -> Option<&Limits> {
+    // SAFETY: null, or made by `limits_or_new`, and freed when the bufferevent is finalized.
+    unsafe { bev.extension().limits.get().cast::<Limits>().as_ref() }
 }
 
-fn limits_or_new(bev: Bev) -> Option<NonNull<Limits>> {
-    if let Some(limits) = limits(bev) {
-        return Some(limits);
+fn limits_or_new(bev: &Locked) -> Option<&Limits> {
+    if bev.is_unlimited() {
+        if !bev.extension_or_new() {
+            return None;
+        }
+        let none = Rate::new((1, 1), (1, 1), 1)?;
+        let made = mm::alloc(Limits {
+            cfg: Cell::new(ptr::null()),
+            bucket: Cell::new(Bucket::new(&none, 0)),
+            group: Cell::new(ptr::null_mut()),
+            waiting: Cell::new(false),
+            refill: UnsafeCell::new(MaybeUninit::zeroed()),
+        })?;
+        bev.own_extension(|e| e.limits.set(made.as_ptr().cast()));
     }
-    if !bev.make_rare() {
-        return None;
+    limits(bev)
+}
+
+impl Limits {
+    /// The configured limit of a stream.
+    fn rate(&self) -> Option<(Rate, timeval)> {
+        // SAFETY: a configuration outlives its use by streams: that is its user's duty.
+        unsafe { self.cfg.get().as_ref() }.map(|cfg| (cfg.rate, cfg.tick))
     }
-    let none = Rate::new((1, 1), (1, 1), 1)?;
-    let limits = mm::alloc(Limits {
-        cfg: ptr::null(),
-        bucket: Bucket::new(&none, 0),
-        group: ptr::null_mut(),
-        waiting: false,
-        refill: MaybeUninit::zeroed(),
-    })?;
-    set_rare!(bev, limits, limits.as_ptr());
-    Some(limits)
-}
 
-/// Reads or writes a word of a stream's limits.
-macro_rules! of {
-    ($limits:expr, $field:ident) => {
-        // SAFETY: limits live until their bufferevent is finalized, and the stream's lock is held.
-        unsafe { (*$limits.as_ptr()).$field }
-    };
-    ($limits:expr, $field:ident = $value:expr) => {{
-        let value = $value;
-        // SAFETY: as above.
-        unsafe { (*$limits.as_ptr()).$field = value }
-    }};
-}
+    /// The group that it belongs to.
+    fn group(&self) -> Option<&bufferevent_rate_limit_group> {
+        // SAFETY: a group outlives its members: that is its user's duty.
+        unsafe { self.group.get().as_ref() }
+    }
 
-/// The configured limit of a stream.
-fn rate_of(limits: NonNull<Limits>) -> Option<(Rate, timeval)> {
-    // SAFETY: a configuration outlives its use by streams: that is its user's duty.
-    unsafe { of!(limits, cfg).as_ref() }.map(|cfg| (cfg.rate, cfg.tick))
-}
-
-fn refill_event(limits: NonNull<Limits>) -> *mut event {
-    // SAFETY: the limits live; only the address is taken.
-    unsafe { (&raw mut (*limits.as_ptr()).refill).cast() }
+    fn refill(&self) -> *mut event {
+        self.refill.get().cast()
+    }
 }
 
 /// Gives the bucket what the time since its last refill allows.
-fn update(bev: Bev, limits: NonNull<Limits>, rate: &Rate) {
+fn update(bev: &Locked, limits: &Limits, rate: &Rate) {
     let tick = rate.tick_at(now_ms(bev.base()));
-    let mut bucket = of!(limits, bucket);
+    let mut bucket = limits.bucket.get();
     bucket.refill(rate, tick);
-    of!(limits, bucket = bucket);
+    limits.bucket.set(bucket);
 }
 
 /// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
 #[inline]
-pub(crate) fn allowance(bev: Bev, direction: Direction) -> Allowance {
+pub(crate) fn allowance(bev: &Locked, direction: Direction) -> Allowance {
     let bound = bev.bounds().allowance(direction);
     if bev.is_unlimited() { bound } else { Allowance::AtMost(limited_allowance(bev, direction, bound.or(MAX_SINGLE))) }
 }
 
 #[cold]
-fn limited_allowance(bev: Bev, direction: Direction, mut max: usize) -> usize {
+fn limited_allowance(bev: &Locked, direction: Direction, mut max: usize) -> usize {
     let Some(limits) = limits(bev) else { return max };
-    if let Some((rate, _)) = rate_of(limits) {
+    if let Some((rate, _)) = limits.rate() {
         update(bev, limits, &rate);
-        max = max.min(of!(limits, bucket).level(direction).max(0) as usize);
+        max = max.min(limits.bucket.get().level(direction).max(0) as usize);
     }
-    // SAFETY: a group outlives its members.
-    if let Some(group) = unsafe { of!(limits, group).as_ref() } {
+    if let Some(group) = limits.group() {
         match group.with(|machine, members| machine.allowance(direction, members.count)) {
             Some(share) => max = max.min(share),
             None => {
@@ -144,20 +137,19 @@ fn limited_allowance(bev: Bev, direction: Direction, mut max: usize) -> usize {
 
 /// Books what was moved.
 #[inline]
-pub(crate) fn spend(bev: Bev, direction: Direction, amount: usize) {
+pub(crate) fn spend(bev: &Locked, direction: Direction, amount: usize) {
     if !bev.is_unlimited() {
         spend_limited(bev, direction, amount);
     }
 }
 
 #[cold]
-fn spend_limited(bev: Bev, direction: Direction, amount: usize) {
+fn spend_limited(bev: &Locked, direction: Direction, amount: usize) {
     let Some(limits) = limits(bev) else { return };
-    if rate_of(limits).is_some() {
+    if limits.rate().is_some() {
         take(bev, limits, direction, amount.min(MAX) as isize);
     }
-    // SAFETY: a group outlives its members.
-    if let Some(group) = unsafe { of!(limits, group).as_ref() }
+    if let Some(group) = limits.group()
         && group.with(|machine, _| machine.spend(direction, amount)) == Turn::Pause
     {
         wait(bev, limits, group, direction);
@@ -165,74 +157,73 @@ fn spend_limited(bev: Bev, direction: Direction, amount: usize) {
 }
 
 /// Holds a member until its group resumes. Without memory for the waiting list it is not held, and asks again when it is ready.
-fn wait(bev: Bev, limits: NonNull<Limits>, group: &bufferevent_rate_limit_group, direction: Direction) {
-    if !of!(limits, waiting) {
+fn wait(bev: &Locked, limits: &Limits, group: &bufferevent_rate_limit_group, direction: Direction) {
+    if !limits.waiting.get() {
         let listed = group.with(|_, members| {
             members.waiting.try_reserve(1).is_ok() && {
-                members.waiting.push(bev);
+                members.waiting.push(NonNull::from(&**bev));
                 true
             }
         });
         if !listed {
             return;
         }
-        of!(limits, waiting = true);
-        set!(bev, public.refs, get!(bev, public.refs) + 1);
+        limits.waiting.set(true);
+        bev.refs.set(bev.refs.get() + 1);
     }
     bev.suspend(direction, Hold::GROUP);
 }
 
 /// Takes a member off its group's waiting list. Not for the last reference: the caller has one.
-pub(crate) fn stop_waiting(bev: Bev) {
+pub(crate) fn stop_waiting(bev: &Locked) {
     let Some(limits) = limits(bev) else { return };
-    // SAFETY: a group outlives its members.
-    if let (true, Some(group)) = (of!(limits, waiting), unsafe { of!(limits, group).as_ref() }) {
+    if let (true, Some(group)) = (limits.waiting.get(), limits.group()) {
         let found = group.with(|_, members| {
             let before = members.waiting.len();
-            members.waiting.retain(|member| *member != bev);
+            members.waiting.retain(|member| !ptr::eq(member.as_ptr(), &raw const **bev));
             members.waiting.len() < before
         });
         // Otherwise the group is going through the list right now, and gives the reference back itself.
         if found {
-            of!(limits, waiting = false);
-            set!(bev, public.refs, get!(bev, public.refs) - 1);
+            limits.waiting.set(false);
+            bev.refs.set(bev.refs.get() - 1);
         }
     }
 }
 
 /// Takes out of a stream's bucket and holds or resumes it where that crosses zero.
-fn take(bev: Bev, limits: NonNull<Limits>, direction: Direction, amount: isize) {
-    let Some((_, tick)) = rate_of(limits) else { return };
-    let mut bucket = of!(limits, bucket);
+fn take(bev: &Locked, limits: &Limits, direction: Direction, amount: isize) {
+    let Some((_, tick)) = limits.rate() else { return };
+    let mut bucket = limits.bucket.get();
     let turn = bucket.take(direction, amount);
-    of!(limits, bucket = bucket);
+    limits.bucket.set(bucket);
     match turn {
         Turn::Same => {}
         Turn::Pause => {
             bev.suspend(direction, Hold::RATE);
-            add_timer(bev, refill_event(limits), &tick);
+            add_timer(bev, limits.refill(), &tick);
         }
         Turn::Resume => {
             bev.resume(direction, Hold::RATE);
             if !is_held(bev) {
-                del_timer(bev, refill_event(limits));
+                del_timer(bev, limits.refill());
             }
         }
     }
 }
 
-fn is_held(bev: Bev) -> bool {
+fn is_held(bev: &Locked) -> bool {
     bev.machine(|m| (m.held(Direction::READ) | m.held(Direction::WRITE)).contains(Hold::RATE))
 }
 
-fn add_timer(bev: Bev, timer: *mut event, tick: &timeval) {
+fn add_timer(bev: &Locked, timer: *mut event, tick: &timeval) {
     if let Some(base) = bev.base() {
         // SAFETY: the timer is assigned and lives as long as the limits.
         let _ = unsafe { base.add(timer, Some(tick)) };
     }
 }
 
-fn del_timer(bev: Bev, timer: *mut event) {
+fn del_timer(bev: &Locked, timer: *mut event) {
     if let Some(base) = bev.base() {
         // SAFETY: as in `add_timer`.
         unsafe { base.del(timer, Blocking::Never) };
@@ -243,64 +234,55 @@ fn del_timer(bev: Bev, timer: *mut event) {
 unsafe extern "C-unwind" fn on_refill(_fd: c_int, _what: c_short, arg: *mut c_void) {
     // SAFETY: the timer ends with the bufferevent.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     if let Some(limits) = limits(bev)
-        && let Some((rate, tick)) = rate_of(limits)
+        && let Some((rate, tick)) = limits.rate()
     {
         update(bev, limits, &rate);
         for direction in [Direction::READ, Direction::WRITE] {
-            if bev.machine(|m| m.held(direction)).contains(Hold::RATE) && of!(limits, bucket).level(direction) > 0 {
+            if bev.machine(|m| m.held(direction)).contains(Hold::RATE) && limits.bucket.get().level(direction) > 0 {
                 bev.resume(direction, Hold::RATE);
             }
         }
         if is_held(bev) {
-            add_timer(bev, refill_event(limits), &tick);
+            add_timer(bev, limits.refill(), &tick);
         }
     }
     bev.release();
 }
 
 /// `bufferevent_set_rate_limit`.
-fn set_limit(bev: Bev, cfg: *const ev_token_bucket_cfg) -> c_int {
+fn set_limit(bev: &Locked, cfg: *const ev_token_bucket_cfg) -> c_int {
     // SAFETY: null, or alive: the caller's promise.
     let Some(config) = (unsafe { cfg.as_ref() }) else {
         if let Some(limits) = limits(bev)
-            && !of!(limits, cfg).is_null()
+            && !limits.cfg.get().is_null()
         {
-            of!(limits, cfg = ptr::null());
-            del_timer(bev, refill_event(limits));
+            limits.cfg.set(ptr::null());
+            del_timer(bev, limits.refill());
             bev.resume(Direction::READ, Hold::RATE);
             bev.resume(Direction::WRITE, Hold::RATE);
         }
         return 0;
     };
     let Some(limits) = limits_or_new(bev) else { return -1 };
-    if of!(limits, cfg) == cfg {
+    if limits.cfg.get() == cfg {
         return 0;
     }
-    let mut bucket = of!(limits, bucket);
-    if of!(limits, cfg).is_null() {
+    let mut bucket = limits.bucket.get();
+    if limits.cfg.get().is_null() {
         bucket = Bucket::new(&config.rate, config.rate.tick_at(now_ms(bev.base())));
         // SAFETY: the event lies in the limits and is not pending: there was no limit.
         unsafe {
-            events::assign(
-                refill_event(limits),
-                get!(bev, public.ev_read.ev_base),
-                -1,
-                ev::FINALIZE,
-                Some(on_refill),
-                bev.arg(),
-            );
+            events::assign(limits.refill(), bev.base_ptr(), -1, ev::FINALIZE, Some(on_refill), bev.arg());
         }
     } else {
-        del_timer(bev, refill_event(limits));
+        del_timer(bev, limits.refill());
         bucket.clip(&config.rate);
         bucket.restart(config.rate.tick_at(now_ms(bev.base())));
     }
-    of!(limits, cfg = cfg);
-    of!(limits, bucket = bucket);
+    limits.cfg.set(cfg);
+    limits.bucket.set(bucket);
     let mut held = false;
     for direction in [Direction::READ, Direction::WRITE] {
         if bucket.level(direction) > 0 {
@@ -311,7 +293,7 @@ fn set_limit(bev: Bev, cfg: *const ev_token_bucket_cfg) -> c_int {
         }
     }
     if held {
-        add_timer(bev, refill_event(limits), &config.tick);
+        add_timer(bev, limits.refill(), &config.tick);
     }
     0
 }
@@ -351,10 +333,11 @@ fn carry_out(g: &bufferevent_rate_limit_group, direction: Direction, turn: Turn)
     let middle = first % waiting.len();
     waiting.rotate_left(middle);
     for bev in waiting {
-        bev.lock();
+        // SAFETY: the list has a reference to each.
+        let bev = unsafe { bev.as_ref() }.lock();
         bev.resume(direction, Hold::GROUP);
         if let Some(limits) = limits(bev) {
-            of!(limits, waiting = false);
+            limits.waiting.set(false);
             for other in [Direction::READ, Direction::WRITE] {
                 if !bev.is_freed() && bev.machine(|m| m.held(other)).contains(Hold::GROUP) {
                     wait(bev, limits, g, other);
@@ -379,27 +362,26 @@ unsafe extern "C-unwind" fn on_group_tick(_fd: c_int, _what: c_short, arg: *mut 
     carry_out(g, Direction::WRITE, write);
 }
 
-fn leave_group(bev: Bev) {
+fn leave_group(bev: &Locked) {
     let Some(limits) = limits(bev) else { return };
-    // SAFETY: a group outlives its members.
-    if let Some(group) = unsafe { of!(limits, group).as_ref() } {
+    if let Some(group) = limits.group() {
         stop_waiting(bev);
-        of!(limits, group = ptr::null_mut());
+        limits.group.set(ptr::null_mut());
         group.with(|_, members| members.count -= 1);
     }
 }
 
 /// Ends the limits of a bufferevent.
-pub(crate) fn finish(bev: Bev) {
+pub(crate) fn finish(bev: &Locked) {
     let Some(limits) = limits(bev) else { return };
     leave_group(bev);
-    if !of!(limits, cfg).is_null() {
-        del_timer(bev, refill_event(limits));
+    if !limits.cfg.get().is_null() {
+        del_timer(bev, limits.refill());
     }
-    set_rare!(bev, limits, ptr::null_mut());
-    crate::debug::teardown(refill_event(limits));
+    bev.own_extension(|e| e.limits.set(ptr::null_mut()));
+    crate::debug::teardown(limits.refill());
     // SAFETY: made by `mm::alloc`, and forgotten just now.
-    unsafe { mm::free_value(limits) };
+    unsafe { mm::free_value(NonNull::from(limits)) };
 }
 
 /// Makes a limit: bytes per tick on average and at most, for reading and writing. NULL where it makes no sense.
@@ -431,10 +413,10 @@ pub unsafe extern "C" fn ev_token_bucket_cfg_free(cfg: *mut ev_token_bucket_cfg)
 ///
 /// # Safety
 /// `bufev` is null or a live bufferevent.
-unsafe fn locked<R>(bufev: *const bufferevent, missing: R, f: impl FnOnce(Bev) -> R) -> R {
+unsafe fn locked<R>(bufev: *const bufferevent, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
     // SAFETY: the caller's promise.
     let Some(bev) = (unsafe { Bev::of(bufev.cast_mut()) }) else { return missing };
-    bev.lock();
+    let bev = bev.lock();
     let result = f(bev);
     bev.unlock();
     result
@@ -456,14 +438,14 @@ pub unsafe extern "C-unwind" fn bufferevent_get_token_bucket_cfg(
     bufev: *const bufferevent,
 ) -> *const ev_token_bucket_cfg {
     // SAFETY: the caller's promise.
-    unsafe { locked(bufev, ptr::null(), |bev| limits(bev).map_or(ptr::null(), |l| of!(l, cfg))) }
+    unsafe { locked(bufev, ptr::null(), |bev| limits(bev).map_or(ptr::null(), |l| l.cfg.get())) }
 }
 
-fn level(bev: Bev, direction: Direction) -> isize {
+fn level(bev: &Locked, direction: Direction) -> isize {
     let Some(limits) = limits(bev) else { return isize::MAX };
-    let Some((rate, _)) = rate_of(limits) else { return isize::MAX };
+    let Some((rate, _)) = limits.rate() else { return isize::MAX };
     update(bev, limits, &rate);
-    of!(limits, bucket).level(direction)
+    limits.bucket.get().level(direction)
 }
 
 /// What is left of the read limit.
@@ -494,9 +476,9 @@ pub unsafe extern "C-unwind" fn bufferevent_get_max_to_write(bufev: *mut buffere
     unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::WRITE).or(MAX_SINGLE) as isize) }
 }
 
-fn decrement(bev: Bev, direction: Direction, amount: isize) -> c_int {
+fn decrement(bev: &Locked, direction: Direction, amount: isize) -> c_int {
     let Some(limits) = limits(bev) else { return -1 };
-    let Some((rate, _)) = rate_of(limits) else { return -1 };
+    let Some((rate, _)) = limits.rate() else { return -1 };
     update(bev, limits, &rate);
     take(bev, limits, direction, amount);
     0
@@ -609,16 +591,16 @@ pub unsafe extern "C-unwind" fn bufferevent_add_to_rate_limit_group(
     }
 }
 
-fn join(bev: Bev, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate_limit_group) -> c_int {
+fn join(bev: &Locked, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate_limit_group) -> c_int {
     let Some(limits) = limits_or_new(bev) else { return -1 };
-    if of!(limits, group) == group {
+    if limits.group.get() == group {
         return 0;
     }
-    if !of!(limits, group).is_null() {
+    if !limits.group.get().is_null() {
         leave(bev);
     }
     g.with(|_, members| members.count += 1);
-    of!(limits, group = group);
+    limits.group.set(group);
     for direction in [Direction::READ, Direction::WRITE] {
         if g.with(|machine, _| machine.is_paused(direction)) {
             wait(bev, limits, g, direction);
@@ -627,7 +609,7 @@ fn join(bev: Bev, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate
     0
 }
 
-fn leave(bev: Bev) -> c_int {
+fn leave(bev: &Locked) -> c_int {
     leave_group(bev);
     bev.resume(Direction::READ, Hold::GROUP);
     bev.resume(Direction::WRITE, Hold::GROUP);
@@ -639,7 +621,7 @@ fn leave(bev: Bev) -> c_int {
 pub unsafe extern "C-unwind" fn bufferevent_remove_from_rate_limit_group(bufev: *mut bufferevent) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        locked(bufev, -1, |bev| if limits(bev).is_some_and(|l| !of!(l, group).is_null()) { leave(bev) } else { 0 })
+        locked(bufev, -1, |bev| if limits(bev).is_some_and(|l| !l.group.get().is_null()) { leave(bev) } else { 0 })
     }
 }
 

@@ -6,7 +6,11 @@
 //! hand, unless something else was made active meanwhile. Where reads take as much as they may, up to four follow one another, each with its callback,
 //! as long as those make nothing else active.
 
-use super::{Bev, buf, flag, get, notice, rare, rate, set};
+use super::handle::{Bev, Extension, Locked, flag};
+use super::lifecycle::{self, Plan};
+use super::ops::{self, Ops};
+use super::{buffers, callbacks, rate};
+use crate::abi::buffer::FLAG_DRAINS_TO_FD;
 use crate::abi::bufferevent::opt;
 use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
 use crate::base::{Cb, Core, event_base};
@@ -21,21 +25,55 @@ use evoxide_ffi::errno;
 use evoxide_sys::{io, socket};
 use libc::timeval;
 
+static OPS: Ops<Locked> = Ops {
+    start,
+    stop,
+    output_grew: |bev| {
+        start_writing(bev);
+    },
+    input_changed: ops::ignore,
+    flush: ops::flush_nothing,
+    attached: ops::ignore_fd,
+    below: ops::nothing_below,
+    unlink: ops::ignore,
+    finish,
+    finalize: lifecycle::finalize,
+    on_read,
+    on_write,
+};
+static EXTENSION: Extension = Extension::shared(&OPS);
+
+/// A new bufferevent on a descriptor, which may be -1 for now.
+pub(crate) fn create<'a>(base: *mut event_base, fd: c_int, options: u8) -> Option<&'a Locked> {
+    let fd = Some(fd);
+    let plan = Plan { base, fd, options, extension: &EXTENSION, extended: false, lock_of: None, frozen: true };
+    let bev = lifecycle::create(&plan)?;
+    bev.output().change_flags(FLAG_DRAINS_TO_FD, true);
+    Some(bev)
+}
+
+/// Interest ends in these directions.
+fn stop(bev: &Locked, directions: Direction) {
+    for direction in directions.iter() {
+        bev.del_event(direction);
+    }
+}
+
 /// Interest begins in these directions.
-pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
+fn start(bev: &Locked, directions: Direction) -> c_int {
     let mut result = 0;
     if directions.contains(Direction::READ) {
         result = bev.add_event(Direction::READ);
         if bev.machine(|m| m.take_unreported()) {
-            notice::tell_unreported(bev);
+            callbacks::tell_unreported(bev);
         }
     }
     if directions.contains(Direction::WRITE) {
-        if bev.is(flag::TRY) {
+        if bev.is(flag::WRITE_QUEUED) {
             return result;
         }
         // With nothing to write, somebody may wait to hear that the descriptor is writable.
-        let asked = buf::len(bev.output()) == 0 && wants_to_hear(bev);
+        let asked = bev.output().len() == 0 && wants_to_hear(bev);
         let again =
             if asked || bev.waits(Direction::WRITE) { bev.add_event(Direction::WRITE) } else { start_writing(bev) };
         result = result.min(again);
@@ -44,13 +82,13 @@ pub(crate) fn start(bev: Bev, directions: Direction) -> c_int {
 }
 
 /// Whether it matters that the descriptor is writable although there is nothing to write.
-fn wants_to_hear(bev: Bev) -> bool {
-    get!(bev, public.writecb).is_some() || bev.timeout(Direction::WRITE).is_some()
+fn wants_to_hear(bev: &Locked) -> bool {
+    bev.writecb.get().is_some() || bev.timeout(Direction::WRITE).is_some()
 }
 
 /// Whether the descriptor is one on which a write may be tried: it never blocks. Asked once for each descriptor.
 #[inline]
-pub(crate) fn never_blocks(bev: Bev) -> bool {
+pub(crate) fn never_blocks(bev: &Locked) -> bool {
     if !bev.is(flag::BLOCKING_KNOWN) {
         bev.mark(flag::BLOCKING_KNOWN, true);
         let fd = bev.fd();
@@ -63,13 +101,13 @@ pub(crate) fn never_blocks(bev: Bev) -> bool {
 
 /// Gets output moving.
 #[inline]
-pub(crate) fn start_writing(bev: Bev) -> c_int {
+pub(crate) fn start_writing(bev: &Locked) -> c_int {
     let waiting = bev.waits(Direction::WRITE);
     let direct = !waiting && never_blocks(bev);
     match bev.machine(|m| m.output_grew(waiting, direct)) {
         Start::No => 0,
         Start::Queue => {
-            queue_try(bev);
+            queue_write(bev);
             0
         }
         Start::Arm => bev.add_event(Direction::WRITE),
@@ -77,17 +115,17 @@ pub(crate) fn start_writing(bev: Bev) -> c_int {
 }
 
 #[inline(always)]
-fn queue_try(bev: Bev) {
+fn queue_write(bev: &Locked) {
     let Some(base) = bev.base() else { return };
     let later = base.writing.load(Ordering::Relaxed);
-    queue_try_at_length(bev, base, later);
+    queue_write_or_arm(bev, base, later);
 }
 
 #[inline(never)]
-fn queue_try_at_length(bev: Bev, base: &event_base, later: bool) {
+fn queue_write_or_arm(bev: &Locked, base: &event_base, later: bool) {
     // SAFETY: the event is assigned as long as the object lives.
     if unsafe { base.try_soon(bev.event(Direction::WRITE), Ready::WRITE, later) } {
-        bev.mark(flag::TRY, true);
+        bev.mark(flag::WRITE_QUEUED, true);
     } else {
         bev.add_event(Direction::WRITE);
     }
@@ -182,12 +220,10 @@ fn io_of(moved: isize) -> Io {
 }
 
 /// The read event.
-pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) {
+unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: the event lies in the object, which lives while it is pending.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::READ);
     } else {
@@ -195,19 +231,19 @@ pub(crate) unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *m
         if let Some(base) = bev.base() {
             let before = if base.plain { base.activity() } else { (0, 0) };
             read(bev, fd);
-            if bev.is(flag::TRY) {
-                try_now(bev, base);
+            if bev.is(flag::WRITE_QUEUED) {
+                flush_now(bev, base);
             } else if base.plain && base.activity() == (before.0.wrapping_add(1), before.1) {
-                try_other(base);
+                flush_other(base);
             }
         }
     }
     bev.release();
 }
 
-/// As [`try_now`], of another bufferevent, if a write of it is what was made active last: a proxy's other side.
+/// As [`flush_now`], of another bufferevent, if a write of it is what was made active last: a proxy's other side.
 #[inline(never)]
-fn try_other(base: &event_base) {
+fn flush_other(base: &event_base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
     let other = unsafe {
         let Some(Cb(cb)) = base.section(|core| core.engine.reactor.last_ticket()) else { return };
@@ -216,23 +252,23 @@ fn try_other(base: &event_base) {
         }
         Bev::from_arg((*cb).evcb_arg)
     };
-    if other.is(flag::TRY) && rare!(other, lock).is_null() {
-        other.hold();
-        try_now(other, base);
+    if other.is(flag::WRITE_QUEUED) && other.extension().lock.get().is_null() {
+        let other = other.hold();
+        flush_now(other, base);
         other.release();
     }
 }
 
 #[cold]
 #[inline(never)]
-fn timed_out(bev: Bev, direction: Direction) {
+fn timed_out(bev: &Locked, direction: Direction) {
     let outcome = bev.machine(|m| m.timed_out(direction));
-    bev.conclude(outcome, 0);
+    callbacks::conclude(bev, outcome, 0);
 }
 
 /// Tries what waits for the end of the batch at once, if nothing else was made active since. The loop of `base` runs.
 #[inline(always)]
-fn try_now(bev: Bev, base: &event_base) {
+fn flush_now(bev: &Locked, base: &event_base) {
     if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
         return;
     }
@@ -240,14 +276,14 @@ fn try_now(bev: Bev, base: &event_base) {
     if !unsafe { base.recall(bev.event(Direction::WRITE)) } {
         return;
     }
-    bev.mark(flag::TRY, false);
+    bev.mark(flag::WRITE_QUEUED, false);
     base.writing.store(true, Ordering::Relaxed);
     write(bev, bev.fd(), Cause::Queued);
     base.writing.store(false, Ordering::Relaxed);
 }
 
-fn read_step(bev: Bev, again: Option<bool>) -> Step {
-    let (len, marks) = (buf::len(bev.input()), bev.marks(Direction::READ));
+fn read_step(bev: &Locked, again: Option<bool>) -> Step {
+    let (len, marks) = (bev.input().len(), bev.marks(Direction::READ));
     let allowance = rate::allowance(bev, Direction::READ);
     bev.machine(|m| match again {
         None => m.readable(len, marks, allowance),
@@ -257,12 +293,12 @@ fn read_step(bev: Bev, again: Option<bool>) -> Step {
 
 /// Reads and tells, as often as the stream says.
 #[inline(always)]
-fn read(bev: Bev, fd: c_int) {
+fn read(bev: &Locked, fd: c_int) {
     let mut step = read_step(bev, None);
     let mut follows = false;
     while let Step::Read { max, expected } = step {
         // SAFETY: the loop runs this.
-        let moved = unsafe { buf::read(bev, fd, max, expected) };
+        let moved = unsafe { buffers::read(bev, fd, max, expected) };
         let result = io_of(moved);
         let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
         if let Io::Moved(n) = result {
@@ -273,12 +309,12 @@ fn read(bev: Bev, fd: c_int) {
         let outcome = bev.machine(|m| m.read_done(result));
         if !outcome.readable {
             if !outcome.event.is_empty() {
-                bev.conclude(outcome, error);
+                callbacks::conclude(bev, outcome, error);
             }
             return;
         }
         if !bev.machine(|m| m.bursts()) {
-            return notice::arrived(bev, moved as usize);
+            return callbacks::arrived(bev, moved as usize);
         }
         step = arrived_and_again(bev, fd, moved as usize);
         follows = true;
@@ -290,26 +326,26 @@ fn read(bev: Bev, fd: c_int) {
 
 /// Tells of a read that may be followed by another one. Answers the next step.
 #[inline(never)]
-fn arrived_and_again(bev: Bev, fd: c_int, n: usize) -> Step {
-    let before = bev.base().filter(|base| base.plain).map(|base| (base, base.activity(), bev.is(flag::TRY)));
-    notice::arrived(bev, n);
-    let quiet = get!(bev, options) & opt::DEFER_CALLBACKS == 0
+fn arrived_and_again(bev: &Locked, fd: c_int, n: usize) -> Step {
+    let before = bev.base().filter(|base| base.plain).map(|base| (base, base.activity(), bev.is(flag::WRITE_QUEUED)));
+    callbacks::arrived(bev, n);
+    let quiet = bev.options & opt::DEFER_CALLBACKS == 0
         && before.is_some_and(|(base, activity, tried)| changed_nothing(bev, fd, base, activity, tried));
     if bev.is_freed() { Step::Idle } else { read_step(bev, Some(quiet)) }
 }
 
 /// What callbacks wrote goes out before the error of a following read is told. `false`: there is nobody to tell.
 #[cold]
-fn flush_before_failure(bev: Bev, fd: c_int) -> bool {
-    if let (true, Some(base)) = (bev.is(flag::TRY), bev.base()) {
-        try_now(bev, base);
+fn flush_before_failure(bev: &Locked, fd: c_int) -> bool {
+    if let (true, Some(base)) = (bev.is(flag::WRITE_QUEUED), bev.base()) {
+        flush_now(bev, base);
     }
     !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed
 }
 
 /// Whether a callback left everything as it was, except that its own bufferevent has something to write.
-fn changed_nothing(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
-    let own = u32::from(bev.is(flag::TRY)).wrapping_sub(u32::from(tried));
+fn changed_nothing(bev: &Locked, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
+    let own = u32::from(bev.is(flag::WRITE_QUEUED)).wrapping_sub(u32::from(tried));
     !bev.is_freed()
         && bev.fd() == fd
         && bev.base().is_some_and(|now| ptr::eq(now, base))
@@ -318,14 +354,12 @@ fn changed_nothing(bev: Bev, fd: c_int, base: &event_base, (tail, elsewhere): (u
 }
 
 /// The write event: the descriptor is writable, a write is to be tried, or the timeout passed.
-pub(crate) unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void) {
+unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: the event lies in the object, which lives while it is pending.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
-    let tried = bev.is(flag::TRY);
-    bev.mark(flag::TRY, false);
+    let Some(bev) = bev.try_hold() else { return };
+    let tried = bev.is(flag::WRITE_QUEUED);
+    bev.mark(flag::WRITE_QUEUED, false);
     let base = bev.base();
     mark_writing(base, true);
     if what == ev::TIMEOUT {
@@ -348,7 +382,7 @@ pub(crate) fn mark_writing(base: Option<&event_base>, writing: bool) {
 }
 
 /// Asks how the attempt ended and tells. Answers whether to go on writing.
-fn finish_connect(bev: Bev, fd: c_int) -> bool {
+fn finish_connect(bev: &Locked, fd: c_int) -> bool {
     let (attempt, error) = match socket::finished_connecting(fd) {
         Ok(true) => (Attempt::Made, 0),
         Ok(false) => (Attempt::Pending, 0),
@@ -357,14 +391,14 @@ fn finish_connect(bev: Bev, fd: c_int) -> bool {
     let outcome = bev.machine(|m| m.connect_done(attempt));
     let made = outcome.event.contains(evoxide_core::stream::What::CONNECTED);
     let error = if attempt == Attempt::Made && !made { libc::ECONNREFUSED } else { error };
-    bev.conclude(outcome, error);
+    callbacks::conclude(bev, outcome, error);
     made && !bev.is_freed() && bev.machine(|m| m.moves(Direction::WRITE) && m.state() != State::Connecting)
 }
 
 #[inline]
-fn write(bev: Bev, fd: c_int, cause: Cause) {
+fn write(bev: &Locked, fd: c_int, cause: Cause) {
     let allowance = rate::allowance(bev, Direction::WRITE);
-    let len = buf::len(bev.output());
+    let len = bev.output().len();
     let hears = len == 0 && wants_to_hear(bev);
     let (result, after) = match bev.machine(|m| m.writable(len, allowance, cause, hears)) {
         Step::Arm => {
@@ -374,18 +408,18 @@ fn write(bev: Bev, fd: c_int, cause: Cause) {
         Step::Drained => (Io::Moved(0), 0),
         Step::Write { max } => {
             // SAFETY: the loop runs this.
-            let result = io_of(unsafe { buf::write(bev, fd, max) });
+            let result = io_of(unsafe { buffers::write(bev, fd, max) });
             if let Io::Moved(n) = result {
                 rate::spend(bev, Direction::WRITE, n);
             }
-            (result, buf::len(bev.output()))
+            (result, bev.output().len())
         }
         _ => return,
     };
     let error = if matches!(result, Io::Failed | Io::Refused) { errno::get() } else { 0 };
     let outcome = bev.machine(|m| m.write_done(result, after, cause));
     if !outcome.event.is_empty() {
-        return bev.conclude(outcome, error);
+        return callbacks::conclude(bev, outcome, error);
     }
     if outcome.stop.contains(Direction::WRITE) {
         bev.del_event(Direction::WRITE);
@@ -393,20 +427,19 @@ fn write(bev: Bev, fd: c_int, cause: Cause) {
         bev.add_event(Direction::WRITE);
     }
     if outcome.drained {
-        notice::drained(bev, 0);
+        callbacks::drained(bev, 0);
     }
 }
 
 /// Another descriptor takes the old one's place. `connecting`: an attempt to connect it is under way.
-pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
+pub(crate) fn attach(bev: &Locked, fd: c_int, connecting: bool) -> c_int {
     bev.del_event(Direction::READ);
     bev.del_event(Direction::WRITE);
     bev.mark(flag::BLOCKING_KNOWN, false);
     bev.machine(|m| if connecting { m.connecting() } else { m.attach() });
-    let base = get!(bev, public.ev_read.ev_base);
     // Assigning sets the events to their base's middle priority, as in the original.
-    super::assign(bev, base, fd);
-    super::tls::attached(bev, fd);
+    bev.assign(bev.base_ptr(), fd, true);
+    (bev.ops().attached)(bev, fd);
     if fd < 0 {
         return 0;
     }
@@ -414,11 +447,12 @@ pub(crate) fn attach(bev: Bev, fd: c_int, connecting: bool) -> c_int {
 }
 
 /// Closes the descriptor of a bufferevent that owns it.
-pub(crate) fn finish(bev: Bev) {
+fn finish(bev: &Locked) -> Option<&Locked> {
     let fd = bev.fd();
-    if get!(bev, options) & opt::CLOSE_ON_FREE != 0 && fd >= 0 {
+    if bev.closes_on_free() && fd >= 0 {
         // SAFETY: the option says that the descriptor is the bufferevent's own.
         let _ = unsafe { io::close(fd) };
-        set!(bev, public.ev_read.ev_fd, -1);
+        bev.forget_fd();
     }
+    None
 }

@@ -4,16 +4,21 @@
 //! Everything of the bufferevent is here. The adaptor's functions are called outside sections, with the stream lock
 //! and a reference held; they may use the bufferevent below, never this one.
 
-use super::{Bev, Kind, LockFrom, buf, create, flag, get, notice, rare, rate, set_rare, socket};
-use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, opt};
+use super::handle::{Bev, Extension, Locked, flag};
+use super::lifecycle::{self, Plan};
+use super::ops::{self, Ops};
+use super::{buffers, callbacks, rate, socket};
+use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::ev;
 use crate::base::event_base;
+use crate::buffer::EvBuffer;
 use crate::event as events;
+use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_ulong, c_void};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
-use evoxide_core::stream::tunnel::{Answer, Tunnel};
+use evoxide_core::stream::session::{Answer, Session};
 use evoxide_core::stream::{Direction, Hold, MAX_SINGLE, State, What};
 use evoxide_ffi::{errno, mm};
 use evoxide_sys::{io, socket as net};
@@ -41,43 +46,109 @@ pub struct evoxide_tls_ops {
     free: unsafe extern "C-unwind" fn(*mut c_void, c_int),
 }
 
-/// The private part of a bufferevent over TLS.
-pub(crate) struct Session {
-    ops: *const evoxide_tls_ops,
+static OPS: Ops<Locked> = Ops {
+    start: changed,
+    stop: |bev, _| {
+        changed(bev, Direction::empty());
+    },
+    output_grew,
+    input_changed: ops::ignore,
+    flush: ops::flush_nothing,
+    attached,
+    below,
+    unlink,
+    finish,
+    finalize: lifecycle::finalize,
+    on_read,
+    on_write,
+};
+static EXTENSION: Extension = Extension::shared(&OPS);
+
+/// The private part of a bufferevent over TLS: the adaptor's table with its session, and the machine.
+struct Tls {
+    ops: &'static evoxide_tls_ops,
     state: *mut c_void,
-    below: Option<Bev>,
-    tunnel: Tunnel,
+    below: Option<NonNull<bufferevent>>,
+    session: Cell<Session>,
     /// Data is moving: callbacks that want more of it are seen when they return.
-    busy: bool,
+    busy: Cell<bool>,
 }
 
-fn session(bev: Bev) -> Option<NonNull<Session>> {
-    if get!(bev, kind) == Kind::Tls { NonNull::new(rare!(bev, link).cast()) } else { None }
+/// The private part; `None` for other kinds, and while the bufferevent is being made.
+fn part(bev: &Locked) -> Option<&Tls> {
+    if !ptr::eq(bev.ops(), &raw const OPS) {
+        return None;
+    }
+    // SAFETY: null, or made with the bufferevent, and freed with it.
+    unsafe { bev.extension().link.get().cast::<Tls>().as_ref() }
 }
 
-/// The table and the session's handle.
-fn parts(bev: Bev) -> Option<(&'static evoxide_tls_ops, *mut c_void)> {
-    let session = session(bev)?;
-    // SAFETY: the private part lives as long as the bufferevent; an adaptor's table outlives its bufferevents.
-    unsafe { Some((&*(*session.as_ptr()).ops, (*session.as_ptr()).state)) }
+impl Tls {
+    /// Runs `f` on the machine.
+    fn session<R>(&self, f: impl FnOnce(&mut Session) -> R) -> R {
+        let mut session = self.session.get();
+        let result = f(&mut session);
+        self.session.set(session);
+        result
+    }
+
+    fn handshake(&self) -> Answer {
+        // SAFETY: the adaptor's function with its own session, outside every section.
+        answer(unsafe { (self.ops.handshake)(self.state) })
+    }
+
+    fn read(&self, record: &mut [u8]) -> Answer {
+        // SAFETY: as above, with storage of that size.
+        answer(unsafe { (self.ops.read)(self.state, record.as_mut_ptr().cast(), record.len()) })
+    }
+
+    /// Writes from the front of a buffer.
+    fn write(&self, output: &EvBuffer, max: usize) -> Answer {
+        let (data, len) = buffers::first(output);
+        // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
+        answer(unsafe { (self.ops.write)(self.state, data.cast(), len.min(max)) })
+    }
+
+    /// Whether decrypted bytes wait inside the session, which its transport does not announce.
+    fn pends(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (self.ops.pending)(self.state) > 0 }
+    }
+
+    fn attach(&self, fd: c_int) {
+        if let Some(attach) = self.ops.attach {
+            // SAFETY: as above.
+            unsafe { attach(self.state, fd) };
+        }
+    }
+
+    /// Ends the session, properly if `close` and it is open.
+    fn end(&self, close: bool) {
+        // SAFETY: as above, and for the last time.
+        unsafe {
+            if close && self.session.get().is_open() {
+                (self.ops.shutdown)(self.state);
+            }
+            (self.ops.free)(self.state, c_int::from(close));
+        }
+    }
 }
 
-/// Runs `f` on the tunnel. `f` must not call out.
-fn tunnel<R>(bev: Bev, f: impl FnOnce(&mut Tunnel) -> R) -> Option<R> {
-    // SAFETY: the private part lives, the stream lock is held, and no closure given here opens it again.
-    session(bev).map(|session| f(unsafe { &mut (*session.as_ptr()).tunnel }))
+/// Runs `f` on the machine of a session.
+fn session<R>(bev: &Locked, f: impl FnOnce(&mut Session) -> R) -> Option<R> {
+    part(bev).map(|part| part.session(f))
 }
 
-/// The bufferevent that is the transport, if it is one.
-pub(crate) fn below(bev: Bev) -> Option<Bev> {
-    // SAFETY: the private part lives; the word is copied.
-    session(bev).and_then(|session| unsafe { (*session.as_ptr()).below })
+/// The bufferevent that is the transport, if it is one. It uses the same lock.
+fn below(bev: &Locked) -> Option<&Locked> {
+    let below = part(bev)?.below?;
+    // SAFETY: the private part has a reference to it.
+    Some(unsafe { Bev::from_arg(below.as_ptr().cast()) }.assume_locked())
 }
 
 /// Whether data is moving; sets it.
-fn busy(bev: Bev, on: bool) -> bool {
-    // SAFETY: the private part lives; the word is exchanged.
-    session(bev).is_some_and(|session| unsafe { core::mem::replace(&mut (*session.as_ptr()).busy, on) })
+fn busy(bev: &Locked, on: bool) -> bool {
+    part(bev).is_some_and(|part| part.busy.replace(on))
 }
 
 fn answer(code: isize) -> Answer {
@@ -92,22 +163,22 @@ fn answer(code: isize) -> Answer {
 }
 
 /// What the user lets happen now.
-fn may(bev: Bev) -> Direction {
+fn may(bev: &Locked) -> Direction {
     let mut may = Direction::empty();
-    let full = bev.marks(Direction::READ).is_full(buf::len(bev.input()));
+    let full = bev.marks(Direction::READ).is_full(bev.input().len());
     if bev.machine(|m| m.moves(Direction::READ)) && !full {
         may |= Direction::READ;
     }
-    if bev.machine(|m| m.moves(Direction::WRITE)) && buf::len(bev.output()) > 0 {
+    if bev.machine(|m| m.moves(Direction::WRITE)) && bev.output().len() > 0 {
         may |= Direction::WRITE;
     }
     may
 }
 
 /// Waits for what the session needs, and for nothing else.
-fn update(bev: Bev) -> c_int {
+fn update(bev: &Locked) -> c_int {
     let connecting = bev.machine(|m| m.state()) == State::Connecting;
-    let wanted = if connecting { Direction::WRITE } else { tunnel(bev, |t| t.interest(may(bev))).unwrap_or_default() };
+    let wanted = if connecting { Direction::WRITE } else { session(bev, |t| t.interest(may(bev))).unwrap_or_default() };
     if let Some(below) = below(bev) {
         if wanted.contains(Direction::READ) {
             below.resume(Direction::READ, Hold::FILTER);
@@ -128,11 +199,9 @@ fn update(bev: Bev) -> c_int {
 }
 
 /// Directions begin or end to flow: what is left inside the session is not announced by its transport.
-pub(crate) fn changed(bev: Bev, started: Direction) -> c_int {
-    let open = tunnel(bev, |t| t.is_open()).unwrap_or(false);
-    // SAFETY: the adaptor's function with its own session, outside every section.
-    let pending = open && parts(bev).is_some_and(|(ops, state)| unsafe { (ops.pending)(state) > 0 });
-    let waits_below = below(bev).is_some_and(|below| buf::len(below.input()) > 0);
+fn changed(bev: &Locked, started: Direction) -> c_int {
+    let pending = part(bev).is_some_and(|part| part.session.get().is_open() && part.pends());
+    let waits_below = below(bev).is_some_and(|below| below.input().len() > 0);
     if started.contains(Direction::READ) && (pending || waits_below) {
         soon(bev, Direction::READ);
     }
@@ -144,8 +213,8 @@ pub(crate) fn changed(bev: Bev, started: Direction) -> c_int {
 }
 
 /// Output was added.
-pub(crate) fn output_grew(bev: Bev) {
-    let open = tunnel(bev, |t| t.is_open()).unwrap_or(false);
+fn output_grew(bev: &Locked) {
+    let open = session(bev, |t| t.is_open()).unwrap_or(false);
     if busy(bev, true) {
         return;
     }
@@ -158,7 +227,7 @@ pub(crate) fn output_grew(bev: Bev) {
 }
 
 /// Has one direction tried when the running batch ends.
-fn soon(bev: Bev, direction: Direction) {
+fn soon(bev: &Locked, direction: Direction) {
     let ready = if direction == Direction::READ { Ready::READ } else { Ready::WRITE };
     if bev.waits(direction) {
         // SAFETY: the event is assigned.
@@ -171,11 +240,11 @@ fn soon(bev: Bev, direction: Direction) {
 }
 
 /// The transport is ready. A reference is held.
-fn ready(bev: Bev, directions: Direction) {
+fn ready(bev: &Locked, directions: Direction) {
     if busy(bev, true) {
         return;
     }
-    let steps = tunnel(bev, |t| t.steps(directions, may(bev))).unwrap_or_default();
+    let steps = session(bev, |t| t.steps(directions, may(bev))).unwrap_or_default();
     let mut read = steps.read;
     let mut write = steps.write;
     if steps.handshake && handshake(bev) {
@@ -195,16 +264,15 @@ fn ready(bev: Bev, directions: Direction) {
 }
 
 /// Goes on with the handshake. Answers whether it is over.
-fn handshake(bev: Bev) -> bool {
-    let Some((ops, state)) = parts(bev) else { return false };
-    // SAFETY: the adaptor's function with its own session, outside every section.
-    let answer = answer(unsafe { (ops.handshake)(state) });
-    tell(bev, tunnel(bev, |t| t.handshake_done(answer)).unwrap_or_default());
+fn handshake(bev: &Locked) -> bool {
+    let Some(part) = part(bev) else { return false };
+    let answer = part.handshake();
+    tell(bev, session(bev, |t| t.handshake_done(answer)).unwrap_or_default());
     answer == Answer::Done(0) && !bev.is_freed()
 }
 
 /// Tells of an event of the session. One that ends it ends its interest first.
-fn tell(bev: Bev, event: What) {
+fn tell(bev: &Locked, event: What) {
     if event.is_empty() {
         return;
     }
@@ -213,23 +281,22 @@ fn tell(bev: Bev, event: What) {
         update(bev);
         errno::set(error);
     }
-    notice::event(bev, event, 0);
+    callbacks::event(bev, event, 0);
 }
 
-fn read_some(bev: Bev) {
+fn read_some(bev: &Locked) {
     let mut total = 0;
     let mut event = What::empty();
     let allowed = rate::allowance(bev, Direction::READ).or(MAX_SINGLE);
     while event.is_empty() {
-        let room = bev.marks(Direction::READ).room(buf::len(bev.input()));
+        let room = bev.marks(Direction::READ).room(bev.input().len());
         let max = room.min(allowed.saturating_sub(total)).min(RECORD);
-        let Some((ops, state)) = parts(bev).filter(|_| max > 0) else { break };
+        let Some(part) = part(bev).filter(|_| max > 0) else { break };
         let mut record = [0u8; RECORD];
-        // SAFETY: the adaptor's function with its own session and a buffer of that size, outside every section.
-        let answer = answer(unsafe { (ops.read)(state, record.as_mut_ptr().cast(), max) });
-        event = tunnel(bev, |t| t.moved(Direction::READ, answer)).unwrap_or_default();
+        let answer = part.read(&mut record[..max]);
+        event = session(bev, |t| t.moved(Direction::READ, answer)).unwrap_or_default();
         let Answer::Done(n @ 1..) = answer else { break };
-        if !buf::append(bev.input(), &record[..n.min(max)]) {
+        if !buffers::append(bev.input(), &record[..n.min(max)]) {
             break;
         }
         total += n;
@@ -238,10 +305,9 @@ fn read_some(bev: Bev) {
     if total > 0 {
         bev.restart_read_timer();
         rate::spend(bev, Direction::READ, total);
-        notice::data(bev, Direction::READ, 0);
+        callbacks::data(bev, Direction::READ, 0);
     }
-    // SAFETY: the adaptor's function with its own session, outside every section.
-    let pending = parts(bev).is_some_and(|(ops, state)| unsafe { (ops.pending)(state) > 0 });
+    let pending = part(bev).is_some_and(Tls::pends);
     if event.is_empty() && pending && may(bev).contains(Direction::READ) && !bev.is_freed() {
         soon(bev, Direction::READ);
     }
@@ -249,20 +315,17 @@ fn read_some(bev: Bev) {
     tell(bev, event);
 }
 
-fn write_some(bev: Bev) {
+fn write_some(bev: &Locked) {
     let mut total = 0;
     let mut event = What::empty();
     let allowed = rate::allowance(bev, Direction::WRITE).or(MAX_SINGLE);
     while event.is_empty() {
-        let (data, len) = buf::first(bev.output());
-        let max = len.min(allowed.saturating_sub(total));
-        let Some((ops, state)) = parts(bev).filter(|_| max > 0) else { break };
-        // SAFETY: the adaptor's function with its own session, outside every section. The bytes stay where they are until
-        // the buffer changes, which it does not before the call returns.
-        let answer = answer(unsafe { (ops.write)(state, data.cast(), max) });
-        event = tunnel(bev, |t| t.moved(Direction::WRITE, answer)).unwrap_or_default();
+        let max = bev.output().len().min(allowed.saturating_sub(total));
+        let Some(part) = part(bev).filter(|_| max > 0) else { break };
+        let answer = part.write(bev.output(), max);
+        event = session(bev, |t| t.moved(Direction::WRITE, answer)).unwrap_or_default();
         let Answer::Done(n @ 1..) = answer else { break };
-        buf::drain(bev.output(), n.min(max));
+        buffers::drain(bev.output(), n.min(max));
         total += n;
     }
     let error = errno::get();
@@ -271,35 +334,33 @@ fn write_some(bev: Bev) {
             bev.restart_timer(Direction::WRITE);
         }
         rate::spend(bev, Direction::WRITE, total);
-        notice::data(bev, Direction::WRITE, 0);
+        callbacks::data(bev, Direction::WRITE, 0);
     }
     errno::set(error);
     tell(bev, event);
 }
 
 /// The read event.
-pub(crate) unsafe extern "C-unwind" fn on_read(_fd: c_int, what: c_short, arg: *mut c_void) {
+unsafe extern "C-unwind" fn on_read(_fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: the event lies in the object, which lives while it is pending.
     on_event(unsafe { Bev::from_arg(arg) }, Direction::READ, what);
 }
 
 /// The write event.
-pub(crate) unsafe extern "C-unwind" fn on_write(_fd: c_int, what: c_short, arg: *mut c_void) {
+unsafe extern "C-unwind" fn on_write(_fd: c_int, what: c_short, arg: *mut c_void) {
     // SAFETY: as in `on_read`.
     on_event(unsafe { Bev::from_arg(arg) }, Direction::WRITE, what);
 }
 
-fn on_event(bev: Bev, direction: Direction, what: c_short) {
-    if !bev.try_hold() {
-        return;
-    }
+fn on_event(bev: &Bev, direction: Direction, what: c_short) {
+    let Some(bev) = bev.try_hold() else { return };
     let outer = bev.is(flag::WRITING);
     let base = if direction == Direction::WRITE { bev.base() } else { None };
     bev.mark(flag::WRITING, true);
-    socket::mark_writing(base, true);
+    Bev::mark_writing(base, true);
     if what == ev::TIMEOUT {
         let outcome = bev.machine(|m| m.timed_out(direction));
-        bev.conclude(outcome, 0);
+        callbacks::conclude(bev, outcome, 0);
     } else if bev.machine(|m| m.state()) == State::Connecting {
         connected(bev);
     } else {
@@ -309,13 +370,13 @@ fn on_event(bev: Bev, direction: Direction, what: c_short) {
         }
         ready(bev, direction);
     }
-    socket::mark_writing(base, false);
+    Bev::mark_writing(base, false);
     bev.mark(flag::WRITING, outer);
     bev.release();
 }
 
 /// The transport's attempt to connect ended, or did not yet. The user hears of it when the handshake is over.
-fn connected(bev: Bev) {
+fn connected(bev: &Locked) {
     match net::finished_connecting(bev.fd()) {
         Ok(false) => {}
         Ok(true) => {
@@ -327,27 +388,22 @@ fn connected(bev: Bev) {
             bev.del_event(Direction::READ);
             bev.del_event(Direction::WRITE);
             errno::set(error.raw_os_error().unwrap_or(0));
-            notice::event(bev, What::ERROR, 0);
+            callbacks::event(bev, What::ERROR, 0);
         }
     }
 }
 
 /// The descriptor changed.
-pub(crate) fn attached(bev: Bev, fd: c_int) {
-    if let Some((ops, state)) = parts(bev)
-        && let Some(attach) = ops.attach
-    {
-        // SAFETY: the adaptor's function with its own session, outside every section.
-        unsafe { attach(state, fd) };
+fn attached(bev: &Locked, fd: c_int) {
+    if let Some(part) = part(bev) {
+        part.attach(fd);
     }
 }
 
 unsafe fn below_moved(arg: *mut c_void, direction: Direction) {
     // SAFETY: the bufferevent takes its callbacks from the one below before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     ready(bev, direction);
     bev.release();
 }
@@ -366,82 +422,71 @@ unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short,
     // SAFETY: as in `below_moved`.
     let bev = unsafe { Bev::from_arg(arg) };
     let what = What::from_bits_retain(what as u16);
-    if !bev.try_hold() {
-        return;
-    }
+    let Some(bev) = bev.try_hold() else { return };
     if what.contains(What::CONNECTED) {
         ready(bev, Direction::all());
     } else if what.contains(What::EOF) {
         let side = if what.contains(What::WRITING) { Direction::WRITE } else { Direction::READ };
-        tell(bev, tunnel(bev, |t| t.moved(side, Answer::Truncated)).unwrap_or_default());
+        tell(bev, session(bev, |t| t.moved(side, Answer::Truncated)).unwrap_or_default());
     } else {
-        notice::event(bev, what, 0);
+        callbacks::event(bev, what, 0);
     }
     bev.release();
 }
 
 /// The last reference is gone.
-pub(crate) fn unlink(bev: Bev) {
+fn unlink(bev: &Locked) {
     let Some(below) = below(bev) else { return };
-    let ours = get!(below, public.cbarg) == bev.arg();
-    if get!(bev, options) & opt::CLOSE_ON_FREE != 0 {
-        super::data::free(below);
+    let ours = below.cbarg.get() == bev.arg();
+    if bev.closes_on_free() {
+        lifecycle::free(below);
     } else if ours {
-        super::data::set_callbacks(below, None, None, None, ptr::null_mut());
+        below.set_callbacks(None, None, None, ptr::null_mut());
         below.resume(Direction::READ, Hold::FILTER);
     }
 }
 
-/// Ends the session and its descriptor. Answers the bufferevent below, of which one reference is to be given back.
-pub(crate) fn finish(bev: Bev) -> Option<Bev> {
-    let (session, below) = (session(bev)?, below(bev));
-    let (close, fd) = (get!(bev, options) & opt::CLOSE_ON_FREE != 0, bev.fd());
-    // SAFETY: the adaptor's functions with its own session, outside every section and for the last time; the private part
-    // was made by `mm::alloc` and is forgotten here; the option says that the descriptor is the bufferevent's own.
+/// Ends the session and its descriptor. Returns the bufferevent below, of which one reference is to be given back.
+fn finish(bev: &Locked) -> Option<&Locked> {
+    let below = below(bev);
+    let link = NonNull::new(bev.extension().link.get().cast::<Tls>())?;
+    let (close, fd) = (bev.closes_on_free(), bev.fd());
+    if let Some(part) = part(bev) {
+        part.end(close);
+    }
+    bev.own_extension(|e| e.link.set(ptr::null_mut()));
+    // SAFETY: made by `mm::alloc`, and forgotten just now; the option says that the descriptor is the bufferevent's own.
     unsafe {
-        if let Some((ops, state)) = parts(bev) {
-            if close && tunnel(bev, |t| t.is_open()).unwrap_or(false) {
-                (ops.shutdown)(state);
-            }
-            (ops.free)(state, c_int::from(close));
-        }
         if close && below.is_none() && fd >= 0 {
             let _ = io::close(fd);
         }
-        set_rare!(bev, link, ptr::null_mut());
-        mm::free_value(session);
+        mm::free_value(link);
     }
     below
 }
 
-fn make(
-    base: *mut event_base,
-    fd: c_int,
-    below: Option<Bev>,
+/// Makes a bufferevent over TLS: on a descriptor, or on the bufferevent below.
+fn make<'a>(
+    plan: &Plan<'_>,
+    below: Option<NonNull<bufferevent>>,
     ops: *const evoxide_tls_ops,
     state: *mut c_void,
     mode: c_int,
-    options: c_int,
-) -> Option<Bev> {
-    // SAFETY: null, or a table that lives: the adaptor's promise. Its first two words say whether it is one of ours.
-    let fits =
-        unsafe { !ops.is_null() && (*ops).version == VERSION && (*ops).size as usize >= size_of::<evoxide_tls_ops>() };
-    if !fits {
-        return None;
-    }
-    let part = Session { ops, state, below, tunnel: Tunnel::new(mode == OPEN), busy: false };
-    let part = mm::alloc(part)?;
-    let lock = below.map_or(LockFrom::Own, LockFrom::Other);
-    let Some(bev) = create(base, fd, options as u8, Kind::Tls, lock) else {
+) -> Option<&'a Locked> {
+    // SAFETY: null, or a table that lives as long as its bufferevents: the adaptor's promise. Its first two words say whether it
+    // is one of ours.
+    let ops = unsafe {
+        let fits = !ops.is_null() && (*ops).version == VERSION && (*ops).size as usize >= size_of::<evoxide_tls_ops>();
+        if fits { &*ops } else { return None }
+    };
+    let session = Cell::new(Session::new(mode == OPEN));
+    let part = mm::alloc(Tls { ops, state, below, session, busy: Cell::new(false) })?;
+    let Some(bev) = lifecycle::create(plan) else {
         // SAFETY: nobody else knows it.
         unsafe { mm::free_value(part) };
         return None;
     };
-    set_rare!(bev, link, part.as_ptr().cast());
-    if below.is_some() {
-        // Now it is known that the events are timers only.
-        super::assign(bev, base, fd);
-    }
+    bev.own_extension(|e| e.link.set(part.as_ptr().cast()));
     Some(bev)
 }
 
@@ -455,7 +500,9 @@ pub unsafe extern "C-unwind" fn evoxide_tls_socket_new(
     mode: c_int,
     options: c_int,
 ) -> *mut bufferevent {
-    let Some(bev) = make(base, fd, None, ops, state, mode, options) else { return ptr::null_mut() };
+    let (fd_of, options) = (Some(fd), options as u8);
+    let plan = Plan { base, fd: fd_of, options, extension: &EXTENSION, extended: true, lock_of: None, frozen: true };
+    let Some(bev) = make(&plan, None, ops, state, mode) else { return ptr::null_mut() };
     if fd >= 0 {
         attached(bev, fd);
         update(bev);
@@ -474,12 +521,18 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
 ) -> *mut bufferevent {
     // SAFETY: the caller's promise.
     let Some(under) = (unsafe { Bev::of(below) }) else { return ptr::null_mut() };
-    let base = get!(under, public.ev_base);
-    let Some(bev) = make(base, -1, Some(under), ops, state, mode, options) else { return ptr::null_mut() };
-    under.hold();
-    let (read, write): (DataFn, DataFn) = (below_read, below_write);
-    let event: EventFn = below_event;
-    super::data::set_callbacks(under, Some(read), Some(write), Some(event), bev.arg());
+    let plan = Plan {
+        base: under.ev_base.get(),
+        fd: None,
+        options: options as u8,
+        extension: &EXTENSION,
+        extended: true,
+        lock_of: Some(under),
+        frozen: true,
+    };
+    let Some(bev) = make(&plan, NonNull::new(below), ops, state, mode) else { return ptr::null_mut() };
+    let under = under.hold();
+    under.set_callbacks(Some(below_read), Some(below_write), Some(below_event), bev.arg());
     under.enable(Direction::all());
     under.unlock();
     if mode != OPEN {
@@ -491,15 +544,15 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
 /// The session of a bufferevent that was made with this table.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_session(bev: *mut bufferevent, ops: *const evoxide_tls_ops) -> *mut c_void {
-    // SAFETY: the caller's promise.
-    let found = unsafe { Bev::of(bev) }.and_then(parts);
-    found.filter(|(theirs, _)| ptr::eq(*theirs, ops)).map_or(ptr::null_mut(), |(_, state)| state)
+    // SAFETY: the caller's promise. The table and the handle do not change.
+    let part = unsafe { Bev::of(bev) }.and_then(|bev| part(bev.assume_locked()));
+    part.filter(|part| ptr::eq(part.ops, ops)).map_or(ptr::null_mut(), |part| part.state)
 }
 
 /// Begins another handshake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: *mut bufferevent) -> c_int {
-    let again = |bev: Bev| match tunnel(bev, Tunnel::restart) {
+    let again = |bev: &Locked| match session(bev, Session::restart) {
         Some(()) => {
             soon(bev, Direction::WRITE);
             0
@@ -507,14 +560,14 @@ pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: *mut bufferevent) -> 
         None => -1,
     };
     // SAFETY: the caller's promise.
-    unsafe { super::data::held(bev, -1, again) }
+    unsafe { super::entries::held(bev, -1, again) }
 }
 
 /// Asks or sets whether a cut transport is an ordinary end of file.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_dirty_shutdown(bev: *mut bufferevent, on: c_int) -> c_int {
-    let set = |bev: Bev| {
-        tunnel(bev, |t| {
+    let set = |bev: &Locked| {
+        session(bev, |t| {
             if on >= 0 {
                 t.set_dirty_shutdown(on != 0);
             }
@@ -523,5 +576,5 @@ pub unsafe extern "C-unwind" fn evoxide_tls_dirty_shutdown(bev: *mut bufferevent
         .unwrap_or(-1)
     };
     // SAFETY: the caller's promise.
-    unsafe { super::data::held(bev, -1, set) }
+    unsafe { super::entries::held(bev, -1, set) }
 }

@@ -1,6 +1,7 @@
 //! Entries of `event2/bufferevent.h`: making and freeing, data, directions, flushing and triggering.
 
-use super::{Bev, Kind, LockFrom, create, filter, flag, get, notice, pair, rate, set};
+use super::handle::{Bev, Locked};
+use super::{callbacks, lifecycle, socket};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent};
 use crate::base::event_base;
 use crate::buffer::{entries, evbuffer, moves};
@@ -18,10 +19,10 @@ pub(super) fn directions(events: c_short) -> Direction {
 /// # Safety
 /// `bufev` is null or a live bufferevent.
 #[inline]
-pub(super) unsafe fn held<R>(bufev: *mut bufferevent, missing: R, f: impl FnOnce(Bev) -> R) -> R {
+pub(super) unsafe fn held<R>(bufev: *mut bufferevent, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
     // SAFETY: the caller's promise.
     let Some(bev) = (unsafe { Bev::of(bufev) }) else { return missing };
-    bev.hold();
+    let bev = bev.hold();
     let result = f(bev);
     bev.release();
     result
@@ -34,16 +35,7 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_new(
     fd: c_int,
     options: c_int,
 ) -> *mut bufferevent {
-    create(base, fd, options as u8, Kind::Socket, LockFrom::Own).map_or(ptr::null_mut(), Bev::public)
-}
-
-/// `bufferevent_free`: no callback comes any more; what is referred to elsewhere stays until it is let go.
-pub(super) fn free(bev: Bev) {
-    bev.lock();
-    set_callbacks(bev, None, None, None, ptr::null_mut());
-    bev.mark(flag::FREED, true);
-    rate::stop_waiting(bev);
-    bev.release();
+    socket::create(base, fd, options as u8).map_or(ptr::null_mut(), |bev| bev.public())
 }
 
 /// Frees a bufferevent. What is still in its output is not written.
@@ -51,7 +43,7 @@ pub(super) fn free(bev: Bev) {
 pub unsafe extern "C-unwind" fn bufferevent_free(bufev: *mut bufferevent) {
     // SAFETY: the caller's promise.
     if let Some(bev) = unsafe { Bev::of(bufev) } {
-        free(bev);
+        lifecycle::free(bev);
     }
 }
 
@@ -60,8 +52,7 @@ pub unsafe extern "C-unwind" fn bufferevent_free(bufev: *mut bufferevent) {
 pub unsafe extern "C-unwind" fn bufferevent_incref(bufev: *mut bufferevent) {
     // SAFETY: the caller's promise.
     if let Some(bev) = unsafe { Bev::of(bufev) } {
-        bev.hold();
-        bev.unlock();
+        bev.hold().unlock();
     }
 }
 
@@ -70,7 +61,7 @@ pub unsafe extern "C-unwind" fn bufferevent_incref(bufev: *mut bufferevent) {
 pub unsafe extern "C-unwind" fn bufferevent_decref(bufev: *mut bufferevent) -> c_int {
     // SAFETY: the caller's promise.
     let Some(bev) = (unsafe { Bev::of(bufev) }) else { return 0 };
-    bev.lock();
+    let bev = bev.lock();
     c_int::from(bev.release())
 }
 
@@ -88,21 +79,8 @@ pub unsafe extern "C-unwind" fn bufferevent_lock(bufev: *mut bufferevent) {
 pub unsafe extern "C-unwind" fn bufferevent_unlock(bufev: *mut bufferevent) {
     // SAFETY: the caller's promise; the reference is the one that locking took.
     if let Some(bev) = unsafe { Bev::of(bufev) } {
-        bev.release();
+        bev.assume_locked().release();
     }
-}
-
-pub(super) fn set_callbacks(
-    bev: Bev,
-    read: Option<DataFn>,
-    write: Option<DataFn>,
-    event: Option<EventFn>,
-    arg: *mut c_void,
-) {
-    set!(bev, public.readcb, read);
-    set!(bev, public.writecb, write);
-    set!(bev, public.errorcb, event);
-    set!(bev, public.cbarg, arg);
 }
 
 /// Sets the callbacks and their argument.
@@ -116,8 +94,8 @@ pub unsafe extern "C-unwind" fn bufferevent_setcb(
 ) {
     // SAFETY: the caller's promise.
     if let Some(bev) = unsafe { Bev::of(bufev) } {
-        bev.lock();
-        set_callbacks(bev, read, write, event, arg);
+        let bev = bev.lock();
+        bev.set_callbacks(read, write, event, arg);
         bev.unlock();
     }
 }
@@ -134,18 +112,18 @@ pub unsafe extern "C-unwind" fn bufferevent_getcb(
     // SAFETY: the caller's promise; what is not asked for is null.
     unsafe {
         let Some(bev) = Bev::of(bufev) else { return };
-        bev.lock();
+        let bev = bev.lock();
         if !read.is_null() {
-            *read = get!(bev, public.readcb);
+            *read = bev.readcb.get();
         }
         if !write.is_null() {
-            *write = get!(bev, public.writecb);
+            *write = bev.writecb.get();
         }
         if !event.is_null() {
-            *event = get!(bev, public.errorcb);
+            *event = bev.errorcb.get();
         }
         if !arg.is_null() {
-            *arg = get!(bev, public.cbarg);
+            *arg = bev.cbarg.get();
         }
         bev.unlock();
     }
@@ -155,14 +133,14 @@ pub unsafe extern "C-unwind" fn bufferevent_getcb(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bufferevent_get_input(bufev: *mut bufferevent) -> *mut evbuffer {
     // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), Bev::input)
+    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.input().raw())
 }
 
 /// The buffer of what will be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bufferevent_get_output(bufev: *mut bufferevent) -> *mut evbuffer {
     // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), Bev::output)
+    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.output().raw())
 }
 
 /// Appends to the output.
@@ -171,7 +149,7 @@ pub unsafe extern "C-unwind" fn bufferevent_write(bufev: *mut bufferevent, data:
     // SAFETY: the caller's promise.
     unsafe {
         let Some(bev) = Bev::of(bufev) else { return -1 };
-        entries::evbuffer_add(bev.output(), data, size)
+        entries::evbuffer_add(bev.output().raw(), data, size)
     }
 }
 
@@ -181,7 +159,7 @@ pub unsafe extern "C-unwind" fn bufferevent_write_buffer(bufev: *mut bufferevent
     // SAFETY: the caller's promise.
     unsafe {
         let Some(bev) = Bev::of(bufev) else { return -1 };
-        moves::evbuffer_add_buffer(bev.output(), buffer)
+        moves::evbuffer_add_buffer(bev.output().raw(), buffer)
     }
 }
 
@@ -191,7 +169,7 @@ pub unsafe extern "C-unwind" fn bufferevent_read(bufev: *mut bufferevent, data: 
     // SAFETY: the caller's promise.
     unsafe {
         let Some(bev) = Bev::of(bufev) else { return 0 };
-        usize::try_from(entries::evbuffer_remove(bev.input(), data, size)).unwrap_or(0)
+        usize::try_from(entries::evbuffer_remove(bev.input().raw(), data, size)).unwrap_or(0)
     }
 }
 
@@ -201,7 +179,7 @@ pub unsafe extern "C-unwind" fn bufferevent_read_buffer(bufev: *mut bufferevent,
     // SAFETY: the caller's promise.
     unsafe {
         let Some(bev) = Bev::of(bufev) else { return -1 };
-        moves::evbuffer_add_buffer(buffer, bev.input())
+        moves::evbuffer_add_buffer(buffer, bev.input().raw())
     }
 }
 
@@ -223,35 +201,26 @@ pub unsafe extern "C-unwind" fn bufferevent_disable(bufev: *mut bufferevent, eve
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_enabled(bufev: *mut bufferevent) -> c_short {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, 0, |bev| get!(bev, public.enabled)) }
-}
-
-/// `bufferevent_flush`, by kind.
-pub(super) fn flush(bev: Bev, directions: Direction, mode: c_int) -> c_int {
-    match get!(bev, kind) {
-        Kind::Socket | Kind::Tls => 0,
-        Kind::Pair => pair::flush(bev, directions, mode),
-        Kind::Filter => filter::flush(bev, directions, mode),
-    }
+    unsafe { held(bufev, 0, |bev| bev.enabled.get()) }
 }
 
 /// Pushes data on as far as it goes: 1 if there was some, 0 if not, -1 where that failed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_flush(bufev: *mut bufferevent, events: c_short, mode: c_int) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| flush(bev, directions(events), mode)) }
+    unsafe { held(bufev, -1, |bev| (bev.ops().flush)(bev, directions(events), mode)) }
 }
 
 /// Runs data callbacks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_trigger(bufev: *mut bufferevent, events: c_short, options: c_int) {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), |bev| notice::data(bev, directions(events), options)) }
+    unsafe { held(bufev, (), |bev| callbacks::data(bev, directions(events), options)) }
 }
 
 /// Runs the event callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_trigger_event(bufev: *mut bufferevent, what: c_short, options: c_int) {
     // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), |bev| notice::event(bev, What::from_bits_retain(what as u16), options)) }
+    unsafe { held(bufev, (), |bev| callbacks::event(bev, What::from_bits_retain(what as u16), options)) }
 }

@@ -1,21 +1,20 @@
-//! Telling the user: data and event callbacks, at once or deferred; the high mark; timers of kinds without a descriptor.
+//! Telling the user: data and event callbacks, at once or deferred; timers of kinds without a descriptor.
 
-use super::{Bev, Kind, buf, filter, flag, get, rare, set, set_rare, socket};
+use super::handle::{Bev, Locked, flag};
 use crate::abi::bufferevent::{TRIG_IGNORE_WATERMARKS, opt};
 use crate::abi::event::event_callback;
-
 use crate::deferred;
 use core::ffi::{c_int, c_short, c_void};
-use evoxide_core::stream::{Direction, Hold, Report, STEP, Told, What};
+use evoxide_core::stream::{Direction, Outcome, Report, STEP, Told, What};
 use evoxide_ffi::{errno, mm};
 
 #[inline(always)]
-fn is_deferred(bev: Bev, options: c_int) -> bool {
-    (get!(bev, options) | options as u8) & opt::DEFER_CALLBACKS != 0
+fn is_deferred(bev: &Locked, options: c_int) -> bool {
+    (bev.options | options as u8) & opt::DEFER_CALLBACKS != 0
 }
 
 /// Tells of data, where the low marks allow it or `options` say not to ask. A reference is held.
-pub(crate) fn data(bev: Bev, directions: Direction, options: c_int) {
+pub(crate) fn data(bev: &Locked, directions: Direction, options: c_int) {
     if directions.contains(Direction::READ) {
         readable(bev, options);
     }
@@ -26,9 +25,9 @@ pub(crate) fn data(bev: Bev, directions: Direction, options: c_int) {
 
 /// As [`data`], of the input.
 #[inline(always)]
-pub(crate) fn readable(bev: Bev, options: c_int) {
+pub(crate) fn readable(bev: &Locked, options: c_int) {
     let ignore = options & TRIG_IGNORE_WATERMARKS != 0;
-    if get!(bev, public.readcb).is_some() && (ignore || buf::len(bev.input()) >= get!(bev, public.wm_read.low)) {
+    if bev.readcb.get().is_some() && (ignore || bev.input().len() >= bev.wm_read.get().low) {
         if is_deferred(bev, options) {
             defer(bev, Direction::READ);
         } else {
@@ -39,9 +38,9 @@ pub(crate) fn readable(bev: Bev, options: c_int) {
 
 /// As [`data`], of the output.
 #[inline(always)]
-pub(crate) fn drained(bev: Bev, options: c_int) {
+pub(crate) fn drained(bev: &Locked, options: c_int) {
     let ignore = options & TRIG_IGNORE_WATERMARKS != 0;
-    if get!(bev, public.writecb).is_some() && (ignore || buf::len(bev.output()) <= get!(bev, public.wm_write.low)) {
+    if bev.writecb.get().is_some() && (ignore || bev.output().len() <= bev.wm_write.get().low) {
         if is_deferred(bev, options) {
             defer(bev, Direction::WRITE);
         } else {
@@ -52,14 +51,14 @@ pub(crate) fn drained(bev: Bev, options: c_int) {
 
 /// Tells of so many bytes that one read brought.
 #[inline(always)]
-pub(crate) fn arrived(bev: Bev, n: usize) {
+pub(crate) fn arrived(bev: &Locked, n: usize) {
     if n <= STEP { readable(bev, 0) } else { arrived_in_steps(bev, n) }
 }
 
 #[inline(never)]
-fn arrived_in_steps(bev: Bev, n: usize) {
+fn arrived_in_steps(bev: &Locked, n: usize) {
     if is_deferred(bev, 0) {
-        set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(n));
+        bev.own_extension(|e| e.unreported.set(bev.extension().unreported.get().saturating_add(n)));
         readable(bev, 0);
     } else {
         in_steps(bev, n, || readable(bev, 0));
@@ -68,24 +67,24 @@ fn arrived_in_steps(bev: Bev, n: usize) {
 
 /// Makes a read callback's call for so many bytes. One that takes only some of them is called again, as often as the original
 /// would have read for them: a program may read into a small buffer, once in each call.
-fn in_steps(bev: Bev, n: usize, call: impl Fn()) {
+fn in_steps(bev: &Locked, n: usize, call: impl Fn()) {
     let fd = bev.fd();
     let mut report = Report::new(n);
     loop {
-        let before = buf::len(bev.input());
+        let before = bev.input().len();
         call();
         if bev.is_freed() || bev.fd() != fd {
             return;
         }
-        let after = buf::len(bev.input());
+        let after = bev.input().len();
         let ends = bev.base().is_some_and(|base| base.wake.reasons() != 0);
         let (told, left) = match bev.machine(|m| report.told(before, after, m, ends)) {
             Told::Done => return,
             Told::Again => continue,
             told @ (Told::NextTurn(left) | Told::Unreported(left)) => (told, left),
         };
-        bev.make_rare();
-        set_rare!(bev, fresh, rare!(bev, fresh).saturating_add(left));
+        bev.extension_or_new();
+        bev.own_extension(|e| e.unreported.set(bev.extension().unreported.get().saturating_add(left)));
         if matches!(told, Told::NextTurn(_)) {
             readable_later(bev);
         }
@@ -95,16 +94,16 @@ fn in_steps(bev: Bev, n: usize, call: impl Fn()) {
 
 /// Reading goes on: tells of what reading left untold.
 #[cold]
-pub(crate) fn tell_unreported(bev: Bev) {
-    if buf::len(bev.input()) > 0 {
+pub(crate) fn tell_unreported(bev: &Locked) {
+    if bev.input().len() > 0 {
         readable_later(bev);
     }
 }
 
 #[inline(never)]
-fn defer(bev: Bev, direction: Direction) {
-    if bev.make_rare() {
-        schedule(bev, |b| set_rare!(b, pending, rare!(b, pending) | direction));
+fn defer(bev: &Locked, direction: Direction) {
+    if bev.extension_or_new() {
+        schedule(bev, |b| b.own_extension(|e| e.pending.set(b.extension().pending.get() | direction)));
     } else if direction == Direction::READ {
         call_read(bev);
     } else {
@@ -113,15 +112,15 @@ fn defer(bev: Bev, direction: Direction) {
 }
 
 /// Tells of an event. A reference is held; `errno` is what the callback sees.
-pub(crate) fn event(bev: Bev, what: What, options: c_int) {
-    if get!(bev, public.errorcb).is_none() {
+pub(crate) fn event(bev: &Locked, what: What, options: c_int) {
+    if bev.errorcb.get().is_none() {
         return;
     }
     let error = errno::get();
-    if is_deferred(bev, options) && bev.make_rare() {
+    if is_deferred(bev, options) && bev.extension_or_new() {
         schedule(bev, |b| {
-            set_rare!(b, pending_event, rare!(b, pending_event) | what);
-            set_rare!(b, pending_errno, error);
+            b.own_extension(|e| e.pending_event.set(b.extension().pending_event.get() | what));
+            b.own_extension(|e| e.pending_errno.set(error));
         });
     } else {
         call_event(bev, what, error);
@@ -129,26 +128,26 @@ pub(crate) fn event(bev: Bev, what: What, options: c_int) {
 }
 
 #[inline(always)]
-fn call_read(bev: Bev) {
-    if let Some(function) = get!(bev, public.readcb) {
-        let arg = get!(bev, public.cbarg);
+fn call_read(bev: &Locked) {
+    if let Some(function) = bev.readcb.get() {
+        let arg = bev.cbarg.get();
         // SAFETY: the user's callback with the user's argument, outside every section, a reference held.
         around(bev, || unsafe { function(bev.public(), arg) });
         still_full(bev);
     }
 }
 
-fn call_write(bev: Bev) {
-    if let Some(function) = get!(bev, public.writecb) {
-        let arg = get!(bev, public.cbarg);
+fn call_write(bev: &Locked) {
+    if let Some(function) = bev.writecb.get() {
+        let arg = bev.cbarg.get();
         // SAFETY: as in `call_read`.
         around(bev, || unsafe { function(bev.public(), arg) });
     }
 }
 
-fn call_event(bev: Bev, what: What, error: c_int) {
-    if let Some(function) = get!(bev, public.errorcb) {
-        let arg = get!(bev, public.cbarg);
+fn call_event(bev: &Locked, what: What, error: c_int) {
+    if let Some(function) = bev.errorcb.get() {
+        let arg = bev.cbarg.get();
         around(bev, || {
             errno::set(error);
             // SAFETY: as in `call_read`.
@@ -160,7 +159,7 @@ fn call_event(bev: Bev, what: What, error: c_int) {
 /// Runs a callback; without the lock where the options say so. What the callback is given was copied before: once the lock is
 /// given up, another thread may set other callbacks.
 #[inline(always)]
-fn around(bev: Bev, call: impl FnOnce()) {
+fn around(bev: &Locked, call: impl FnOnce()) {
     let unlocked = bev.is_unlocking();
     if unlocked {
         bev.unlock();
@@ -173,43 +172,40 @@ fn around(bev: Bev, call: impl FnOnce()) {
 
 /// A reader that left its input full is called again, or nothing would ever move.
 #[inline]
-fn still_full(bev: Bev) {
-    let high = get!(bev, public.wm_read.high);
-    if high != 0
-        && get!(bev, public.enabled) & c_short::from(Direction::READ.bits()) != 0
-        && buf::len(bev.input()) >= high
-    {
+fn still_full(bev: &Locked) {
+    let high = bev.wm_read.get().high;
+    if high != 0 && bev.enabled.get() & c_short::from(Direction::READ.bits()) != 0 && bev.input().len() >= high {
         readable_later(bev);
     }
 }
 
 #[inline(never)]
-fn readable_later(bev: Bev) {
+fn readable_later(bev: &Locked) {
     readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 
 /// Notes something in the rare part, which is there, for the deferred callback and has that run. Without memory the notice is made at once rather than lost.
-fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
+fn schedule(bev: &Locked, note: impl FnOnce(&Locked)) {
     note(bev);
     if bev.is(flag::SCHEDULED) {
         return;
     }
-    let mut cb: *mut event_callback = rare!(bev, deferred);
+    let mut cb: *mut event_callback = bev.extension().deferred.get();
     if cb.is_null() {
         let mut fresh = event_callback::empty(crate::abi::event::closure::SELF);
-        let priority = get!(bev, public.ev_read.ev_evcallback.evcb_pri);
+        let priority = bev.priority();
         deferred::init(&mut fresh, priority, run_deferred, bev.arg());
         match mm::alloc(fresh) {
             Some(made) => cb = made.as_ptr(),
             None => return run_pending(bev),
         }
-        set_rare!(bev, deferred, cb);
+        bev.own_extension(|e| e.deferred.set(cb));
     }
     let Some(base) = bev.base() else { return run_pending(bev) };
     // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
     if unsafe { base.schedule_deferred(cb) } {
         bev.mark(flag::SCHEDULED, true);
-        set!(bev, public.refs, get!(bev, public.refs) + 1);
+        bev.refs.set(bev.refs.get() + 1);
     }
 }
 
@@ -217,59 +213,47 @@ fn schedule(bev: Bev, note: impl FnOnce(Bev)) {
 unsafe extern "C-unwind" fn run_deferred(_cb: *mut event_callback, arg: *mut c_void) {
     // SAFETY: scheduling took a reference.
     let bev = unsafe { Bev::from_arg(arg) };
-    bev.lock();
+    let bev = bev.lock();
     bev.mark(flag::SCHEDULED, false);
     run_pending(bev);
     bev.release();
 }
 
-fn run_pending(bev: Bev) {
-    if rare!(bev, pending_event).contains(What::CONNECTED) && get!(bev, public.errorcb).is_some() {
-        set_rare!(bev, pending_event, rare!(bev, pending_event) - What::CONNECTED);
+fn run_pending(bev: &Locked) {
+    if bev.extension().pending_event.get().contains(What::CONNECTED) && bev.errorcb.get().is_some() {
+        bev.own_extension(|e| e.pending_event.set(bev.extension().pending_event.get() - What::CONNECTED));
         call_event(bev, What::CONNECTED, errno::get());
     }
-    let pending: Direction = rare!(bev, pending);
-    if pending.contains(Direction::READ) && get!(bev, public.readcb).is_some() {
-        set_rare!(bev, pending, rare!(bev, pending) - Direction::READ);
-        let fresh = rare!(bev, fresh);
-        set_rare!(bev, fresh, 0);
+    let pending: Direction = bev.extension().pending.get();
+    if pending.contains(Direction::READ) && bev.readcb.get().is_some() {
+        bev.own_extension(|e| e.pending.set(bev.extension().pending.get() - Direction::READ));
+        let fresh = bev.extension().unreported.get();
+        bev.own_extension(|e| e.unreported.set(0));
         in_steps(bev, fresh, || call_read(bev));
     }
-    if rare!(bev, pending).contains(Direction::WRITE) && get!(bev, public.writecb).is_some() {
-        set_rare!(bev, pending, rare!(bev, pending) - Direction::WRITE);
+    if bev.extension().pending.get().contains(Direction::WRITE) && bev.writecb.get().is_some() {
+        bev.own_extension(|e| e.pending.set(bev.extension().pending.get() - Direction::WRITE));
         let base = bev.base();
-        socket::mark_writing(base, true);
+        Bev::mark_writing(base, true);
         call_write(bev);
-        socket::mark_writing(base, false);
+        Bev::mark_writing(base, false);
     }
-    let what: What = rare!(bev, pending_event);
-    if !what.is_empty() && get!(bev, public.errorcb).is_some() {
-        let error = rare!(bev, pending_errno);
-        set_rare!(bev, pending_event, What::empty());
-        set_rare!(bev, pending_errno, 0);
+    let what: What = bev.extension().pending_event.get();
+    if !what.is_empty() && bev.errorcb.get().is_some() {
+        let error = bev.extension().pending_errno.get();
+        bev.own_extension(|e| e.pending_event.set(What::empty()));
+        bev.own_extension(|e| e.pending_errno.set(0));
         call_event(bev, what, error);
     }
 }
 
-/// The input buffer changed.
-#[inline]
-pub(crate) fn input_changed(bev: Bev) {
-    if get!(bev, kind) == Kind::Filter {
-        filter::input_changed(bev);
-    }
-    if get!(bev, public.wm_read.high) != 0 {
-        check_mark(bev);
-    }
-}
-
-/// Holds or resumes reading as the high mark says.
-pub(crate) fn check_mark(bev: Bev) {
-    let marks = bev.marks(Direction::READ);
-    let held = bev.machine(|m| m.held(Direction::READ)).contains(Hold::MARK);
-    match (marks.is_full(buf::len(bev.input())), held) {
-        (true, false) => bev.suspend(Direction::READ, Hold::MARK),
-        (false, true) => bev.resume(Direction::READ, Hold::MARK),
-        _ => {}
+/// Finishes with an outcome that may disable: publishes, changes interest, tells.
+pub(crate) fn conclude(bev: &Locked, outcome: Outcome, error: c_int) {
+    bev.publish_enabled();
+    bev.apply(outcome);
+    if !outcome.event.is_empty() {
+        errno::set(error);
+        event(bev, outcome.event, 0);
     }
 }
 
@@ -285,11 +269,9 @@ pub(crate) unsafe extern "C-unwind" fn write_timer(_fd: c_int, _what: c_short, a
     timed_out(unsafe { Bev::from_arg(arg) }, Direction::WRITE);
 }
 
-fn timed_out(bev: Bev, direction: Direction) {
-    if !bev.try_hold() {
-        return;
-    }
+fn timed_out(bev: &Bev, direction: Direction) {
+    let Some(bev) = bev.try_hold() else { return };
     let outcome = bev.machine(|m| m.timed_out(direction));
-    bev.conclude(outcome, 0);
+    conclude(bev, outcome, 0);
     bev.release();
 }

@@ -1,7 +1,7 @@
 //! A stream whose bytes pass through a session (TLS) that may want to read before it can write, and the other way round.
 //!
-//! The face asks [`Tunnel::steps`] what to try when something is ready, does it, and reports each [`Answer`].
-//! [`Tunnel::interest`] then says what its transport must be waited for.
+//! The face asks [`Session::steps`] what to try when something is ready, does it, and reports each [`Answer`].
+//! [`Session::interest`] then says what its transport must be waited for.
 
 use super::{Direction, What};
 
@@ -44,8 +44,8 @@ pub struct Steps {
 }
 
 /// A session's state. See the [module](self).
-#[derive(Clone, Debug)]
-pub struct Tunnel {
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
     phase: Phase,
     /// What the transport must be before the handshake goes on.
     handshake_wants: Direction,
@@ -55,7 +55,7 @@ pub struct Tunnel {
     dirty_ok: bool,
 }
 
-impl Tunnel {
+impl Session {
     /// A session that begins with its handshake, or one that is open.
     pub const fn new(open: bool) -> Self {
         Self {
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_handshake_comes_first() {
-        let mut t = Tunnel::new(false);
+        let mut t = Session::new(false);
         assert_eq!(t.interest(Direction::all()), Direction::WRITE);
         assert!(t.steps(Direction::WRITE, Direction::all()).handshake);
         assert_eq!(t.handshake_done(Answer::WantRead), What::empty());
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_write_that_wants_to_read_waits_for_that() {
-        let mut t = Tunnel::new(true);
+        let mut t = Session::new(true);
         assert_eq!(t.moved(Direction::WRITE, Answer::WantRead), What::empty());
         assert_eq!(t.interest(Direction::WRITE), Direction::READ);
         let steps = t.steps(Direction::READ, Direction::all());
@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn a_cut_transport_is_an_error_unless_allowed() {
-        let mut t = Tunnel::new(true);
+        let mut t = Session::new(true);
         assert_eq!(t.moved(Direction::READ, Answer::Truncated), What::ERROR | What::READING);
         assert_eq!(t.interest(Direction::all()), Direction::empty());
-        let mut t = Tunnel::new(true);
+        let mut t = Session::new(true);
         t.set_dirty_shutdown(true);
         assert_eq!(t.moved(Direction::READ, Answer::Truncated), What::EOF | What::READING);
-        let mut t = Tunnel::new(true);
+        let mut t = Session::new(true);
         assert_eq!(t.moved(Direction::WRITE, Answer::Error), What::ERROR | What::WRITING);
         assert_eq!(t.steps(Direction::all(), Direction::all()), Steps::default());
     }

@@ -1,0 +1,240 @@
+//! What bufferevents ask of their two buffers, which lie in the same block of memory.
+
+use super::handle::{Bev, Locked};
+use crate::base::event_base;
+use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer, moves};
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use evoxide_core::buffer::{Delta, End, StoragePool};
+use evoxide_ffi::errno;
+use evoxide_sys::io;
+use std::io::IoSlice;
+
+/// What the buffers of a bufferevent call.
+pub(crate) static OPS: OwnerOps = OwnerOps { changed, hold, release };
+
+/// A buffer changed: the lock is held, no section is open, the program's own callbacks have run.
+unsafe fn changed(owner: *const Owner, buffer: *mut evbuffer, delta: Delta) {
+    // SAFETY: a bufferevent outlives its buffers.
+    let bev = unsafe { Bev::of_owner(owner) }.assume_locked();
+    let ops = bev.ops();
+    if buffer == bev.input().raw() {
+        (ops.input_changed)(bev);
+        if bev.wm_read.get().high != 0 {
+            bev.check_mark();
+        }
+    } else if delta.added > 0 {
+        (ops.output_grew)(bev);
+    }
+}
+
+unsafe fn hold(owner: *const Owner) {
+    // SAFETY: as in `changed`.
+    unsafe { Bev::of_owner(owner) }.hold().unlock();
+}
+
+unsafe fn release(owner: *const Owner) {
+    // SAFETY: as in `changed`; the reference is the one that `hold` took.
+    unsafe { Bev::of_owner(owner) }.lock().release();
+}
+
+/// Makes the buffers of a new bufferevent its own. `frozen`: programs may only add to the output and drain the input.
+pub(crate) fn own(bev: &Locked, frozen: bool) {
+    let lock = bev.extension().lock.get();
+    bev.input().belong_to(bev.owner(), lock);
+    bev.output().belong_to(bev.owner(), lock);
+    if frozen {
+        bev.input().section(|m| m.freeze(End::Back));
+        bev.output().section(|m| m.freeze(End::Front));
+    }
+}
+
+/// Ends both buffers with their bufferevent.
+pub(crate) fn end(bev: &Bev) {
+    for buffer in [bev.input(), bev.output()] {
+        buffer.ext_lock().lock();
+        // SAFETY: the bufferevent's own count, given up by its finalizer, the last to use the buffer.
+        unsafe { buffer.release() };
+    }
+}
+
+/// What one read into a buffer with content takes at most beyond the room that it has.
+const SCRATCH: usize = 16384;
+
+/// How many segments are a few.
+const SEGMENTS: usize = 8;
+
+/// From this size on, room is made for bytes that are expected.
+const LARGE: usize = 2048;
+
+/// One read into the frozen back. `expected` bytes of at most `max` will probably come. As `read`, with `errno`.
+///
+/// # Safety
+/// The loop of the bufferevent's base runs in this thread.
+#[inline(always)]
+pub(crate) unsafe fn read(bev: &Locked, fd: c_int, max: usize, expected: usize) -> isize {
+    match bev.base() {
+        Some(base) if bev.input().is_unobserved() && bev.input().look(Machine::is_bare) => {
+            // SAFETY: the caller's promise.
+            unsafe { read_bare(bev, base, fd, max) }
+        }
+        _ => read_any(bev.input(), fd, max, expected),
+    }
+}
+
+/// A read into a buffer without storage that only its owner looks at. Storage for all that may come is there before the call, so
+/// that no byte is lost for want of memory.
+///
+/// # Safety
+/// As [`read`].
+#[inline(never)]
+unsafe fn read_bare(bev: &Locked, base: &event_base, fd: c_int, max: usize) -> isize {
+    // SAFETY: the pool is used by the loop's thread alone, and not by what is called here.
+    let pool = unsafe { &mut *base.storage.get() };
+    let Ok(mut storage) = pool.take(max) else {
+        errno::set(libc::ENOMEM);
+        return -1;
+    };
+    let room = storage.spare_capacity_mut();
+    let size = room.len().min(max);
+    let n = match io::read_spare(fd, &mut room[..size], &mut []) {
+        Ok(n @ 1..) => n,
+        ended => {
+            pool.put(storage);
+            return ended.map_or_else(|error| failed(&error), |_| 0);
+        }
+    };
+    // SAFETY: the kernel has written so many bytes from the start of the room.
+    unsafe { storage.set_len(n) };
+    let received = bev.input().section(|m| m.receive_storage(fitting(storage, pool)));
+    debug_assert!(received.is_ok(), "an empty buffer has a place for one segment");
+    if bev.wm_read.get().high != 0 {
+        bev.check_mark();
+    }
+    n as isize
+}
+
+/// Little content should not hold much storage: it is copied to storage of its size, if there is memory.
+#[inline]
+fn fitting(large: Vec<u8>, pool: &mut StoragePool) -> Vec<u8> {
+    if large.len() >= large.capacity() / 4 {
+        return large;
+    }
+    let Ok(mut storage) = pool.take(large.len()) else { return large };
+    storage.extend_from_slice(&large);
+    pool.put(large);
+    storage
+}
+
+/// Any read. `expected`: how much will probably come.
+#[inline(never)]
+fn read_any(buffer: &EvBuffer, fd: c_int, max: usize, expected: usize) -> isize {
+    if expected >= LARGE {
+        // Without memory the scratch space does.
+        let _ = buffer.section(|m| m.expand(expected.min(max)));
+    }
+    let read = |b: &EvBuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
+    match buffer.thawed_back(read) {
+        Ok(delta) => {
+            // SAFETY: the lock and a reference are held, no section is open.
+            unsafe { buffer.notify(delta) };
+            delta.added as isize
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// One write from the frozen front. As `write`, with `errno`.
+///
+/// # Safety
+/// As [`read`].
+#[inline(always)]
+pub(crate) unsafe fn write(bev: &Locked, fd: c_int, max: usize) -> isize {
+    let buffer = bev.output();
+    let (Some(base), true) = (bev.base(), buffer.is_unobserved()) else {
+        return write_any(buffer, fd, max);
+    };
+    let write = |bytes: &[u8]| io::writev(fd, &[IoSlice::new(bytes.get(..max).unwrap_or(bytes))]);
+    let written = match buffer.look(|m| m.sole().map(write)) {
+        Some(written) => written,
+        None => match write_segments(buffer, fd, max) {
+            Some(written) => written,
+            None => return write_any(buffer, fd, max),
+        },
+    };
+    match written {
+        Ok(n) => {
+            // SAFETY: the caller's promise; so many bytes were there.
+            unsafe { buffer.consume(n, &base.storage) };
+            n as isize
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// A write from a few segments of the buffer's own; `None` where there are others.
+#[inline(never)]
+fn write_segments(buffer: &EvBuffer, fd: c_int, max: usize) -> Option<std::io::Result<usize>> {
+    buffer.look(|m| {
+        let mut slices = [IoSlice::new(&[]); SEGMENTS];
+        let count = m.io_slices(max, &mut slices);
+        (count > 0).then(|| io::writev(fd, &slices[..count]))
+    })
+}
+
+/// Any write.
+#[inline(never)]
+fn write_any(buffer: &EvBuffer, fd: c_int, max: usize) -> isize {
+    match buffer.write_fd(fd, max) {
+        Ok(n) => {
+            drain(buffer, n);
+            n as isize
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Appends to a frozen back. The lock and a reference are held. `false`: no memory.
+pub(crate) fn append(buffer: &EvBuffer, data: &[u8]) -> bool {
+    let Ok(delta) = buffer.thawed_back(|b| b.section(|m| m.append(data))) else { return false };
+    // SAFETY: the lock and a reference are held, no section is open.
+    unsafe { buffer.notify(delta) };
+    true
+}
+
+/// The first run of bytes, which stays there until the buffer changes.
+pub(crate) fn first(buffer: &EvBuffer) -> (*const u8, usize) {
+    buffer.look(|m| {
+        let first = m.first();
+        (first.as_ptr(), first.len())
+    })
+}
+
+/// Takes from a frozen front. The lock and a reference are held.
+pub(crate) fn drain(buffer: &EvBuffer, n: usize) {
+    // SAFETY: the lock and a reference are held, no section is open.
+    let drained = unsafe { buffer.drain_frozen(n) };
+    debug_assert!(drained.is_ok());
+}
+
+#[cold]
+fn failed(error: &std::io::Error) -> isize {
+    errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
+    -1
+}
+
+/// Moves the first `n` bytes of an output to an input, frozen ends or not. `false`: no memory.
+pub(crate) fn transfer(from: &EvBuffer, to: &EvBuffer, n: usize) -> bool {
+    from.thawed_front(|_| to.thawed_back(|_| move_front(from, to, n)))
+}
+
+/// A filter without a function: moves everything up to the limit, if it is not negative. `false`: no memory.
+pub(crate) fn pass(from: &EvBuffer, to: &EvBuffer, limit: isize) -> bool {
+    let n = usize::try_from(limit).unwrap_or(usize::MAX).min(from.len());
+    n == 0 || move_front(from, to, n)
+}
+
+fn move_front(from: &EvBuffer, to: &EvBuffer, n: usize) -> bool {
+    // SAFETY: both live in objects that share a lock, which is held, with references to both.
+    unsafe { moves::evbuffer_remove_buffer(from.raw(), to.raw(), n) > 0 }
+}
