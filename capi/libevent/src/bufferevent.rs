@@ -38,4 +38,5 @@ pub(crate) mod rate;
 pub(crate) mod socket;
 pub(crate) mod tls;
 
+pub(crate) use entries as data;
 pub(crate) use handle::closes_on_free;

@@ -590,3 +590,5 @@ pub(crate) unsafe fn closes_on_free(public: *mut bufferevent) -> bool {
     // SAFETY: the caller's promise.
     unsafe { Bev::of(public) }.is_some_and(Bev::closes_on_free)
 }
+#[cfg(test)]
+mod tests;
