@@ -56,9 +56,7 @@ impl World {
         if self.freed && !looks_only && self.at[thread] != At::Done {
             return Some(Err("used after it was freed"));
         }
-        let take_lock = |w: &mut World| {
-            w.lock.is_none().then(|| w.lock = Some(thread))
-        };
+        let take_lock = |w: &mut World| w.lock.is_none().then(|| w.lock = Some(thread));
         w.at[thread] = match (thread, self.at[thread]) {
             (0, At::Start) if w.pending => {
                 w.pending = false;
@@ -97,7 +95,13 @@ impl World {
                 w.ended = true;
                 w.pending = false;
                 w.queued += 1;
-                if marked { At::Leaving } else if thread == 0 { At::Start } else { At::Done }
+                if marked {
+                    At::Leaving
+                } else if thread == 0 {
+                    At::Start
+                } else {
+                    At::Done
+                }
             }
             (_, At::Leaving) => {
                 w.lock = None;
