@@ -472,7 +472,8 @@ pub unsafe extern "C-unwind" fn evhttp_cancel_request(req: *mut evhttp_request) 
         if c.is_null() || (*req).tqe_prev.is_null() {
             return request::release_unowned(req);
         }
-        if (*c).first == req && (*c).server.is_null() && connection::is(c, state::DISPATCHED) {
+        let under_way = state::DISPATCHED | state::CONNECTING | state::RETRYING;
+        if (*c).first == req && (*c).server.is_null() && connection::is(c, under_way) {
             connection::enter(c);
             fail(c, error::CANCEL);
             connection::leave(c);
@@ -913,7 +914,8 @@ unsafe fn close(c: *mut evhttp_connection) {
     // SAFETY: the caller's promise: `c` is entered and lives.
     unsafe {
         let told = connection::is(c, state::CONNECTED);
-        let closing = state::CONNECTED | state::CONNECTING | state::DISPATCHED | state::EOF | state::HEAD_TIMER;
+        let closing =
+            state::CONNECTED | state::CONNECTING | state::DISPATCHED | state::EOF | state::HEAD_TIMER | state::RETRYING;
         let bev = (*c).bev;
         if told && let Some(callback) = (*c).closecb {
             callback(c, (*c).closearg);
@@ -922,6 +924,7 @@ unsafe fn close(c: *mut evhttp_connection) {
             }
         }
         connection::mark(c, closing, false);
+        stop(c);
         machine(c).reset();
         calls::bufferevent_disable(bev, what::READ | what::WRITE);
         calls::bufferevent_setcb(bev, None, None, None, ptr::null_mut());

@@ -617,7 +617,8 @@ pub unsafe extern "C" fn evhttp_connection_set_max_body_size(evcon: *mut evhttp_
 /// Sets public flags; 1 where one of them is unknown.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evhttp_connection_set_flags(evcon: *mut evhttp_connection, flags: c_int) -> c_int {
-    const ALL: c_int = option::REUSE_CONNECTED_ADDR | option::READ_ON_WRITE_ERROR | option::LINGERING_CLOSE;
+    // Lingering is asked for of a server.
+    const ALL: c_int = option::REUSE_CONNECTED_ADDR | option::READ_ON_WRITE_ERROR;
     if flags & !ALL != 0 {
         return 1;
     }
