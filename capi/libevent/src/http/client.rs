@@ -568,7 +568,7 @@ unsafe fn connect_failed(c: *mut evhttp_connection) {
             if let Some(callback) = (*req).cb {
                 request::hold_unseen(req);
                 callback(req, (*req).cb_arg);
-                if request::unhold(req) {
+                if request::unhold_unseen(req) {
                     request::release_unowned(req);
                 }
             } else {
@@ -876,7 +876,7 @@ unsafe fn done(c: *mut evhttp_connection) {
             callback(req, (*req).cb_arg);
         }
         (*req).evcon = ptr::null_mut();
-        if request::unhold(req) {
+        if request::unhold_unseen(req) {
             request::release_unowned(req);
         }
         if connection::is(c, state::FREED) {
@@ -962,7 +962,7 @@ unsafe fn fail(c: *mut evhttp_connection, code: c_uint) {
         {
             callback(ptr::null_mut(), arg);
         }
-        if request::unhold(req) {
+        if request::unhold_unseen(req) {
             request::release_unowned(req);
         }
         proceed(c);

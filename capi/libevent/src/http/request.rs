@@ -95,7 +95,7 @@ pub(super) unsafe fn hold_unseen(req: *mut evhttp_request) {
     unsafe { (*req).bits |= bit::HELD };
 }
 
-/// Ends what [`hold`] began. `false`: it was freed meanwhile, and is gone now.
+/// Ends what [`hold`] began. `false`: it was freed meanwhile, and is gone now, or when the other mark goes.
 ///
 /// # Safety
 /// The caller held it.
@@ -103,7 +103,25 @@ pub(super) unsafe fn unhold(req: *mut evhttp_request) -> bool {
     // SAFETY: held, so the memory is there.
     unsafe {
         (*req).flags &= !flag::DEFER_FREE;
+        end_hold(req)
+    }
+}
+
+/// As [`unhold`], for [`hold_unseen`].
+///
+/// # Safety
+/// The caller held it.
+pub(super) unsafe fn unhold_unseen(req: *mut evhttp_request) -> bool {
+    // SAFETY: held, so the memory is there.
+    unsafe {
         (*req).bits &= !bit::HELD;
+        end_hold(req)
+    }
+}
+
+unsafe fn end_hold(req: *mut evhttp_request) -> bool {
+    // SAFETY: the callers' promise.
+    unsafe {
         if (*req).flags & flag::NEEDS_FREE == 0 {
             return true;
         }
