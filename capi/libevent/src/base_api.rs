@@ -1,9 +1,9 @@
 //! `event2/event.h`: bases.
 
 use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
-use crate::base::{self, Core, event_base, in_loop_thread, reason};
-use crate::compat::{self, current_base};
+use crate::base::{self, Base, Core, current_base, event_base, in_loop_thread, reason};
 use crate::config::event_config;
+use crate::lifecycle;
 use crate::once;
 use crate::run;
 use crate::time::{common_index, common_value, nanos, without_marks};
@@ -28,23 +28,23 @@ mod count {
 }
 
 /// The caller's base, or the one that `event_init` made.
-unsafe fn or_current<'a>(base: *mut event_base) -> Option<&'a event_base> {
+unsafe fn or_current<'a>(base: *mut event_base) -> Option<&'a Base> {
     let base = if base.is_null() { current_base() } else { base };
     // SAFETY: null or live.
-    unsafe { base.as_ref() }
+    unsafe { Base::of(base) }
 }
 
 /// A base with default settings.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_base_new() -> *mut event_base {
-    base::create(None).unwrap_or(ptr::null_mut())
+    lifecycle::create(None).unwrap_or(ptr::null_mut())
 }
 
 /// A base according to a configuration; null where nothing fits it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_new_with_config(cfg: *const event_config) -> *mut event_base {
     // SAFETY: null or the caller's configuration.
-    base::create(unsafe { cfg.as_ref() }).unwrap_or(ptr::null_mut())
+    lifecycle::create(unsafe { cfg.as_ref() }).unwrap_or(ptr::null_mut())
 }
 
 unsafe fn free(base: *mut event_base, finalize: bool, function: &str) {
@@ -53,9 +53,9 @@ unsafe fn free(base: *mut event_base, finalize: bool, function: &str) {
         warnx!("{function}: no base to free");
         return;
     }
-    compat::forget(base);
+    base::forget_current(base);
     // SAFETY: the caller's base, in no further use.
-    unsafe { base::destroy(base, finalize) };
+    unsafe { lifecycle::destroy(base, finalize) };
 }
 
 /// Frees a base; its events stay the caller's. Pending finalizers run.
@@ -76,7 +76,7 @@ pub unsafe extern "C-unwind" fn event_base_free_nofinalize(base: *mut event_base
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_reinit(base: *mut event_base) -> c_int {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     if b.section(|core| core.engine.reinit()).is_ok() { 0 } else { -1 }
 }
 
@@ -94,9 +94,9 @@ pub unsafe extern "C-unwind" fn event_base_dispatch(base: *mut event_base) -> c_
     unsafe { run::event_loop(base, 0) }
 }
 
-impl event_base {
+impl Base {
     /// Ends the loop when what is active now has run. Async-signal-safe.
-    fn exit_soon(&self) {
+    fn request_exit(&self) {
         let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
         match self.core.try_enter() {
             Some(mut core) if self.wake.reasons() & reason::ASYNC == 0 && core.engine.reactor.has_room(priority) => {
@@ -114,7 +114,7 @@ impl event_base {
 
 unsafe extern "C-unwind" fn exit(_fd: c_int, _what: c_short, base: *mut c_void) {
     // SAFETY: the argument is the base whose loop runs this.
-    unsafe { (*base.cast::<event_base>()).got_exit.store(true, Ordering::Relaxed) };
+    unsafe { Base::live(base.cast()).got_exit.store(true, Ordering::Relaxed) };
 }
 
 /// Ends the loop when the events of a turn have run: this one's, or after `tv`. Async-signal-safe without `tv`.
@@ -128,7 +128,7 @@ pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *
         if !tv.is_null() {
             return once::add(base, -1, ev::TIMEOUT, Some(exit), base.cast(), tv);
         }
-        (*base).exit_soon();
+        Base::live(base).request_exit();
     }
     0
 }
@@ -137,7 +137,7 @@ pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
     // SAFETY: null or the caller's base.
-    let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
+    let Some(b) = (unsafe { Base::of(base) }) else { return -1 };
     b.wake.wake(reason::BREAK);
     0
 }
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int {
     // SAFETY: null or the caller's base.
-    let Some(b) = (unsafe { base.as_ref() }) else { return -1 };
+    let Some(b) = (unsafe { Base::of(base) }) else { return -1 };
     b.section(|core| core.engine.reactor.interrupt_batch());
     b.wake_if_waiting();
     0
@@ -156,14 +156,14 @@ pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_got_exit(base: *mut event_base) -> c_int {
     // SAFETY: the caller's base.
-    c_int::from(unsafe { (*base).got_exit.load(Ordering::Relaxed) })
+    c_int::from(unsafe { Base::live(base).got_exit.load(Ordering::Relaxed) })
 }
 
 /// Whether the last loop was ended by `loopbreak`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_got_break(base: *mut event_base) -> c_int {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     c_int::from(b.got_break.load(Ordering::Relaxed) || b.wake.reasons() & reason::BREAK != 0)
 }
 
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn event_base_init_common_timeout(
     duration: *const timeval,
 ) -> *const timeval {
     // SAFETY: the caller's base and duration.
-    let (b, tv) = unsafe { (&*base, &*duration) };
+    let (b, tv) = unsafe { (Base::live(base), &*duration) };
     let answer = b.section(|core| core.common_timeout(tv));
     if answer.is_null() {
         warnx!(
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn event_base_get_npriorities(base: *mut event_base) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: c_int) -> c_int {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     b.take_async_if_any();
     if !(1..256).contains(&count) || !b.section(|core| core.engine.reactor.set_priorities(count as u16)) {
         return -1;
@@ -278,7 +278,7 @@ pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_get_method(base: *const event_base) -> *const c_char {
     // SAFETY: the caller's base.
-    unsafe { (*base).section(|core| core.method.c_name().as_ptr()) }
+    unsafe { Base::live(base).section(|core| core.method.c_name().as_ptr()) }
 }
 
 /// How signals arrive.
@@ -291,7 +291,7 @@ pub unsafe extern "C" fn event_base_get_signal_method(_base: *const event_base) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_get_features(base: *const event_base) -> c_int {
     // SAFETY: the caller's base.
-    unsafe { (*base).section(|core| core.features().bits() as c_int) }
+    unsafe { Base::live(base).section(|core| core.features().bits() as c_int) }
 }
 
 fn pick(counts: Counts, kinds: u32) -> c_int {
@@ -312,7 +312,7 @@ fn pick(counts: Counts, kinds: u32) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds: c_uint) -> c_int {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     b.take_async_if_any();
     pick(b.section(|core| core.engine.reactor.counts()), kinds)
 }
@@ -322,8 +322,8 @@ pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds:
 pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds: c_uint, clear: c_int) -> c_int {
     // SAFETY: the caller's base.
     unsafe {
-        (*base).take_async_if_any();
-        (*base).section(|core| {
+        Base::live(base).take_async_if_any();
+        Base::live(base).section(|core| {
             let answer = pick(core.engine.reactor.most(), kinds);
             if clear != 0 {
                 core.engine.reactor.reset_most(Counts {
@@ -342,7 +342,7 @@ pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds:
 pub unsafe extern "C" fn event_base_get_running_event(base: *mut event_base) -> *mut event {
     // SAFETY: the caller's base; a running callback is alive unless its user freed it, and then must not ask.
     unsafe {
-        (*base).section(|core| {
+        Base::live(base).section(|core| {
             let cb = core.current;
             if cb.is_null() || !in_loop_thread(core) || (*cb).evcb_flags & evlist::INIT == 0 {
                 return ptr::null_mut();
@@ -373,7 +373,7 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
     b.section(|core| {
         // A time that is kept says that the loop does not wait.
         if core.running && !b.wake.is_waiting() {
-            let _ = core.keep_now();
+            let _ = core.refresh_time();
         }
     });
     0
@@ -384,7 +384,7 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     b.take_async_if_any();
     b.section(|core| {
         if events & ev::TIMEOUT != 0 {
@@ -400,7 +400,7 @@ pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_in
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_base_active_by_signal(base: *mut event_base, signal: c_int) {
     // SAFETY: the caller's base.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     b.take_async_if_any();
     b.section(|core| core.engine.reactor.signalled(signal, 1));
     b.wake_if_waiting();
@@ -450,7 +450,7 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: null or the caller's base.
-    let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return -1 };
+    let (Some(b), Some(function)) = (unsafe { Base::of(base) }, function) else { return -1 };
     b.take_async_if_any();
     let mut steps = Steps::default();
     let mut answer = 0;
@@ -511,12 +511,12 @@ pub unsafe extern "C" fn event_base_dump_events(base: *mut event_base, output: *
         unsafe { libc::fputs(text.as_ptr(), output) };
     };
     // SAFETY: the caller's base.
-    unsafe { &*base }.take_async_if_any();
+    unsafe { Base::live(base) }.take_async_if_any();
     for active in [false, true] {
         print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
         let mut steps = Steps::default();
         // SAFETY: the caller's base.
-        while let Some(line) = unsafe { &*base }.section(|core| {
+        while let Some(line) = unsafe { Base::live(base) }.section(|core| {
             while let Some(view) = step(core, &mut steps) {
                 let wanted = if active { view.ready.is_some() } else { view.inserted || view.deadline.is_some() };
                 if wanted {

@@ -1,32 +1,17 @@
 //! `event2/event_compat.h`: the calls of libevent 1.x, on the base that `event_init` made last.
 
 use crate::abi::event::{EventFn, event};
-use crate::base::event_base;
-use crate::{base, base_api, event as events};
+use crate::base::{self, current_base, event_base};
+use crate::{base_api, event as events, lifecycle};
 use core::ffi::{c_char, c_int, c_short, c_void};
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use evoxide_ffi::errx;
 use libc::timeval;
-
-static CURRENT: AtomicPtr<event_base> = AtomicPtr::new(ptr::null_mut());
-
-/// The base that `event_init` made last, or null.
-#[inline]
-pub(crate) fn current_base() -> *mut event_base {
-    CURRENT.load(Ordering::Relaxed)
-}
-
-/// The base ends.
-pub(crate) fn forget(base: *mut event_base) {
-    let _ = CURRENT.compare_exchange(base, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed);
-}
 
 /// Makes a base that the calls without one use. Failure is fatal.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_init() -> *mut event_base {
-    let Some(base) = base::create(None) else { errx!(1, "event_init: Unable to construct event_base") };
-    CURRENT.store(base, Ordering::Relaxed);
+    let Some(base) = lifecycle::create(None) else { errx!(1, "event_init: Unable to construct event_base") };
+    base::set_current(base);
     base
 }
 

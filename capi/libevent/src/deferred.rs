@@ -1,7 +1,7 @@
 //! Callbacks that run from the loop without an event: deferred callbacks of buffers and streams, and the loop's exit.
 
 use crate::abi::event::{CallbackFn, DeferredFn, closure, event_callback};
-use crate::base::{Cb, Core, event_base};
+use crate::base::{Base, Cb, Core};
 use core::ffi::c_void;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::Kind;
@@ -33,8 +33,8 @@ impl Core {
     }
 }
 
-impl event_base {
-    /// Has a deferred callback run soon. Answers whether it was not scheduled yet.
+impl Base {
+    /// Has a deferred callback run soon. Returns whether it was not scheduled yet.
     ///
     /// # Safety
     /// `cb` points to a prepared callback that lives until it ran.
@@ -51,7 +51,7 @@ impl event_base {
                     }
                     let key = core.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
                     Core::mark(cb, key);
-                    core.engine.reactor.activate_later(key, Ready::empty());
+                    core.engine.reactor.activate_next_turn(key, Ready::empty());
                 } else {
                     core.deferred += 1;
                     core.activate_callback(cb, (*cb).evcb_pri);

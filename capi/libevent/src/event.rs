@@ -1,8 +1,7 @@
 //! `event2/event.h`: events.
 
 use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, TimerWord, closure, ev, event, event_callback, evlist};
-use crate::base::{Cb, Core, base_of, event_base};
-use crate::compat::current_base;
+use crate::base::{Base, Cb, Core, base_of, current_base, event_base};
 use crate::debug;
 use crate::pending::Blocking;
 use crate::time::timeval_of;
@@ -94,7 +93,7 @@ unsafe fn fill(
     };
     // SAFETY: the caller's promise.
     unsafe {
-        let priority = base.as_ref().map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
+        let priority = Base::of(base).map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
         e.write(event {
             ev_evcallback: event_callback {
                 key: 0,
@@ -467,7 +466,7 @@ pub unsafe extern "C" fn event_base_set(base: *mut event_base, e: *mut event) ->
         }
         debug::assert_setup(e, "event_base_set");
         (*e).ev_base = base;
-        (*e).ev_evcallback.evcb_pri = base.as_ref().map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
+        (*e).ev_evcallback.evcb_pri = Base::of(base).map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
     }
     0
 }
@@ -533,7 +532,7 @@ pub extern "C" fn event_get_version_number() -> u32 {
 pub unsafe extern "C" fn event_gettime_monotonic(base: *mut event_base, tp: *mut timeval) -> c_int {
     // SAFETY: null or a live base; the caller's place for a time.
     unsafe {
-        let (Some(base), Some(tp)) = (base.as_ref(), tp.as_mut()) else { return -1 };
+        let (Some(base), Some(tp)) = (Base::of(base), tp.as_mut()) else { return -1 };
         *tp = timeval_of(base.section(|core| core.clock()));
     }
     0

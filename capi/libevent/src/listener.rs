@@ -5,7 +5,7 @@
 
 use crate::abi::event::{ev, event};
 use crate::abi::listener::{AcceptFn, ErrorFn, opt};
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use crate::event as events;
 use crate::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
@@ -78,7 +78,7 @@ impl evconnlistener {
             return 0;
         }
         // SAFETY: the base outlives its listeners; the event is assigned.
-        match unsafe { self.base().as_ref().map(|base| base.add(self.event(), None)) } {
+        match unsafe { Base::of(self.base()).map(|base| base.add(self.event(), None)) } {
             Some(Ok(())) => 0,
             _ => -1,
         }
@@ -87,7 +87,7 @@ impl evconnlistener {
     fn disarm(&self, blocking: Blocking) {
         // SAFETY: as in `arm`.
         unsafe {
-            if let Some(base) = self.base().as_ref() {
+            if let Some(base) = Base::of(self.base()) {
                 base.del(self.event(), blocking);
             }
         }

@@ -1,7 +1,7 @@
 //! `event_base_once`: events that the base owns. One that never fires is freed with the base.
 
 use crate::abi::event::{EventFn, ev, event};
-use crate::base::{Core, event_base};
+use crate::base::{Base, Core, event_base};
 use crate::time::is_set;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
@@ -27,7 +27,7 @@ impl Once {
         unsafe {
             let (next, prev) = ((*once).next, (*once).prev);
             if prev.is_null() {
-                core.once = next;
+                core.once = next.cast();
             } else {
                 (*prev).next = next;
             }
@@ -44,7 +44,7 @@ unsafe extern "C-unwind" fn fire(fd: c_int, what: c_short, arg: *mut c_void) {
     // user's own look at the running event, which ends with the callback.
     unsafe {
         let (function, arg, base) = ((*once).function, (*once).arg, (*once).base);
-        (*base).section(|core| Once::unlink(core, once));
+        Base::live(base).section(|core| Once::unlink(core, once));
         if let Some(function) = function {
             function(fd, what, arg);
         }
@@ -85,15 +85,15 @@ pub(crate) unsafe fn add(
         let timeout = tv.as_ref();
         let (fd, events) = if conditions == 0 { (-1, 0) } else { (fd, conditions) };
         crate::event::assign(e, base, fd, events, Some(fire), once.cast());
-        let b = &*base;
+        let b = Base::live(base);
         // Into the list first: once it is pending, another thread's loop may fire and free it at any time.
         b.section(|core| {
             (*once).prev = ptr::null_mut();
-            (*once).next = core.once;
-            if let Some(next) = core.once.as_mut() {
+            (*once).next = core.once.cast();
+            if let Some(next) = core.once.cast::<Once>().as_mut() {
                 next.prev = once;
             }
-            core.once = once;
+            core.once = once.cast();
         });
         if conditions == 0 && timeout.is_none_or(|tv| !is_set(tv)) {
             b.activate(e, ev::TIMEOUT, 1);
@@ -113,10 +113,10 @@ pub(crate) unsafe fn add(
 /// Their events have left the base, and the base ends.
 pub(crate) unsafe fn free_all(core: &mut Core) {
     while !core.once.is_null() {
-        let once = core.once;
+        let once = core.once.cast::<Once>();
         // SAFETY: the list holds live structs, and the caller promises that nothing else refers to them.
         unsafe {
-            core.once = (*once).next;
+            core.once = (*once).next.cast();
             crate::debug::teardown(&raw mut (*once).event);
             mm::free(once.cast());
         }

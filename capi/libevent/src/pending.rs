@@ -1,7 +1,7 @@
 //! Adding, removing and activating events.
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
-use crate::base::{Cb, Core, event_base, in_loop_thread, reason};
+use crate::base::{Base, Cb, Core, in_loop_thread, reason};
 use crate::time::{after, common_index, is_set, usual_nanos};
 use core::ffi::c_int;
 use core::ptr;
@@ -355,12 +355,12 @@ impl Core {
     }
 
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
-    pub fn runs_elsewhere(&self, cb: *mut event_callback) -> bool {
+    pub fn is_running_in_other_thread(&self, cb: *mut event_callback) -> bool {
         self.current == cb && self.running && !in_loop_thread(self)
     }
 }
 
-impl event_base {
+impl Base {
     /// `event_add` and friends, with everything around the machine.
     ///
     /// # Safety
@@ -396,7 +396,7 @@ impl event_base {
             }
             core.del(e);
         }
-        let waiters = core.current == e.cast() && core.runs_elsewhere(e.cast());
+        let waiters = core.current == e.cast() && core.is_running_in_other_thread(e.cast());
         drop(core);
         if self.wake.is_waiting() {
             self.wake_if_idle();
@@ -518,7 +518,7 @@ impl event_base {
     fn wait_for_current_locked(&self, cb: *mut event_callback) {
         self.lock().lock();
         while self.core.with_locked(|core| {
-            let wait = core.runs_elsewhere(cb);
+            let wait = core.is_running_in_other_thread(cb);
             core.current_waiters += u32::from(wait);
             wait
         }) {

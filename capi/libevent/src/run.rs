@@ -5,14 +5,14 @@
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::base::{Cb, Core, event_base, reason};
+use crate::base::{Base, Cb, Core, event_base, reason};
 use crate::pending::repeats;
 use crate::time::usual_nanos;
 use crate::watch;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::{Fate, Popped};
+use evoxide_core::reactor::{After, Popped};
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
 use evoxide_sys::backend::Waiter;
@@ -33,7 +33,7 @@ pub(crate) mod evloop {
 /// `base` points to a live base; callbacks may unwind or jump out.
 pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
     // SAFETY: the caller's promise; callbacks that free the running base break their own contract.
-    let b = unsafe { &*base };
+    let b = unsafe { Base::live(base) };
     let refused = b.section(|core| {
         if core.running {
             return true;
@@ -120,7 +120,7 @@ impl Core {
             return Some(first.saturating_sub(self.clock()));
         }
         let now = self.clock();
-        if self.timers.is_late(now) {
+        if self.timers.is_staged_due(now) {
             return Some(0);
         }
         let first = self.timers.first_deadline().unwrap_or(u64::MAX);
@@ -128,10 +128,11 @@ impl Core {
         Some(first.saturating_sub(now))
     }
 
-    /// Takes what the wait found, if `any`. Answers whether anything is ready. `at_once`: it was no wait, only a look.
+    /// Takes what the wait found, if `any`. Returns whether anything is ready. `at_once`: it was no wait, only a look.
     #[inline(never)]
     fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> bool {
-        let now = if at_once && self.engine.reactor.active() > 0 { self.keep_tick() } else { self.keep_now() };
+        let now =
+            if at_once && self.engine.reactor.active() > 0 { self.refresh_time_coarse() } else { self.refresh_time() };
         let tags = if any { self.engine.finish_wait(waiter).unwrap_or_default() } else { Tags::default() };
         if self.timers.may_be_due(now) {
             self.expire_timers(now);
@@ -153,14 +154,14 @@ impl Core {
         self.method().wait_call().to_str().unwrap_or_default()
     }
 
-    /// Ends the batch, and with it the callback that ran: nothing else ends that but what `dispatch` does. Answers whether there
+    /// Ends the batch, and with it the callback that ran: nothing else ends that but what `dispatch` does. Returns whether there
     /// was one, and whether threads wait for its end.
     #[inline]
     fn end_batch(&mut self) -> (bool, bool) {
         (!self.current.is_null(), self.end_current())
     }
 
-    /// Ends the callback that ran. Answers whether threads wait for that.
+    /// Ends the callback that ran. Returns whether threads wait for that.
     #[inline]
     fn end_current(&mut self) -> bool {
         self.current = core::ptr::null_mut();
@@ -172,7 +173,7 @@ impl Core {
         if self.engine.reactor.batch_end().is_none() {
             return false;
         }
-        let now = self.keep_now();
+        let now = self.refresh_time();
         self.engine.extend_batch(|| now)
     }
 
@@ -182,24 +183,24 @@ impl Core {
     /// `cb` was just popped.
     #[inline(always)]
     unsafe fn finish_popped(&mut self, cb: *mut event_callback, popped: &Popped<Cb>) {
-        let (slot, ready, fate) = (popped.slot, popped.ready, popped.fate);
+        let (slot, ready, after) = (popped.slot, popped.ready, popped.after);
         // SAFETY: the caller's promise.
         unsafe {
-            if fate == Fate::Gone {
+            if after == After::Removed {
                 unmark(cb);
             }
             let again = (*cb).evcb_closure == closure::PERSIST && repeats(cb.cast());
-            if matches!(fate, Fate::Stays | Fate::Gone) && !again {
+            if matches!(after, After::Unchanged | After::Removed) && !again {
                 return;
             }
-            if fate == Fate::Stays
+            if after == After::Unchanged
                 && self.cached != 0
                 && let Some(delay) = usual_nanos(&(*cb.cast::<event>()).ev_io_timeout)
                 && self.engine.reactor.postpone_popped(slot, self.cached.wrapping_add(delay))
             {
                 return;
             }
-            self.settle(cb, slot, ready, if fate == Fate::Stays { Fate::Kept } else { fate });
+            self.finish_slot(cb, slot, ready, if after == After::Unchanged { After::Pending } else { after });
         }
     }
 
@@ -208,15 +209,16 @@ impl Core {
     /// # Safety
     /// `cb` was just popped.
     #[inline(never)]
-    unsafe fn settle(&mut self, cb: *mut event_callback, slot: u32, ready: Ready, fate: Fate) {
+    unsafe fn finish_slot(&mut self, cb: *mut event_callback, slot: u32, ready: Ready, after: After) {
         let e = cb.cast::<event>();
         // SAFETY: the caller's promise.
         unsafe {
-            if fate == Fate::Leaving {
+            if after == After::Unlink {
                 unmark(cb);
                 self.engine.unlink_popped(slot);
             }
-            let alive = self.engine.reactor.slot_deadline(slot).filter(|_| matches!(fate, Fate::Kept | Fate::Idle));
+            let alive =
+                self.engine.reactor.slot_deadline(slot).filter(|_| matches!(after, After::Pending | After::Idle));
             let expired = |key| ready.contains(Ready::TIMEOUT) && self.engine.reactor.deadline(key).is_none();
             if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
                 if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
@@ -227,7 +229,7 @@ impl Core {
                 if due != 0 && expired(key) {
                     // Its timeout ends even a persistent event, unless that repeats.
                     self.engine.remove(key);
-                } else if fate != Fate::Idle || self.engine.reactor.free_if_idle(key) {
+                } else if after != After::Idle || self.engine.reactor.free_if_idle(key) {
                     return;
                 }
                 crate::debug::ended(e);
@@ -237,13 +239,13 @@ impl Core {
     }
 }
 
-impl event_base {
+impl Base {
     /// Plans again, publishes that the loop waits, if it will, and shows the backend's waiting half what to wait for. `None`:
     /// nothing is left to wait for.
     #[inline(always)]
     fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<Option<u64>> {
         let mut core = self.core.enter();
-        core.deferred = core.engine.reactor.promote_later();
+        core.deferred = core.engine.reactor.promote_next_turn();
         core.cached = 0;
         // Without memory the wait goes on with what it knows.
         let _ = core.engine.begin_wait(waiter);
@@ -288,7 +290,7 @@ impl event_base {
 /// # Safety
 /// This thread runs the loop of `b`.
 #[inline(never)]
-unsafe fn run_batch(b: &event_base) -> bool {
+unsafe fn run_batch(b: &Base) -> bool {
     let mut ran = false;
     loop {
         if b.wake.reasons() != 0 && b.must_stop() {
@@ -348,7 +350,7 @@ unsafe fn unmark(cb: *mut event_callback) {
 /// # Safety
 /// `cb` was just taken out of `b` and published as the current callback.
 #[inline(never)]
-unsafe fn dispatch(b: &event_base, cb: *mut event_callback, result: i16) {
+unsafe fn dispatch(b: &Base, cb: *mut event_callback, result: i16) {
     // SAFETY: the struct's owner set the function for this closure, with this argument; the union is read by closure.
     unsafe {
         let (function, arg) = ((*cb).evcb_cb, (*cb).evcb_arg);
@@ -403,7 +405,7 @@ pub(crate) unsafe fn finalize(cb: *mut event_callback) {
     }
 }
 
-impl event_base {
+impl Base {
     /// No callback runs now: tells the threads that wait for it.
     fn end_current(&self) {
         if self.section(Core::end_current) {
@@ -411,7 +413,7 @@ impl event_base {
         }
     }
 
-    /// As [`end_current`](Self::end_current), and answers whether a callback ran.
+    /// As [`end_current`](Self::end_current), and returns whether a callback ran.
     #[inline(always)]
     fn end_batch(&self) -> bool {
         let (ran, waited_for) = self.section(Core::end_batch);

@@ -18,7 +18,7 @@ pub(crate) fn nanos(tv: &timeval) -> u64 {
     if (tv.tv_sec as u64 | tv.tv_usec as u64) < 1 << 33 {
         return tv.tv_sec as u64 * SECOND as u64 + tv.tv_usec as u64 * MICRO as u64;
     }
-    unusual(tv)
+    nanos_saturating(tv)
 }
 
 /// When a time that starts at `from` is over: before it where the duration is negative, so that what is most overdue comes first.
@@ -27,12 +27,12 @@ pub(crate) fn after(from: u64, tv: &timeval) -> u64 {
     if (tv.tv_sec as u64 | tv.tv_usec as u64) < 1 << 33 {
         return from.saturating_add(nanos(tv));
     }
-    unusually_after(from, tv)
+    after_saturating(from, tv)
 }
 
 #[cold]
 #[inline(never)]
-fn unusually_after(from: u64, tv: &timeval) -> u64 {
+fn after_saturating(from: u64, tv: &timeval) -> u64 {
     let total = i128::from(from) + i128::from(tv.tv_sec) * SECOND + i128::from(tv.tv_usec) * MICRO;
     u64::try_from(total.max(1)).unwrap_or(u64::MAX)
 }
@@ -49,7 +49,7 @@ pub(crate) fn usual_nanos(tv: &timeval) -> Option<u64> {
 
 #[cold]
 #[inline(never)]
-fn unusual(tv: &timeval) -> u64 {
+fn nanos_saturating(tv: &timeval) -> u64 {
     let total = i128::from(tv.tv_sec) * SECOND + i128::from(tv.tv_usec) * MICRO;
     u64::try_from(total.max(0)).unwrap_or(u64::MAX)
 }

@@ -34,7 +34,7 @@ impl Owner for Cb {
         unsafe { (*self.0.cast::<event>()).timer.bound = bound };
     }
     #[inline(always)]
-    fn beside(self) -> [Option<Self>; 2] {
+    fn links(self) -> [Option<Self>; 2] {
         let name = |cb: *mut event_callback| if cb.is_null() { None } else { Some(Self(cb)) };
         // SAFETY: as above; the word's position says that it holds this.
         unsafe {
@@ -43,12 +43,12 @@ impl Owner for Cb {
         }
     }
     #[inline(always)]
-    fn set_before(self, before: Option<Self>) {
+    fn set_prev(self, before: Option<Self>) {
         // SAFETY: as above.
         unsafe { (*self.0.cast::<event>()).timer.before = before.unwrap_or_default().0 };
     }
     #[inline(always)]
-    fn set_after(self, after: Option<Self>) {
+    fn set_next(self, after: Option<Self>) {
         // SAFETY: as above.
         unsafe { (*self.0.cast::<event>()).timer_after = after.unwrap_or_default().0 };
     }
@@ -65,7 +65,7 @@ impl Owner for Cb {
 }
 
 impl Core {
-    /// Makes an event a plain timer. Answers whether a loop that waits must look again.
+    /// Makes an event a plain timer. Returns whether a loop that waits must look again.
     ///
     /// # Safety
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
@@ -74,7 +74,7 @@ impl Core {
         // A signal handler that makes it active must find room for its slot.
         self.engine.reactor.try_reserve()?;
         // While callbacks run, the loop will ask before it waits.
-        let later = self.cached != 0 && self.timers.insert_later(Cb(cb), deadline);
+        let later = self.cached != 0 && self.timers.stage(Cb(cb), deadline);
         let earlier = if later { false } else { self.timers.insert(Cb(cb), deadline)? };
         self.engine.reactor.hold();
         // SAFETY: the caller's promise.
@@ -82,7 +82,7 @@ impl Core {
         Ok(earlier)
     }
 
-    /// Makes an event a plain timer of a common duration, or moves it there. Answers whether a loop that waits must look
+    /// Makes an event a plain timer of a common duration, or moves it there. Returns whether a loop that waits must look
     /// again.
     ///
     /// # Safety
@@ -147,7 +147,7 @@ impl Core {
     /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
     #[inline(never)]
     pub fn expire_timers(&mut self, now: u64) {
-        let late = self.timers.take_late(now);
+        let late = self.timers.take_staged(now);
         self.time_out_all(late);
         // After so many, all that are due are looked for, which takes a look at every entry.
         let few = self.timers.len() / 64 + 16;

@@ -1,93 +1,14 @@
 //! `event2/watch.h`: callbacks just before and just after the loop waits.
 
-use crate::base::{Core, event_base};
+use crate::base::{Base, Core, event_base};
 use crate::time::timeval_of;
+use crate::watchers::{CheckFn, Function, PrepareFn};
+pub use crate::watchers::{evwatch, evwatch_check_cb_info, evwatch_prepare_cb_info};
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_ffi::mm;
 use libc::timeval;
-
-/// `struct evwatch_prepare_cb_info`, opaque to C.
-pub struct evwatch_prepare_cb_info {
-    timeout: Option<timeval>,
-}
-
-/// `struct evwatch_check_cb_info`, opaque to C.
-pub struct evwatch_check_cb_info {
-    _private: u8,
-}
-
-type PrepareFn = unsafe extern "C-unwind" fn(*mut evwatch, *const evwatch_prepare_cb_info, *mut c_void);
-type CheckFn = unsafe extern "C-unwind" fn(*mut evwatch, *const evwatch_check_cb_info, *mut c_void);
-
-#[derive(Clone, Copy)]
-enum Function {
-    Prepare(PrepareFn),
-    Check(CheckFn),
-}
-
-/// `struct evwatch`, opaque to C.
-pub struct evwatch {
-    base: *mut event_base,
-    function: Function,
-    arg: *mut c_void,
-    next: *mut evwatch,
-}
-
-/// The watchers of a base, in the order in which they were made.
-pub(crate) struct Watchers {
-    first: *mut evwatch,
-    /// The next one of the round that runs now; moved on when that one is freed.
-    cursor: *mut evwatch,
-}
-
-impl Default for Watchers {
-    fn default() -> Self {
-        Self { first: ptr::null_mut(), cursor: ptr::null_mut() }
-    }
-}
-
-impl Watchers {
-    fn push(&mut self, watcher: *mut evwatch) {
-        let mut at = &raw mut self.first;
-        // SAFETY: the list holds live watchers of this base.
-        unsafe {
-            while !(*at).is_null() {
-                at = &raw mut (**at).next;
-            }
-            *at = watcher;
-        }
-    }
-
-    fn remove(&mut self, watcher: *mut evwatch) {
-        let mut at = &raw mut self.first;
-        // SAFETY: as above, and `watcher` is one of them.
-        unsafe {
-            while !(*at).is_null() && *at != watcher {
-                at = &raw mut (**at).next;
-            }
-            if !(*at).is_null() {
-                *at = (*watcher).next;
-            }
-            if self.cursor == watcher {
-                self.cursor = (*watcher).next;
-            }
-        }
-    }
-
-    /// Frees what the user left.
-    pub fn free_all(&mut self) {
-        while !self.first.is_null() {
-            let watcher = self.first;
-            // SAFETY: a live watcher of the base that ends; it came from `mm::alloc`.
-            unsafe {
-                self.first = (*watcher).next;
-                mm::free(watcher.cast());
-            }
-        }
-    }
-}
 
 /// The next watcher of the round, copied out.
 fn next(core: &mut Core) -> Option<(*mut evwatch, Function, *mut c_void)> {
@@ -102,7 +23,7 @@ fn next(core: &mut Core) -> Option<(*mut evwatch, Function, *mut c_void)> {
 ///
 /// # Safety
 /// This thread runs the loop of `b`, and no section is open.
-pub(crate) unsafe fn run_prepare(b: &event_base, timeout: Option<u64>) {
+pub(crate) unsafe fn run_prepare(b: &Base, timeout: Option<u64>) {
     let info = evwatch_prepare_cb_info { timeout: timeout.map(timeval_of) };
     b.section(|core| core.watchers.cursor = core.watchers.first);
     while let Some((watcher, function, arg)) = b.section(next) {
@@ -117,7 +38,7 @@ pub(crate) unsafe fn run_prepare(b: &event_base, timeout: Option<u64>) {
 ///
 /// # Safety
 /// As for [`run_prepare`].
-pub(crate) unsafe fn run_check(b: &event_base) {
+pub(crate) unsafe fn run_check(b: &Base) {
     let info = evwatch_check_cb_info { _private: 0 };
     b.section(|core| core.watchers.cursor = core.watchers.first);
     while let Some((watcher, function, arg)) = b.section(next) {
@@ -130,7 +51,7 @@ pub(crate) unsafe fn run_check(b: &event_base) {
 
 unsafe fn new(base: *mut event_base, function: Option<Function>, arg: *mut c_void) -> *mut evwatch {
     // SAFETY: null or the caller's live base.
-    let (Some(b), Some(function)) = (unsafe { base.as_ref() }, function) else { return ptr::null_mut() };
+    let (Some(b), Some(function)) = (unsafe { Base::of(base) }, function) else { return ptr::null_mut() };
     let Some(watcher) = mm::alloc(evwatch { base, function, arg, next: ptr::null_mut() }) else {
         return ptr::null_mut();
     };
@@ -176,7 +97,7 @@ pub unsafe extern "C" fn evwatch_free(watcher: *mut evwatch) {
     }
     // SAFETY: the caller's live watcher, of a live base; made by `new`.
     unsafe {
-        let b = &*(*watcher).base;
+        let b = Base::live((*watcher).base);
         let any = b.section(|core| {
             core.watchers.remove(watcher);
             !core.watchers.first.is_null()

@@ -138,7 +138,7 @@ impl<I: Copy> Heap<I> {
         }
     }
 
-    /// Changes the deadline of the entry at `position` if it is `id`'s; answers whether it is.
+    /// Changes the deadline of the entry at `position` if it is `id`'s; returns whether it is.
     #[inline(always)]
     pub fn set_of(&mut self, position: u32, id: I, deadline: u64, owners: &mut impl Positions<I>) -> bool
     where
@@ -176,7 +176,7 @@ impl<I: Copy> Heap<I> {
         }
     }
 
-    /// Takes the entry at `position` out if it is `id`'s; answers whether it was.
+    /// Takes the entry at `position` out if it is `id`'s; returns whether it was.
     #[inline]
     pub fn remove_of(&mut self, position: u32, id: I, owners: &mut impl Positions<I>) -> bool
     where

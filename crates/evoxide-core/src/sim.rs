@@ -86,7 +86,7 @@ pub enum Call {
 pub enum Fault {
     /// It fails, and nothing moves.
     Fails(Refusal),
-    /// It moves at most so many bytes.
+    /// It moves at most n bytes.
     Short(usize),
 }
 

@@ -8,7 +8,7 @@
 //! is put right when it reaches the top. There is exactly one entry per timeout.
 //!
 //! Nobody asks for the first deadline while callbacks run, so what they arm waits in a list until somebody does
-//! ([`settle`](Timers::settle)): a timeout that is moved or disarmed before never sees the heap. Memory for its entry is made sure
+//! ([`flush_staged`](Timers::flush_staged)): a timeout that is moved or disarmed before never sees the heap. Memory for its entry is made sure
 //! of from the start. Timeouts of durations that many timers share wait in lists too, one for each duration, and never see it.
 //!
 //! # Examples
@@ -21,7 +21,7 @@
 //!     deadline: Cell<u64>,
 //!     bound: Cell<u64>,
 //!     position: Cell<u32>,
-//!     beside: Cell<[Option<Name<'a>>; 2]>,
+//!     links: Cell<[Option<Name<'a>>; 2]>,
 //! }
 //! #[derive(Clone, Copy)]
 //! struct Name<'a>(&'a Event<'a>);
@@ -49,21 +49,21 @@
 //!     fn set_bound(self, bound: u64) {
 //!         self.0.bound.set(bound);
 //!     }
-//!     fn beside(self) -> [Option<Self>; 2] {
-//!         self.0.beside.get()
+//!     fn links(self) -> [Option<Self>; 2] {
+//!         self.0.links.get()
 //!     }
-//!     fn set_before(self, before: Option<Self>) {
-//!         self.0.beside.set([before, self.0.beside.get()[1]]);
+//!     fn set_prev(self, before: Option<Self>) {
+//!         self.0.links.set([before, self.0.links.get()[1]]);
 //!     }
-//!     fn set_after(self, after: Option<Self>) {
-//!         self.0.beside.set([self.0.beside.get()[0], after]);
+//!     fn set_next(self, after: Option<Self>) {
+//!         self.0.links.set([self.0.links.get()[0], after]);
 //!     }
 //! }
 //!
 //! let (a, b) = (Event::default(), Event::default());
 //! let mut timers = Timers::new();
 //! timers.insert(Name(&a), 20)?;
-//! assert!(timers.insert_later(Name(&b), 10));
+//! assert!(timers.stage(Name(&b), 10));
 //! timers.set(Name(&b), 30);
 //! assert_eq!(timers.first_deadline(), Some(20));
 //! assert!(timers.pop_due(25).is_some_and(|due| due.id == Name(&a)));
@@ -78,7 +78,7 @@ use common::{Place, Queues, queue_at};
 use std::collections::TryReserveError;
 
 /// The position of one that is not in the heap yet.
-pub const LATER: u32 = u32::MAX;
+pub const STAGED: u32 = u32::MAX;
 
 /// Names an event that has room for what its timeout needs.
 pub trait Owner: Copy + PartialEq {
@@ -86,7 +86,7 @@ pub trait Owner: Copy + PartialEq {
     fn deadline(self) -> u64;
     /// Changes when its timeout is due.
     fn set_deadline(self, deadline: u64);
-    /// Where its entry is, [`LATER`], or what says the list of its duration.
+    /// Where its entry is, [`STAGED`], or what says the list of its duration.
     fn position(self) -> u32;
     /// Notes where its entry is.
     fn set_position(self, position: u32);
@@ -95,11 +95,11 @@ pub trait Owner: Copy + PartialEq {
     /// Notes when its entry is due.
     fn set_bound(self, bound: u64);
     /// Those before and after it in its list. Only asked of one that is not in the heap: the room may be the bound's.
-    fn beside(self) -> [Option<Self>; 2];
+    fn links(self) -> [Option<Self>; 2];
     /// Notes who is before it.
-    fn set_before(self, before: Option<Self>);
+    fn set_prev(self, before: Option<Self>);
     /// Notes who is after it.
-    fn set_after(self, after: Option<Self>);
+    fn set_next(self, after: Option<Self>);
 }
 
 /// Tells owners where their entries are.
@@ -128,30 +128,30 @@ impl<I: Owner> Links<I> {
     #[inline(always)]
     fn insert_after(&mut self, before: Option<I>, id: I) {
         let after = match before {
-            Some(before) => before.beside()[1],
+            Some(before) => before.links()[1],
             None => self.first,
         };
-        id.set_before(before);
-        id.set_after(after);
+        id.set_prev(before);
+        id.set_next(after);
         match before {
-            Some(before) => before.set_after(Some(id)),
+            Some(before) => before.set_next(Some(id)),
             None => self.first = Some(id),
         }
         match after {
-            Some(after) => after.set_before(Some(id)),
+            Some(after) => after.set_prev(Some(id)),
             None => self.last = Some(id),
         }
     }
 
     #[inline(always)]
     fn remove(&mut self, id: I) {
-        let [before, after] = id.beside();
+        let [before, after] = id.links();
         match before {
-            Some(before) => before.set_after(after),
+            Some(before) => before.set_next(after),
             None => self.first = after,
         }
         match after {
-            Some(after) => after.set_before(before),
+            Some(after) => after.set_prev(before),
             None => self.last = before,
         }
     }
@@ -177,7 +177,7 @@ pub struct Timers<I> {
     /// How many are in the heap, or will be.
     len: usize,
     /// Those that are not in the heap yet.
-    later: Links<I>,
+    staged: Links<I>,
     common: Queues<I>,
 }
 
@@ -190,7 +190,7 @@ impl<I: Owner> Default for Timers<I> {
 impl<I: Owner> Timers<I> {
     /// None, and no allocation.
     pub const fn new() -> Self {
-        Self { heap: Heap::new(), len: 0, later: Links::new(), common: Queues::new() }
+        Self { heap: Heap::new(), len: 0, staged: Links::new(), common: Queues::new() }
     }
 
     /// How many there are.
@@ -210,7 +210,7 @@ impl<I: Owner> Timers<I> {
         self.heap.held_memory() + self.common.held_memory()
     }
 
-    /// Arms the timeout of an event that has none. Answers whether it is earlier than all entries: whoever waits for the first
+    /// Arms the timeout of an event that has none. Returns whether it is earlier than all entries: whoever waits for the first
     /// must then look again.
     ///
     /// # Errors
@@ -229,24 +229,24 @@ impl<I: Owner> Timers<I> {
     /// Arms the timeout of an event that has none, while nobody waits for the first. `false`: nothing was done, memory is
     /// needed, and [`reserve`](Self::reserve) gets it.
     #[inline(always)]
-    pub fn insert_later(&mut self, id: I, deadline: u64) -> bool {
+    pub fn stage(&mut self, id: I, deadline: u64) -> bool {
         if self.len >= self.heap.capacity() {
             return false;
         }
         id.set_deadline(deadline);
-        id.set_position(LATER);
-        id.set_before(self.later.last);
-        id.set_after(None);
-        match self.later.last {
-            Some(last) => last.set_after(Some(id)),
-            None => self.later.first = Some(id),
+        id.set_position(STAGED);
+        id.set_prev(self.staged.last);
+        id.set_next(None);
+        match self.staged.last {
+            Some(last) => last.set_next(Some(id)),
+            None => self.staged.first = Some(id),
         }
-        self.later.last = Some(id);
+        self.staged.last = Some(id);
         self.len += 1;
         true
     }
 
-    /// Arms the timeout of an event that has none, in the list of a duration; `deadline` is now plus that. Answers whether it
+    /// Arms the timeout of an event that has none, in the list of a duration; `deadline` is now plus that. Returns whether it
     /// may be earlier than all others. `None`: nothing was done, memory is needed, and
     /// [`reserve_common`](Self::reserve_common) gets it.
     #[inline(always)]
@@ -254,7 +254,7 @@ impl<I: Owner> Timers<I> {
         self.common.insert(id, queue, deadline)
     }
 
-    /// Makes sure that there is a list for a duration, 0 to 255. Answers whether there is.
+    /// Makes sure that there is a list for a duration, 0 to 255. Returns whether there is.
     pub fn reserve_common(&mut self, queue: u16) -> bool {
         self.common.reserve(queue)
     }
@@ -283,18 +283,18 @@ impl<I: Owner> Timers<I> {
 
     /// Puts those into the heap that are not there yet.
     #[inline(always)]
-    pub fn settle(&mut self) {
-        if self.later.first.is_some() {
-            self.settle_all();
+    pub fn flush_staged(&mut self) {
+        if self.staged.first.is_some() {
+            self.flush_all_staged();
         }
     }
 
     #[inline(never)]
-    fn settle_all(&mut self) {
-        let mut next = self.later.first.take();
-        self.later.last = None;
+    fn flush_all_staged(&mut self) {
+        let mut next = self.staged.first.take();
+        self.staged.last = None;
         while let Some(id) = next {
-            next = id.beside()[1];
+            next = id.links()[1];
             self.push(id);
         }
     }
@@ -302,18 +302,18 @@ impl<I: Owner> Timers<I> {
     /// Whether one that is not in the heap yet is due at `now`. To be asked before [`first_deadline`](Self::first_deadline),
     /// which moves them there.
     #[inline(always)]
-    pub fn is_late(&self, now: u64) -> bool {
-        self.later.first.is_some() && self.is_any_late(now)
+    pub fn is_staged_due(&self, now: u64) -> bool {
+        self.staged.first.is_some() && self.is_any_staged_due(now)
     }
 
     #[inline(never)]
-    fn is_any_late(&self, now: u64) -> bool {
-        let mut next = self.later.first;
+    fn is_any_staged_due(&self, now: u64) -> bool {
+        let mut next = self.staged.first;
         while let Some(id) = next {
             if id.deadline() <= now {
                 return true;
             }
-            next = id.beside()[1];
+            next = id.links()[1];
         }
         false
     }
@@ -321,17 +321,17 @@ impl<I: Owner> Timers<I> {
     /// Takes out those that are due at `now` before they were in the heap, in order of their deadlines, if nothing in the
     /// heap is due before; the others are put there. Where it answers none, [`pop_due`](Self::pop_due) finds them.
     #[inline(never)]
-    pub fn take_late(&mut self, now: u64) -> Vec<Entry<I>> {
+    pub fn take_staged(&mut self, now: u64) -> Vec<Entry<I>> {
         let mut due = Vec::new();
         let late = self.len - self.heap.len();
         let early = self.heap.first().is_some_and(|first| first.deadline <= now) || self.is_common_due(now);
         if late == 0 || early || due.try_reserve_exact(late).is_err() {
             return due;
         }
-        let mut next = self.later.first.take();
-        self.later.last = None;
+        let mut next = self.staged.first.take();
+        self.staged.last = None;
         while let Some(id) = next {
-            next = id.beside()[1];
+            next = id.links()[1];
             let deadline = id.deadline();
             if deadline <= now {
                 due.push(Entry { deadline, id });
@@ -373,7 +373,7 @@ impl<I: Owner> Timers<I> {
     #[inline(always)]
     pub fn postpone(&mut self, id: I, deadline: u64) -> bool {
         let position = id.position();
-        let only_a_note = position == LATER || (queue_at(position).is_none() && deadline >= id.bound());
+        let only_a_note = position == STAGED || (queue_at(position).is_none() && deadline >= id.bound());
         if only_a_note {
             id.set_deadline(deadline);
         }
@@ -384,8 +384,8 @@ impl<I: Owner> Timers<I> {
     #[inline]
     pub fn remove(&mut self, id: I) {
         let position = id.position();
-        if position == LATER {
-            self.later.remove(id);
+        if position == STAGED {
+            self.staged.remove(id);
         } else if let Some(queue) = queue_at(position) {
             return self.common.remove(id, queue);
         } else if self.heap.get(position).is_some_and(|entry| entry.id == id) {
@@ -423,7 +423,7 @@ impl<I: Owner> Timers<I> {
 
     #[inline]
     fn first_in_heap(&mut self) -> Option<u64> {
-        self.settle();
+        self.flush_staged();
         loop {
             let first = self.heap.first()?;
             let truth = first.id.deadline();
@@ -438,7 +438,7 @@ impl<I: Owner> Timers<I> {
     /// Whether there may be one to [pop](Self::pop_due) at `now`.
     #[inline(always)]
     pub fn may_be_due(&self, now: u64) -> bool {
-        self.later.first.is_some()
+        self.staged.first.is_some()
             || self.common.len() != 0
             || self.heap.first().is_some_and(|first| first.deadline <= now)
     }
@@ -493,7 +493,7 @@ impl<I: Owner> Timers<I> {
     #[cold]
     #[inline(never)]
     pub fn take_many(&mut self, now: u64) -> Vec<Entry<I>> {
-        self.settle();
+        self.flush_staged();
         if self.is_common_due(now) {
             return Vec::new();
         }
@@ -525,7 +525,7 @@ impl<I: Owner> Timers<I> {
 
     /// Takes any one out, for an end of everything.
     pub fn take(&mut self) -> Option<I> {
-        self.settle();
+        self.flush_staged();
         let Some(last) = (self.heap.len() as u32).checked_sub(1) else {
             let (first, queue) = self.common.first()?;
             self.common.remove(first.id, queue);
@@ -540,7 +540,7 @@ impl<I: Owner> Timers<I> {
     /// The next of a visit of all of them: the earliest in the heap first and the others there in no order, then duration by
     /// duration.
     pub fn next(&mut self, visit: &mut Visit<I>) -> Option<I> {
-        self.settle();
+        self.flush_staged();
         match self.heap.get(visit.place) {
             Some(entry) => {
                 visit.place += 1;

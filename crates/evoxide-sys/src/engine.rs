@@ -65,13 +65,13 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use evoxide_core::interest::{Change, Fd, Interest, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, Fate, Finished, Gone as Removed, Popped, Reactor};
+use evoxide_core::reactor::{AddError, After, Finished, Popped, Reactor, Removed};
 
 use crate::backend::{Backend, Features, Take, Waiter};
 use crate::signal::SignalPipe;
 use crate::waker::Waker;
 
-/// So many turns in a row with reports that belong to nothing make the engine rebuild the kernel's set.
+/// This many turns in a row with reports that belong to nothing make the engine rebuild the kernel's set.
 pub const STALE_TURNS: u32 = 64;
 
 /// Which of the loop's own descriptors a wait reported.
@@ -253,7 +253,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     /// Finishes a pop: where the event ends by it, it leaves every list and the kernel is told. To be called at once.
     #[inline(always)]
     pub fn finish_popped(&mut self, popped: &Popped<T>) {
-        if popped.fate == Fate::Leaving {
+        if popped.after == After::Unlink {
             self.unlink_popped(popped.slot);
         }
     }
@@ -336,7 +336,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
         let Some(end) = self.reactor.batch_end() else { return false };
         let in_time = now() < end;
         if in_time {
-            self.reactor.go_on();
+            self.reactor.continue_batch();
         }
         in_time
     }

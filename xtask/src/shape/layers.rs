@@ -17,7 +17,7 @@ pub const CRATES: &[(&str, Option<Levels>)] = &[
 
 const LIBEVENT: Levels = &[
     &["abi"],
-    &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config"],
+    &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config", "watchers"],
     &["base", "debug", "pending", "deferred", "watch"],
     &["event", "timer", "once"],
     &["run"],

@@ -1,8 +1,7 @@
 //! `event2/bufferevent_struct.h`, and the constants of `event2/bufferevent.h`.
 
-use super::event::event;
+use super::event::{event, event_base};
 use super::layout;
-use crate::base::event_base;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use evoxide_core::stream::Watermarks;

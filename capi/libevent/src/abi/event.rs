@@ -4,11 +4,16 @@
 //! list on which signal handlers leave events, and what a timer needs that has no slot.
 
 use super::layout;
-use crate::base::event_base;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32};
 use libc::timeval;
+
+/// `struct event_base`, opaque to C; `base::Base` is what it points to.
+#[repr(C)]
+pub struct event_base {
+    _opaque: [u8; 0],
+}
 
 /// `event_callback_fn`.
 pub type EventFn = unsafe extern "C-unwind" fn(c_int, c_short, *mut c_void);

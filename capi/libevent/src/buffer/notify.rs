@@ -8,7 +8,7 @@ use super::observers::{Function, Observers};
 use super::owner::Handle;
 use crate::abi::buffer::{evbuffer, evbuffer_cb_info};
 use crate::abi::event::event_callback;
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use crate::deferred;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
@@ -233,7 +233,7 @@ impl EvBuffer {
         if observers.base.get().is_null() {
             // SAFETY: the base is alive; nothing refers to the callback yet, and the lock keeps others out.
             unsafe {
-                let priority = (*base).priorities.load(Ordering::Relaxed) / 2;
+                let priority = Base::live(base).priorities.load(Ordering::Relaxed) / 2;
                 deferred::init(&mut *observers.callback.get(), priority as u8, run_deferred, self.raw().cast());
             }
             observers.base.set(base);
@@ -249,7 +249,7 @@ impl EvBuffer {
         self.hold();
         // SAFETY: the base outlives the buffer; the callback goes with the buffer, of which a scheduled one has a count.
         unsafe {
-            if !(*observers.base.get()).schedule_deferred(observers.callback.get()) {
+            if !Base::live(observers.base.get()).schedule_deferred(observers.callback.get()) {
                 self.unhold();
             } else if let Some((owner, ops)) = self.owner() {
                 (ops.hold)(owner);

@@ -1,7 +1,7 @@
 //! What bufferevents ask of their two buffers, which lie in the same block of memory.
 
 use super::handle::{Bev, Locked};
-use crate::base::event_base;
+use crate::base::Base;
 use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer, moves};
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
@@ -88,7 +88,7 @@ pub(crate) unsafe fn read(bev: &Locked, fd: c_int, max: usize, expected: usize) 
 /// # Safety
 /// As [`read`].
 #[inline(never)]
-unsafe fn read_bare(bev: &Locked, base: &event_base, fd: c_int, max: usize) -> isize {
+unsafe fn read_bare(bev: &Locked, base: &Base, fd: c_int, max: usize) -> isize {
     // SAFETY: the pool is used by the loop's thread alone, and not by what is called here.
     let pool = unsafe { &mut *base.storage.get() };
     let Ok(mut storage) = pool.take(max) else {

@@ -3,7 +3,7 @@
 use super::ops::Ops;
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, opt};
 use crate::abi::event::{FinalizeFn, ev, event, event_callback, evlist};
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use crate::buffer::{EvBuffer, Owner, OwnerOps};
 use crate::event as events;
 use crate::pending::Blocking;
@@ -353,9 +353,9 @@ impl Bev {
 
     /// The base of its events, if there is one.
     #[inline]
-    pub fn base(&self) -> Option<&'static event_base> {
+    pub fn base(&self) -> Option<&'static Base> {
         // SAFETY: a base outlives the bufferevents on it; that is its user's duty.
-        unsafe { self.base_ptr().as_ref() }
+        unsafe { Base::of(self.base_ptr()) }
     }
 
     /// The descriptor of its events, or -1.
@@ -375,10 +375,10 @@ impl Bev {
         self.word(Direction::READ, |e| e.ev_evcallback.evcb_pri)
     }
 
-    /// Marks the loop as one that runs a write callback: see [`event_base::writing`]. What jumps out of a callback leaves the
+    /// Marks the loop as one that runs a write callback: see [`Base::writing`]. What jumps out of a callback leaves the
     /// mark until the next one is done.
     #[inline(always)]
-    pub fn mark_writing(base: Option<&event_base>, writing: bool) {
+    pub fn mark_writing(base: Option<&Base>, writing: bool) {
         if let Some(base) = base {
             base.writing.store(writing, Ordering::Relaxed);
         }

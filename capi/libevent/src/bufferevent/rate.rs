@@ -7,7 +7,7 @@
 use super::handle::{Bev, Locked};
 use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::{ev, event};
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use crate::event as events;
 use crate::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
@@ -56,7 +56,7 @@ struct Members {
     waiting: Vec<NonNull<Bev>>,
 }
 
-fn now_ms(base: Option<&event_base>) -> u64 {
+fn now_ms(base: Option<&Base>) -> u64 {
     base.map_or(0, |b| b.section(|core| core.now())) / 1_000_000
 }
 
@@ -304,9 +304,9 @@ impl bufferevent_rate_limit_group {
     }
 
     /// The base of its timer.
-    fn base(&self) -> Option<&'static event_base> {
+    fn base(&self) -> Option<&'static Base> {
         // SAFETY: the timer was assigned when the group was made; a base outlives the groups on it.
-        unsafe { (*self.timer()).ev_base.as_ref() }
+        unsafe { Base::of((*self.timer()).ev_base) }
     }
 
     /// Runs `f` on the machine and the members, under the group's lock.
@@ -505,7 +505,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
     cfg: *const ev_token_bucket_cfg,
 ) -> *mut bufferevent_rate_limit_group {
     // SAFETY: null or alive, by contract.
-    let (Some(config), b) = (unsafe { (cfg.as_ref(), base.as_ref()) }) else { return ptr::null_mut() };
+    let (Some(config), b) = (unsafe { (cfg.as_ref(), Base::of(base)) }) else { return ptr::null_mut() };
     let Some(lock) = ExtLock::try_new(LOCKTYPE_RECURSIVE) else { return ptr::null_mut() };
     let machine = Group::new(config.rate, config.rate.tick_at(now_ms(b)));
     let group = mm::alloc(bufferevent_rate_limit_group {

@@ -13,7 +13,7 @@ use super::{buffers, callbacks, rate};
 use crate::abi::buffer::FLAG_DRAINS_TO_FD;
 use crate::abi::bufferevent::opt;
 use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
-use crate::base::{Cb, Core, event_base};
+use crate::base::{Base, Cb, Core, event_base};
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
@@ -122,7 +122,7 @@ fn queue_write(bev: &Locked) {
 }
 
 #[inline(never)]
-fn queue_write_or_arm(bev: &Locked, base: &event_base, later: bool) {
+fn queue_write_or_arm(bev: &Locked, base: &Base, later: bool) {
     // SAFETY: the event is assigned as long as the object lives.
     if unsafe { base.try_soon(bev.event(Direction::WRITE), Ready::WRITE, later) } {
         bev.mark(flag::WRITE_QUEUED, true);
@@ -152,13 +152,13 @@ impl Core {
             }
             let key = self.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
             Self::mark(cb, key);
-            self.engine.reactor.activate_later(key, ready);
+            self.engine.reactor.activate_next_turn(key, ready);
         }
         true
     }
 }
 
-impl event_base {
+impl Base {
     /// Tells whether something was made active, see [`evoxide_core::reactor::Reactor::activity`].
     fn activity(&self) -> (u32, u32) {
         self.section(|core| core.engine.reactor.activity())
@@ -181,7 +181,7 @@ impl event_base {
         unsafe {
             let flags = (*cb).evcb_flags;
             let Some(key) = Key::from_bits((*cb).key).filter(|_| flags & evlist::INSERTED != 0) else { return false };
-            if !core.engine.reactor.recall(key) {
+            if !core.engine.reactor.undo_activation(key) {
                 return false;
             }
             (*cb).evcb_flags = flags & !evlist::INSERTED;
@@ -243,10 +243,10 @@ unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) 
 
 /// As [`flush_now`], of another bufferevent, if a write of it is what was made active last: a proxy's other side.
 #[inline(never)]
-fn flush_other(base: &event_base) {
+fn flush_other(base: &Base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
     let other = unsafe {
-        let Some(Cb(cb)) = base.section(|core| core.engine.reactor.last_ticket()) else { return };
+        let Some(Cb(cb)) = base.section(|core| core.engine.reactor.last_detached()) else { return };
         if (*cb).evcb_cb.raw != on_write as EventFn as *mut c_void {
             return;
         }
@@ -268,7 +268,7 @@ fn timed_out(bev: &Locked, direction: Direction) {
 
 /// Tries what waits for the end of the batch at once, if nothing else was made active since. The loop of `base` runs.
 #[inline(always)]
-fn flush_now(bev: &Locked, base: &event_base) {
+fn flush_now(bev: &Locked, base: &Base) {
     if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
         return;
     }
@@ -344,7 +344,7 @@ fn flush_before_failure(bev: &Locked, fd: c_int) -> bool {
 }
 
 /// Whether a callback left everything as it was, except that its own bufferevent has something to write.
-fn changed_nothing(bev: &Locked, fd: c_int, base: &event_base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
+fn changed_nothing(bev: &Locked, fd: c_int, base: &Base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
     let own = u32::from(bev.is(flag::WRITE_QUEUED)).wrapping_sub(u32::from(tried));
     !bev.is_freed()
         && bev.fd() == fd
@@ -373,9 +373,9 @@ unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void)
     bev.release();
 }
 
-/// See [`event_base::writing`]. What jumps out of a callback leaves the mark until the next one is done.
+/// See [`Base::writing`]. What jumps out of a callback leaves the mark until the next one is done.
 #[inline(always)]
-pub(crate) fn mark_writing(base: Option<&event_base>, writing: bool) {
+pub(crate) fn mark_writing(base: Option<&Base>, writing: bool) {
     if let Some(base) = base {
         base.writing.store(writing, Ordering::Relaxed);
     }

@@ -35,7 +35,7 @@ fn global() -> *mut evdns_base {
 }
 
 fn current() -> *mut crate::base::event_base {
-    crate::compat::current_base()
+    crate::base::current_base()
 }
 
 /// Makes the global base, with the system's servers. 0, or -1.

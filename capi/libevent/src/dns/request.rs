@@ -6,7 +6,7 @@ use super::addrinfo;
 use super::base::evdns_base;
 use crate::abi::dns::{AnswerFn, err, kind, query};
 use crate::abi::event::event_callback;
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -108,7 +108,7 @@ impl evdns_request {
     fn schedule(&self) {
         self.key.set(None);
         // SAFETY: the base lives while requests do, and the callback was prepared; it frees the request.
-        unsafe { (*self.base).schedule_deferred((&raw const self.deferred).cast_mut()) };
+        unsafe { Base::live(self.base).schedule_deferred((&raw const self.deferred).cast_mut()) };
     }
 
     /// Takes over what an answer says.

@@ -729,7 +729,7 @@ pub unsafe extern "C" fn evhttp_set_write_timeout_tv(http: *mut evhttp, tv: *con
 pub unsafe extern "C-unwind" fn evhttp_start(address: *const c_char, port: u16) -> *mut evhttp {
     // SAFETY: the caller passes a string or null.
     unsafe {
-        let http = evhttp_new(crate::compat::current_base());
+        let http = evhttp_new(crate::base::current_base());
         if !http.is_null() && evhttp_bind_socket(http, address, port) < 0 {
             evhttp_free(http);
             return ptr::null_mut();

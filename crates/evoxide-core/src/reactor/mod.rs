@@ -4,7 +4,7 @@
 //! of a loop is
 //!
 //! ```text
-//! promote_later → first_deadline, next_leftover → [the face waits] → finish_wait → expire → begin_batch → pop_ready ...
+//! promote_next_turn → first_deadline, next_leftover → [the face waits] → finish_wait → expire → begin_batch → pop_ready ...
 //! ```
 //!
 //! and nothing in here waits, reads a clock or calls back: [`Change`] says what the kernel must be told, [`Popped`] whom to
@@ -29,18 +29,18 @@
 mod due;
 mod fds;
 mod ready;
-mod recall;
 mod ring;
 mod signals;
 mod slot;
 mod timers;
 mod turn;
+mod undo;
 mod walk;
 
 pub use fds::MAX_FD;
 pub use signals::SIGNALS;
 pub use timers::{MAX_COMMON, QueueId};
-pub use turn::{Fate, Finished, Limits, Popped};
+pub use turn::{After, Finished, Limits, Popped};
 pub use walk::{View, Walk};
 
 use crate::heap::Heap;
@@ -98,7 +98,7 @@ pub struct Kind {
 /// What the outside must be told of a removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the kernel still watches what was removed"]
-pub struct Gone {
+pub struct Removed {
     /// The interest change.
     pub change: Option<Change>,
     /// The signal that nobody waits for any more.
@@ -125,8 +125,8 @@ pub struct Reactor<T> {
     fds: FdMap,
     signals: SignalTable,
     rings: Rings<T>,
-    later: Ring<T>,
-    /// Tickets that became slots.
+    next_turn: Ring<T>,
+    /// Detached activations that became slots.
     moved: Vec<(Key, Key)>,
     batch: Batch,
     limits: Limits,
@@ -154,7 +154,7 @@ impl<T: Copy + Default> Reactor<T> {
             fds: FdMap::default(),
             signals: SignalTable::default(),
             rings: Rings::default(),
-            later: Ring::default(),
+            next_turn: Ring::default(),
             moved: Vec::new(),
             batch: Batch::default(),
             limits: Limits::default(),
@@ -194,24 +194,24 @@ impl<T: Copy + Default> Reactor<T> {
     pub fn payload(&self, key: Key) -> Option<T> {
         match self.slots.get(key) {
             Some(slot) => Some(slot.payload),
-            None => self.ticket_payload(key),
+            None => self.detached_payload(key),
         }
     }
 
     #[cold]
-    fn ticket_payload(&self, key: Key) -> Option<T> {
+    fn detached_payload(&self, key: Key) -> Option<T> {
         let resolved = self.resolve(key);
         if resolved != key {
             return self.slots.get(resolved).map(|s| s.payload);
         }
-        self.ticket(key).map(|e| e.payload)
+        self.detached(key).map(|e| e.payload)
     }
 
     /// Takes an event out of every list and frees its slot.
     #[inline(never)]
-    pub fn remove(&mut self, key: Key) -> Gone {
+    pub fn remove(&mut self, key: Key) -> Removed {
         let Some(slot) = self.slots.get(key) else { return self.remove_other(key) };
-        if slot.state & (state::READY | state::LATER) != 0 {
+        if slot.state & (state::READY | state::NEXT_TURN) != 0 {
             self.deactivate_slot(key.index);
         }
         let gone = self.unlink_all(key.index, false);
@@ -223,13 +223,13 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     #[cold]
-    fn remove_other(&mut self, key: Key) -> Gone {
+    fn remove_other(&mut self, key: Key) -> Removed {
         let resolved = self.resolve(key);
         if resolved != key {
             return self.remove(resolved);
         }
-        self.remove_ticket(key);
-        Gone::default()
+        self.remove_detached(key);
+        Removed::default()
     }
 
     /// Whether an event waits on a descriptor or for a signal.
@@ -246,12 +246,12 @@ impl<T: Copy + Default> Reactor<T> {
     /// Changes the priority of an event that is not ready.
     pub fn set_priority(&mut self, key: Key, priority: u8) {
         let last = self.rings.last();
-        if let Some(slot) = self.slots.get_mut(key).filter(|s| s.state & (state::READY | state::LATER) == 0) {
+        if let Some(slot) = self.slots.get_mut(key).filter(|s| s.state & (state::READY | state::NEXT_TURN) == 0) {
             slot.priority = priority.min(last);
         }
     }
 
-    /// Frees the slot of an event that waits for nothing. Answers whether it lives on.
+    /// Frees the slot of an event that waits for nothing. Returns whether it lives on.
     #[inline]
     pub fn free_if_idle(&mut self, key: Key) -> bool {
         match self.slots.get(key) {
@@ -314,7 +314,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// How much memory events, timeouts and descriptors hold, in bytes.
     pub fn held_memory(&self) -> usize {
-        let rings: usize = self.rings.iter().chain([&self.later]).map(Ring::held_memory).sum();
+        let rings: usize = self.rings.iter().chain([&self.next_turn]).map(Ring::held_memory).sum();
         self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory() + rings
     }
 

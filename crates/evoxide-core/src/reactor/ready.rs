@@ -1,14 +1,14 @@
 //! Ready queues: rings of what must run, one for each priority.
 //!
-//! An entry belongs to a slot, or it is a *ticket*: an event that is active and nothing else (activated by hand, not pending)
+//! An entry belongs to a slot, or it is a *detached activation*: an event that is active and nothing else (activated by hand, not pending)
 //! needs no slot, its key names its place in the ring. That makes user-space activation cost a few stores.
 //!
-//! A ring that is mostly gaps is packed instead of grown; its tickets then become slots, and `moved` says which.
+//! A ring that is mostly gaps is packed instead of grown; its detached activations then become slots, and `moved` says which.
 //!
 //! The ring of the priority that runs is at hand ([`Rings::front`]), so that pushing and popping look nothing up; how many
 //! events are active follows from its length.
 
-use super::ring::{CLOSER, Entry, GAP, INTERNAL_TICKET, ROOM, Ring, TICKET, TICKET_MARK, ticket_key};
+use super::ring::{CHANGES, DETACHED, DETACHED_MARK, Entry, GAP, INTERNAL_DETACHED, ROOM, Ring, detached_key};
 use super::slot::{Slot, state};
 use super::{Kind, Reactor};
 use crate::interest::Ready;
@@ -28,7 +28,7 @@ pub(super) struct Rings<T> {
     rest: Vec<Ring<T>>,
     /// The priority whose events are running.
     pub running: u8,
-    /// How many entries that are no gaps are not in `front`, those of the later ring among them.
+    /// How many entries that are no gaps are not in `front`, those of the ring of the next turn among them.
     pub elsewhere: u32,
 }
 
@@ -104,8 +104,8 @@ impl<T: Copy + Default> Rings<T> {
 }
 
 #[inline(always)]
-const fn is_ticket(key: Key) -> bool {
-    key.generation.get() & TICKET_MARK != 0
+const fn is_detached(key: Key) -> bool {
+    key.generation.get() & DETACHED_MARK != 0
 }
 
 impl<T: Copy + Default> Reactor<T> {
@@ -113,18 +113,18 @@ impl<T: Copy + Default> Reactor<T> {
     /// removed; [`promote`](Self::promote) makes a slot of it.
     #[inline]
     pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
-        let slot = if internal { INTERNAL_TICKET } else { TICKET };
+        let slot = if internal { INTERNAL_DETACHED } else { DETACHED };
         self.internal_active += u32::from(internal);
         let priority = priority.min(self.rings.last());
-        ticket_key(self.push_ready::<true>(priority, Entry { payload, slot, ready, calls }), priority)
+        detached_key(self.push_ready::<true>(priority, Entry { payload, slot, ready, calls }), priority)
     }
 
     /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
     #[inline]
     pub fn enqueue_due(&mut self, payload: T, priority: u8) -> Key {
         let priority = priority.min(self.rings.last());
-        let entry = Entry { payload, slot: TICKET, ready: Ready::TIMEOUT, calls: 1 };
-        ticket_key(self.push_ready::<false>(priority, entry), priority)
+        let entry = Entry { payload, slot: DETACHED, ready: Ready::TIMEOUT, calls: 1 };
+        detached_key(self.push_ready::<false>(priority, entry), priority)
     }
 
     /// Whether one more event can become ready in the queue of a priority without memory.
@@ -161,11 +161,11 @@ impl<T: Copy + Default> Reactor<T> {
         if self.rings.get(usize::from(priority)).is_some_and(Ring::is_full) {
             self.make_room(priority);
         }
-        if priority == self.rings.running { self.push_front(entry) } else { self.push_elsewhere(priority, entry) }
+        if priority == self.rings.running { self.push_front(entry) } else { self.push_behind(priority, entry) }
     }
 
     #[inline(always)]
-    fn push_elsewhere(&mut self, priority: u8, entry: Entry<T>) -> u32 {
+    fn push_behind(&mut self, priority: u8, entry: Entry<T>) -> u32 {
         let Some(ring) = self.rings.rest.get_mut(usize::from(priority)) else { return 0 };
         let place = ring.put(entry);
         if priority < self.rings.running {
@@ -208,7 +208,7 @@ impl<T: Copy + Default> Reactor<T> {
         if (ring.gaps as usize) < ring.entries.len() / 2 || ring.entries.is_empty() {
             return ring.grow();
         }
-        // Mostly gaps: pack. Keys that name places would break, so tickets become slots.
+        // Mostly gaps: pack. Keys that name places would break, so detached activations become slots.
         let mut entries = Vec::new();
         let old_head = ring.head;
         loop {
@@ -225,11 +225,11 @@ impl<T: Copy + Default> Reactor<T> {
         self.moved.retain(|(_, key)| self.slots.get(*key).is_some());
         for (place, mut e) in entries {
             if e.is_special() {
-                let internal = e.slot == INTERNAL_TICKET;
+                let internal = e.slot == INTERNAL_DETACHED;
                 let key = self.insert(e.payload, priority, Kind { persist: false, internal });
                 self.slots.at_mut(key.index).state |= state::READY;
-                self.moved.push((ticket_key(place, priority), key));
-                e.slot = key.index | CLOSER;
+                self.moved.push((detached_key(place, priority), key));
+                e.slot = key.index | CHANGES;
             }
             if let (Some(ring), Some(index)) = (self.rings.get_mut(usize::from(priority)), e.index()) {
                 self.slots.at_mut(index).ready_place = ring.put(e);
@@ -237,40 +237,40 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// What became of a key: itself, or the slot that a packed ring made of a ticket.
+    /// What became of a key: itself, or the slot that a packed ring made of a detached activation.
     #[inline]
     pub(super) fn resolve(&self, key: Key) -> Key {
-        if is_ticket(key) && !self.moved.is_empty() {
+        if is_detached(key) && !self.moved.is_empty() {
             return self.moved.iter().rev().find(|(old, _)| *old == key).map_or(key, |(_, new)| *new);
         }
         key
     }
 
-    /// The ring and place of a ticket that is still waiting.
+    /// The ring and place of a detached activation that is still waiting.
     #[inline]
-    pub(super) fn ticket(&self, key: Key) -> Option<&Entry<T>> {
-        if !is_ticket(key) {
+    pub(super) fn detached(&self, key: Key) -> Option<&Entry<T>> {
+        if !is_detached(key) {
             return None;
         }
         let ring = self.rings.get((key.generation.get() & 0xff) as usize)?;
-        ring.get(key.index).filter(|e| e.slot == TICKET || e.slot == INTERNAL_TICKET)
+        ring.get(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
     }
 
     #[inline]
-    fn ticket_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
-        if !is_ticket(key) {
+    fn detached_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
+        if !is_detached(key) {
             return None;
         }
         let ring = self.rings.get_mut((key.generation.get() & 0xff) as usize)?;
-        ring.get_mut(key.index).filter(|e| e.slot == TICKET || e.slot == INTERNAL_TICKET)
+        ring.get_mut(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
     }
 
-    /// Makes a slot for a ticket, so that it can become pending too. Any other key answers itself.
+    /// Makes a slot for a detached activation, so that it can become pending too. Any other key answers itself.
     #[inline]
     pub fn promote(&mut self, key: Key, persist: bool) -> Key {
         let resolved = self.resolve(key);
-        if is_ticket(resolved) {
-            return self.promote_ticket(resolved, persist);
+        if is_detached(resolved) {
+            return self.promote_detached(resolved, persist);
         }
         if resolved != key
             && persist
@@ -283,15 +283,15 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     #[cold]
-    fn promote_ticket(&mut self, key: Key, persist: bool) -> Key {
-        let Some(entry) = self.ticket(key).copied() else { return key };
+    fn promote_detached(&mut self, key: Key, persist: bool) -> Key {
+        let Some(entry) = self.detached(key).copied() else { return key };
         let priority = (key.generation.get() & 0xff) as u8;
-        let new = self.insert(entry.payload, priority, Kind { persist, internal: entry.slot == INTERNAL_TICKET });
+        let new = self.insert(entry.payload, priority, Kind { persist, internal: entry.slot == INTERNAL_DETACHED });
         let slot = self.slots.at_mut(new.index);
         slot.state |= state::READY;
         slot.ready_place = key.index;
-        if let Some(entry) = self.ticket_mut(key) {
-            entry.slot = new.index | CLOSER;
+        if let Some(entry) = self.detached_mut(key) {
+            entry.slot = new.index | CHANGES;
         }
         new
     }
@@ -302,48 +302,48 @@ impl<T: Copy + Default> Reactor<T> {
         if self.slots.get(key).is_some() {
             self.activate_slot::<true>(key.index, ready, calls);
         } else {
-            self.activate_ticket(key, ready, calls);
+            self.activate_detached(key, ready, calls);
         }
     }
 
     #[cold]
-    fn activate_ticket(&mut self, key: Key, ready: Ready, calls: u16) {
+    fn activate_detached(&mut self, key: Key, ready: Ready, calls: u16) {
         let key = self.resolve(key);
         if self.slots.get(key).is_some() {
             self.activate_slot::<true>(key.index, ready, calls);
-        } else if let Some(entry) = self.ticket_mut(key) {
+        } else if let Some(entry) = self.detached_mut(key) {
             entry.join(ready);
         }
     }
 
     /// Makes an event with a slot ready from the next turn on. No effect on one that is ready already.
     #[inline]
-    pub fn activate_later(&mut self, key: Key, ready: Ready) {
+    pub fn activate_next_turn(&mut self, key: Key, ready: Ready) {
         let Some(slot) = self.slots.get_mut(key) else { return };
-        if slot.state & (state::READY | state::LATER) != 0 {
+        if slot.state & (state::READY | state::NEXT_TURN) != 0 {
             return;
         }
-        slot.state |= state::LATER;
-        slot.ready_place = self.later.tail;
+        slot.state |= state::NEXT_TURN;
+        slot.ready_place = self.next_turn.tail;
         let (payload, internal) = (slot.payload, slot.state & state::INTERNAL != 0);
-        if self.later.is_full() {
-            self.later.grow();
+        if self.next_turn.is_full() {
+            self.next_turn.grow();
         }
-        self.later.put(Entry { payload, slot: key.index | CLOSER, ready, calls: 1 });
+        self.next_turn.put(Entry { payload, slot: key.index | CHANGES, ready, calls: 1 });
         self.rings.elsewhere += 1;
         self.internal_active += u32::from(internal);
         self.note_most();
         self.rings.front.limit = 0;
     }
 
-    /// Moves the "active later" events to the ready queues. Answers how many.
+    /// Moves the "next turn" events to the ready queues. Returns how many.
     #[inline]
-    pub fn promote_later(&mut self) -> u32 {
+    pub fn promote_next_turn(&mut self) -> u32 {
         let mut moved = 0;
-        while let Some(entry) = self.later.take() {
+        while let Some(entry) = self.next_turn.take() {
             let Some(index) = entry.index() else { continue };
             let slot = self.slots.at_mut(index);
-            slot.state = slot.state & !state::LATER | state::READY;
+            slot.state = slot.state & !state::NEXT_TURN | state::READY;
             let priority = slot.priority;
             self.rings.elsewhere -= 1;
             let place = self.push_ready::<true>(priority, entry);
@@ -356,22 +356,22 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline(always)]
     pub(super) fn activate_slot<const COUNTED: bool>(&mut self, index: u32, ready: Ready, calls: u16) {
         let slot = self.slots.at_mut(index);
-        if slot.state & (state::READY | state::LATER | state::INTERNAL) != 0 {
-            return self.activate_slot_slowly(index, ready, calls);
+        if slot.state & (state::READY | state::NEXT_TURN | state::INTERNAL) != 0 {
+            return self.activate_slot_known(index, ready, calls);
         }
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
         let stays = slot.state & STAYS == STAYS && !ready.contains(Ready::TIMEOUT);
-        let slot = if stays { index } else { index | CLOSER };
+        let slot = if stays { index } else { index | CHANGES };
         let place = self.push_ready::<COUNTED>(priority, Entry { payload, slot, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 
     #[cold]
     #[inline(never)]
-    fn activate_slot_slowly(&mut self, index: u32, ready: Ready, calls: u16) {
+    fn activate_slot_known(&mut self, index: u32, ready: Ready, calls: u16) {
         let slot = self.slots.at_mut(index);
-        if slot.state & (state::READY | state::LATER) != 0 {
+        if slot.state & (state::READY | state::NEXT_TURN) != 0 {
             if let Some(entry) = self.entry_of(index) {
                 entry.join(ready);
             }
@@ -380,32 +380,33 @@ impl<T: Copy + Default> Reactor<T> {
         slot.state |= state::READY;
         let (payload, priority) = (slot.payload, slot.priority);
         self.internal_active += 1;
-        let place = self.push_ready::<true>(priority, Entry { payload, slot: index | CLOSER, ready, calls });
+        let place = self.push_ready::<true>(priority, Entry { payload, slot: index | CHANGES, ready, calls });
         self.slots.at_mut(index).ready_place = place;
     }
 
     /// The entry of a slot that is ready.
     fn entry_of(&mut self, index: u32) -> Option<&mut Entry<T>> {
         let slot: &Slot<T> = self.slots.at(index);
-        let (place, later, priority) = (slot.ready_place, slot.state & state::LATER != 0, usize::from(slot.priority));
-        let ring = if later { &mut self.later } else { self.rings.get_mut(priority)? };
+        let (place, later, priority) =
+            (slot.ready_place, slot.state & state::NEXT_TURN != 0, usize::from(slot.priority));
+        let ring = if later { &mut self.next_turn } else { self.rings.get_mut(priority)? };
         ring.get_mut(place)
     }
 
     /// Takes an event out of the ready queue. A slot lives on, even with nothing left to wait for.
     pub fn deactivate(&mut self, key: Key) {
         let key = self.resolve(key);
-        if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::LATER) != 0) {
+        if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::NEXT_TURN) != 0) {
             self.deactivate_slot(key.index);
         } else {
-            self.remove_ticket(key);
+            self.remove_detached(key);
         }
     }
 
-    /// Takes a ticket back, if it is one.
-    pub(super) fn remove_ticket(&mut self, key: Key) {
-        let Some(entry) = self.ticket(key) else { return };
-        let internal = entry.slot == INTERNAL_TICKET;
+    /// Takes a detached activation back, if it is one.
+    pub(super) fn remove_detached(&mut self, key: Key) {
+        let Some(entry) = self.detached(key) else { return };
+        let internal = entry.slot == INTERNAL_DETACHED;
         let priority = (key.generation.get() & 0xff) as usize;
         self.take_out(priority, false, key.index);
         self.internal_active -= u32::from(internal);
@@ -413,9 +414,10 @@ impl<T: Copy + Default> Reactor<T> {
 
     pub(super) fn deactivate_slot(&mut self, index: u32) {
         let slot = self.slots.at_mut(index);
-        let (later, priority, place) = (slot.state & state::LATER != 0, usize::from(slot.priority), slot.ready_place);
+        let (later, priority, place) =
+            (slot.state & state::NEXT_TURN != 0, usize::from(slot.priority), slot.ready_place);
         let internal = slot.state & state::INTERNAL != 0;
-        slot.state &= !(state::READY | state::LATER);
+        slot.state &= !(state::READY | state::NEXT_TURN);
         let fd = if slot.state & state::FD != 0 { Some(slot.fd) } else { None };
         self.take_out(priority, later, place);
         if let Some(fd) = fd {
@@ -429,7 +431,7 @@ impl<T: Copy + Default> Reactor<T> {
         if !later && priority == usize::from(self.rings.running) {
             let moved = self.rings.front.remove(place);
             self.batch.shift(moved);
-        } else if let Some(ring) = if later { Some(&mut self.later) } else { self.rings.get_mut(priority) } {
+        } else if let Some(ring) = if later { Some(&mut self.next_turn) } else { self.rings.get_mut(priority) } {
             ring.remove(place);
             self.rings.elsewhere -= 1;
         }
@@ -438,12 +440,15 @@ impl<T: Copy + Default> Reactor<T> {
     /// Whether an event is ready, and why.
     #[inline]
     pub fn readiness(&self, key: Key) -> Option<Ready> {
-        let Some(slot) = self.slots.get(key) else { return self.ticket_readiness(key) };
-        if slot.state & (state::READY | state::LATER) == 0 {
+        let Some(slot) = self.slots.get(key) else { return self.detached_readiness(key) };
+        if slot.state & (state::READY | state::NEXT_TURN) == 0 {
             return None;
         }
-        let ring =
-            if slot.state & state::LATER != 0 { &self.later } else { self.rings.get(usize::from(slot.priority))? };
+        let ring = if slot.state & state::NEXT_TURN != 0 {
+            &self.next_turn
+        } else {
+            self.rings.get(usize::from(slot.priority))?
+        };
         ring.get(slot.ready_place).map(|e| e.ready)
     }
 
@@ -455,24 +460,24 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     #[cold]
-    fn ticket_readiness(&self, key: Key) -> Option<Ready> {
+    fn detached_readiness(&self, key: Key) -> Option<Ready> {
         let resolved = self.resolve(key);
         if resolved != key {
             return self.readiness(resolved);
         }
-        self.ticket(key).map(|e| e.ready)
+        self.detached(key).map(|e| e.ready)
     }
 
-    /// Takes the first ticket of all rings back, for an end of everything.
-    pub fn take_ticket(&mut self) -> Option<T> {
+    /// Takes the first detached activation of all rings back, for an end of everything.
+    pub fn take_detached(&mut self) -> Option<T> {
         for priority in 0..self.rings.len() {
             let ring = self.rings.get(priority)?;
             let mut place = ring.head;
             while place != ring.tail {
-                let key = ticket_key(place, priority as u8);
-                if let Some(entry) = self.ticket(key) {
+                let key = detached_key(place, priority as u8);
+                if let Some(entry) = self.detached(key) {
                     let payload = entry.payload;
-                    self.remove_ticket(key);
+                    self.remove_detached(key);
                     return Some(payload);
                 }
                 place = place.wrapping_add(1);
@@ -481,12 +486,12 @@ impl<T: Copy + Default> Reactor<T> {
         None
     }
 
-    /// The key of the entry at a place: its slot's, or the ticket's.
+    /// The key of the entry at a place: its slot's, or the detached activation's.
     pub(super) fn key_of_entry(&self, entry: &Entry<T>, place: u32, priority: usize) -> Option<Key> {
         match entry.slot {
             GAP => None,
-            TICKET | INTERNAL_TICKET => Some(ticket_key(place, priority as u8)),
-            slot => self.slots.key_at(slot & !CLOSER),
+            DETACHED | INTERNAL_DETACHED => Some(detached_key(place, priority as u8)),
+            slot => self.slots.key_at(slot & !CHANGES),
         }
     }
 }

@@ -9,20 +9,20 @@ use crate::interest::Ready;
 use crate::key::Key;
 use core::num::NonZeroU32;
 
-/// `Entry::slot` of a ticket.
-pub(super) const TICKET: u32 = NONE;
-/// `Entry::slot` of a ticket that does not count.
-pub(super) const INTERNAL_TICKET: u32 = NONE - 1;
+/// `Entry::slot` of a detached activation.
+pub(super) const DETACHED: u32 = NONE;
+/// `Entry::slot` of a detached activation that does not count.
+pub(super) const INTERNAL_DETACHED: u32 = NONE - 1;
 /// `Entry::slot` of a gap.
 pub(super) const GAP: u32 = NONE - 2;
 /// The least of these.
 const SPECIAL: u32 = GAP;
 /// In `Entry::slot`: popping must look at the slot. Without it the slot belongs to a persistent event that counts and waits on
 /// a descriptor, and no timeout made it ready: popping it changes nothing else. No slab has so many slots.
-pub(super) const CLOSER: u32 = 1 << 31;
+pub(super) const CHANGES: u32 = 1 << 31;
 
-/// Marks the generation of a ticket's key; the slab never uses it.
-pub(super) const TICKET_MARK: u32 = 1 << 31;
+/// Marks the generation of a detached activation's key; the slab never uses it.
+pub(super) const DETACHED_MARK: u32 = 1 << 31;
 /// Rings with more places than this are given back when they are empty.
 const KEEP: usize = 1024;
 /// How many places a ring has from the start, so that making the first few events active, which signal handlers do, allocates
@@ -33,7 +33,7 @@ pub(super) const ROOM: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<T> {
     pub payload: T,
-    /// The slot's index, which may be marked [`CLOSER`], or one of the special values.
+    /// The slot's index, which may be marked [`CHANGES`], or one of the special values.
     pub slot: u32,
     pub ready: Ready,
     pub calls: u16,
@@ -49,7 +49,7 @@ impl<T> Entry<T> {
     /// The index of its slot, if it has one.
     #[inline(always)]
     pub const fn index(&self) -> Option<u32> {
-        if self.is_special() { None } else { Some(self.slot & !CLOSER) }
+        if self.is_special() { None } else { Some(self.slot & !CHANGES) }
     }
 
     /// More happened to it.
@@ -57,7 +57,7 @@ impl<T> Entry<T> {
     pub fn join(&mut self, ready: Ready) {
         self.ready |= ready;
         if !self.is_special() && ready.contains(Ready::TIMEOUT) {
-            self.slot |= CLOSER;
+            self.slot |= CHANGES;
         }
     }
 }
@@ -202,12 +202,12 @@ impl<T: Copy + Default> Ring<T> {
         gap
     }
 
-    /// Makes a plain ticket of the first entry if that is an internal one.
+    /// Makes a plain detached activation of the first entry if that is an internal one.
     pub fn mark_counted(&mut self) -> bool {
         let at = self.at(self.head);
         match self.entries.get_mut(at) {
-            Some(entry) if entry.slot == INTERNAL_TICKET => {
-                entry.slot = TICKET;
+            Some(entry) if entry.slot == INTERNAL_DETACHED => {
+                entry.slot = DETACHED;
                 true
             }
             _ => false,
@@ -241,10 +241,10 @@ impl<T: Copy + Default> Ring<T> {
         }
     }
 
-    /// Whether the entry at a place is the ticket that a key names. `priority` is the ring's own.
+    /// Whether the entry at a place is the detached activation that a key names. `priority` is the ring's own.
     #[inline(always)]
-    pub fn is_ticket_at(&self, place: u32, key: Key, priority: u8) -> bool {
-        !self.is_empty() && key == ticket_key(place, priority) && self.get(place).is_some_and(|e| e.slot == TICKET)
+    pub fn is_detached_at(&self, place: u32, key: Key, priority: u8) -> bool {
+        !self.is_empty() && key == detached_key(place, priority) && self.get(place).is_some_and(|e| e.slot == DETACHED)
     }
 
     /// Makes a full ring longer.
@@ -274,7 +274,7 @@ impl<T: Copy + Default> Ring<T> {
         self.limit = 0;
     }
 
-    /// Makes a gap, and closes it where it is at an end. Answers how many places the beginning moved.
+    /// Makes a gap, and closes it where it is at an end. Returns how many places the beginning moved.
     pub fn remove(&mut self, place: u32) -> u32 {
         let was = self.head;
         let Some(entry) = self.get_mut(place) else { return 0 };
@@ -313,9 +313,9 @@ impl<T: Copy + Default> Ring<T> {
     }
 }
 
-/// The key of a ticket at a place of a priority's ring.
+/// The key of a detached activation at a place of a priority's ring.
 #[inline(always)]
-pub(super) fn ticket_key(place: u32, priority: u8) -> Key {
-    let generation = NonZeroU32::new(TICKET_MARK | priority as u32).unwrap_or(NonZeroU32::MAX);
+pub(super) fn detached_key(place: u32, priority: u8) -> Key {
+    let generation = NonZeroU32::new(DETACHED_MARK | priority as u32).unwrap_or(NonZeroU32::MAX);
     Key { index: place, generation }
 }

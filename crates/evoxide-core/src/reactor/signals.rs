@@ -20,7 +20,7 @@ impl Default for SignalTable {
 }
 
 impl<T: Copy + Default> Reactor<T> {
-    /// Lets the event of `key` wait for a signal. Answers whether it is the first for this signal: the face must then
+    /// Lets the event of `key` wait for a signal. Returns whether it is the first for this signal: the face must then
     /// subscribe to it.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// Answers the signal if nobody waits for it any more.
+    /// Returns the signal if nobody waits for it any more.
     pub(super) fn unlink_signal(&mut self, index: u32) -> Option<i32> {
         let slot = self.slots.at_mut(index);
         slot.state &= !state::SIGNAL;

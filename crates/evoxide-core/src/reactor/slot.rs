@@ -19,14 +19,14 @@ pub(super) mod state {
     pub const COMMON: u8 = 8;
     /// In a ready ring.
     pub const READY: u8 = 16;
-    /// In the "active later" ring.
-    pub const LATER: u8 = 32;
+    /// In the "next turn" ring.
+    pub const NEXT_TURN: u8 = 32;
     /// Stays inserted when it fires.
     pub const PERSIST: u8 = 64;
     /// Does not count.
     pub const INTERNAL: u8 = 128;
     /// Any list at all.
-    pub const LINKED: u8 = FD | SIGNAL | TIMER | COMMON | READY | LATER;
+    pub const LINKED: u8 = FD | SIGNAL | TIMER | COMMON | READY | NEXT_TURN;
 }
 
 /// One event, 48 bytes with a pointer-sized payload: with the slab's bookkeeping less than a cache line.
@@ -43,7 +43,7 @@ pub(super) struct Slot<T> {
     pub timer_prev: u32,
     pub fd_next: u32,
     pub fd_prev: u32,
-    /// Its place in the ring of its priority, or in the later ring.
+    /// Its place in the ring of its priority, or in the ring of the next turn.
     pub ready_place: u32,
     pub interest: Interest,
     pub queue: u16,

@@ -6,7 +6,7 @@ fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
     let mut out = Vec::new();
     r.begin_batch(|| 0);
     while let Some(p) = r.pop_ready() {
-        if p.fate == Fate::Leaving {
+        if p.after == After::Unlink {
             let _ = r.unlink_popped(p.slot);
         }
         out.push((p.payload, p.ready));
@@ -24,7 +24,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
     assert_eq!(r.finish_wait([report].into_iter()), Finished::default());
     r.begin_batch(|| 0);
     let p = r.pop_ready().unwrap();
-    assert_eq!(p.fate, Fate::Gone, "the kernel is not told");
+    assert_eq!(p.after, After::Removed, "the kernel is not told");
     let k = r.insert(1, 0, Kind::default());
     let again = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!((again.old, again.new, again.serial), (change.new, change.new, change.serial));
@@ -167,7 +167,7 @@ fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
     r.activate(a, Ready::TIMEOUT, 1);
     r.begin_batch(|| 0);
     let popped = r.pop_ready().unwrap();
-    assert_eq!(popped.fate, Fate::Leaving);
+    assert_eq!(popped.after, After::Unlink);
     let change = r.unlink_popped(popped.slot).change.unwrap();
     assert_eq!((change.old, change.new), (first.new, Interest::empty()));
     assert_eq!(r.next_leftover(), None);
@@ -177,21 +177,21 @@ fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
 fn only_what_was_made_ready_last_is_recalled() {
     let mut r = Reactor::new();
     let warm = r.enqueue(0, 0, false, Ready::WRITE, 1);
-    assert!(r.recall(warm));
-    assert!(!r.recall(warm));
+    assert!(r.undo_activation(warm));
+    assert!(!r.undo_activation(warm));
     let first = r.enqueue(1, 0, false, Ready::WRITE, 1);
     let second = r.enqueue(2, 0, false, Ready::WRITE, 1);
-    assert!(!r.recall(first));
-    assert_eq!(r.last_ticket(), Some(2));
+    assert!(!r.undo_activation(first));
+    assert_eq!(r.last_detached(), Some(2));
     let (place, elsewhere) = r.activity();
-    assert!(r.recall(second));
-    assert_eq!((r.counts().active, r.last_ticket()), (1, Some(1)));
+    assert!(r.undo_activation(second));
+    assert_eq!((r.counts().active, r.last_detached()), (1, Some(1)));
     assert_eq!(r.activity(), (place - 1, elsewhere));
     let third = r.enqueue(3, 0, false, Ready::WRITE, 1);
     let third = r.promote(third, false);
-    assert!(!r.recall(third) && r.last_ticket().is_none(), "a slot is no ticket");
+    assert!(!r.undo_activation(third) && r.last_detached().is_none(), "a slot is no detached activation");
     assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);
-    assert!(!r.recall(first) && r.counts().active == 0);
+    assert!(!r.undo_activation(first) && r.counts().active == 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A slot's `deadline` is the truth. Its heap entry may be *earlier*: moving a timeout later (what every busy connection does
 //! with its idle timeout) only writes the slot, and the entry is put right when it reaches the top. So re-arming later is
-//! O(1), there is still exactly one entry per timeout, and [`Reactor::first_deadline`] answers the true minimum.
+//! O(1), there is still exactly one entry per timeout, and [`Reactor::first_deadline`] returns the true minimum.
 //! A common queue has one entry in the same heap, a lower bound of its head's deadline. A slot stands for the queue there: the only
 //! kind in the heap without [`state::TIMER`].
 
@@ -40,7 +40,7 @@ impl<T: Copy + Default> Reactor<T> {
         self.queues.get(usize::from(queue.0)).map(|q| q.duration)
     }
 
-    /// Arms or re-arms the timeout of `key`. Answers whether the earliest deadline may have become earlier (a waiting loop
+    /// Arms or re-arms the timeout of `key`. Returns whether the earliest deadline may have become earlier (a waiting loop
     /// must then be woken).
     #[inline(never)]
     pub fn set_timeout(&mut self, key: Key, deadline: u64) -> bool {
@@ -119,7 +119,7 @@ impl<T: Copy + Default> Reactor<T> {
         let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.payload == payload) else { return false };
         let waits = !watching || slot.state & (state::FD | state::SIGNAL) != 0;
         let only_a_note = waits
-            && slot.state & (state::TIMER | state::READY | state::LATER) == state::TIMER
+            && slot.state & (state::TIMER | state::READY | state::NEXT_TURN) == state::TIMER
             && self.heap.get(slot.timer).is_some_and(|e| e.deadline <= deadline);
         if only_a_note {
             slot.deadline = deadline;
@@ -128,7 +128,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Moves the timeout of a popped event that waits on a descriptor too, if that only needs a note: it gets no earlier
-    /// than its entry in the heap. Answers whether it did.
+    /// than its entry in the heap. Returns whether it did.
     #[inline(always)]
     pub fn postpone_popped(&mut self, slot: u32, deadline: u64) -> bool {
         let Some(slot) = self.slots.try_at_mut(slot) else { return false };
@@ -275,7 +275,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// will be again, unless it came as an edge.
     #[inline(always)]
     pub(super) fn time_out(&mut self, index: u32) {
-        if self.slots.at(index).state & (state::READY | state::LATER) != 0 {
+        if self.slots.at(index).state & (state::READY | state::NEXT_TURN) != 0 {
             self.drop_readiness(index);
         }
         self.activate_slot::<false>(index, Ready::TIMEOUT, 1);

@@ -5,9 +5,9 @@
 
 use super::fds::name_of;
 use super::ready::Rings;
-use super::ring::{CLOSER, GAP, TICKET};
+use super::ring::{CHANGES, DETACHED, GAP};
 use super::slot::{NONE, state};
-use super::{Gone, Reactor};
+use super::{Reactor, Removed};
 use crate::interest::{Change, Fd, Interest, Ready, Report};
 use crate::key::Key;
 use crate::slab::Entry as SlabEntry;
@@ -15,7 +15,7 @@ use crate::slab::Entry as SlabEntry;
 /// Interrupts a batch of callbacks so that a less urgent one cannot delay new events for long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// At most so many callbacks in a batch, at least one.
+    /// at most n callbacks in a batch, at least one.
     pub callbacks: u32,
     /// Applies to this priority and to less urgent ones.
     pub min_priority: u8,
@@ -31,17 +31,17 @@ impl Default for Limits {
 
 /// What became of an event that was popped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is persistent and waits on, and no timeout made it ready.
-    Stays,
+pub enum After {
+    /// It is persistent and waits on, and no timeout made it ready: nothing changed.
+    Unchanged,
     /// It is persistent and waits on.
-    Kept,
+    Pending,
     /// It is persistent and has nothing left to wait for: to be armed again, or given to [`Reactor::free_if_idle`].
     Idle,
-    /// It is gone.
-    Gone,
+    /// It is no event of the reactor any more.
+    Removed,
     /// It ends, and [`Reactor::unlink_popped`] must be called at once.
-    Leaving,
+    Unlink,
 }
 
 /// A ready event, taken out of its queue.
@@ -54,7 +54,7 @@ pub struct Popped<T> {
     /// What happened.
     pub ready: Ready,
     /// What became of it.
-    pub fate: Fate,
+    pub after: After,
 }
 
 impl<T> Popped<T> {
@@ -64,7 +64,7 @@ impl<T> Popped<T> {
     /// Whether it is persistent: then its slot is still there.
     #[inline(always)]
     pub fn kept(&self) -> bool {
-        matches!(self.fate, Fate::Stays | Fate::Kept | Fate::Idle)
+        matches!(self.after, After::Unchanged | After::Pending | After::Idle)
     }
 }
 
@@ -114,12 +114,12 @@ impl<T: Copy + Default> Reactor<T> {
     pub fn finish_wait(&mut self, mut reports: impl Iterator<Item = Report>) -> Finished {
         let mut finished = Finished::default();
         while let Some(report) = self.deliver(&mut reports) {
-            self.deliver_at_length(report.fd, report.serial, report.ready, &mut finished);
+            self.deliver_any(report.fd, report.serial, report.ready, &mut finished);
         }
         finished
     }
 
-    /// The common reports: one event waits on the descriptor, is not ready yet and goes to the front ring. Answers the first
+    /// The common reports: one event waits on the descriptor, is not ready yet and goes to the front ring. Returns the first
     /// report that is not one of these.
     #[inline(always)]
     fn deliver(&mut self, reports: &mut impl Iterator<Item = Report>) -> Option<Report> {
@@ -136,7 +136,7 @@ impl<T: Copy + Default> Reactor<T> {
             let index = entry.single;
             if entry.name == name_of(report.fd, report.serial)
                 && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
-                && slot.state & (state::READY | state::LATER | state::INTERNAL) == 0
+                && slot.state & (state::READY | state::NEXT_TURN | state::INTERNAL) == 0
                 && slot.priority == running
                 && let bits = slot.interest.bits() & (report.ready.bits() | edge)
                 && bits & Interest::CONDITIONS.bits() != 0
@@ -147,7 +147,7 @@ impl<T: Copy + Default> Reactor<T> {
                 to.ready = Ready::from_bits_retain(bits);
                 to.calls = 1;
                 if slot.state & state::PERSIST == 0 {
-                    to.slot = index | CLOSER;
+                    to.slot = index | CHANGES;
                     entry.fired |= entry.registered.contains(Interest::ONESHOT);
                 }
                 slot.state |= state::READY;
@@ -163,7 +163,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     #[cold]
     #[inline(never)]
-    fn deliver_at_length(&mut self, fd: Fd, serial: u32, ready: Ready, finished: &mut Finished) {
+    fn deliver_any(&mut self, fd: Fd, serial: u32, ready: Ready, finished: &mut Finished) {
         let Some(entry) = self.fds.entry(fd).filter(|e| e.serial() == serial) else {
             finished.stale += 1;
             return;
@@ -215,7 +215,7 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// When the batch must end, where that is why [`pop_ready`](Self::pop_ready) stopped; [`go_on`](Self::go_on) continues
+    /// When the batch must end, where that is why [`pop_ready`](Self::pop_ready) stopped; [`continue_batch`](Self::continue_batch) continues
     /// it.
     #[inline]
     pub fn batch_end(&self) -> Option<u64> {
@@ -225,7 +225,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Lets a batch that [`batch_end`](Self::batch_end) bounds pop one event more.
-    pub fn go_on(&mut self) {
+    pub fn continue_batch(&mut self) {
         if self.batch_end().is_some() {
             self.batch.stop = self.batch.stop.wrapping_add(1);
         }
@@ -236,23 +236,23 @@ impl<T: Copy + Default> Reactor<T> {
     #[inline]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
         loop {
-            if let Some(popped) = self.pop_shortly() {
+            if let Some(popped) = self.pop_unchanged() {
                 return Some(popped);
             }
-            if let Some(popped) = self.pop_closely() {
+            if let Some(popped) = self.pop_slot() {
                 return Some(popped);
             }
-            if !self.look_closer() {
+            if !self.pass_or_end() {
                 return None;
             }
         }
     }
 
-    /// [`pop_ready`](Self::pop_ready), if nothing changes by it but the queue: the answer is [`Fate::Stays`], or
-    /// [`Fate::Gone`] without ever having had a slot. Otherwise `None`, and [`pop_closely`](Self::pop_closely) and then
-    /// [`look_closer`](Self::look_closer) must be asked.
+    /// [`pop_ready`](Self::pop_ready), if nothing changes by it but the queue: the answer is [`After::Unchanged`], or
+    /// [`After::Removed`] without ever having had a slot. Otherwise `None`, and [`pop_slot`](Self::pop_slot) and then
+    /// [`pass_or_end`](Self::pass_or_end) must be asked.
     #[inline(always)]
-    fn pop_shortly(&mut self) -> Option<Popped<T>> {
+    fn pop_unchanged(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
             return None;
@@ -261,22 +261,22 @@ impl<T: Copy + Default> Reactor<T> {
         let (payload, slot, ready) = (entry.payload, entry.slot, entry.ready);
         entry.slot = GAP;
         *head = head.wrapping_add(1);
-        let fate = if let Some(slot) = self.slots.try_at_mut(slot) {
+        let after = if let Some(slot) = self.slots.try_at_mut(slot) {
             slot.state &= !state::READY;
-            Fate::Stays
-        } else if slot == TICKET {
-            Fate::Gone
+            After::Unchanged
+        } else if slot == DETACHED {
+            After::Removed
         } else {
             entry.slot = slot;
             *head = head.wrapping_sub(1);
             return None;
         };
-        Some(Popped { payload, slot, ready, fate })
+        Some(Popped { payload, slot, ready, after })
     }
 
-    /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`look_closer`](Self::look_closer).
+    /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`pass_or_end`](Self::pass_or_end).
     #[inline]
-    fn pop_closely(&mut self) -> Option<Popped<T>> {
+    fn pop_slot(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
             return None;
@@ -288,14 +288,14 @@ impl<T: Copy + Default> Reactor<T> {
         entry.slot = GAP;
         *head = head.wrapping_add(1);
         slot.state &= !state::READY;
-        let fate = if self.leave(index) { Fate::Gone } else { self.settle(index) };
-        Some(Popped { payload, slot: if fate == Fate::Gone { NONE } else { index }, ready, fate })
+        let after = if self.retire(index) { After::Removed } else { self.after_pop(index) };
+        Some(Popped { payload, slot: if after == After::Removed { NONE } else { index }, ready, after })
     }
 
     /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
     #[cold]
     #[inline(never)]
-    fn look_closer(&mut self) -> bool {
+    fn pass_or_end(&mut self) -> bool {
         let ring = &mut self.rings.front;
         if ring.is_empty() {
             return self.next_priority();
@@ -321,7 +321,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Ends an event that was popped, if that is a one-shot one, alone on its descriptor, and the kernel need not be told now.
     #[inline]
-    fn leave(&mut self, index: u32) -> bool {
+    fn retire(&mut self, index: u32) -> bool {
         let slot = self.slots.at_mut(index);
         const KIND: u8 = state::PERSIST | state::INTERNAL | state::SIGNAL | state::FD;
         if slot.state & KIND != state::FD || !self.fds.retire(slot.fd, index) {
@@ -338,19 +338,19 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// What becomes of a slot that was popped.
     #[inline]
-    fn settle(&mut self, index: u32) -> Fate {
+    fn after_pop(&mut self, index: u32) -> After {
         let was = self.slots.at(index).state;
         if was & state::INTERNAL != 0 {
             self.uncount();
         }
         let linked = was & state::LINKED != 0;
         match (was & state::PERSIST != 0, linked) {
-            (true, true) => Fate::Kept,
-            (true, false) => Fate::Idle,
-            (false, true) => Fate::Leaving,
+            (true, true) => After::Pending,
+            (true, false) => After::Idle,
+            (false, true) => After::Unlink,
             (false, false) => {
                 self.slots.discard(index);
-                Fate::Gone
+                After::Removed
             }
         }
     }
@@ -363,8 +363,8 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
-    /// what the kernel must be told. To be called for a [`Fate::Leaving`] event, at once.
-    pub fn unlink_popped(&mut self, slot: u32) -> Gone {
+    /// what the kernel must be told. To be called for a [`After::Unlink`] event, at once.
+    pub fn unlink_popped(&mut self, slot: u32) -> Removed {
         let gone = self.unlink_all(slot, true);
         self.slots.discard(slot);
         gone
@@ -443,8 +443,8 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// The change, if any, is for the kernel; used where a caller ignores it on purpose.
-    pub(super) fn unlink_all(&mut self, index: u32, fired: bool) -> Gone {
-        let mut gone = Gone::default();
+    pub(super) fn unlink_all(&mut self, index: u32, fired: bool) -> Removed {
+        let mut gone = Removed::default();
         let linked = self.slots.at(index).state;
         if linked & state::FD != 0 {
             gone.change = self.unlink_fd(index, fired);
@@ -459,7 +459,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 }
 
-impl Gone {
+impl Removed {
     /// The interest change and the signal that nobody waits for any more.
     pub fn parts(self) -> (Option<Change>, Option<i32>) {
         (self.change, self.signal)

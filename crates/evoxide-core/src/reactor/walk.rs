@@ -2,7 +2,7 @@
 //! descriptors, signals, timers, common queues, then events that are only active.
 
 use super::Reactor;
-use super::ring::INTERNAL_TICKET;
+use super::ring::INTERNAL_DETACHED;
 use super::slot::{NONE, state};
 use crate::interest::{Interest, Ready};
 use crate::key::Key;
@@ -21,7 +21,7 @@ pub struct Walk {
 pub struct View<T> {
     /// Whose it is.
     pub payload: T,
-    /// Its slot or ticket, if it has one.
+    /// Its slot or detached activation, if it has one.
     pub key: Option<Key>,
     /// Descriptor or signal, or -1.
     pub fd: i32,
@@ -81,7 +81,7 @@ impl<T: Copy + Default> Reactor<T> {
             deadline: (s.state & (state::TIMER | state::COMMON) != 0).then_some(s.deadline),
             last_deadline: s.deadline,
             ready: self.readiness(key),
-            later: s.state & state::LATER != 0,
+            later: s.state & state::NEXT_TURN != 0,
             internal: s.state & state::INTERNAL != 0,
         })
     }
@@ -92,7 +92,7 @@ impl<T: Copy + Default> Reactor<T> {
         if resolved != key {
             return self.view(resolved);
         }
-        let entry = self.ticket(key)?;
+        let entry = self.detached(key)?;
         Some(View {
             payload: entry.payload,
             key: Some(key),
@@ -103,14 +103,14 @@ impl<T: Copy + Default> Reactor<T> {
             last_deadline: 0,
             ready: Some(entry.ready),
             later: false,
-            internal: entry.slot == INTERNAL_TICKET,
+            internal: entry.slot == INTERNAL_DETACHED,
         })
     }
 
     /// The next event that is only active.
     fn walk_active(&self, at: &mut Walk) -> Option<View<T>> {
         loop {
-            let ring = if at.major == self.rings.len() { &self.later } else { self.rings.get(at.major)? };
+            let ring = if at.major == self.rings.len() { &self.next_turn } else { self.rings.get(at.major)? };
             let place = at.minor.unwrap_or(ring.head);
             let Some(entry) = ring.get(place) else {
                 (at.major, at.minor) = (at.major + 1, None);

@@ -46,7 +46,7 @@ impl File {
         self.readable_news += 1;
     }
 
-    /// The peer's last descriptor was closed; `unread`: with bytes of ours unread, so that it answers with a reset.
+    /// The peer's last descriptor was closed; `unread`: with bytes of ours unread, so that it returns with a reset.
     pub fn peer_left(&mut self, unread: bool) {
         self.peer_gone = true;
         self.end_of_input();

@@ -7,7 +7,7 @@ use crate::heap::Entry;
 /// How many durations there may be.
 const MOST: u32 = 256;
 /// Positions of timers in lists: this and the [`MOST`] - 1 below it, one for each list.
-const TOP: u32 = super::LATER - 1;
+const TOP: u32 = super::STAGED - 1;
 
 /// The list that a position says, if it says one.
 #[inline(always)]
@@ -70,7 +70,7 @@ impl<I: Owner> Queues<I> {
         true
     }
 
-    /// Puts a timer in its place, nearly always the last, of a list that there is. Answers whether it is the first there.
+    /// Puts a timer in its place, nearly always the last, of a list that there is. Returns whether it is the first there.
     #[inline(always)]
     pub fn insert(&mut self, id: I, queue: u16, deadline: u64) -> Option<bool> {
         let list = self.lists.get_mut(usize::from(queue))?;
@@ -78,7 +78,7 @@ impl<I: Owner> Queues<I> {
         id.set_position(TOP - u32::from(queue));
         let mut before = list.links.last;
         while let Some(earlier) = before.filter(|b| b.deadline() > deadline) {
-            before = earlier.beside()[0];
+            before = earlier.links()[0];
         }
         list.links.insert_after(before, id);
         list.len += 1;
@@ -142,12 +142,12 @@ impl<I: Owner> Queues<I> {
                 at.changes = self.changes;
                 at.next = list.links.first;
                 for _ in 0..at.nth {
-                    at.next = at.next.and_then(|id| id.beside()[1]);
+                    at.next = at.next.and_then(|id| id.links()[1]);
                 }
             }
             match at.next {
                 Some(id) => {
-                    (at.nth, at.next) = (at.nth + 1, id.beside()[1]);
+                    (at.nth, at.next) = (at.nth + 1, id.links()[1]);
                     return Some(id);
                 }
                 None => (at.list, at.nth) = (at.list + 1, 0),

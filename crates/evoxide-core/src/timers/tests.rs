@@ -7,7 +7,7 @@ struct Event<'a> {
     deadline: Cell<u64>,
     bound: Cell<u64>,
     position: Cell<u32>,
-    beside: Cell<[Option<Name<'a>>; 2]>,
+    links: Cell<[Option<Name<'a>>; 2]>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,22 +28,22 @@ impl Owner for Name<'_> {
     }
     fn bound(self) -> u64 {
         let position = self.0.position.get();
-        assert!(position != LATER && queue_at(position).is_none());
+        assert!(position != STAGED && queue_at(position).is_none());
         self.0.bound.get()
     }
     fn set_bound(self, bound: u64) {
         self.0.bound.set(bound);
     }
-    fn beside(self) -> [Option<Self>; 2] {
+    fn links(self) -> [Option<Self>; 2] {
         let position = self.0.position.get();
-        assert!(position == LATER || queue_at(position).is_some());
-        self.0.beside.get()
+        assert!(position == STAGED || queue_at(position).is_some());
+        self.0.links.get()
     }
-    fn set_before(self, before: Option<Self>) {
-        self.0.beside.set([before, self.0.beside.get()[1]]);
+    fn set_prev(self, before: Option<Self>) {
+        self.0.links.set([before, self.0.links.get()[1]]);
     }
-    fn set_after(self, after: Option<Self>) {
-        self.0.beside.set([self.0.beside.get()[0], after]);
+    fn set_next(self, after: Option<Self>) {
+        self.0.links.set([self.0.links.get()[0], after]);
     }
     fn position(self) -> u32 {
         self.0.position.get()
@@ -75,7 +75,7 @@ fn what_is_disarmed_in_time_never_sees_the_heap() {
     for round in 0..3 {
         for (i, e) in events.iter().enumerate() {
             timers.reserve().unwrap();
-            assert!(timers.insert_later(Name(e), 7 + i as u64));
+            assert!(timers.stage(Name(e), 7 + i as u64));
         }
         for e in events.iter().skip(round) {
             assert!(!timers.set(Name(e), 3));
@@ -119,7 +119,7 @@ proptest! {
             match (op, model[i]) {
                 (0, None) => {
                     timers.reserve().unwrap();
-                    prop_assert!(timers.insert_later(name, time));
+                    prop_assert!(timers.stage(name, time));
                     model[i] = Some(time);
                 }
                 (1, None) => {
@@ -182,11 +182,11 @@ proptest! {
                 (5 | 7, _) => {
                     if op == 7 {
                         let late = events.iter().zip(&model).any(|(e, m)| {
-                            e.position.get() == LATER && m.is_some_and(|deadline| deadline <= time)
+                            e.position.get() == STAGED && m.is_some_and(|deadline| deadline <= time)
                         });
-                        prop_assert_eq!(timers.is_late(time), late);
+                        prop_assert_eq!(timers.is_staged_due(time), late);
                     }
-                    let due = if op == 5 { timers.take_many(time) } else { timers.take_late(time) };
+                    let due = if op == 5 { timers.take_many(time) } else { timers.take_staged(time) };
                     prop_assert!(due.is_sorted_by_key(|e| e.deadline));
                     if !due.is_empty() {
                         prop_assert!(due.iter().all(|e| queue_at(e.id.position()).is_none()));

@@ -6,7 +6,7 @@ use super::registry::{Registry, SIGNALS};
 use crate::error::{Error, ErrorKind};
 use evoxide_core::interest as core;
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{self, Gone};
+use evoxide_core::reactor::{self, Removed};
 use evoxide_sys::signal::SignalPipe;
 use std::os::fd::AsRawFd;
 
@@ -134,7 +134,7 @@ impl<S> Registry<S> {
     }
 
     /// Carries out what follows from a removal. The kernel may have forgotten the descriptor already.
-    pub(crate) fn tell_gone(&mut self, gone: Gone) {
+    pub(crate) fn tell_gone(&mut self, gone: Removed) {
         if let Some(change) = gone.change {
             let _ = self.backend.apply(&change);
         }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::timer::nanos;
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::{Fate, Popped};
+use evoxide_core::reactor::{After, Popped};
 use evoxide_sys::backend::Waiter;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -302,7 +302,7 @@ impl<S> EventLoop<S> {
     /// Answers whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         let registry = self.registry();
-        registry.reactor.promote_later();
+        registry.reactor.promote_next_turn();
         if !registry.turn_end.is_empty() || !registry.prepares.is_empty() {
             registry.time.update();
         }
@@ -407,7 +407,7 @@ impl<S> EventLoop<S> {
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = self.registry();
         let calls = registry.reactor.popped_calls();
-        if popped.fate == Fate::Leaving {
+        if popped.after == After::Unlink {
             let gone = registry.reactor.unlink_popped(popped.slot);
             registry.tell_gone(gone);
         }
@@ -553,7 +553,7 @@ impl<S> Registry<S> {
         let Some(end) = self.reactor.batch_end() else { return false };
         let in_time = self.time.update() < end;
         if in_time {
-            self.reactor.go_on();
+            self.reactor.continue_batch();
         }
         in_time
     }

@@ -1,0 +1,176 @@
+//! The beginning and the end of a base.
+
+use crate::abi::event::{closure, event_base, event_callback, evlist};
+use crate::base::{Base, Cb, Core, RECURSIVE};
+use crate::config::{Choice, Settings, event_config};
+use crate::watchers::Watchers;
+use core::cell::UnsafeCell;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};
+use evoxide_core::buffer::StoragePool;
+use evoxide_core::timers::Timers;
+use evoxide_ffi::guarded::Guarded;
+use evoxide_ffi::lock::{self, ExtCond, ExtLock};
+use evoxide_ffi::{mm, msgx, warnx};
+use evoxide_sys::backend::Backend;
+use evoxide_sys::clock;
+use evoxide_sys::engine::Engine;
+use evoxide_sys::wake::Wake;
+use evoxide_sys::waker::Waker;
+
+/// A base according to `config`, or `None` with the reason logged.
+pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
+    crate::debug::too_late();
+    let settings = crate::config::settings(config);
+    let Some((choice, backend)) = crate::config::open(config, &settings) else {
+        warnx!("event_base_new_with_config: no event mechanism available");
+        return None;
+    };
+    if settings.show_method {
+        msgx!("libevent using: {}", choice.name());
+    }
+    lock::note_context();
+    let locking = lock::threading_enabled() && !settings.no_lock;
+    let (ext_lock, cond) =
+        if locking { (ExtLock::try_new(RECURSIVE)?, ExtCond::new()) } else { (ExtLock::none(), ExtCond::none()) };
+    let made = build(&settings, choice, backend, locking, (ext_lock, cond));
+    if made.is_none() {
+        // SAFETY: just made, and used by nobody.
+        unsafe {
+            cond.free();
+            ext_lock.free(RECURSIVE);
+        }
+    }
+    made
+}
+
+/// The base itself, around its backend and its lock and condition, which stay the caller's if this fails.
+fn build(
+    settings: &Settings,
+    choice: Choice,
+    backend: Backend,
+    locking: bool,
+    (ext_lock, cond): (ExtLock, ExtCond),
+) -> Option<*mut event_base> {
+    let waiter = backend.waiter();
+    let waker = if locking { Waker::new() } else { Waker::pipe() }.ok()?;
+    let wake = Wake::new();
+    wake.set_descriptor(waker.wake_fd());
+    let mut engine = Engine::new(backend, waker)
+        .inspect_err(|error| warnx!("event_base_new_with_config: cannot watch the waker: {error}"))
+        .ok()?;
+    engine.reactor.set_deferred(choice.changelist);
+    engine.reactor.set_limits(settings.limits);
+    // As the original: only debug mode minds.
+    engine.reactor.set_mixing(!crate::debug::enabled());
+    let mut core = Core {
+        engine,
+        timers: Timers::new(),
+        method: choice,
+        current: ptr::null_mut(),
+        current_waiters: 0,
+        calls_left: 0,
+        running: false,
+        owner: 0,
+        cached: 0,
+        keep_time: !settings.no_cache_time,
+        share_time: !settings.no_cache_time && !settings.precise,
+        tick: 0,
+        read: 0,
+        wall_offset: 0,
+        wall_measured: 0,
+        deferred: 0,
+        once: ptr::null_mut(),
+        watchers: Watchers::default(),
+        commons: Vec::new(),
+    };
+    core.measure_wall(clock::monotonic());
+    let mut guarded = Guarded::new(core);
+    guarded.set_lock(ext_lock);
+    let base = Base {
+        core: guarded,
+        plain: ext_lock.is_null() && !crate::debug::enabled(),
+        wake,
+        async_head: AtomicPtr::new(ptr::null_mut()),
+        priorities: AtomicU16::new(1),
+        watched: AtomicBool::new(false),
+        waiter: UnsafeCell::new(waiter),
+        storage: UnsafeCell::new(StoragePool::new()),
+        writing: AtomicBool::new(false),
+        got_break: AtomicBool::new(false),
+        got_exit: AtomicBool::new(false),
+        current_ended: cond,
+        exit: UnsafeCell::new(event_callback::empty(closure::EXIT)),
+    };
+    mm::alloc(base).map(|p| p.as_ptr().cast())
+}
+
+/// Frees a base. Its events stay the caller's; those that wait to be finalized are, if `finalize`.
+///
+/// # Safety
+/// `base` came from [`create`], is not used by another thread and runs no loop.
+pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
+    // SAFETY: the caller's promise.
+    let b = unsafe { Base::live(base) };
+    b.take_async_if_any();
+    if finalize {
+        // Finalizers may do anything, so each runs outside a section, and the search starts anew.
+        while let Some(cb) = b.section(|core| core.take_finalizer()) {
+            // SAFETY: a finalizing event is alive until its finalizer ran.
+            unsafe { crate::run::finalize(cb) };
+        }
+    }
+    b.section(|core| {
+        let forget = |payload: Cb| {
+            if !payload.0.is_null() {
+                // SAFETY: a pending or active event is alive: its owner must delete it before freeing it.
+                unsafe { (*payload.0).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT) };
+                crate::debug::ended(payload.0.cast());
+            }
+        };
+        while let Some(payload) = core.timers.take() {
+            core.engine.reactor.release();
+            forget(payload);
+        }
+        while let Some(payload) = core.engine.reactor.take_detached() {
+            forget(payload);
+        }
+        let mut from = 0;
+        while let Some(key) = core.engine.reactor.next_slot(from) {
+            from = key.index + 1;
+            let payload = core.engine.reactor.payload(key).unwrap_or_default();
+            core.engine.remove(key);
+            forget(payload);
+        }
+        // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
+        unsafe { crate::once::free_all(core) };
+        core.watchers.free_all();
+    });
+    let (lock, cond) = (b.lock(), b.current_ended);
+    // SAFETY: `create` made it with `mm::alloc`, with this lock and condition; the caller promises that nobody uses it any
+    // more.
+    unsafe {
+        mm::free_value(NonNull::new_unchecked(base.cast::<Base>()));
+        cond.free();
+        lock.free(RECURSIVE);
+    }
+}
+
+impl Core {
+    /// Takes one event that waits to be finalized out of the ready queues.
+    fn take_finalizer(&mut self) -> Option<*mut event_callback> {
+        let mut walk = evoxide_core::reactor::Walk::active();
+        while let Some(view) = self.engine.reactor.walk(&mut walk) {
+            let cb = view.payload.0;
+            // SAFETY: an active event is alive.
+            let how = unsafe { (*cb).evcb_closure };
+            if let (Some(key), closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) = (view.key, how) {
+                self.engine.remove(key);
+                // SAFETY: as above.
+                unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
+                return Some(cb);
+            }
+        }
+        None
+    }
+}
