@@ -16,7 +16,7 @@ pub(crate) mod event;
 pub(crate) mod extension;
 mod handle;
 mod handlers;
-mod mailbox;
+pub(crate) mod mailbox;
 pub(crate) mod registry;
 pub(crate) mod run;
 

@@ -44,6 +44,7 @@
 //! | connections, listeners, filters, rate limits | [`stream`] |
 //! | bytes in memory: frames, lines, integers, moves without copies | [`buffer`], [`codec`] |
 //! | datagrams | [`udp`] |
+//! | async/await on the same loop | [`task`] |
 //! | children that end, files that change, the wall clock, loops within loops | [`watch`] |
 //! | methods of waiting, priorities, limits | [`config`] |
 //!
@@ -87,6 +88,8 @@ mod event_loop;
 mod interest;
 mod signal;
 pub mod stream;
+#[cfg(feature = "async")]
+pub mod task;
 mod timer;
 pub mod udp;
 pub mod watch;

@@ -28,3 +28,40 @@ fn a_million_timers_come_and_go() {
     }
     assert!(after[2] < after[1] + 4096, "{after:?} KiB");
 }
+
+#[test]
+fn idle_streams_are_small_and_leave_nothing() {
+    use evoxide::stream::{StreamCtx, StreamHandler};
+    use std::os::unix::net::UnixStream;
+
+    struct Silent;
+    impl StreamHandler<()> for Silent {
+        fn on_read(&mut self, cx: &mut StreamCtx<'_, ()>) {
+            cx.input().clear();
+        }
+    }
+    // Half of them are pairs' other ends, which only the kernel knows.
+    let count = 5000;
+    let mut ev = EventLoop::new(()).unwrap();
+    let mut peers = Vec::with_capacity(count);
+    let mut ids = Vec::with_capacity(count);
+    let mut each = Vec::new();
+    for _ in 0..3 {
+        let before = resident();
+        for _ in 0..count {
+            let Ok((a, b)) = UnixStream::pair() else {
+                // Fewer descriptors than that: nothing to see.
+                return;
+            };
+            peers.push(a);
+            ids.push(ev.open(b, Silent).unwrap());
+        }
+        ev.poll().unwrap();
+        each.push((resident() - before) * 1024 / count);
+        ids.drain(..).for_each(|id| assert!(ev.remove(id)));
+        peers.clear();
+    }
+    // What the first round took is there for the next ones.
+    assert!(each[0] <= 450, "{each:?} bytes each");
+    assert!(each[1] + each[2] <= 100, "{each:?} bytes each");
+}

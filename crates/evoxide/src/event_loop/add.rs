@@ -19,7 +19,7 @@ impl<S> Registry<S> {
     /// descriptor will do: a `TcpListener`, an `OwnedFd`, an `Rc<UnixStream>`. A source should be non-blocking.
     ///
     /// # Errors
-    /// What the operating system says of the descriptor; [`ErrorKind::ModeConflict`] where edge- and level-triggered events
+    /// What the operating system says of the descriptor; [`ErrorKind::ModeConflict`](crate::ErrorKind::ModeConflict) where edge- and level-triggered events
     /// would mix. The source is dropped.
     ///
     /// # Examples
@@ -92,7 +92,7 @@ impl<S> Registry<S> {
     /// it, and the last one to stop waiting gives it back.
     ///
     /// # Errors
-    /// [`ErrorKind::OutOfRange`] for what is no signal; what the operating system says of one that cannot be caught.
+    /// [`ErrorKind::OutOfRange`](crate::ErrorKind::OutOfRange) for what is no signal; what the operating system says of one that cannot be caught.
     ///
     /// # Examples
     /// ```

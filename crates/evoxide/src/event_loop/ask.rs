@@ -152,6 +152,11 @@ impl<S> Registry<S> {
         self.reactor.first_deadline().map(|at| self.time.instant(at))
     }
 
+    /// Whether a turn would call somebody without a wait.
+    pub(crate) fn has_work(&self) -> bool {
+        self.reactor.active() > 0 || !self.turn_end.is_empty() || self.mailbox.waiting.load(Ordering::SeqCst) > 0
+    }
+
     /// Whether nothing is left to wait for: no event pending or ready, no posted work, no [`Hold`](crate::Hold).
     ///
     /// # Examples

@@ -33,6 +33,12 @@ pub struct EventId {
 }
 
 impl EventId {
+    /// Which loop's.
+    #[cfg(feature = "async")]
+    pub(crate) fn owner(self) -> u32 {
+        self.owner
+    }
+
     /// One word for the reactor, never zero.
     pub(crate) fn to_bits(self) -> u64 {
         self.key.to_bits()

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) const WAKER: u8 = 1;
 pub(crate) const SIGNALS: u8 = 2;
 
-/// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`] both dereference to it, so that events are added and
+/// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`](crate::Context) both dereference to it, so that events are added and
 /// changed in the same words outside and inside handlers.
 ///
 /// The loop owns every handler, and what it waits on; both are dropped with the event.

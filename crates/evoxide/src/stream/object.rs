@@ -31,7 +31,7 @@ pub(super) enum Ending {
     Done,
 }
 
-/// A connection with its buffers. Handlers get theirs in a [`StreamCtx`], and reach others with
+/// A connection with its buffers. Handlers get theirs in a [`StreamCtx`](super::StreamCtx), and reach others with
 /// [`Registry::stream`](crate::Registry::stream).
 ///
 /// What is appended to the output is written soon, without anything else being said: at the end of the turn, as far as the
@@ -255,7 +255,7 @@ impl Stream {
     /// Input and output, both at once.
     ///
     /// # Examples
-    /// See [`StreamHandler`].
+    /// See [`StreamHandler`](super::StreamHandler).
     pub fn io(&mut self) -> (&mut Buffer, &mut Buffer) {
         (&mut self.input, &mut self.output)
     }
@@ -263,7 +263,7 @@ impl Stream {
     /// Closes the stream as soon as the running handler returns; what has not been written is lost.
     ///
     /// # Examples
-    /// See [`StreamHandler::on_event`].
+    /// See [`StreamHandler::on_event`](super::StreamHandler::on_event).
     pub fn close(&mut self) {
         self.closing = Closing::Now;
     }
@@ -376,7 +376,7 @@ impl Stream {
     /// After how long a time without data coming, or going although there is some, the handler is told.
     ///
     /// # Examples
-    /// See [`StreamCtx::this`].
+    /// See [`StreamCtx::this`](super::StreamCtx::this).
     pub fn set_timeouts(&mut self, read: Option<Duration>, write: Option<Duration>) {
         let extras = self.extras_mut();
         extras.read_timeout = read.map(nanos);
@@ -399,7 +399,7 @@ impl Stream {
         self.extras_mut().marks = Watermarks { low, high: if high == 0 { 0 } else { high.max(low).max(1) } };
     }
 
-    /// Calls [`on_drained`](StreamHandler::on_drained) when no more than so much output is left, instead of none.
+    /// Calls [`on_drained`](super::StreamHandler::on_drained) when no more than so much output is left, instead of none.
     ///
     /// # Examples
     /// ```

@@ -110,9 +110,4 @@ impl<S> Registry<S> {
         self.activate(id);
         Ok(id)
     }
-
-    /// Whether the next turn has something to do before it waits.
-    fn has_work(&self) -> bool {
-        self.reactor.active() > 0 || !self.turn_end.is_empty()
-    }
 }

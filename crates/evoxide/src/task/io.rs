@@ -1,0 +1,488 @@
+//! Connections and listeners for tasks.
+
+use super::executor::{Home, TaskCx, wake_now};
+use crate::error::Error;
+use crate::event_loop::context::{Callback, Context};
+use crate::event_loop::event::{EventId, Fired, Kind};
+use crate::interest::Interest;
+use evoxide_core::interest::Ready;
+use evoxide_sys::{message, socket};
+use futures_core::Stream;
+use futures_io::{AsyncRead, AsyncWrite};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as Polled, Poll, Waker};
+
+/// What the loop found out about a descriptor since it was last used.
+#[derive(Default)]
+struct Readiness {
+    readable: Cell<bool>,
+    writable: Cell<bool>,
+    /// The peer's end may lie behind the data: only a read tells.
+    closed: Cell<bool>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+/// Waits on descriptors, whatever the loop's state is.
+trait Watches {
+    fn watch(&self, fd: RawFd, readiness: Rc<Readiness>) -> Result<(EventId, bool), Error>;
+    fn arm(&self, id: EventId, interest: Interest);
+    fn unwatch(&self, id: EventId);
+}
+
+impl<S: 'static> Watches for Home<S> {
+    fn watch(&self, fd: RawFd, readiness: Rc<Readiness>) -> Result<(EventId, bool), Error> {
+        self.with(|cx| {
+            let edge = cx.features().edge_triggered;
+            let mut interest = Interest::READ;
+            if edge {
+                interest = interest | Interest::WRITE | Interest::EDGE;
+                if cx.features().early_close {
+                    interest |= Interest::CLOSED;
+                }
+            }
+            let kind = Kind::Descriptor { fd, interest, timeout: None };
+            let id = cx.registry.insert(kind, None, false, Some(Box::new(OnReady { readiness, edge })));
+            Ok((cx.registry.arm_new(id)?, edge))
+        })
+    }
+
+    fn arm(&self, id: EventId, interest: Interest) {
+        self.with(|cx| {
+            let armed = cx.set_interest(id, interest).and_then(|()| cx.resume(id));
+            if let Err(error) = armed {
+                log::warn!("a descriptor cannot be watched: {error}");
+            }
+        });
+    }
+
+    fn unwatch(&self, id: EventId) {
+        self.forget(id);
+    }
+}
+
+struct OnReady {
+    readiness: Rc<Readiness>,
+    edge: bool,
+}
+
+impl<S: 'static> Callback<S> for OnReady {
+    fn call(&mut self, cx: &mut Context<'_, S>, fired: Fired) {
+        let readiness = &self.readiness;
+        if let Some(id) = cx.id.filter(|_| !self.edge) {
+            // Armed again by who waits.
+            cx.pause(id);
+        }
+        if fired.ready.contains(Ready::CLOSED) {
+            readiness.closed.set(true);
+        }
+        if fired.ready.intersects(Ready::READ | Ready::CLOSED) {
+            readiness.readable.set(true);
+            wake_now(cx.registry, readiness.reader.take());
+        }
+        if fired.ready.contains(Ready::WRITE) {
+            readiness.writable.set(true);
+            wake_now(cx.registry, readiness.writer.take());
+        }
+    }
+}
+
+/// A descriptor that the loop watches for tasks.
+struct Watched {
+    readiness: Rc<Readiness>,
+    home: Rc<dyn Watches>,
+    id: EventId,
+    edge: bool,
+}
+
+impl Watched {
+    fn new(fd: &impl AsFd, home: Rc<dyn Watches>) -> Result<Self, Error> {
+        let readiness = Rc::new(Readiness::default());
+        let (id, edge) = home.watch(fd.as_fd().as_raw_fd(), Rc::clone(&readiness))?;
+        Ok(Self { readiness, home, id, edge })
+    }
+
+    /// Waits until the descriptor is worth trying.
+    fn wait(&self, write: bool, cx: &Polled<'_>) -> Poll<()> {
+        let state = &self.readiness;
+        let (ready, waker) = if write { (&state.writable, &state.writer) } else { (&state.readable, &state.reader) };
+        if ready.get() {
+            return Poll::Ready(());
+        }
+        {
+            let mut waker = waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+        }
+        if !self.edge {
+            let reads = state.reader.borrow().is_some();
+            let writes = state.writer.borrow().is_some();
+            let interest = match (reads, writes) {
+                (true, true) => Interest::READ | Interest::WRITE,
+                (false, true) => Interest::WRITE,
+                _ => Interest::READ,
+            };
+            self.home.arm(self.id, interest);
+        }
+        Poll::Pending
+    }
+
+    /// Tries, and waits where it would block.
+    fn run<T>(&self, write: bool, cx: &Polled<'_>, mut attempt: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
+        loop {
+            if self.wait(write, cx).is_pending() {
+                return Poll::Pending;
+            }
+            match attempt() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.spent(write),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Nothing more moves until the loop says so.
+    fn spent(&self, write: bool) {
+        let state = &self.readiness;
+        if write { &state.writable } else { &state.readable }.set(false);
+    }
+
+    /// A read that was not filled leaves nothing behind, unless the end follows.
+    fn short_read(&self) {
+        if self.edge && !self.readiness.closed.get() {
+            self.spent(false);
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.home.unwatch(self.id);
+    }
+}
+
+/// A connection for tasks, read and written as [`futures_io`] has it. Reading and writing need no `&mut`: two tasks may share one in
+/// an [`Rc`], one reading and one writing.
+///
+/// # Examples
+/// An echo server and its client:
+/// ```
+/// use evoxide::EventLoop;
+/// use evoxide::task::AsyncStream;
+///
+/// async fn echo(stream: AsyncStream) -> std::io::Result<()> {
+///     let mut bytes = [0; 4096];
+///     loop {
+///         match stream.read(&mut bytes).await? {
+///             0 => return Ok(()),
+///             n => stream.write_all(&bytes[..n]).await?,
+///         }
+///     }
+/// }
+///
+/// let mut ev = EventLoop::new(())?;
+/// let cx = ev.task_cx();
+/// ev.block_on(async move {
+///     let listener = cx.listen("127.0.0.1:0")?;
+///     let addr = listener.local_addr()?;
+///     let tasks = cx.clone();
+///     cx.spawn(async move {
+///         while let Ok((stream, _peer)) = listener.accept().await {
+///             tasks.spawn(echo(stream));
+///         }
+///     });
+///     let client = cx.connect(addr).await?;
+///     client.write_all(b"hello").await?;
+///     let mut bytes = [0; 5];
+///     client.read_exact(&mut bytes).await?;
+///     assert_eq!(&bytes, b"hello");
+///     Ok::<_, evoxide::Error>(())
+/// })??;
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub struct AsyncStream {
+    // The event goes before its descriptor.
+    watched: Watched,
+    fd: OwnedFd,
+}
+
+impl AsyncStream {
+    fn new(fd: OwnedFd, home: Rc<dyn Watches>) -> Result<Self, Error> {
+        let watched = Watched::new(&fd, home)?;
+        // A new socket takes something, mostly.
+        watched.readiness.writable.set(true);
+        Ok(Self { watched, fd })
+    }
+
+    /// Reads what is there, at least one byte; 0 at the end of the data.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub async fn read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_receive(cx, bytes)).await
+    }
+
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where the data ends before.
+    pub async fn read_exact(&self, mut bytes: &mut [u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.read(bytes).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => bytes = &mut bytes[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends what is there to a buffer: see its [frames](crate::buffer::Buffer::take_line_max). 0 at the end of the data.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_buffer(&self, into: &mut crate::buffer::Buffer) -> io::Result<usize> {
+        let mut bytes = [0; 4096];
+        let n = self.read(&mut bytes).await?;
+        into.append(&bytes[..n]);
+        Ok(n)
+    }
+
+    /// Writes what the socket takes.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_send(cx, &[IoSlice::new(bytes)])).await
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let n = self.write(bytes).await?;
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+
+    /// Ends the sending side: the peer reads the end.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        socket::shutdown(&self.fd, socket::Shutdown::Write)
+    }
+
+    fn poll_receive(&self, cx: &Polled<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        let read = self.watched.run(false, cx, || message::receive_slice(&self.fd, bytes));
+        if let Poll::Ready(Ok(n)) = read
+            && n > 0
+            && n < bytes.len()
+        {
+            self.watched.short_read();
+        }
+        read
+    }
+
+    fn poll_send(&self, cx: &Polled<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.watched.run(true, cx, || message::send(&self.fd, slices))
+    }
+}
+
+impl AsFd for AsyncStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl fmt::Debug for AsyncStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AsyncStream").field(&self.fd).finish()
+    }
+}
+
+macro_rules! async_io {
+    ($($type:ty),*) => {$(
+        impl AsyncRead for $type {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Polled<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+                self.poll_receive(cx, bytes)
+            }
+        }
+
+        impl AsyncWrite for $type {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Polled<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                self.poll_send(cx, &[IoSlice::new(bytes)])
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Polled<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_send(cx, slices)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Polled<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Polled<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.shutdown_write())
+            }
+        }
+    )*};
+}
+
+async_io!(AsyncStream, &AsyncStream);
+
+/// A listener for tasks: also a [`Stream`] of connections.
+///
+/// # Examples
+/// See [`AsyncStream`].
+pub struct AsyncListener {
+    watched: Watched,
+    socket: TcpListener,
+}
+
+impl AsyncListener {
+    /// The next connection, and its peer.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`AsyncStream`].
+    pub async fn accept(&self) -> Result<(AsyncStream, SocketAddr), Error> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// Its own address.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`AsyncStream`].
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        Ok(self.socket.local_addr()?)
+    }
+
+    fn poll_accept(&self, cx: &Polled<'_>) -> Poll<Result<(AsyncStream, SocketAddr), Error>> {
+        let accepted = self.watched.run(false, cx, || socket::accept(&self.socket, socket::Flags::LOOP));
+        accepted.map(|accepted| {
+            let (fd, peer) = accepted?;
+            let peer =
+                peer.and_then(|peer| peer.to_inet()).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+            Ok((AsyncStream::new(fd, Rc::clone(&self.watched.home))?, peer))
+        })
+    }
+}
+
+impl Stream for AsyncListener {
+    type Item = Result<(AsyncStream, SocketAddr), Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Polled<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_accept(cx).map(Some)
+    }
+}
+
+impl fmt::Debug for AsyncListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AsyncListener").field(&self.socket).finish()
+    }
+}
+
+impl<S: 'static> TaskCx<S> {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`AsyncStream`].
+    pub fn listen(&self, addr: impl ToSocketAddrs) -> Result<AsyncListener, Error> {
+        self.accept_from(TcpListener::bind(addr)?)
+    }
+
+    /// Accepts from a listener that is there already.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// As for [`listen`](Self::listen).
+    pub fn accept_from(&self, socket: TcpListener) -> Result<AsyncListener, Error> {
+        socket.set_nonblocking(true)?;
+        let home: Rc<Home<S>> = Rc::clone(&self.home);
+        Ok(AsyncListener { watched: Watched::new(&socket, home)?, socket })
+    }
+
+    /// Connects to an address; of several, one is tried after the other. A host name is looked up at once, and that blocks.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`AsyncStream`].
+    pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<AsyncStream, Error> {
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for addr in addr.to_socket_addrs()? {
+            match self.connect_one(&addr.into()).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last.into())
+    }
+
+    async fn connect_one(&self, addr: &socket::Addr) -> Result<AsyncStream, Error> {
+        let stream = self.open_stream(socket::connector(addr)?)?;
+        stream.watched.readiness.writable.set(false);
+        poll_fn(|cx| {
+            stream.watched.run(true, cx, || match socket::finished_connecting(&stream.fd) {
+                Ok(true) if socket::peer_addr(&stream.fd).is_ok() => Ok(()),
+                Ok(_) => Err(io::ErrorKind::WouldBlock.into()),
+                Err(error) => Err(error),
+            })
+        })
+        .await?;
+        Ok(stream)
+    }
+
+    /// Makes a connection for tasks of a socket that is connected already.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (a, b) = UnixStream::pair()?;
+    /// let mut ev = EventLoop::new(())?;
+    /// let cx = ev.task_cx();
+    /// ev.block_on(async move {
+    ///     let (a, b) = (cx.open_stream(a)?, cx.open_stream(b)?);
+    ///     a.write_all(b"hello").await?;
+    ///     let mut bytes = [0; 5];
+    ///     b.read_exact(&mut bytes).await?;
+    ///     Ok::<_, evoxide::Error>(())
+    /// })??;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn open_stream(&self, socket: impl Into<OwnedFd>) -> Result<AsyncStream, Error> {
+        let home: Rc<Home<S>> = Rc::clone(&self.home);
+        AsyncStream::new(socket.into(), home)
+    }
+}

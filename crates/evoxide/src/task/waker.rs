@@ -1,0 +1,113 @@
+//! How a task is woken: from its loop's thread through a list, from others through the loop's alarm.
+
+use crate::event_loop::event::EventId;
+use crate::event_loop::mailbox::Alarm;
+use std::cell::{Cell, RefCell};
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Wake;
+
+thread_local! {
+    /// The loop that ran last on this thread, and the tasks that were woken on it.
+    static LOCAL: Local = const { Local { owner: Cell::new(0), woken: RefCell::new(Vec::new()) } };
+}
+
+struct Local {
+    owner: Cell<u32>,
+    woken: RefCell<Vec<EventId>>,
+}
+
+/// Takes the tasks of a loop that were woken on its thread; from now on its wakes come here.
+pub(super) fn take_local(owner: u32) -> Vec<EventId> {
+    LOCAL.with(|local| {
+        local.owner.set(owner);
+        let mut woken = local.woken.borrow_mut();
+        if woken.is_empty() {
+            return Vec::new();
+        }
+        let all = mem::take(&mut *woken);
+        let (own, others) = all.into_iter().partition(|id| id.owner() == owner);
+        *woken = others;
+        own
+    })
+}
+
+/// What other threads wake a loop's tasks through.
+pub(super) struct Wakes {
+    alarm: Arc<Alarm>,
+    pending: AtomicBool,
+    woken: Mutex<Vec<EventId>>,
+}
+
+impl Wakes {
+    pub fn new(alarm: Arc<Alarm>) -> Self {
+        Self { alarm, pending: AtomicBool::new(false), woken: Mutex::default() }
+    }
+
+    /// Takes the tasks that were woken by other threads.
+    pub fn take(&self) -> Vec<EventId> {
+        if !self.pending.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pending.store(false, Ordering::Release);
+        mem::take(&mut *woken)
+    }
+
+    fn put(&self, id: EventId) {
+        {
+            let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+            woken.push(id);
+            self.pending.store(true, Ordering::Release);
+        }
+        self.alarm.wake();
+    }
+}
+
+/// Wakes one task.
+pub(super) struct TaskWaker {
+    id: EventId,
+    wakes: Arc<Wakes>,
+    /// It is in the list of its thread. Touched by that thread alone.
+    local: AtomicBool,
+    /// It is in the list of other threads.
+    foreign: AtomicBool,
+}
+
+impl TaskWaker {
+    pub fn new(id: EventId, wakes: Arc<Wakes>) -> Self {
+        Self { id, wakes, local: AtomicBool::new(false), foreign: AtomicBool::new(false) }
+    }
+
+    /// The task is about to be polled: later wakes count anew.
+    pub fn start(&self) {
+        self.local.store(false, Ordering::Relaxed);
+        if self.foreign.load(Ordering::Relaxed) {
+            // What was written before a wake that found the mark is seen by the poll.
+            self.foreign.swap(false, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let here = LOCAL.try_with(|local| {
+            if local.owner.get() != self.id.owner() {
+                return false;
+            }
+            if !self.local.load(Ordering::Relaxed) {
+                self.local.store(true, Ordering::Relaxed);
+                local.woken.borrow_mut().push(self.id);
+            }
+            true
+        });
+        if here != Ok(true) && !self.foreign.swap(true, Ordering::AcqRel) {
+            self.wakes.put(self.id);
+        }
+    }
+}
