@@ -39,7 +39,7 @@ pub struct Buffer {
     /// What [`next_line`](Self::next_line) handed out last: drained by whatever comes next.
     lent: usize,
     /// Where the last search for a frame's end stopped.
-    scan: Scan,
+    scan: Option<Box<Scan>>,
 }
 
 impl Buffer {
@@ -50,7 +50,7 @@ impl Buffer {
     /// assert!(evoxide::buffer::Buffer::new().is_empty());
     /// ```
     pub const fn new() -> Self {
-        Self { chain: Chain::new(), lent: 0, scan: Scan::NONE }
+        Self { chain: Chain::new(), lent: 0, scan: None }
     }
 
     /// How many bytes it holds.
@@ -258,12 +258,12 @@ impl Buffer {
             let lent = std::mem::take(&mut self.lent);
             self.drop_front(lent);
         } else {
-            self.scan = Scan::NONE;
+            self.scan = None;
         }
     }
 
     fn drop_front(&mut self, len: usize) {
-        self.scan = Scan::NONE;
+        self.scan = None;
         let (_, released) = grown(self.chain.drain(len));
         gone(released);
     }

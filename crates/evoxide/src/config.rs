@@ -1,4 +1,4 @@
-//! How a loop is made. Start with [`Config`](crate::Config).
+//! How a loop is made. Start with [`Config`].
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};

@@ -7,20 +7,14 @@ use super::{Buffer, LineEnd, gone, grown};
 use crate::error::{Error, ErrorKind};
 
 /// How far a search without success went, from the front of the chain.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scan {
     target: Target,
     until: usize,
 }
 
-impl Scan {
-    pub const NONE: Self = Self { target: Target::Nothing, until: 0 };
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Target {
-    #[default]
-    Nothing,
     Line(LineEnd),
     Short(u8, [u8; 14]),
     Long(Box<[u8]>),
@@ -58,10 +52,15 @@ impl Buffer {
     pub(super) fn find_frame(&mut self, end: LineEnd) -> Option<(usize, usize)> {
         self.drain_lent();
         // One byte back: a carriage return may be the last that was seen.
-        let from = if self.scan.target == Target::Line(end) { self.scan.until.saturating_sub(1) } else { 0 };
+        let scan = self.scan.as_deref().filter(|scan| scan.target == Target::Line(end));
+        let from = scan.map_or(0, |scan| scan.until.saturating_sub(1));
         let found = self.find_line_end(from, end);
         if found.is_none() {
-            self.scan = Scan { target: Target::Line(end), until: self.len() };
+            let until = self.len();
+            match &mut self.scan {
+                Some(scan) if scan.target == Target::Line(end) => scan.until = until,
+                scan => *scan = Some(Box::new(Scan { target: Target::Line(end), until })),
+            }
         }
         found
     }
@@ -118,7 +117,8 @@ impl Buffer {
         let pattern = pattern.as_ref();
         self.drain_lent();
         let back = pattern.len().saturating_sub(1);
-        let from = if self.scan.target.is(pattern) { self.scan.until.saturating_sub(back) } else { 0 };
+        let scan = self.scan.as_deref().filter(|scan| scan.target.is(pattern));
+        let from = scan.map_or(0, |scan| scan.until.saturating_sub(back));
         match self.find_from(pattern, from) {
             Some(len) if len <= max => {
                 let bytes = self.take_bytes(len);
@@ -127,10 +127,9 @@ impl Buffer {
             }
             None if self.len() <= max.saturating_add(back) => {
                 let until = self.len();
-                if self.scan.target.is(pattern) {
-                    self.scan.until = until;
-                } else {
-                    self.scan = Scan { target: Target::of(pattern), until };
+                match &mut self.scan {
+                    Some(scan) if scan.target.is(pattern) => scan.until = until,
+                    scan => *scan = Some(Box::new(Scan { target: Target::of(pattern), until })),
                 }
                 Ok(None)
             }

@@ -225,7 +225,7 @@ impl<H> OnStream<H> {
                 }
                 grown = stream.input.len() > before;
                 // What the filters held back may go out now.
-                stream.seen = usize::MAX;
+                extras.seen = usize::MAX;
                 self.announce(cx);
             }
             let stream = &self.stream;
@@ -257,7 +257,9 @@ impl<H> OnStream<H> {
                 return;
             }
             stream.moved_out(before - stream.output.len());
-            stream.seen = stream.output.len();
+            if let Some(extras) = &mut stream.extras {
+                extras.seen = stream.output.len();
+            }
         }
         let len = stream.wire().len();
         let allowance = match len {
@@ -390,7 +392,8 @@ impl Stream {
 
     /// Whether a write would do something: what filters hold back is not tried again and again.
     fn may_write(&self) -> bool {
-        let fresh = !self.output.is_empty() && (!self.has_layers() || self.output.len() != self.seen);
+        let fresh = !self.output.is_empty()
+            && (!self.has_layers() || self.output.len() != self.extras.as_ref().map_or(0, |e| e.seen));
         !self.blocked
             && self.closing != Closing::Now
             && self.machine.state() != State::Connecting

@@ -91,10 +91,6 @@ pub struct Stream {
     pub(super) write_moved: bool,
     pub(super) input: Buffer,
     pub(super) output: Buffer,
-    /// So much of the output will be written, and no more.
-    sealed: usize,
-    /// How much of the output the filters left when they saw it last.
-    pub(super) seen: usize,
     pub(super) extras: Option<Box<Extras>>,
 }
 
@@ -112,6 +108,10 @@ pub(super) struct Extras {
     pub addresses: Vec<socket::Addr>,
     pub options: SocketOptions,
     limit: Option<LimitId>,
+    /// So much of the output will be written, and no more.
+    sealed: Option<usize>,
+    /// How much of the output the filters left when they saw it last.
+    pub seen: usize,
 }
 
 impl Stream {
@@ -134,8 +134,6 @@ impl Stream {
             write_moved: false,
             input: Buffer::new(),
             output: Buffer::new(),
-            sealed: usize::MAX,
-            seen: 0,
             extras: None,
         }
     }
@@ -196,20 +194,22 @@ impl Stream {
 
     /// Drops what was appended after the stream's end was decided.
     pub(super) fn cut(&mut self) {
-        if self.output.len() > self.sealed {
-            self.output.truncate(self.sealed);
+        if let Some(sealed) = self.extras.as_ref().and_then(|e| e.sealed) {
+            self.output.truncate(sealed);
         }
     }
 
     /// So much of the output is on its way.
     pub(super) fn moved_out(&mut self, bytes: usize) {
-        if self.sealed != usize::MAX {
-            self.sealed -= bytes.min(self.sealed);
+        if let Some(sealed) = self.extras.as_mut().and_then(|e| e.sealed.as_mut()) {
+            *sealed -= bytes.min(*sealed);
         }
     }
 
     fn seal(&mut self) {
-        self.sealed = self.sealed.min(self.output.len());
+        let len = self.output.len();
+        let sealed = &mut self.extras_mut().sealed;
+        *sealed = Some(sealed.unwrap_or(len).min(len));
     }
 
     /// Reads without waiting.
