@@ -25,6 +25,10 @@ pub const TEST: &[&str] = &[
     "strace",
     "procps",
     "binutils",
+    "unbound",
+    "nsd",
+    "bind9-dnsutils",
+    "dnsperf",
 ];
 
 /// What `deb` builds with; the originals tell their versions.

@@ -8,6 +8,7 @@
 //! | [`conf`], [`hosts`] | `resolv.conf` and hosts files |
 //! | [`resolver`] | the stub resolver: servers, retries, search list, cache |
 //! | [`server`] | the server: packets to requests, records to replies |
+//! | [`race`] | which address of a host is tried when (Happy Eyeballs) |
 //! | [`answer`] | what a response means for a question |
 //!
 //! # Contract
@@ -25,6 +26,7 @@ pub mod conf;
 pub mod hosts;
 pub mod message;
 pub mod name;
+pub mod race;
 pub mod resolver;
 pub mod server;
 

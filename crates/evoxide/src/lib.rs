@@ -42,6 +42,7 @@
 //! | descriptors, timers, signals, hooks: adding and changing events | [`Registry`], [`Interest`], [`Timer`], [`Signal`] |
 //! | other threads | [`Handle`] |
 //! | connections, listeners, filters, rate limits | [`stream`] |
+//! | names of hosts: look-ups, connecting by name, servers | `dns` (feature `dns`) |
 //! | bytes in memory: frames, lines, integers, moves without copies | [`buffer`], [`codec`] |
 //! | datagrams | [`udp`] |
 //! | async/await on the same loop | [`task`] |
@@ -83,6 +84,8 @@ pub mod buffer;
 mod clock;
 pub mod codec;
 pub mod config;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod error;
 mod event_loop;
 mod interest;
