@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{clients, ctest, fuzz, headers, links, loom, msrv, packages, shape, symbols, tree};
+use crate::{clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -60,7 +60,6 @@ fn rust_lane() -> Tally {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }));
     tally.add(step("cargo test", || rust_tests(cargo().args(["test", "--workspace", "--no-fail-fast"]))));
-    tally.add(step("loom models", loom::run));
     tally
 }
 

@@ -71,6 +71,8 @@ pub(crate) unsafe fn renew_clock_watch(l: *mut ev_loop) {
             own::stop(l, addr_of_mut!((*of(l)).clock_io));
             (*of(l)).clock = Source::Unopened;
             watch_clock(l);
+            // As in the original: what came due before the fork is not made up for.
+            follow_clock(l);
         }
     }
 }
@@ -82,6 +84,14 @@ pub(crate) unsafe extern "C-unwind" fn clock_set(l: *mut ev_loop, _w: *mut ev_wa
         if let Some(clock) = (&*addr_of!((*of(l)).clock)).get() {
             clock.rearm();
         }
+        follow_clock(l);
+    }
+}
+
+/// Brings the loop's two clocks together, and repeating periodics to their next time from now.
+unsafe fn follow_clock(l: *mut ev_loop) {
+    // SAFETY: a live loop (the caller).
+    unsafe {
         clock::update_time(l);
         let (mono, wall) = (now::mono(), now::wall());
         with(l, |m| {

@@ -19,11 +19,11 @@
 //! Who changes what the loop looks at *between* `begin_wait` and the wait, under the lock that the loop holds during
 //! `begin_wait`, calls [`wake_waiting`](Wake::wake_waiting): a load where the loop runs.
 
-#[cfg(all(loom, test))]
+#[cfg(loom)]
 use loom::sync::atomic::{AtomicI32, AtomicU32};
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-#[cfg(not(all(loom, test)))]
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicI32, AtomicU32};
 
 /// What a loop shares with those who wake it. See the module.
@@ -42,14 +42,14 @@ impl Wake {
     pub const LOOK: u32 = 1;
 
     /// A loop that runs, with nothing to ring.
-    #[cfg(not(all(loom, test)))]
+    #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
         Self { word: AtomicU32::new(0), fd: AtomicI32::new(-1) }
     }
 
     /// A loop that runs, with nothing to ring.
-    #[cfg(all(loom, test))]
+    #[cfg(loom)]
     #[must_use]
     pub fn new() -> Self {
         Self { word: AtomicU32::new(0), fd: AtomicI32::new(-1) }
@@ -125,7 +125,7 @@ impl Wake {
         self.word.fetch_and(!(mask & !Self::WAITING), AcqRel) & mask & !Self::WAITING
     }
 
-    #[cfg(not(all(loom, test)))]
+    #[cfg(not(loom))]
     fn ring(&self) {
         let fd = self.fd.load(Relaxed);
         if fd >= 0 {
@@ -134,7 +134,7 @@ impl Wake {
     }
 
     /// In the model the descriptor is a count of rings, which orders nothing by itself.
-    #[cfg(all(loom, test))]
+    #[cfg(loom)]
     fn ring(&self) {
         self.fd.fetch_add(1, Relaxed);
     }
@@ -147,4 +147,5 @@ impl Default for Wake {
 }
 
 #[cfg(test)]
+#[path = "wake/tests.rs"]
 mod tests;

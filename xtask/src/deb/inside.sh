@@ -104,7 +104,8 @@ upgrade)
 remove)
     # The originals take the place of ours; the dependants stay.
     get install libevent-2.1-7 libevent-core-2.1-7 libev4
-    get purge 'evoxide-*'
+    ours=$(dpkg-query -W -f '${Package} ' 'evoxide-*' 2>/dev/null || true)
+    [ -z "$ours" ] || get purge $ours
     ! dpkg -l 'evoxide-*' 2>/dev/null | grep '^ii' || { echo "ours is still there"; exit 1; }
     ldconfig
     use_programs libevent-2.1-7 libevent-core-2.1-7

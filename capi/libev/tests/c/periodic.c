@@ -178,3 +178,34 @@ CASE(timers_before_periodics_of_one_turn)
 	ev_run(loop, 0);
 	ev_loop_destroy(loop);
 }
+
+static int asks;
+
+static ev_tstamp soon_then_late(ev_periodic *w, ev_tstamp now)
+{
+	(void)w;
+	return now + (asks++ ? 100. : 0.05);
+}
+
+/* What came due before the fork: a time that comes once is made up for, and all are where no clock descriptor is. */
+CASE(due_before_a_fork)
+{
+	static const char *const names[] = { "interval", "function", "once" };
+	int flags, kind;
+
+	for (flags = 0; flags < 2; flags++)
+		for (kind = 0; kind < 3; kind++) {
+			struct ev_loop *loop = ev_loop_new(flags ? EVFLAG_NOTIMERFD : 0);
+
+			ev_periodic_init(&p, log_periodic, ev_now(loop) + 0.05, kind == 0 ? 100. : 0.,
+			    kind == 1 ? soon_then_late : 0);
+			asks = 0;
+			p.data = (void *)names[kind];
+			ev_periodic_start(loop, &p);
+			ev_sleep(0.12);
+			ev_loop_fork(loop);
+			SAY("%s, %s\n", names[kind], flags ? "without a clock descriptor" : "with one");
+			ev_run(loop, EVRUN_NOWAIT);
+			ev_loop_destroy(loop);
+		}
+}

@@ -84,6 +84,13 @@ mod model {
         }
     }
 
+    /// Every order in which no thread is interrupted more than three times.
+    fn model(steps: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(steps);
+    }
+
     /// Waits until `all` reasons came; returns those of one turn after the other.
     fn run(wake: &Wake, all: u32, mut seen: impl FnMut(u32)) {
         let mut got = 0;
@@ -100,7 +107,7 @@ mod model {
 
     #[test]
     fn no_wake_is_lost_and_its_data_is_seen() {
-        loom::model(|| {
+        model(|| {
             let wake = Arc::new(Wake::new());
             let data = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
             let threads = [1, 2].map(|reason| {
@@ -123,7 +130,7 @@ mod model {
 
     #[test]
     fn the_same_reason_again_is_not_lost() {
-        loom::model(|| {
+        model(|| {
             let wake = Arc::new(Wake::new());
             let sent = Arc::new(loom::sync::atomic::AtomicU32::new(0));
             let other = {
@@ -150,7 +157,7 @@ mod model {
 
     #[test]
     fn a_change_under_the_lock_is_seen_or_rings() {
-        loom::model(|| {
+        model(|| {
             let wake = Arc::new(Wake::new());
             let ready = Arc::new(Mutex::new(false));
             let other = {
