@@ -1,40 +1,69 @@
 //! What a loop shares with other threads: requests, work, and the way to wake it.
 
 use crate::error::Error;
+use evoxide_sys::wake::Wake;
 use evoxide_sys::waker::Waker;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The run ends after the handlers that are ready.
-pub(crate) const EXIT: u8 = 1;
+pub(crate) const EXIT: u32 = 2;
 /// The run ends after the handler that runs now.
-pub(crate) const STOP: u8 = 2;
+pub(crate) const STOP: u32 = 4;
 
-/// Wakes a loop and tells it what to do, whatever its state is.
+/// Wakes a loop and tells it what to do, whatever its state is. A loop that nobody runs counts as waiting, since it may be a guest
+/// in another one that waits on its descriptor.
 pub(crate) struct Alarm {
     pub waker: Waker,
-    /// The waker was used and not drained since.
-    notified: AtomicBool,
-    pub asked: AtomicU8,
+    wake: Wake,
     pub holds: AtomicUsize,
 }
 
 impl Alarm {
+    fn new() -> Result<Self, Error> {
+        let alarm = Self { waker: Waker::new()?, wake: Wake::new(), holds: AtomicUsize::new(0) };
+        alarm.wake.set_descriptor(alarm.waker.wake_fd());
+        alarm.leave();
+        Ok(alarm)
+    }
+
+    /// Lets the loop look around.
     pub fn wake(&self) {
-        if !self.notified.swap(true, Ordering::SeqCst) {
-            self.waker.wake();
+        self.wake.wake(Wake::LOOK);
+    }
+
+    /// Asks for [`EXIT`] or [`STOP`].
+    pub fn ask(&self, what: u32) {
+        self.wake.wake(what);
+    }
+
+    /// What was asked for so far.
+    pub fn asked(&self) -> u32 {
+        self.wake.reasons() & (EXIT | STOP)
+    }
+
+    /// Takes what was asked for.
+    pub fn take_asked(&self) -> u32 {
+        self.wake.take(EXIT | STOP)
+    }
+
+    /// The loop runs from here on, and need not be rung.
+    pub fn enter(&self) {
+        self.wake.end_wait();
+    }
+
+    /// The loop is about to wait, or nobody runs it any more. `false`: something was asked for meanwhile, and it must not block.
+    pub fn leave(&self) -> bool {
+        self.wake.begin_wait()
+    }
+
+    /// Takes back wakes; whatever is asked for later wakes again. `rung`: the descriptor says so.
+    pub fn drain(&self, rung: bool) {
+        if rung {
+            self.waker.drain();
         }
-    }
-
-    /// Takes back a wake; whatever is asked for later wakes again.
-    pub fn drain(&self) {
-        self.waker.drain();
-        self.notified.store(false, Ordering::SeqCst);
-    }
-
-    pub fn ask(&self, what: u8) {
-        self.asked.fetch_or(what, Ordering::SeqCst);
+        self.wake.take(Wake::LOOK);
     }
 }
 
@@ -49,13 +78,11 @@ pub(crate) struct Mailbox<J> {
 
 impl<J> Mailbox<J> {
     pub fn new() -> Result<Self, Error> {
-        let alarm = Alarm {
-            waker: Waker::new()?,
-            notified: AtomicBool::new(false),
-            asked: AtomicU8::new(0),
-            holds: AtomicUsize::new(0),
-        };
-        Ok(Self { alarm: Arc::new(alarm), waiting: AtomicUsize::new(0), jobs: Mutex::new(Some(VecDeque::new())) })
+        Ok(Self {
+            alarm: Arc::new(Alarm::new()?),
+            waiting: AtomicUsize::new(0),
+            jobs: Mutex::new(Some(VecDeque::new())),
+        })
     }
 
     /// Jobs never run under the lock, so that a poisoned one is as good as any.

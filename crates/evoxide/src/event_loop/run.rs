@@ -260,6 +260,21 @@ impl<S> EventLoop<S> {
     }
 
     fn drive(&mut self, mode: Mode) -> Result<Outcome, Error> {
+        self.registry().mailbox.alarm.enter();
+        let driven = catch_unwind(AssertUnwindSafe(|| self.turns(mode)));
+        let registry = self.registry();
+        registry.in_turn = false;
+        if !registry.mailbox.alarm.leave() {
+            // What was asked for meanwhile shows on the descriptor, for a loop that waits on it.
+            registry.mailbox.alarm.waker.wake();
+        }
+        match driven {
+            Ok(outcome) => outcome,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    fn turns(&mut self, mode: Mode) -> Result<Outcome, Error> {
         loop {
             if let Some(outcome) = self.asked() {
                 return Ok(outcome);
@@ -269,12 +284,9 @@ impl<S> EventLoop<S> {
                 return Ok(Outcome::Idle);
             }
             self.registry().in_turn = true;
-            let called = catch_unwind(AssertUnwindSafe(|| self.turn(mode)));
+            let called = self.turn(mode);
             self.registry().in_turn = false;
-            let called = match called {
-                Ok(called) => called?,
-                Err(panic) => resume_unwind(panic),
-            };
+            let called = called?;
             if mode == Mode::Poll || (mode == Mode::Once && called) {
                 return Ok(self.asked().unwrap_or(Outcome::Turned));
             }
@@ -283,19 +295,15 @@ impl<S> EventLoop<S> {
 
     /// Takes what was asked for, if anything.
     fn asked(&mut self) -> Option<Outcome> {
-        let asked = &self.core().registry.mailbox.alarm.asked;
-        if asked.load(Ordering::SeqCst) == 0 {
-            return None;
-        }
-        match asked.swap(0, Ordering::SeqCst) {
-            both if both & STOP != 0 => Some(Outcome::Stopped),
+        match self.core().registry.mailbox.alarm.take_asked() {
+            0 => None,
             EXIT => Some(Outcome::Exited),
-            _ => None,
+            _ => Some(Outcome::Stopped),
         }
     }
 
     fn is_stopped(&self) -> bool {
-        self.core().registry.mailbox.alarm.asked.load(Ordering::SeqCst) & STOP != 0
+        self.core().registry.mailbox.alarm.asked() & STOP != 0
     }
 
     /// One wait, and the handlers of what it found: one priority level, or all of them where only one turn is asked for.
@@ -362,20 +370,29 @@ impl<S> EventLoop<S> {
             let _ = registry.backend.apply(&change);
         }
         registry.backend.prepare(waiter)?;
-        if registry.time.is_virtual() {
-            let found = waiter.wait(Some(0))?;
-            match timeout {
-                Some(0) => {}
-                Some(timeout) if found == 0 => registry.time.jump_to(registry.time.now().saturating_add(timeout)),
-                None if found == 0 => {
-                    waiter.wait(None)?;
-                }
-                _ => {}
-            }
+        // Others ring from here on, unless they did meanwhile.
+        let may_block = timeout != Some(0) && registry.mailbox.alarm.leave();
+        let waited = if !may_block {
+            waiter.wait(Some(0)).map(|_| ())
+        } else if !registry.time.is_virtual() {
+            waiter.wait(timeout).map(|_| ())
         } else {
-            waiter.wait(timeout)?;
-            registry.time.update();
+            waiter.wait(Some(0)).and_then(|found| {
+                match timeout {
+                    Some(timeout) if found == 0 => registry.time.jump_to(registry.time.now().saturating_add(timeout)),
+                    None if found == 0 => {
+                        waiter.wait(None)?;
+                    }
+                    _ => {}
+                }
+                Ok(())
+            })
+        };
+        if may_block {
+            registry.mailbox.alarm.enter();
         }
+        waited?;
+        registry.time.update();
         let found = registry.reactor.finish_wait(waiter.reports());
         registry.take_internal(found.internal);
         *stale_waits = if found.stale > 0 { *stale_waits + 1 } else { 0 };
@@ -521,7 +538,7 @@ impl<S> Registry<S> {
         if poll
             || idle
             || self.reactor.active() > 0
-            || self.mailbox.alarm.asked.load(Ordering::SeqCst) != 0
+            || self.mailbox.alarm.asked() != 0
             || self.mailbox.waiting.load(Ordering::SeqCst) > 0
             || !self.turn_end.is_empty()
         {
@@ -533,9 +550,7 @@ impl<S> Registry<S> {
 
     /// Serves the loop's own descriptors; each has a bit in `found`.
     fn take_internal(&mut self, found: u8) {
-        if found & (1 << (WAKER - 1)) != 0 {
-            self.mailbox.alarm.drain();
-        }
+        self.mailbox.alarm.drain(found & (1 << (WAKER - 1)) != 0);
         if self.mailbox.waiting.load(Ordering::SeqCst) > 0 {
             self.ready_work();
         }
