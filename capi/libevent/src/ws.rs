@@ -64,10 +64,12 @@ pub struct evws_connection {
 /// # Safety
 /// The entries live as long as the result is used.
 unsafe fn pairs<'a>(first: *mut evkeyval) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-    // SAFETY: the caller's promise; names and values are strings.
+    // SAFETY: the caller's promise; the last entry leads to null.
     let entry = |at: *mut evkeyval| unsafe { at.as_ref() };
-    core::iter::successors(entry(first), move |e| entry(e.tqe_next))
-        .filter_map(|e| unsafe { Some((cstr::bytes(e.key)?, cstr::bytes(e.value)?)) })
+    core::iter::successors(entry(first), move |e| entry(e.tqe_next)).filter_map(|e| {
+        // SAFETY: names and values of live entries are strings.
+        unsafe { Some((cstr::bytes(e.key)?, cstr::bytes(e.value)?)) }
+    })
 }
 
 /// Makes a session of a request; null, with the request answered, where it asks for none.
