@@ -110,15 +110,42 @@ EXPORT int nanosleep(const struct timespec *t, struct timespec *r) {
     vclock_ns += t->tv_sec * 1000000000ll + t->tv_nsec;
     return 0;
 }
+/* One ready descriptor at a time, in turn: the original begins at a random one. `vturn` is told of each that is ready,
+ * and `vchosen` says whose turn it is. */
+static int vlast, vnext, vfirst;
+static void vturn(int fd) {
+    if (fd > vlast && (vnext < 0 || fd < vnext))
+        vnext = fd;
+    if (vfirst < 0 || fd < vfirst)
+        vfirst = fd;
+}
+static int vchosen(void) { return vlast = vnext >= 0 ? vnext : vfirst; }
+static void vnothing(int forever) {
+    if (forever && ++vforever > 20000) {
+        printf("WAITS FOREVER\n");
+        fflush(stdout);
+        _exit(9);
+    }
+}
 EXPORT int poll(struct pollfd *p, nfds_t n, int ms) {
     vwaits++;
     int r = syscall(SYS_poll, p, n, 0);
     if (r == 0 && ms > 0)
         vclock_ns += ms * 1000000ll;
-    if (r == 0 && ms < 0 && ++vforever > 20000) {
-        printf("WAITS FOREVER\n");
-        fflush(stdout);
-        _exit(9);
+    if (r == 0)
+        vnothing(ms < 0);
+    if (r > 1 && !fz_raw) {
+        vnext = vfirst = -1;
+        for (nfds_t i = 0; i < n; i++)
+            if (p[i].revents)
+                vturn(p[i].fd);
+        int only = vchosen();
+        r = 0;
+        for (nfds_t i = 0; i < n; i++)
+            if (p[i].fd != only)
+                p[i].revents = 0;
+            else
+                r += !!p[i].revents;
     }
     return r;
 }
@@ -126,12 +153,29 @@ EXPORT int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *t) {
     vwaits++;
     struct timeval z = {0, 0};
     int k = syscall(SYS_select, n, r, w, x, &z);
-    if (k == 0 && t)
-        vclock_ns += t->tv_sec * 1000000000ll + t->tv_usec * 1000ll;
-    if (k == 0 && !t && ++vforever > 20000) {
-        printf("WAITS FOREVER\n");
-        fflush(stdout);
-        _exit(9);
+    // A kernel never wakes early, and a microsecond more or less that is asked for makes no difference.
+    if (k == 0 && t) {
+        int64_t step = 100000;
+        vclock_ns = (vclock_ns + t->tv_sec * 1000000000ll + t->tv_usec * 1000ll + step) / step * step;
+    }
+    if (k == 0)
+        vnothing(!t);
+    fd_set *set[3] = {r, w, x};
+    if (k > 1 && !fz_raw) {
+        vnext = vfirst = -1;
+        for (int i = 0; i < 3; i++)
+            for (int fd = 0; set[i] && fd < n; fd++)
+                if (FD_ISSET(fd, set[i]))
+                    vturn(fd);
+        int only = vchosen();
+        k = 0;
+        for (int i = 0; i < 3; i++)
+            for (int fd = 0; set[i] && fd < n; fd++) {
+                if (fd != only)
+                    FD_CLR(fd, set[i]);
+                else
+                    k += !!FD_ISSET(fd, set[i]);
+            }
     }
     return k;
 }

@@ -412,7 +412,12 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (feat & FF_LOCK)
         evthread_use_pthreads();
-    base = event_base_new();
+    struct event_config *c = event_config_new();
+    for (const char **m = (const char *[]){"epoll", "poll", "select", NULL}; *m; m++)
+        if (getenv("FZ_METHOD") && strcmp(*m, getenv("FZ_METHOD")))
+            event_config_avoid_method(c, *m);
+    base = event_base_new_with_config(c);
+    event_config_free(c);
     event_base_priority_init(base, 3);
     for (int k = 0; k < 3; k++) {
         struct timeval t = ms(10);

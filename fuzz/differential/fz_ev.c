@@ -45,7 +45,8 @@ static void after(const char *w, int i, int rev) {
         after(#name, (int)(w - arr), rev);                                                                             \
     }
 CB(oio, ev_io, io)
-CB(otm, ev_timer, tm) CB(ope, ev_periodic, pe) CB(oid, ev_idle, id) CB(opr, ev_prepare, pr) CB(och, ev_check, ch)
+CB(otm, ev_timer, tm)
+CB(ope, ev_periodic, pe) CB(oid, ev_idle, id) CB(opr, ev_prepare, pr) CB(och, ev_check, ch)
     CB(oas, ev_async, as) static void ocu(struct ev_loop *l, ev_cleanup *w, int rev) {
     say("  cleanup %x\n", rev);
 }
@@ -300,8 +301,11 @@ int main(int argc, char **argv) {
     fz_seed(seed);
     signal(SIGPIPE, SIG_IGN);
     vclock_ns += 123457;
-    L = seed % 2 ? ev_default_loop(EVBACKEND_EPOLL)
-                 : ev_loop_new(EVBACKEND_EPOLL | (seed % 3 == 0 ? EVFLAG_NOTIMERFD : 0));
+    const char *method = getenv("FZ_METHOD") ? getenv("FZ_METHOD") : "epoll";
+    int backend = !strcmp(method, "poll")     ? EVBACKEND_POLL
+                  : !strcmp(method, "select") ? EVBACKEND_SELECT
+                                              : EVBACKEND_EPOLL;
+    L = seed % 2 ? ev_default_loop(backend) : ev_loop_new(backend | (seed % 3 == 0 ? EVFLAG_NOTIMERFD : 0));
     must(!!L, "loop");
     for (int f = 0; f < 3; f++)
         opensock(f);

@@ -116,14 +116,18 @@ static void finfreecb(struct event *e, void *arg) {
     s->hadtv = 0;
 }
 static void guardcb(evutil_socket_t fd, short what, void *arg) {}
+static const struct timeval *common;
 static struct timeval tvrand(void) {
     struct timeval t;
+    if (common)
+        return *common;
     int ms = chance(15) ? 0 : rnd(40);
     uniq = (uniq + 7) % 997;
     t.tv_sec = ms / 1000;
     t.tv_usec = ms * 1000 + 1 + uniq;
     return t;
 }
+static int early; /* the method tells of a peer's end by itself */
 static void choose(struct slot *s) {
     s->hadtv = 0;
     if (chance(30)) {
@@ -135,11 +139,11 @@ static void choose(struct slot *s) {
     s->fd = fdof(k);
     int one = nprio > 1;
     int m = one ? (chance(50) ? EV_READ : EV_WRITE)
-                : (chance(60) ? EV_READ : 0) | (chance(50) ? EV_WRITE : 0) | (chance(20) ? EV_CLOSED : 0);
+                : (chance(60) ? EV_READ : 0) | (chance(50) ? EV_WRITE : 0) | (chance(20) && early ? EV_CLOSED : 0);
     if (chance(55)) {
         m |= EV_PERSIST;
         if (one)
-            m |= (chance(30) ? EV_READ : 0) | (chance(20) ? EV_CLOSED : 0);
+            m |= (chance(30) ? EV_READ : 0) | (chance(20) && early ? EV_CLOSED : 0);
     }
     if (edge[k / 2])
         m |= EV_ET;
@@ -193,7 +197,42 @@ static int each(const struct event_base *b, const struct event *e, void *a) {
             z->id[z->n++] = i;
     return 0;
 }
+/* Signals, in every seventh program. */
+static struct event *sigs[4];
+static void sigevent(evutil_socket_t n, short what, void *arg) {
+    limit();
+    say("  signal %d of %d what %x\n", (int)(intptr_t)arg, n == SIGUSR1 ? 1 : 2, what & 0xff);
+    if (chance(20))
+        event_del(sigs[rnd(4)]);
+}
+static void sigaction_(const char *in) {
+    int i = rnd(4), q;
+    if (!sigs[i])
+        sigs[i] = event_new(base, i % 2 ? SIGUSR1 : SIGUSR2, EV_SIGNAL | (i / 2 ? EV_PERSIST : 0), sigevent,
+                            (void *)(intptr_t)i);
+    switch (rnd(5)) {
+    case 0:
+    case 1:
+        q = event_add(sigs[i], NULL);
+        say("%sadd signal %d %d\n", in, i, q);
+        break;
+    case 2:
+        q = event_del(sigs[i]);
+        say("%sdel signal %d %d\n", in, i, q);
+        break;
+    case 3:
+        for (q = 1 + rnd(3); q; q--)
+            raise(i % 2 ? SIGUSR1 : SIGUSR2);
+        say("%sraise %d\n", in, i % 2 ? 1 : 2);
+        break;
+    case 4: say("%spending signal %d %x\n", in, i, event_pending(sigs[i], EV_SIGNAL, NULL)); break;
+    }
+}
 static void action(int depth) {
+    if (sigs_on && chance(15)) {
+        sigaction_(depth ? "    " : "");
+        return;
+    }
     int i = rnd(NE);
     struct slot *s = &S[i];
     int q;
@@ -449,8 +488,11 @@ int main(int argc, char **argv) {
         event_enable_debug_mode();
     timeouts_ok = seed % 4 != 0;
     struct event_config *c = event_config_new();
-    event_config_avoid_method(c, "poll");
-    event_config_avoid_method(c, "select");
+    const char *method = getenv("FZ_METHOD") ? getenv("FZ_METHOD") : "epoll";
+    for (const char **m = (const char *[]){"epoll", "poll", "select", NULL}; *m; m++)
+        if (strcmp(*m, method))
+            event_config_avoid_method(c, *m);
+    early = !strcmp(method, "epoll");
     int fl = 0;
     if (seed % 5 == 1)
         fl |= EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST;
@@ -467,6 +509,14 @@ int main(int argc, char **argv) {
     if (seed % 2) {
         nprio = 3;
         event_base_priority_init(base, 3);
+    }
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    sigs_on = seed % 7 == 2;
+    // One duration: the order of several queues and of other timers is not the original's by intention.
+    if (seed % 7 == 3) {
+        struct timeval t = {0, 17003};
+        common = event_base_init_common_timeout(base, &t);
     }
     for (int f = 0; f < NF; f++)
         opensock(f);
@@ -496,6 +546,9 @@ int main(int argc, char **argv) {
     if (seed % 2)
         for (int i = 0; i < NE; i++)
             unmake(i);
+    for (int i = 0; i < 4; i++)
+        if (sigs[i])
+            event_free(sigs[i]);
     say("free\n");
     event_free(guard);
     event_base_free(base);

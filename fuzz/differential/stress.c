@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <stdint.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -139,8 +140,15 @@ static void *life(void *x) {
         int mode = rr(&s) % 4;
         if (md >= 0)
             mode = md;
+        if (!b) {
+            close(p[0]);
+            close(p[1]);
+            continue;
+        }
         if (mode == 3) {
             b = bufferevent_filter_new(u, NULL, NULL, fl, NULL, NULL);
+            if (!b)
+                b = u;
         }
         if (mode == 0) {
             bufferevent_setcb(b, echo, NULL, efree, calloc(1, sizeof(int)));
@@ -177,6 +185,8 @@ static void *evlife(void *x) {
     while (!stop) {
         struct timeval t = {0, rr(&s) % 500};
         struct event *e = event_new(B[rr(&s) % 2], -1, rr(&s) % 2 ? EV_PERSIST : 0, ncb, NULL);
+        if (!e)
+            continue;
         event_add(e, &t);
         if (rr(&s) % 2)
             event_active(e, 1, 1);
@@ -219,7 +229,8 @@ static void *ebthread(void *x) {
             evbuffer_copyout(sh[i], t, 100);
             {
                 struct evbuffer_cb_entry *e = evbuffer_add_cb(sh[i], ebcb, NULL);
-                evbuffer_remove_cb_entry(sh[i], e);
+                if (e)
+                    evbuffer_remove_cb_entry(sh[i], e);
             }
             break;
         }
@@ -236,7 +247,20 @@ static void onabort(int sg) {
     signal(sg, SIG_DFL);
     raise(sg);
 }
+/* Every FAIL-th allocation fails, by chance. */
+static unsigned fail_each;
+static int fails(void) {
+    static __thread unsigned s;
+    if (!s)
+        s = (unsigned)(uintptr_t)&s >> 4 | 1;
+    return fail_each && rr(&s) % fail_each == 0;
+}
+static void *mem_alloc(size_t n) { return fails() ? NULL : malloc(n); }
+static void *mem_grow(void *p, size_t n) { return fails() ? NULL : realloc(p, n); }
+static void quiet_log(int severity, const char *text) {}
 int main(int c, char **v) {
+    event_set_mem_functions(mem_alloc, mem_grow, free);
+    event_set_log_callback(quiet_log);
     signal(SIGABRT, onabort);
     signal(SIGSEGV, onabort);
     {
@@ -280,6 +304,7 @@ int main(int c, char **v) {
         if (c > 2)
             evbuffer_defer_callbacks(sh[i], B[0]);
     }
+    fail_each = getenv("FAIL") ? atoi(getenv("FAIL")) : 0;
     int mask = getenv("MASK") ? atoi(getenv("MASK")) : 31;
     pthread_t th[40];
     int n = 0;
