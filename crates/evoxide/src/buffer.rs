@@ -7,12 +7,11 @@ use std::io::{self, BufRead, IoSlice, Read, Write};
 mod frames;
 mod integers;
 mod lines;
-mod pool;
+pub(crate) mod pool;
 mod share;
 
 use frames::Scan;
 pub use lines::{LineEnd, LineView, Lines};
-pub(crate) use pool::{Pool, READ};
 
 /// Bytes in a chain of segments: cheap to append to, to drain, and to move from one buffer into another.
 ///

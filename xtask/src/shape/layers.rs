@@ -42,9 +42,9 @@ const LIBEV: Levels = &[
 
 const EVOXIDE: Levels = &[
     &["error", "interest", "clock", "config", "signal", "timer"],
-    &["buffer"],
+    &["buffer", "codec"],
     &["event_loop", "manual"],
-    &["stream", "watch"],
+    &["stream", "task", "udp", "watch"],
     &["dns", "tls"],
     &["http", "ws"],
     &["rpc"],

@@ -3,7 +3,7 @@
 use super::filter::{all_ready, rise, sink, start};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
 use super::object::{Closing, Ending, Stream};
-use crate::buffer::Pool;
+use crate::buffer::pool::{Pool, READ};
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
@@ -16,7 +16,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 
 /// The most that one read moves: what one piece of the loop's storage holds.
-const MAX_READ: usize = crate::buffer::READ;
+const MAX_READ: usize = READ;
 /// The most that one write moves.
 const MAX_WRITE: usize = 1 << 20;
 /// Pieces of one write.
