@@ -27,22 +27,22 @@ struct Budget {
 const FOLDERS: Budget = Budget { goal: 0, most: 1 };
 
 /// Circles of more than [`CIRCLE`] files, in the crates whose layers are declared.
-const LARGE: Budget = Budget { goal: 0, most: 2 };
+const LARGE: Budget = Budget { goal: 0, most: 3 };
 
 /// Files that one circle of imports may have.
 const CIRCLE: usize = 3;
 
 /// Imports that run up, in the crates whose layers are declared.
-const UP: Budget = Budget { goal: 4, most: 12 };
+const UP: Budget = Budget { goal: 4, most: 5 };
 
 /// Function names that end in an adverb.
-const ADVERBS: Budget = Budget { goal: 0, most: 35 };
+const ADVERBS: Budget = Budget { goal: 0, most: 3 };
 
 /// `unsafe {` in `capi/libevent/src`.
 const UNSAFE: Budget = Budget { goal: 350, most: 600 };
 
 /// Public verbs of `Reactor`.
-const VERBS: Budget = Budget { goal: 40, most: 83 };
+const VERBS: Budget = Budget { goal: 40, most: 76 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
 const LINES: Budget = Budget { goal: 34_700, most: 40_000 };
@@ -105,9 +105,12 @@ fn figures() -> Result<Tally, String> {
     for (folder, sources) in MEASURED.iter().zip(&all) {
         println!("{folder}: {} lines without tests", sources.lines());
     }
+    let protocols = |sources: &Sources| sources.without(&layers::PROTOCOLS);
     println!("#[inline] in {}: {}", MEASURED[1], all[1].count("#[inline"));
-    let mut tally = LINES.check("their lines together", all.iter().map(Sources::lines).sum());
-    tally.add(UNSAFE.check("unsafe blocks in capi/libevent/src", all[0].count("unsafe {")));
+    println!("unsafe blocks in {}: {}", MEASURED[0], all[0].count("unsafe {"));
+    let rest: Vec<Sources> = all.iter().map(protocols).collect();
+    let mut tally = LINES.check("lines together, without protocols", rest.iter().map(Sources::lines).sum());
+    tally.add(UNSAFE.check("unsafe blocks in capi/libevent/src, without protocols", rest[0].count("unsafe {")));
     tally.add(VERBS.check("public verbs of Reactor", all[1].verbs("Reactor")));
     Ok(tally)
 }

@@ -15,6 +15,9 @@ pub const CRATES: &[(&str, Option<Levels>)] = &[
     ("crates/evoxide-sys/src", None),
 ];
 
+/// Modules that came after the redesign, with what they stand for in both faces: their lines are no part of its budget.
+pub const PROTOCOLS: [&str; 9] = ["codec", "dns", "http", "rpc", "tag", "task", "tls", "udp", "ws"];
+
 const LIBEVENT: Levels = &[
     &["abi"],
     &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config", "watchers"],

@@ -88,6 +88,20 @@ impl Sources {
         }
     }
 
+    /// The same without some modules and what is below them; only counts can be asked of it.
+    pub fn without(&self, names: &[&str]) -> Self {
+        let outside = |name: &str| !names.contains(&name.split("::").next().unwrap_or(name));
+        let text = |m: &Module| Module {
+            file: m.file.clone(),
+            text: m.text.clone(),
+            lines: m.lines,
+            paths: BTreeSet::new(),
+            names: BTreeMap::new(),
+            globs: Vec::new(),
+        };
+        Sources(self.0.iter().filter(|(n, _)| outside(n)).map(|(n, m)| (n.clone(), text(m))).collect())
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.0.len()
