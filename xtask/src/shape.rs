@@ -24,28 +24,28 @@ struct Budget {
 }
 
 /// Circles of imports between folders, all crates together.
-const FOLDERS: Budget = Budget { goal: 0, most: 1 };
+const FOLDERS: Budget = Budget { goal: 0, most: 0 };
 
 /// Circles of more than [`CIRCLE`] files, in the crates whose layers are declared.
-const LARGE: Budget = Budget { goal: 0, most: 3 };
+const LARGE: Budget = Budget { goal: 0, most: 2 };
 
 /// Files that one circle of imports may have.
 const CIRCLE: usize = 3;
 
 /// Imports that run up, in the crates whose layers are declared.
-const UP: Budget = Budget { goal: 4, most: 5 };
+const UP: Budget = Budget { goal: 4, most: 4 };
 
 /// Function names that end in an adverb.
 const ADVERBS: Budget = Budget { goal: 0, most: 3 };
 
 /// `unsafe {` in `capi/libevent/src`.
-const UNSAFE: Budget = Budget { goal: 350, most: 600 };
+const UNSAFE: Budget = Budget { goal: 350, most: 550 };
 
 /// Public verbs of `Reactor`.
 const VERBS: Budget = Budget { goal: 40, most: 76 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
-const LINES: Budget = Budget { goal: 34_700, most: 40_000 };
+const LINES: Budget = Budget { goal: 34_763, most: 37_000 };
 
 /// The sources whose length is watched.
 const MEASURED: [&str; 5] = [

@@ -10,6 +10,7 @@
 //! - Everything belongs to the thread of its base; there are no locks.
 //! - No frame here owns anything that needs dropping while a callback runs.
 
+pub(crate) mod abi;
 pub(crate) mod calls;
 pub(crate) mod client;
 pub(crate) mod connection;

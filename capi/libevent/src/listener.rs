@@ -4,7 +4,7 @@
 //! waits any more: a burst costs one wake-up.
 
 use crate::abi::event::{ev, event};
-use crate::abi::listener::{AcceptFn, ErrorFn, opt};
+use crate::abi::listener::opt;
 use crate::base::{Base, event_base};
 use crate::event as events;
 use crate::pending::Blocking;
@@ -18,6 +18,11 @@ use evoxide_sys::io;
 use evoxide_sys::socket::{self as net, Addr, Flags};
 use libc::sockaddr;
 use std::os::fd::{AsRawFd, IntoRawFd};
+
+/// `evconnlistener_cb`.
+pub type AcceptFn = unsafe extern "C-unwind" fn(*mut evconnlistener, c_int, *mut sockaddr, c_int, *mut c_void);
+/// `evconnlistener_errorcb`.
+pub type ErrorFn = unsafe extern "C-unwind" fn(*mut evconnlistener, *mut c_void);
 
 /// The backlog for a negative one.
 const BACKLOG: c_int = 128;

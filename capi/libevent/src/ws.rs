@@ -8,8 +8,8 @@
 //! - The machine is used under the bufferevent's lock, and never while a callback runs.
 
 use crate::abi::bufferevent::bufferevent;
-use crate::abi::http::{evhttp_request, evkeyval};
 use crate::buffer::{Machine, evbuffer};
+use crate::http::abi::{evhttp_request, evkeyval};
 use crate::http::calls::{self, what};
 use crate::http::keyval::evhttp_add_header;
 use crate::http::reply::{evhttp_send_error, evhttp_send_reply};

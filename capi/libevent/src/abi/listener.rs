@@ -1,13 +1,4 @@
-//! The constants and callbacks of `event2/listener.h`.
-
-use crate::listener::evconnlistener;
-use core::ffi::{c_int, c_void};
-use libc::sockaddr;
-
-/// `evconnlistener_cb`.
-pub type AcceptFn = unsafe extern "C-unwind" fn(*mut evconnlistener, c_int, *mut sockaddr, c_int, *mut c_void);
-/// `evconnlistener_errorcb`.
-pub type ErrorFn = unsafe extern "C-unwind" fn(*mut evconnlistener, *mut c_void);
+//! The constants of `event2/listener.h`.
 
 /// `LEV_OPT_*`.
 pub mod opt {

@@ -4,7 +4,6 @@ pub mod buffer;
 pub mod bufferevent;
 pub mod dns;
 pub mod event;
-pub mod http;
 pub mod listener;
 pub mod thread;
 pub mod util;

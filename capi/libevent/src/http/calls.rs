@@ -2,13 +2,12 @@
 
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent};
 use crate::abi::event::event;
-use crate::abi::listener::AcceptFn;
 use crate::buffer::evbuffer;
 use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
 use libc::{sockaddr, timeval};
 
 pub use crate::base::event_base;
-pub use crate::listener::evconnlistener;
+pub use crate::listener::{AcceptFn, evconnlistener};
 
 /// `EV_*` and `BEV_EVENT_*`.
 pub mod what {

@@ -6,7 +6,7 @@ use super::server::Scratch;
 use super::{keyval, request};
 use crate::abi::bufferevent::{bufferevent, opt};
 use crate::abi::event::event;
-use crate::abi::http::{ExtMethodFn, bit, error, evhttp_ext_method, evhttp_request, flag, kind};
+use crate::http::abi::{ExtMethodFn, bit, error, evhttp_ext_method, evhttp_request, flag, kind};
 use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
 use core::{mem, ptr};
 use evoxide_ffi::{cstr, mm, warnx};

@@ -5,7 +5,7 @@ use super::client::{self, ClientPart};
 use super::server::{Scratch, evhttp};
 use super::{request, serve};
 use crate::abi::bufferevent::bufferevent;
-use crate::abi::http::{ConnectionFn, evhttp_request};
+use crate::http::abi::{ConnectionFn, evhttp_request};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::mm;

@@ -2,7 +2,7 @@
 //!
 //! Programs walk, build and edit them, so each entry, key and value is memory of its own from the hooks.
 
-use crate::abi::http::{evkeyval, evkeyvalq};
+use crate::http::abi::{evkeyval, evkeyvalq};
 use core::ffi::{c_char, c_int};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};

@@ -4,8 +4,8 @@ use super::calls;
 use super::connection::{self, evhttp_connection};
 use super::serve::machine;
 use super::{keyval, request};
-use crate::abi::http::{ConnectionFn, bit, evhttp_request};
 use crate::buffer::evbuffer;
+use crate::http::abi::{ConnectionFn, bit, evhttp_request};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, warnx};
@@ -21,7 +21,7 @@ fn status(code: c_int) -> u16 {
 unsafe fn set_status(req: *mut evhttp_request, code: c_int, reason: *const c_char) {
     // SAFETY: the caller's promise: the request lives; a string or null.
     unsafe {
-        (*req).kind = crate::abi::http::kind::RESPONSE;
+        (*req).kind = crate::http::abi::kind::RESPONSE;
         (*req).response_code = code;
         let text = cstr::bytes(reason).unwrap_or_else(|| write::reason(status(code)));
         request::set_text(&raw mut (*req).response_code_line, text);

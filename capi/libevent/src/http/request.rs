@@ -3,8 +3,8 @@
 use super::calls;
 use super::connection::{self, evhttp_connection, state};
 use super::{keyval, uri};
-use crate::abi::http::{HeaderFn, RequestErrorFn, RequestFn, bit, evhttp_request, evkeyvalq, flag, kind};
 use crate::buffer::evbuffer;
+use crate::http::abi::{HeaderFn, RequestErrorFn, RequestFn, bit, evhttp_request, evkeyvalq, flag, kind};
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};

@@ -5,7 +5,7 @@ use super::connection::{self, Role, evhttp_connection, state};
 use super::server::{self, evhttp};
 use super::{client, keyval, reply, request, uri};
 use crate::abi::bufferevent::bufferevent;
-use crate::abi::http::{bit, evhttp_ext_method, evhttp_request, flag, kind};
+use crate::http::abi::{bit, evhttp_ext_method, evhttp_request, flag, kind};
 use core::ffi::{c_char, c_int, c_short};
 use core::ptr;
 use evoxide_ffi::cstr;

@@ -1,7 +1,7 @@
 //! `struct evhttp_uri`, and the functions for URIs, queries and text.
 
 use super::keyval;
-use crate::abi::http::evkeyvalq;
+use crate::http::abi::evkeyvalq;
 use core::ffi::{c_char, c_int, c_uint};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};
