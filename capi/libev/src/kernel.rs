@@ -74,8 +74,13 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
     unsafe {
         let backend = &mut *addr_of_mut!((*of(l)).backend);
         let always = with(l, |m| m.has_always_ready());
-        let ns = if always { 0 } else { (seconds * 1e9) as i64 as u64 };
-        let Backend { kernel, waiter, method, changed, .. } = backend;
+        let Backend { kernel, waiter, method, changed, resolution } = backend;
+        let ns = match always {
+            true => 0,
+            // As the original: a tenth of a microsecond more than whole milliseconds does not make one more.
+            false if *resolution >= 1e-3 => ((seconds * 1e3 + 0.9999) as i64).wrapping_mul(1_000_000) as u64,
+            false => (seconds * 1e9) as i64 as u64,
+        };
         if let Some(release) = (*of(l)).release {
             release(l);
         }

@@ -2,21 +2,20 @@
 
 use evoxide_sys::{clock, process};
 
-#[inline(always)]
-const fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as i64 as f64 * 1e-9
-}
-
 /// The wall clock.
 #[inline]
 pub(crate) fn wall() -> f64 {
-    seconds(clock::realtime())
+    // To the microsecond and in two parts, as the original does: so many nanoseconds do not fit a `f64`, and what programs
+    // make of the last digit (the next time of a periodic) differs otherwise.
+    let microseconds = clock::realtime() / 1000;
+    (microseconds / 1_000_000) as f64 + (microseconds % 1_000_000) as f64 * 1e-6
 }
 
 /// The monotonic clock.
 #[inline(always)]
 pub(crate) fn mono() -> f64 {
-    seconds(clock::monotonic())
+    let (seconds, nanoseconds) = clock::monotonic_parts();
+    seconds as f64 + nanoseconds as f64 * 1e-9
 }
 
 /// Sleeps once; a signal ends it early.

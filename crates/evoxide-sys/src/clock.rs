@@ -23,15 +23,27 @@ pub fn realtime() -> u64 {
     read(libc::CLOCK_REALTIME)
 }
 
+/// [`monotonic`] as whole seconds and nanoseconds: for who wants seconds as a floating-point number, to the last digit.
+#[inline]
+pub fn monotonic_parts() -> (i64, i64) {
+    let time = timespec(libc::CLOCK_MONOTONIC);
+    (time.tv_sec, time.tv_nsec)
+}
+
 #[inline]
 fn read(clock: libc::clockid_t) -> u64 {
+    let time = timespec(clock);
+    (time.tv_sec.max(0) as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+#[inline]
+fn timespec(clock: libc::clockid_t) -> libc::timespec {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: the pointer is good for one timespec, which zeroes initialise, so it may be read even if the call fails.
-    let time = unsafe {
+    unsafe {
         libc::clock_gettime(clock, time.as_mut_ptr());
         time.assume_init()
-    };
-    (time.tv_sec.max(0) as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+    }
 }
 
 #[cfg(test)]
