@@ -488,11 +488,11 @@ def op_cases(libs, peers, under):
         yield ("echo", f"echo {size} B x 1", echo, ops_server(["load_echo", "-c", 1, "-s", size], under), 200, 1200)
     yield ("echo", "echo 64 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 64], under), 500, 5500)
     yield ("echo", "echo 65536 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 65536], under), 500, 2500)
-    if not peers:
-        return
     http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     for c in (1, 64):
         yield ("http", f"http x {c}", http, ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
+    if not peers:
+        return
     yield ("dns", "dns client x 64", columns(libs, peers, ["dns"], raw=["dns_raw"]), ops_dns(under), 500, 2500)
 
 

@@ -61,12 +61,13 @@ unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
         };
         let server = (*c).server;
         let minor = machine(c).minor();
-        let content_type = (*server).content_type().map(<[u8]>::to_vec);
         let mut line = core::mem::take(&mut (*server).scratch.out);
         line.clear();
         {
+            // A string of the hooks, which stays as it is meanwhile.
+            let content_type = cstr::bytes((*server).content_type);
             let (date, _) = (*server).scratch.dated();
-            let ambient = Ambient { date, content_type: content_type.as_deref(), host: b"" };
+            let ambient = Ambient { date, content_type, host: b"" };
             carry_out(req, &plan, &ambient);
         }
         let reason = cstr::bytes((*req).response_code_line).unwrap_or_else(|| write::reason(code));

@@ -394,12 +394,6 @@ impl evhttp {
         }
     }
 
-    /// The default content type.
-    pub(super) fn content_type(&self) -> Option<&[u8]> {
-        // SAFETY: a string of the hooks, or null.
-        unsafe { cstr::bytes(self.content_type) }
-    }
-
     /// The callback for a path.
     fn callback(&self, path: &[u8]) -> Option<(Option<RequestFn>, *mut c_void)> {
         let decoded;
@@ -482,8 +476,10 @@ pub(super) unsafe fn dispatch(http: *mut evhttp, req: *mut evhttp_request) {
     // SAFETY: the caller's promise.
     unsafe {
         let mut http = http;
-        let host = request::evhttp_request_get_host(req);
-        if let Some(name) = cstr::bytes(host) {
+        // The host is looked for only where it can matter.
+        if !(*http).hosts.is_empty()
+            && let Some(name) = cstr::bytes(request::evhttp_request_get_host(req))
+        {
             http = host_for(http, name);
         }
         let path = cstr::bytes(super::uri::evhttp_uri_get_path((*req).uri_elems)).unwrap_or(b"*");
