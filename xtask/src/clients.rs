@@ -10,8 +10,14 @@ use crate::proc::{self, Tally};
 use crate::tree;
 
 /// The scripts whose library is complete enough to be tried: interface, name.
-const CLIENTS: &[(&str, &str)] =
-    &[("libevent", "http"), ("libevent", "memcached"), ("libevent", "tmux"), ("libevent", "dns"), ("libev", "nghttp2"), ("libev", "gevent")];
+const CLIENTS: &[(&str, &str)] = &[
+    ("libevent", "http"),
+    ("libevent", "memcached"),
+    ("libevent", "tmux"),
+    ("libevent", "dns"),
+    ("libev", "nghttp2"),
+    ("libev", "gevent"),
+];
 
 /// The same, but only run by name: they fetch something, and take minutes.
 const BY_NAME: &[(&str, &str)] = &[("libev", "gevent-modules"), ("libevent", "websockets")];
