@@ -20,7 +20,7 @@ use evoxide_ffi::{cstr, mm};
 use evoxide_proto::dns::Name;
 use evoxide_proto::dns::hosts::is_localhost;
 use evoxide_sys::clock;
-use evoxide_sys::socket::{self as net, Flags};
+use evoxide_sys::socket::{self as net, Addr, Flags};
 use libc::addrinfo;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -81,7 +81,7 @@ pub(super) fn list_of(addresses: impl Iterator<Item = IpAddr>, want: Want) -> Re
     let mut first: *mut addrinfo = ptr::null_mut();
     let mut place = &raw mut first;
     for address in addresses {
-        let Ok(addr) = super::link::addr_of(SocketAddr::new(address, want.port)) else { continue };
+        let addr = Addr::from(SocketAddr::new(address, want.port));
         for (socktype, protocol) in want.kinds() {
             let element = new_addrinfo(addr.as_bytes(), socktype, protocol);
             // SAFETY: the place is the list's end; what was made so far is ours.
@@ -288,7 +288,7 @@ fn reaches(family: c_int) -> bool {
         SocketAddr::from((Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 53))
     };
     let attempt = || {
-        let addr = super::link::addr_of(to)?;
+        let addr = Addr::from(to);
         let fd = net::datagram(&addr, Flags { nonblocking: true, cloexec: true })?;
         net::connect(&fd, &addr)?;
         net::local_addr(&fd)

@@ -54,31 +54,6 @@ pub(super) struct Link {
     pub(super) gone: Cell<bool>,
 }
 
-/// The C form of an address.
-pub(super) fn addr_of(address: SocketAddr) -> Result<Addr> {
-    // SAFETY: zeroes are values of these structs, which are integers and arrays of them.
-    unsafe {
-        match address {
-            SocketAddr::V4(v4) => {
-                let mut sin: libc::sockaddr_in = core::mem::zeroed();
-                sin.sin_family = libc::AF_INET as libc::sa_family_t;
-                sin.sin_port = v4.port().to_be();
-                sin.sin_addr.s_addr = u32::from_ne_bytes(v4.ip().octets());
-                Addr::from_bytes(core::slice::from_raw_parts((&raw const sin).cast(), size_of_val(&sin)))
-            }
-            SocketAddr::V6(v6) => {
-                let mut sin6: libc::sockaddr_in6 = core::mem::zeroed();
-                sin6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-                sin6.sin6_port = v6.port().to_be();
-                sin6.sin6_flowinfo = v6.flowinfo();
-                sin6.sin6_addr.s6_addr = v6.ip().octets();
-                sin6.sin6_scope_id = v6.scope_id();
-                Addr::from_bytes(core::slice::from_raw_parts((&raw const sin6).cast(), size_of_val(&sin6)))
-            }
-        }
-    }
-}
-
 impl Link {
     /// Opens a socket to a server; null if that fails.
     pub(super) fn open(
@@ -299,7 +274,7 @@ fn settle(owner: Owner, lock: ExtLock) {
 }
 
 fn connected(server: SocketAddr, tcp: bool, settings: &Settings) -> Result<(c_int, bool)> {
-    let addr = addr_of(server)?;
+    let addr = Addr::from(server);
     let flags = Flags { nonblocking: true, cloexec: true };
     let fd = if tcp { net::stream(&addr, flags) } else { net::datagram(&addr, flags) }?;
     if settings.receive_buffer > 0 {

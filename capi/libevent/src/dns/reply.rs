@@ -321,7 +321,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_get_requesting_addr(
     unsafe {
         let Some(this) = request.cast::<ServerRequest>().as_ref() else { return -1 };
         let peer = this.link.as_ref().and_then(|link| link.peer.get());
-        let of_link = peer.and_then(|peer| super::link::addr_of(peer).ok());
+        let of_link = peer.map(Addr::from);
         let Some(addr) = this.from.clone().or(of_link) else { return -1 };
         let raw = addr.as_bytes();
         if usize::try_from(len).unwrap_or(0) < raw.len() {

@@ -124,7 +124,7 @@ pub unsafe extern "C-unwind" fn evdns_base_get_nameserver_addr(
         let at = place(index, state.resolver.servers().len())?;
         state.resolver.servers().nth(at)
     });
-    let Some(addr) = found.and_then(|found| super::link::addr_of(found).ok()) else { return -1 };
+    let Some(addr) = found.map(Addr::from) else { return -1 };
     let raw = addr.as_bytes();
     if raw.len() <= len as usize {
         // SAFETY: the caller's memory of that many bytes.
