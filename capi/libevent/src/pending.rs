@@ -322,6 +322,31 @@ impl Core {
         }
     }
 
+    /// [`activate`](Self::activate), if that takes no memory. Returns whether it was done.
+    ///
+    /// # Safety
+    /// As for [`activate`](Self::activate).
+    #[inline(always)]
+    unsafe fn try_activate(&mut self, e: *mut event, result: i16, calls: i16) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let cb = e.cast::<event_callback>();
+            let (flags, priority) = ((*cb).evcb_flags, (*cb).evcb_pri);
+            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+                let room = flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room(priority);
+                if room {
+                    self.activate_known(cb, result, calls);
+                }
+                return room;
+            }
+            let ready = Ready::from_bits_retain(result as u16);
+            let Some(key) = self.engine.reactor.try_enqueue(Cb(cb), priority, ready, calls as u16) else { return false };
+            (*cb).key = key.to_bits();
+            (*cb).evcb_flags = flags | evlist::INSERTED;
+            true
+        }
+    }
+
     /// # Safety
     /// As for [`activate`](Self::activate).
     #[inline(never)]
@@ -341,17 +366,6 @@ impl Core {
                 }
             }
         }
-    }
-
-    /// Whether an event can become active without memory.
-    ///
-    /// # Safety
-    /// `cb` points to an assigned event of this base.
-    #[inline]
-    unsafe fn has_room_for(&self, cb: *mut event_callback) -> bool {
-        // SAFETY: the caller's promise.
-        let (flags, priority) = unsafe { ((*cb).evcb_flags, (*cb).evcb_pri) };
-        flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room(priority)
     }
 
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
@@ -433,14 +447,10 @@ impl Base {
         // SAFETY: the caller's promise.
         unsafe {
             // A handler may have interrupted the allocator, and what is left behind others stays behind them.
-            match self.core.try_enter() {
-                Some(mut core) if self.wake.reasons() & reason::ASYNC == 0 && core.has_room_for(e.cast()) => {
-                    core.activate(e, result, calls);
-                }
-                entered => {
-                    drop(entered);
-                    return self.leave_async(e, result, calls);
-                }
+            let first = self.wake.reasons() & reason::ASYNC == 0;
+            let done = first && self.core.try_enter().is_some_and(|mut core| core.try_activate(e, result, calls));
+            if !done {
+                return self.leave_async(e, result, calls);
             }
         }
         self.wake_if_waiting();

@@ -306,7 +306,12 @@ unsafe fn run_batch(b: &Base) -> bool {
             if core.extend_batch() {
                 continue;
             }
-            break;
+            let (ended, waited_for) = core.end_batch();
+            drop(core);
+            if waited_for {
+                b.tell_waiters();
+            }
+            return ran | ended;
         };
         let cb = popped.payload.0;
         let e = cb.cast::<event>();

@@ -71,8 +71,6 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
     #[inline(always)]
     pub unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
-        // A signal handler that makes it active must find room for its slot.
-        self.engine.reactor.try_reserve()?;
         // While callbacks run, the loop will ask before it waits.
         let later = self.cached != 0 && self.timers.stage(Cb(cb), deadline);
         let earlier = if later { false } else { self.timers.insert(Cb(cb), deadline)? };
@@ -89,8 +87,7 @@ impl Core {
     /// `cb` is an event of this base that waits for nothing but timeouts, and is a plain timer or neither pending nor active.
     #[inline]
     pub unsafe fn put_common(&mut self, cb: *mut event_callback, queue: QueueId, deadline: u64) -> Option<bool> {
-        // As in `put_timer`.
-        if !self.timers.reserve_common(queue.0) || self.engine.reactor.try_reserve().is_err() {
+        if !self.timers.reserve_common(queue.0) {
             return None;
         }
         // SAFETY: the caller's promise.
@@ -147,45 +144,24 @@ impl Core {
     /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
     #[inline(never)]
     pub fn expire_timers(&mut self, now: u64) {
-        let late = self.timers.take_staged(now);
-        self.time_out_all(late);
-        // After so many, all that are due are looked for, which takes a look at every entry.
+        for due in self.timers.take_staged(now) {
+            self.time_out(due);
+        }
+        // After this many, all that are due are looked for, which takes a look at every entry.
         let few = self.timers.len() / 64 + 16;
         for _ in 0..few {
             while let Some((queue, end)) = self.timers.due_list(now) {
-                self.time_out_list(queue, end);
+                while let Some(due) = self.timers.pop_before(queue, end) {
+                    self.time_out(due);
+                }
             }
             let Some(due) = self.timers.pop_due(now) else { return };
             self.time_out(due);
         }
-        let many = self.timers.take_many(now);
-        self.time_out_all(many);
+        for due in self.timers.take_many(now) {
+            self.time_out(due);
+        }
         while let Some(due) = self.timers.pop_due(now) {
-            self.time_out(due);
-        }
-    }
-
-    #[inline(never)]
-    fn time_out_list(&mut self, queue: u16, end: u64) {
-        let all = self.timers.len_if_all(queue, end);
-        let mut first = self.timers.pop_before(queue, end);
-        if let (Some(count), Some(first)) = (all, &first) {
-            // SAFETY: a pending event is alive.
-            self.engine.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, count);
-        }
-        while let Some(due) = first {
-            self.time_out(due);
-            first = self.timers.pop_before(queue, end);
-        }
-    }
-
-    #[inline(always)]
-    fn time_out_all(&mut self, all: Vec<Entry<Cb>>) {
-        if let Some(first) = all.first() {
-            // SAFETY: a pending event is alive.
-            self.engine.reactor.expect_due(unsafe { (*first.id.0).evcb_pri }, all.len());
-        }
-        for due in all {
             self.time_out(due);
         }
     }

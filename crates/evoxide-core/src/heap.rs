@@ -109,11 +109,6 @@ impl<I: Copy> Heap<I> {
         self.entries.iter().copied()
     }
 
-    /// All entries, to change them; [`retain`](Self::retain) must follow.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<I>> {
-        self.entries.iter_mut()
-    }
-
     /// Adds an entry.
     #[inline]
     pub fn push(&mut self, entry: Entry<I>, owners: &mut impl Positions<I>) {

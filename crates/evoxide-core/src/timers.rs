@@ -477,11 +477,6 @@ impl<I: Owner> Timers<I> {
         self.common.due_list(heap.min(now).saturating_add(1))
     }
 
-    /// How many a duration's list has, if all of them are due before `end`.
-    pub fn len_if_all(&self, queue: u16, end: u64) -> Option<usize> {
-        self.common.len_if_all(queue, end)
-    }
-
     /// Takes the first of a duration's list out if it is due before `end`.
     #[inline(always)]
     pub fn pop_before(&mut self, queue: u16, end: u64) -> Option<Entry<I>> {

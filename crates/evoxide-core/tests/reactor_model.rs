@@ -174,7 +174,7 @@ impl Bench {
     }
 
     fn gone(&mut self, gone: Removed) {
-        let (change, signal) = gone.parts();
+        let (change, signal) = (gone.change, gone.signal);
         self.told(change);
         if let Some(signal) = signal {
             assert!(self.events.iter().all(|e| e.signal != Some(signal)));

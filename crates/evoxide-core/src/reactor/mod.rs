@@ -26,7 +26,6 @@
 //! assert!(reactor.is_idle());
 //! ```
 
-mod due;
 mod fds;
 mod ready;
 mod ring;

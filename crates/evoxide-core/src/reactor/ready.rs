@@ -119,6 +119,20 @@ impl<T: Copy + Default> Reactor<T> {
         detached_key(self.push_ready::<true>(priority, Entry { payload, slot, ready, calls }), priority)
     }
 
+    /// [`enqueue`](Self::enqueue) of an event that counts, if that takes no memory.
+    #[inline(always)]
+    pub fn try_enqueue(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
+        let entry = Entry { payload, slot: DETACHED, ready, calls };
+        if priority == self.rings.running && !self.rings.front.is_at_limit() {
+            return Some(detached_key(self.rings.front.put(entry), priority));
+        }
+        let priority = priority.min(self.rings.last());
+        if !self.has_room(priority) {
+            return None;
+        }
+        Some(detached_key(self.push_other(priority, entry), priority))
+    }
+
     /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
     #[inline]
     pub fn enqueue_due(&mut self, payload: T, priority: u8) -> Key {
@@ -132,16 +146,6 @@ impl<T: Copy + Default> Reactor<T> {
     pub fn has_room(&self, priority: u8) -> bool {
         let priority = priority.min(self.rings.last());
         self.rings.get(usize::from(priority)).is_some_and(|ring| !ring.is_full())
-    }
-
-    /// Makes room for so many events that are about to be [enqueued](Self::enqueue_due): cheaper than growing step by step.
-    pub fn expect_due(&mut self, priority: u8, count: usize) {
-        let priority = usize::from(priority.min(self.rings.last()));
-        let Some(ring) = self.rings.get_mut(priority) else { return };
-        let room = (ring.tail.wrapping_sub(ring.head) as usize).saturating_add(count).checked_next_power_of_two();
-        if let Some(room) = room.filter(|room| (ring.entries.len().max(15) + 1..1 << 31).contains(room)) {
-            ring.grow_to(room);
-        }
     }
 
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.

@@ -229,17 +229,16 @@ fn a_ring_that_gave_its_memory_back_has_its_first_room_and_works() {
 }
 
 #[test]
-fn room_for_what_is_due_keeps_what_is_there() {
-    for (before, expected, after) in [(0, 1, 40), (3, 1, 40), (10, 1000, 1500), (40, 5, 5)] {
+fn a_ring_that_grows_keeps_what_is_there() {
+    for (before, after) in [(0, 40), (3, 40), (10, 1500), (40, 5)] {
         let mut r = Reactor::new();
         for n in 0..before {
             let _ = r.enqueue(n, 0, false, Ready::WRITE, 1);
         }
-        r.expect_due(0, expected);
         for n in before..before + after {
             let _ = r.enqueue_due(n, 0);
         }
         let ran: Vec<u32> = run(&mut r).into_iter().map(|(n, _)| n).collect();
-        assert!(ran.into_iter().eq(0..before + after), "{before} {expected} {after}");
+        assert!(ran.into_iter().eq(0..before + after), "{before} {after}");
     }
 }

@@ -228,18 +228,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// of it is untouched until it is popped.
     #[inline(never)]
     pub fn expire(&mut self, now: u64) {
-        // After so many, all that are due are looked for, which takes a look at every entry.
-        let mut few = self.heap.len() / 64 + 16;
-        while let Some(first) = self.heap.first() {
-            if first.deadline > now {
-                return;
-            }
-            if few == 0 {
-                few = usize::MAX;
-                self.expire_many(now);
-                continue;
-            }
-            few -= 1;
+        while let Some(first) = self.heap.first().filter(|first| first.deadline <= now) {
             self.expire_first(first);
         }
     }

@@ -8,7 +8,7 @@ use super::ready::Rings;
 use super::ring::{CHANGES, DETACHED, GAP};
 use super::slot::{NONE, state};
 use super::{Reactor, Removed};
-use crate::interest::{Change, Fd, Interest, Ready, Report};
+use crate::interest::{Fd, Interest, Ready, Report};
 use crate::key::Key;
 use crate::slab::Entry as SlabEntry;
 
@@ -233,7 +233,7 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Takes the next ready event of this batch out of its queue; `None` ends the batch, unless
     /// [`batch_end`](Self::batch_end) says to look at the clock. An event that is not persistent leaves the reactor with it.
-    #[inline]
+    #[inline(always)]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
         loop {
             if let Some(popped) = self.pop_unchanged() {
@@ -275,7 +275,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`pass_or_end`](Self::pass_or_end).
-    #[inline]
+    #[inline(never)]
     fn pop_slot(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
@@ -456,12 +456,5 @@ impl<T: Copy + Default> Reactor<T> {
             self.clear_timeout_slot(index);
         }
         gone
-    }
-}
-
-impl Removed {
-    /// The interest change and the signal that nobody waits for any more.
-    pub fn parts(self) -> (Option<Change>, Option<i32>) {
-        (self.change, self.signal)
     }
 }

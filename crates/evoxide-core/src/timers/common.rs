@@ -19,7 +19,6 @@ pub(super) const fn queue_at(position: u32) -> Option<u16> {
 #[derive(Debug)]
 struct List<I> {
     links: Links<I>,
-    len: usize,
 }
 
 /// The lists.
@@ -66,7 +65,7 @@ impl<I: Owner> Queues<I> {
         if u32::from(queue) >= MOST || self.lists.try_reserve(more).is_err() {
             return false;
         }
-        self.lists.resize_with(self.lists.len() + more, || List { links: Links::new(), len: 0 });
+        self.lists.resize_with(self.lists.len() + more, || List { links: Links::new() });
         true
     }
 
@@ -81,7 +80,6 @@ impl<I: Owner> Queues<I> {
             before = earlier.links()[0];
         }
         list.links.insert_after(before, id);
-        list.len += 1;
         self.len += 1;
         self.changes += 1;
         Some(before.is_none())
@@ -91,7 +89,6 @@ impl<I: Owner> Queues<I> {
     pub fn remove(&mut self, id: I, queue: u16) {
         if let Some(list) = self.lists.get_mut(usize::from(queue)) {
             list.links.remove(id);
-            list.len -= 1;
             self.len -= 1;
             self.changes += 1;
         }
@@ -114,12 +111,6 @@ impl<I: Owner> Queues<I> {
         let others = self.lists.iter().zip(0..).filter(|(_, other)| *other != queue);
         let until = others.filter_map(|(list, _)| list.links.first.map(I::deadline)).min().unwrap_or(u64::MAX);
         Some((queue, until.max(first.deadline.saturating_add(1)).min(end)))
-    }
-
-    /// How many a list has, if the last of them is due before `end`.
-    pub fn len_if_all(&self, queue: u16, end: u64) -> Option<usize> {
-        let list = self.lists.get(usize::from(queue))?;
-        (list.links.last?.deadline() < end).then_some(list.len)
     }
 
     /// Takes the first of a list out if it is due before `end`.
