@@ -340,7 +340,9 @@ impl Core {
                 return room;
             }
             let ready = Ready::from_bits_retain(result as u16);
-            let Some(key) = self.engine.reactor.try_enqueue(Cb(cb), priority, ready, calls as u16) else { return false };
+            let Some(key) = self.engine.reactor.try_enqueue(Cb(cb), priority, ready, calls as u16) else {
+                return false;
+            };
             (*cb).key = key.to_bits();
             (*cb).evcb_flags = flags | evlist::INSERTED;
             true

@@ -275,7 +275,7 @@ impl<T: Copy + Default> Reactor<T> {
     }
 
     /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`pass_or_end`](Self::pass_or_end).
-    #[inline(never)]
+    #[inline]
     fn pop_slot(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
         if ring.head == self.batch.stop {
