@@ -44,7 +44,7 @@ pub(super) unsafe fn accept(
             return false;
         }
         (*c).server = http;
-        (*c).address = client::address_text(peer, len, &mut (*c).port);
+        (*c).address = client::sockets::address_text(peer, len, &mut (*c).port);
         (*http).configure(&mut *c);
         (*c).next = (*http).connections;
         (*c).prev = &raw mut (*http).connections;

@@ -200,7 +200,7 @@ pub unsafe extern "C-unwind" fn evhttp_bind_socket_with_handle(
 ) -> *mut evhttp_bound_socket {
     // SAFETY: the caller passes a server, and a string or null.
     unsafe {
-        let fd = super::client::bound_socket(address, port, true);
+        let fd = super::client::sockets::bound_socket(address, port, true);
         if fd < 0 {
             return ptr::null_mut();
         }

@@ -1,6 +1,6 @@
 //! Heads: where one ends, and what its ranges are.
 //!
-//! `Scan` finds the empty line, wherever the input is split, and looks at no byte twice. The parsers then read the contiguous
+//! A scan finds the empty line, wherever the input is split, and looks at no byte twice. The parsers then read the contiguous
 //! head once and leave ranges in a [`Head`].
 
 use super::syntax::{is_target, is_token, is_value, list, token_len, trim};

@@ -1,7 +1,8 @@
 //! What is written: heads, checked as they are serialised.
 //!
 //! A [`Plan`] comes from the connection ([`Server::answer`](super::Server::answer), [`Client::request`](super::Client::request)): it says which
-//! of the program's fields must go and which are added. `answer` and `request` then write the head.
+//! of the program's fields must go and which are added. [`status_line`] or [`request_line`] and [`fields`] then write
+//! the head.
 
 use super::head::is_name;
 use super::syntax::{is_host, is_target, is_value};
