@@ -333,11 +333,7 @@ impl Core {
             let cb = e.cast::<event_callback>();
             let (flags, priority) = ((*cb).evcb_flags, (*cb).evcb_pri);
             if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                let room = flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room(priority);
-                if room {
-                    self.activate_known(cb, result, calls);
-                }
-                return room;
+                return self.try_activate_known(cb, result, calls);
             }
             let ready = Ready::from_bits_retain(result as u16);
             let Some(key) = self.engine.reactor.try_enqueue(Cb(cb), priority, ready, calls as u16) else {
@@ -346,6 +342,20 @@ impl Core {
             (*cb).key = key.to_bits();
             (*cb).evcb_flags = flags | evlist::INSERTED;
             true
+        }
+    }
+
+    /// # Safety
+    /// As for [`activate`](Self::activate).
+    #[inline(never)]
+    unsafe fn try_activate_known(&mut self, cb: *mut event_callback, result: i16, calls: i16) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let room = (*cb).evcb_flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room((*cb).evcb_pri);
+            if room {
+                self.activate_known(cb, result, calls);
+            }
+            room
         }
     }
 
@@ -446,16 +456,17 @@ impl Base {
         if unsafe { (*e).ev_events } & ev::SIGNAL != 0 && !self.core.is_open() {
             self.wait_for_current(e.cast());
         }
-        // SAFETY: the caller's promise.
-        unsafe {
-            // A handler may have interrupted the allocator, and what is left behind others stays behind them.
-            let first = self.wake.reasons() & reason::ASYNC == 0;
-            let done = first && self.core.try_enter().is_some_and(|mut core| core.try_activate(e, result, calls));
-            if !done {
-                return self.leave_async(e, result, calls);
-            }
+        // A handler may have interrupted the allocator, and what is left behind others stays behind them.
+        if self.wake.reasons() & reason::ASYNC == 0
+            && let Some(mut core) = self.core.try_enter()
+            // SAFETY: the caller's promise.
+            && unsafe { core.try_activate(e, result, calls) }
+        {
+            drop(core);
+            return self.wake_if_waiting();
         }
-        self.wake_if_waiting();
+        // SAFETY: the caller's promise.
+        unsafe { self.leave_async(e, result, calls) };
     }
 
     /// Leaves an event for the loop. Async-signal-safe.

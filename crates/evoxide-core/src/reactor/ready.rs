@@ -126,11 +126,14 @@ impl<T: Copy + Default> Reactor<T> {
         if priority == self.rings.running && !self.rings.front.is_at_limit() {
             return Some(detached_key(self.rings.front.put(entry), priority));
         }
+        self.try_push_other(priority, entry)
+    }
+
+    /// [`try_enqueue`](Self::try_enqueue) where more than the entry changes.
+    #[inline(never)]
+    fn try_push_other(&mut self, priority: u8, entry: Entry<T>) -> Option<Key> {
         let priority = priority.min(self.rings.last());
-        if !self.has_room(priority) {
-            return None;
-        }
-        Some(detached_key(self.push_other(priority, entry), priority))
+        self.has_room(priority).then(|| detached_key(self.push_other(priority, entry), priority))
     }
 
     /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
