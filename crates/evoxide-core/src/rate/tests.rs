@@ -9,7 +9,10 @@ fn limits_are_checked() {
     assert!(Rate::new((0, 1), (1, 1), 1).is_none());
     assert!(Rate::new((2, 1), (1, 1), 1).is_none());
     assert!(Rate::new((1, 1), (1, MAX + 1), 1).is_none());
-    assert!(Rate::new((MAX, MAX), (MAX, MAX), 0).is_some());
+    assert!(Rate::new((MAX, MAX), (MAX, MAX), 1).is_some());
+    assert!(Rate::new((1, 1), (1, 1), 0).is_none());
+    assert!(Rate::new((1, 1), (1, 1), MAX_TICK).is_some());
+    assert!(Rate::new((1, 1), (1, 1), MAX_TICK + 1).is_none());
 }
 
 #[test]
