@@ -14,6 +14,7 @@ const CLIENTS: &[(&str, &str)] = &[
     ("libevent", "http"),
     ("libevent", "memcached"),
     ("libevent", "tmux"),
+    ("libevent", "transmission"),
     ("libevent", "dns"),
     ("libev", "nghttp2"),
     ("libev", "gevent"),

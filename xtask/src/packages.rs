@@ -12,6 +12,8 @@ pub const TEST: &[&str] = &[
     "g++",
     "memcached",
     "tmux",
+    "transmission-cli",
+    "transmission-daemon",
     "bsdutils",
     "nghttp2-server",
     "nghttp2-client",
