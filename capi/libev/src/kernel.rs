@@ -9,7 +9,7 @@ use core::ffi::{CStr, c_int};
 use core::ptr::addr_of_mut;
 use evoxide_core::ev_loop::{EvLoop, FdChange, FdFix, FdReport, READ, WRITE};
 use evoxide_core::interest::{Change, Interest, Report};
-use evoxide_sys::backend::{Backend as Kernel, Closed, Method, Waiter};
+use evoxide_sys::backend::{Backend as Kernel, Closed, Method, Take, Waiter};
 use evoxide_sys::{errno, process};
 use std::io;
 
@@ -63,6 +63,33 @@ unsafe fn tell_changes_slow(l: *mut ev_loop) {
     }
 }
 
+/// Makes the watchers of what a wait found pending.
+struct Taker<'a> {
+    m: &'a mut EvLoop<W>,
+    kernel: &'a mut Kernel,
+    method: Method,
+    changed: &'a mut bool,
+    renew: &'a mut Renew,
+}
+
+impl Take for Taker<'_> {
+    type Answer = ();
+
+    // A loop for each backend, without a call for each report: 18 instructions of the chain benchmark's 170 an event.
+    #[inline(always)]
+    fn take(self, reports: impl Iterator<Item = Report>) {
+        for report in reports {
+            match self.m.report(report.fd, report.serial, events(report)) {
+                FdReport::Fed => {}
+                odd => {
+                    *self.changed = true;
+                    mend(self.m, self.kernel, self.method, report.fd, odd, self.renew);
+                }
+            }
+        }
+    }
+}
+
 /// Waits, at most so many seconds, and makes the watchers of ready descriptors pending.
 ///
 /// # Safety
@@ -92,15 +119,7 @@ pub(crate) unsafe fn wait(l: *mut ev_loop, seconds: f64) {
         }
         if error == -1 {
             let mut renew = (*of(l)).renew;
-            with(l, |m| {
-                waiter.reports().for_each(|report| match m.report(report.fd, report.serial, events(report)) {
-                    FdReport::Fed => {}
-                    odd => {
-                        *changed = true;
-                        mend(m, kernel, *method, report.fd, odd, &mut renew);
-                    }
-                });
-            });
+            with(l, |m| waiter.hand_to(Taker { m, kernel, method: *method, changed, renew: &mut renew }));
             (*of(l)).renew = renew;
         } else {
             failed(l, error);

@@ -237,7 +237,7 @@ macro_rules! backends {
         }
 
         impl Half {
-            #[inline]
+            #[inline(always)]
             fn wait(&mut self, timeout: Option<u64>) -> io::Result<usize> {
                 match self { $(Self::$variant(waiter) => waiter.wait(timeout),)+ }
             }
@@ -247,7 +247,7 @@ macro_rules! backends {
                 match self { $(Self::$variant(waiter) => taker.take(waiter.reports()),)+ }
             }
 
-            #[inline]
+            #[inline(always)]
             fn reports(&self) -> Each<'_> {
                 match self { $(Self::$variant(waiter) => Each::$variant(waiter.reports()),)+ }
             }
@@ -263,7 +263,7 @@ macro_rules! backends {
                 match self { $(Self::$variant(reports) => reports.next(),)+ }
             }
 
-            #[inline]
+            #[inline(always)]
             fn fold<A, F: FnMut(A, Report) -> A>(self, start: A, each: F) -> A {
                 match self { $(Self::$variant(reports) => reports.fold(start, each),)+ }
             }
@@ -397,7 +397,7 @@ impl Waiter {
     /// # Errors
     ///
     /// What the kernel says, except `EINTR`, which counts as "nothing ready".
-    #[inline]
+    #[inline(always)]
     pub fn wait(&mut self, timeout: Option<u64>) -> io::Result<usize> {
         self.half.wait(timeout)
     }
@@ -411,7 +411,7 @@ impl Waiter {
     /// What the last wait found. Does not change until the next [`wait`](Self::wait) or [`prepare`](Backend::prepare).
     ///
     /// `for_each` and `fold` choose the backend once, `next` for each report.
-    #[inline]
+    #[inline(always)]
     pub fn reports(&self) -> Reports<'_> {
         Reports { each: self.half.reports() }
     }
@@ -436,7 +436,7 @@ impl Iterator for Reports<'_> {
         self.each.next()
     }
 
-    #[inline]
+    #[inline(always)]
     fn fold<A, F: FnMut(A, Report) -> A>(self, start: A, each: F) -> A {
         self.each.fold(start, each)
     }
