@@ -1,0 +1,269 @@
+//! The functions of `event2/bufferevent_ssl.h`.
+
+use core::ffi::{c_int, c_ulong};
+use core::ptr;
+use openssl_sys as ssl;
+
+use crate::main_library::{
+    HANDSHAKE, OPEN, bufferevent, bufferevent_lock, bufferevent_unlock, event_base, evoxide_tls_dirty_shutdown,
+    evoxide_tls_filter_new, evoxide_tls_handshake, evoxide_tls_session, evoxide_tls_socket_new,
+};
+use crate::session::{Session, TABLE, descriptor, prepare};
+use crate::bio;
+
+/// `BUFFEREVENT_SSL_CONNECTING`.
+const CONNECTING: c_int = 1;
+/// `BUFFEREVENT_SSL_ACCEPTING`.
+const ACCEPTING: c_int = 2;
+/// `BEV_OPT_CLOSE_ON_FREE`.
+const CLOSE_ON_FREE: c_int = 1;
+/// `BUFFEREVENT_SSL_DIRTY_SHUTDOWN`.
+const DIRTY_SHUTDOWN: u64 = 1;
+/// `BUFFEREVENT_SSL_BATCH_WRITE`.
+const BATCH_WRITE: u64 = 2;
+
+/// The session of a bufferevent that this object made.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+unsafe fn session<'a>(bev: *mut bufferevent) -> Option<&'a mut Session> {
+    if bev.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise; with this table the session is one of ours.
+    unsafe { evoxide_tls_session(bev, &raw const TABLE).cast::<Session>().as_mut() }
+}
+
+/// Turns the `SSL` to its side. Returns the mode for the main library.
+///
+/// # Safety
+///
+/// `ssl` is not null and lives.
+unsafe fn turn(ssl: *mut ssl::SSL, state: c_int) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match state {
+            OPEN => return Some(OPEN),
+            CONNECTING => ssl::SSL_set_connect_state(ssl),
+            ACCEPTING => ssl::SSL_set_accept_state(ssl),
+            _ => return None,
+        }
+    }
+    Some(HANDSHAKE)
+}
+
+/// Makes a bufferevent over TLS on a descriptor. With -1 the descriptor of the `SSL`'s own BIO is taken, if it has one.
+///
+/// # Safety
+///
+/// `base` and `ssl` are null or alive; with `BEV_OPT_CLOSE_ON_FREE` both the `SSL` and the descriptor belong to the bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_openssl_socket_new(
+    base: *mut event_base,
+    fd: c_int,
+    ssl: *mut ssl::SSL,
+    state: c_int,
+    options: c_int,
+) -> *mut bufferevent {
+    if ssl.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: the caller's promise; the session is given back where no bufferevent took it.
+    unsafe {
+        let own = ssl::SSL_get_wbio(ssl);
+        let fd = if fd < 0 && !own.is_null() { descriptor(own) } else { fd };
+        let session = Session::make(ssl);
+        let made = match turn(ssl, state) {
+            Some(mode) if !session.is_null() => {
+                prepare(ssl);
+                evoxide_tls_socket_new(base, fd, &raw const TABLE, session.cast(), mode, options)
+            }
+            _ => ptr::null_mut(),
+        };
+        refuse(made, session, ssl, options)
+    }
+}
+
+/// Makes a bufferevent over TLS on another bufferevent.
+///
+/// # Safety
+///
+/// As for [`bufferevent_openssl_socket_new`]; with `BEV_OPT_CLOSE_ON_FREE` the bufferevent below is freed with the new one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_openssl_filter_new(
+    _base: *mut event_base,
+    below: *mut bufferevent,
+    ssl: *mut ssl::SSL,
+    state: c_int,
+    options: c_int,
+) -> *mut bufferevent {
+    if ssl.is_null() || below.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: the caller's promise; a BIO given to `SSL_set_bio` belongs to the object.
+    unsafe {
+        let session = Session::make(ssl);
+        let bio = if session.is_null() { ptr::null_mut() } else { bio::over(below) };
+        let made = match turn(ssl, state) {
+            Some(mode) if !bio.is_null() => {
+                prepare(ssl);
+                ssl::SSL_set_bio(ssl, bio, bio);
+                evoxide_tls_filter_new(below, &raw const TABLE, session.cast(), mode, options)
+            }
+            _ => ptr::null_mut(),
+        };
+        refuse(made, session, ssl, options)
+    }
+}
+
+/// Passes on what was made. Where nothing was, ends what the caller gave away with `BEV_OPT_CLOSE_ON_FREE`.
+///
+/// # Safety
+///
+/// `session` is null or was made for `ssl`, and is not used again where `made` is null.
+unsafe fn refuse(made: *mut bufferevent, session: *mut Session, ssl: *mut ssl::SSL, options: c_int) -> *mut bufferevent {
+    if made.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            bio::detach(ssl::SSL_get_wbio(ssl));
+            if options & CLOSE_ON_FREE != 0 {
+                ssl::SSL_free(ssl);
+            }
+            Session::discard(session);
+        }
+    }
+    made
+}
+
+/// The `SSL` of such a bufferevent; null for any other.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut bufferevent) -> *mut ssl::SSL {
+    // SAFETY: the caller's promise.
+    unsafe { session(bev) }.map_or(ptr::null_mut(), |session| session.ssl)
+}
+
+/// Begins another handshake; -1 where the session cannot.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(session) = session(bev) else { return -1 };
+        bufferevent_lock(bev);
+        ssl::ERR_clear_error();
+        let begun = SSL_renegotiate(session.ssl) > 0;
+        let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
+        ssl::ERR_clear_error();
+        bufferevent_unlock(bev);
+        result
+    }
+}
+
+/// The oldest OpenSSL error not asked for yet; 0: none.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_get_openssl_error(bev: *mut bufferevent) -> c_ulong {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(session) = session(bev) else { return 0 };
+        bufferevent_lock(bev);
+        let error = session.take_error();
+        bufferevent_unlock(bev);
+        error
+    }
+}
+
+/// Whether a transport that ends without close_notify is an ordinary end of file; -1 for other bufferevents.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_openssl_get_allow_dirty_shutdown(bev: *mut bufferevent) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { if session(bev).is_some() { evoxide_tls_dirty_shutdown(bev, -1) } else { -1 } }
+}
+
+/// Sets whether a transport that ends without close_notify is an ordinary end of file.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_openssl_set_allow_dirty_shutdown(bev: *mut bufferevent, allow: c_int) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if session(bev).is_some() {
+            evoxide_tls_dirty_shutdown(bev, c_int::from(allow != 0));
+        }
+    }
+}
+
+/// Flags of libevent 2.2: dirty shutdown (1) and batch write (2). All ones for other bufferevents.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_ssl_get_flags(bev: *mut bufferevent) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(session) = session(bev) else { return u64::MAX };
+        let dirty = if evoxide_tls_dirty_shutdown(bev, -1) > 0 { DIRTY_SHUTDOWN } else { 0 };
+        session.flags & BATCH_WRITE | dirty
+    }
+}
+
+/// Sets flags; returns those before.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_ssl_set_flags(bev: *mut bufferevent, flags: u64) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { change_flags(bev, flags, true) }
+}
+
+/// Clears flags; returns those before.
+///
+/// # Safety
+///
+/// `bev` is null or a bufferevent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn bufferevent_ssl_clear_flags(bev: *mut bufferevent, flags: u64) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { change_flags(bev, flags, false) }
+}
+
+unsafe fn change_flags(bev: *mut bufferevent, flags: u64, on: bool) -> u64 {
+    // SAFETY: the callers' promise.
+    unsafe {
+        let before = bufferevent_ssl_get_flags(bev);
+        if flags & !(DIRTY_SHUTDOWN | BATCH_WRITE) != 0 {
+            return u64::MAX;
+        }
+        let Some(session) = session(bev) else { return u64::MAX };
+        if flags & DIRTY_SHUTDOWN != 0 {
+            evoxide_tls_dirty_shutdown(bev, c_int::from(on));
+        }
+        session.flags = if on { session.flags | flags } else { session.flags & !flags };
+        before
+    }
+}
+
+// Declared here because the bindings lack it.
+unsafe extern "C" {
+    fn SSL_renegotiate(ssl: *mut ssl::SSL) -> c_int;
+}

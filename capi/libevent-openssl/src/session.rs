@@ -1,0 +1,267 @@
+//! One `SSL` object behind a bufferevent: the table of functions that the main library calls.
+
+use core::ffi::{c_int, c_long, c_ulong, c_void};
+use core::ptr;
+use openssl_sys as ssl;
+
+use crate::bio;
+use crate::main_library::{CLOSED, ERROR, TRUNCATED, Table, VERSION, WANT_READ, WANT_WRITE};
+
+/// How many errors a session keeps for the program; later ones are dropped.
+const ERRORS: usize = 3;
+
+/// What the main library is given.
+pub static TABLE: Table = Table {
+    version: VERSION,
+    size: size_of::<Table>() as u32,
+    attach,
+    handshake,
+    read,
+    write,
+    pending,
+    shutdown,
+    last_error,
+    free,
+};
+
+/// The session: the program's `SSL`, and the errors it has not asked for yet.
+pub struct Session {
+    /// The program's object.
+    pub ssl: *mut ssl::SSL,
+    errors: [c_ulong; ERRORS],
+    held: usize,
+    /// Length of a write that is to be tried again; OpenSSL wants no less then.
+    owed: usize,
+    /// Flags of [`flags`](crate::entries::bufferevent_ssl_set_flags).
+    pub flags: u64,
+}
+
+impl Session {
+    /// A session in memory of its own; null without memory.
+    pub fn make(ssl: *mut ssl::SSL) -> *mut Session {
+        // SAFETY: storage of the right size and alignment, filled before anybody sees it.
+        unsafe {
+            let storage = libc::malloc(size_of::<Session>()).cast::<Session>();
+            if !storage.is_null() {
+                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, owed: 0, flags: 0 });
+            }
+            storage
+        }
+    }
+
+    /// Gives the storage back; the `SSL` stays as it is.
+    ///
+    /// # Safety
+    ///
+    /// Made by [`make`](Self::make), and not used again.
+    pub unsafe fn discard(session: *mut Session) {
+        // SAFETY: the caller's promise; a session holds nothing that needs dropping.
+        unsafe { libc::free(session.cast()) };
+    }
+
+    /// Takes over what OpenSSL's queue of errors holds.
+    fn collect(&mut self) {
+        loop {
+            // SAFETY: takes from this thread's queue.
+            let error = unsafe { ssl::ERR_get_error() };
+            if error == 0 {
+                return;
+            }
+            if self.held < ERRORS {
+                self.errors[self.held] = error;
+                self.held += 1;
+            }
+        }
+    }
+
+    /// The oldest error, or 0.
+    pub fn take_error(&mut self) -> c_ulong {
+        if self.held == 0 {
+            return 0;
+        }
+        let first = self.errors[0];
+        self.errors.copy_within(1.., 0);
+        self.held -= 1;
+        first
+    }
+
+    /// What an operation that did nothing means.
+    fn outcome(&mut self, result: c_int) -> isize {
+        // SAFETY: the session's object, right after the operation.
+        match unsafe { ssl::SSL_get_error(self.ssl, result) } {
+            ssl::SSL_ERROR_WANT_READ => WANT_READ,
+            ssl::SSL_ERROR_WANT_WRITE => WANT_WRITE,
+            ssl::SSL_ERROR_ZERO_RETURN => CLOSED,
+            ssl::SSL_ERROR_SYSCALL => {
+                // SAFETY: looks at this thread's queue.
+                let queued = unsafe { ERR_peek_error() } != 0;
+                self.collect();
+                if !queued && (result == 0 || errno() == 0) { TRUNCATED } else { ERROR }
+            }
+            ssl::SSL_ERROR_SSL => {
+                // SAFETY: as above.
+                let cut = reason(unsafe { ERR_peek_error() }) == UNEXPECTED_EOF;
+                self.collect();
+                if cut { TRUNCATED } else { ERROR }
+            }
+            _ => {
+                self.collect();
+                ERROR
+            }
+        }
+    }
+}
+
+/// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: how OpenSSL 3 tells that the transport ended without close_notify.
+const UNEXPECTED_EOF: c_ulong = 294;
+
+/// `ERR_GET_REASON` of OpenSSL 3, for errors that are not the system's.
+fn reason(error: c_ulong) -> c_ulong {
+    if error & 0x8000_0000 != 0 { 0 } else { error & 0x7f_ffff }
+}
+
+fn errno() -> c_int {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+fn clear_errors() {
+    // SAFETY: this thread's queue and errno.
+    unsafe {
+        ssl::ERR_clear_error();
+        *libc::__errno_location() = 0;
+    }
+}
+
+/// The session behind the main library's pointer.
+///
+/// # Safety
+///
+/// `session` is one that [`Session::make`] returned, and nobody else uses it: the main library holds the bufferevent's lock.
+unsafe fn at<'a>(session: *mut c_void) -> &'a mut Session {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *session.cast::<Session>() }
+}
+
+unsafe extern "C-unwind" fn attach(session: *mut c_void, fd: c_int) {
+    // SAFETY: the main library's promise; a BIO given to `SSL_set_bio` belongs to the object.
+    unsafe {
+        let this = at(session);
+        let own = ssl::SSL_get_wbio(this.ssl);
+        if fd < 0 {
+            ssl::SSL_set_bio(this.ssl, ptr::null_mut(), ptr::null_mut());
+        } else if own.is_null() || descriptor(own) != fd {
+            let bio = ssl::BIO_new_socket(fd, BIO_NOCLOSE);
+            if !bio.is_null() {
+                ssl::SSL_set_bio(this.ssl, bio, bio);
+            }
+        }
+    }
+}
+
+/// The descriptor of a BIO, or -1.
+///
+/// # Safety
+///
+/// `bio` is not null and lives.
+pub unsafe fn descriptor(bio: *mut ssl::BIO) -> c_int {
+    let mut fd: c_int = -1;
+    // SAFETY: the caller's promise; the command writes one int.
+    unsafe { BIO_ctrl(bio, BIO_C_GET_FD, 0, (&raw mut fd).cast()) };
+    fd
+}
+
+unsafe extern "C-unwind" fn handshake(session: *mut c_void) -> isize {
+    // SAFETY: the main library's promise.
+    let this = unsafe { at(session) };
+    clear_errors();
+    // SAFETY: the session's object.
+    let result = unsafe { ssl::SSL_do_handshake(this.ssl) };
+    if result == 1 { 0 } else { this.outcome(result) }
+}
+
+unsafe extern "C-unwind" fn read(session: *mut c_void, data: *mut c_void, size: usize) -> isize {
+    // SAFETY: the main library's promise.
+    let this = unsafe { at(session) };
+    clear_errors();
+    // SAFETY: as above; `data` has that many bytes.
+    let result = unsafe { ssl::SSL_read(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
+    if result > 0 { result as isize } else { this.outcome(result) }
+}
+
+unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, size: usize) -> isize {
+    // SAFETY: the main library's promise.
+    let this = unsafe { at(session) };
+    if size < this.owed {
+        return WANT_WRITE;
+    }
+    clear_errors();
+    // SAFETY: as above.
+    let result = unsafe { ssl::SSL_write(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
+    if result > 0 {
+        this.owed = 0;
+        return result as isize;
+    }
+    let outcome = this.outcome(result);
+    this.owed = if outcome == WANT_READ || outcome == WANT_WRITE { size } else { 0 };
+    outcome
+}
+
+unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
+    // SAFETY: the main library's promise.
+    let this = unsafe { at(session) };
+    // SAFETY: the session's object.
+    usize::try_from(unsafe { ssl::SSL_pending(this.ssl) }).unwrap_or(0)
+}
+
+unsafe extern "C-unwind" fn shutdown(session: *mut c_void) -> isize {
+    // SAFETY: the main library's promise.
+    let this = unsafe { at(session) };
+    clear_errors();
+    // SAFETY: the session's object. The peer's close_notify is not waited for.
+    unsafe {
+        ssl::SSL_set_shutdown(this.ssl, RECEIVED_SHUTDOWN);
+        ssl::SSL_shutdown(this.ssl);
+        ssl::ERR_clear_error();
+    }
+    0
+}
+
+unsafe extern "C-unwind" fn last_error(session: *mut c_void) -> c_ulong {
+    // SAFETY: the main library's promise.
+    unsafe { at(session) }.take_error()
+}
+
+unsafe extern "C-unwind" fn free(session: *mut c_void, close: c_int) {
+    // SAFETY: the main library's promise; this is the last call.
+    unsafe {
+        let this = at(session);
+        bio::detach(ssl::SSL_get_wbio(this.ssl));
+        if close != 0 {
+            ssl::SSL_free(this.ssl);
+        }
+        Session::discard(session.cast());
+    }
+}
+
+/// Lets a write be tried again from another place, and go out in parts.
+///
+/// # Safety
+///
+/// `ssl` is not null and lives.
+pub unsafe fn prepare(ssl: *mut ssl::SSL) {
+    // SAFETY: the caller's promise.
+    unsafe { ssl::SSL_ctrl(ssl, SSL_CTRL_MODE, ENABLE_PARTIAL_WRITE | ACCEPT_MOVING_WRITE_BUFFER, ptr::null_mut()) };
+}
+
+const BIO_NOCLOSE: c_int = 0;
+const BIO_C_GET_FD: c_int = 105;
+const RECEIVED_SHUTDOWN: c_int = 2;
+const SSL_CTRL_MODE: c_int = 33;
+const ENABLE_PARTIAL_WRITE: c_long = 1;
+const ACCEPT_MOVING_WRITE_BUFFER: c_long = 2;
+
+// Declared here because the bindings lack it.
+unsafe extern "C" {
+    fn ERR_peek_error() -> c_ulong;
+    fn BIO_ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, arg: *mut c_void) -> c_long;
+}
