@@ -5,6 +5,7 @@
 //! lib/libevent{,_core,_extra,_pthreads}-2.1.so.7   lead to it: deployed programs need no more
 //! lib/libevent{,_core,_extra,_pthreads}.so      lead to lib/link/*: what the linker reads, each with its own soname
 //! lib/libevent{,_core,_extra,_pthreads}.a       one archive under four names
+//! lib/libevent_openssl-2.1.so.7.0.1, -2.1.so.7, .so, .a   the adaptor to OpenSSL, where its headers are installed
 //! lib/libev.so.4.0.0, libev.so.4, libev.so, libev.a
 //! lib/pkgconfig/*.pc, lib/cmake/libevent/, include/
 //! share/man/, share/doc/evoxide/, bin/evoxide-run
@@ -84,12 +85,21 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);
     cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
     cargo.args(["--package", "event-rpcgen"]);
+    let tls = has_openssl();
+    if tls {
+        cargo.args(["--package", "evoxide-libevent-openssl-cdylib"]);
+    } else {
+        println!("libevent_openssl-2.1.so.7 is left out: it needs OpenSSL's headers (Debian: libssl-dev, pkg-config)");
+    }
     proc::show(&mut cargo)?;
     let from = tree::target().join(if profile == "dev" { "debug" } else { "release" });
     let lib = dist.lib();
     tree::make_dir(&lib)?;
     libevent(&from, &lib)?;
     libev(&from, &lib)?;
+    if tls {
+        openssl(&from, &lib)?;
+    }
     headers(&dist.include())?;
     let bin = dist.root.join("bin");
     tree::make_dir(&bin)?;
@@ -111,6 +121,18 @@ fn libevent(from: &Path, lib: &Path) -> Result<(), String> {
     }
     let have = nm::names(&lib.join(OBJECT))?;
     link::write_all(lib, &have)
+}
+
+/// Whether the adaptor to OpenSSL can be built here.
+pub fn has_openssl() -> bool {
+    proc::text(Command::new("pkg-config").args(["--atleast-version=3.0", "openssl"])).is_ok()
+}
+
+fn openssl(from: &Path, lib: &Path) -> Result<(), String> {
+    place(&from.join("libevent_openssl.so"), &lib.join("libevent_openssl-2.1.so.7.0.1"))?;
+    place(&from.join("libevent_openssl.a"), &lib.join("libevent_openssl.a"))?;
+    point(&lib.join("libevent_openssl-2.1.so.7"), "libevent_openssl-2.1.so.7.0.1")?;
+    point(&lib.join("libevent_openssl.so"), "libevent_openssl-2.1.so.7.0.1")
 }
 
 fn libev(from: &Path, lib: &Path) -> Result<(), String> {

@@ -37,18 +37,10 @@ pub fn over(below: *mut bufferevent) -> *mut ssl::BIO {
     }
 }
 
-/// Whether this BIO was made by [`over`].
-pub fn is_ours(bio: *mut ssl::BIO) -> bool {
-    // SAFETY: not null, and alive: the session's BIO.
-    !bio.is_null() && unsafe { BIO_method_type(bio) } == KIND
-}
-
 /// Takes the bufferevent from the BIO, which outlives it where the program keeps the `SSL`.
 pub fn detach(bio: *mut ssl::BIO) {
-    if is_ours(bio) {
-        // SAFETY: made by `over`.
-        unsafe { ssl::BIO_set_data(bio, ptr::null_mut()) };
-    }
+    // SAFETY: made by `over`, and alive: the session has a reference.
+    unsafe { ssl::BIO_set_data(bio, ptr::null_mut()) };
 }
 
 fn method() -> *mut ssl::BIO_METHOD {
@@ -145,5 +137,4 @@ unsafe extern "C" {
         method: *mut ssl::BIO_METHOD,
         ctrl: unsafe extern "C" fn(*mut ssl::BIO, c_int, c_long, *mut c_void) -> c_long,
     ) -> c_int;
-    fn BIO_method_type(bio: *const ssl::BIO) -> c_int;
 }

@@ -9,7 +9,6 @@ use crate::main_library::{
     evoxide_tls_filter_new, evoxide_tls_handshake, evoxide_tls_session, evoxide_tls_socket_new,
 };
 use crate::session::{Session, TABLE, descriptor, prepare};
-use crate::bio;
 
 /// `BUFFEREVENT_SSL_CONNECTING`.
 const CONNECTING: c_int = 1;
@@ -104,11 +103,9 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_filter_new(
     // SAFETY: the caller's promise; a BIO given to `SSL_set_bio` belongs to the object.
     unsafe {
         let session = Session::make(ssl);
-        let bio = if session.is_null() { ptr::null_mut() } else { bio::over(below) };
         let made = match turn(ssl, state) {
-            Some(mode) if !bio.is_null() => {
+            Some(mode) if session.as_mut().is_some_and(|session| session.stand_on(below)) => {
                 prepare(ssl);
-                ssl::SSL_set_bio(ssl, bio, bio);
                 evoxide_tls_filter_new(below, &raw const TABLE, session.cast(), mode, options)
             }
             _ => ptr::null_mut(),
@@ -126,7 +123,6 @@ unsafe fn refuse(made: *mut bufferevent, session: *mut Session, ssl: *mut ssl::S
     if made.is_null() {
         // SAFETY: the caller's promise.
         unsafe {
-            bio::detach(ssl::SSL_get_wbio(ssl));
             if options & CLOSE_ON_FREE != 0 {
                 ssl::SSL_free(ssl);
             }

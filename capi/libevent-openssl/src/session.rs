@@ -5,7 +5,7 @@ use core::ptr;
 use openssl_sys as ssl;
 
 use crate::bio;
-use crate::main_library::{CLOSED, ERROR, TRUNCATED, Table, VERSION, WANT_READ, WANT_WRITE};
+use crate::main_library::{CLOSED, ERROR, TRUNCATED, Table, VERSION, WANT_READ, WANT_WRITE, bufferevent};
 
 /// How many errors a session keeps for the program; later ones are dropped.
 const ERRORS: usize = 3;
@@ -32,6 +32,8 @@ pub struct Session {
     held: usize,
     /// Length of a write that is to be tried again; OpenSSL wants no less then.
     owed: usize,
+    /// The BIO over the bufferevent below, with a reference of its own; null for a socket.
+    bio: *mut ssl::BIO,
     /// Flags of [`flags`](crate::entries::bufferevent_ssl_set_flags).
     pub flags: u64,
 }
@@ -43,20 +45,41 @@ impl Session {
         unsafe {
             let storage = libc::malloc(size_of::<Session>()).cast::<Session>();
             if !storage.is_null() {
-                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, owed: 0, flags: 0 });
+                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, owed: 0, bio: ptr::null_mut(), flags: 0 });
             }
             storage
         }
     }
 
-    /// Gives the storage back; the `SSL` stays as it is.
+    /// Makes a bufferevent the session's transport. `false` without memory.
+    pub fn stand_on(&mut self, below: *mut bufferevent) -> bool {
+        let bio = bio::over(below);
+        if bio.is_null() {
+            return false;
+        }
+        // SAFETY: one reference goes to the `SSL`, the other stays here: the program may free the `SSL` first.
+        unsafe {
+            BIO_up_ref(bio);
+            ssl::SSL_set_bio(self.ssl, bio, bio);
+        }
+        self.bio = bio;
+        true
+    }
+
+    /// Takes the transport away and gives the storage back. The `SSL` is not touched: the program may have freed it.
     ///
     /// # Safety
     ///
     /// Made by [`make`](Self::make), and not used again.
     pub unsafe fn discard(session: *mut Session) {
-        // SAFETY: the caller's promise; a session holds nothing that needs dropping.
-        unsafe { libc::free(session.cast()) };
+        // SAFETY: the caller's promise; the reference to the BIO is the session's own.
+        unsafe {
+            if let Some(this) = session.as_ref().filter(|this| !this.bio.is_null()) {
+                bio::detach(this.bio);
+                ssl::BIO_free_all(this.bio);
+            }
+            libc::free(session.cast());
+        }
     }
 
     /// Takes over what OpenSSL's queue of errors holds.
@@ -234,10 +257,8 @@ unsafe extern "C-unwind" fn last_error(session: *mut c_void) -> c_ulong {
 unsafe extern "C-unwind" fn free(session: *mut c_void, close: c_int) {
     // SAFETY: the main library's promise; this is the last call.
     unsafe {
-        let this = at(session);
-        bio::detach(ssl::SSL_get_wbio(this.ssl));
         if close != 0 {
-            ssl::SSL_free(this.ssl);
+            ssl::SSL_free(at(session).ssl);
         }
         Session::discard(session.cast());
     }
@@ -262,6 +283,7 @@ const ACCEPT_MOVING_WRITE_BUFFER: c_long = 2;
 
 // Declared here because the bindings lack it.
 unsafe extern "C" {
+    fn BIO_up_ref(bio: *mut ssl::BIO) -> c_int;
     fn ERR_peek_error() -> c_ulong;
     fn BIO_ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, arg: *mut c_void) -> c_long;
 }

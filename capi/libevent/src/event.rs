@@ -201,10 +201,12 @@ pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval
             return -1;
         };
         debug::assert_setup(e, "event_add_nolock_");
+        // Noted first: once it is pending, its callback may run in the loop's thread and free it.
+        debug::note(e, true);
         if base.add(e, timeout.as_ref()).is_err() {
+            debug::note(e, (*e).ev_evcallback.evcb_flags & (evlist::TIMEOUT | evlist::INSERTED) != 0);
             return -1;
         }
-        debug::note(e, true);
     }
     0
 }
