@@ -14,8 +14,9 @@ const CLIENTS: &[(&str, &str)] = &[
     ("libevent", "http"),
     ("libevent", "memcached"),
     ("libevent", "tmux"),
-    ("libevent", "transmission"),
     ("libevent", "dns"),
+    ("libevent", "transmission"),
+    ("libevent", "sslsplit"),
     ("libev", "nghttp2"),
     ("libev", "gevent"),
 ];

@@ -12,6 +12,10 @@ use crate::{nm, symtab};
 pub fn task(opts: &Opts) -> Result<Tally, String> {
     let dist = dist::build(opts)?;
     let mut tally = libevent(&dist.lib().join(OBJECT))?;
+    let adaptor = dist.lib().join("libevent_openssl-2.1.so.7.0.1");
+    if adaptor.exists() {
+        tally.add(openssl(&adaptor)?);
+    }
     tally.add(libev(&dist.lib().join("libev.so.4.0.0"))?);
     Ok(tally.print())
 }
@@ -50,6 +54,24 @@ fn libevent(object: &Path) -> Result<Tally, String> {
     let known: BTreeSet<&str> = rows.iter().map(|r| r.name.as_str()).collect();
     // The TLS adaptor, a shared object of its own, reaches the main library through names that start like this.
     let extra = foreign(&have, |n| known.contains(n) || (n.starts_with("evoxide_") && !n.ends_with('_')));
+    tally.count(extra.is_empty());
+    Ok(tally)
+}
+
+/// The adaptor to OpenSSL: every name of its header but those for mbedTLS, and nothing else.
+fn openssl(object: &Path) -> Result<Tally, String> {
+    let have = nm::names(object)?;
+    let rows = symtab::libevent()?;
+    let owed = |r: &&symtab::Row| r.library == "openssl" && !r.name.contains("mbedtls");
+    let known: BTreeSet<&str> = rows.iter().filter(owed).map(|r| r.name.as_str()).collect();
+    let missing: Vec<&&str> = known.iter().filter(|n| !have.contains(**n)).collect();
+    println!("libevent_openssl-2.1.so.7\n  present {}, missing {}", known.len() - missing.len(), missing.len());
+    for name in &missing {
+        println!("      {name}");
+    }
+    let extra = foreign(&have, |n| known.contains(n));
+    let mut tally = Tally::default();
+    tally.count(missing.is_empty());
     tally.count(extra.is_empty());
     Ok(tally)
 }

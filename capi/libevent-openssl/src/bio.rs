@@ -108,9 +108,7 @@ unsafe extern "C" fn ctrl(bio: *mut ssl::BIO, command: c_int, _number: c_long, _
     match command {
         ssl::BIO_CTRL_FLUSH => 1,
         // SAFETY: as above.
-        BIO_CTRL_PENDING if !below.is_null() => unsafe {
-            evbuffer_get_length(bufferevent_get_input(below)) as c_long
-        },
+        BIO_CTRL_PENDING if !below.is_null() => unsafe { evbuffer_get_length(bufferevent_get_input(below)) as c_long },
         // SAFETY: as above.
         BIO_CTRL_WPENDING if !below.is_null() => unsafe {
             evbuffer_get_length(bufferevent_get_output(below)) as c_long

@@ -119,7 +119,12 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_filter_new(
 /// # Safety
 ///
 /// `session` is null or was made for `ssl`, and is not used again where `made` is null.
-unsafe fn refuse(made: *mut bufferevent, session: *mut Session, ssl: *mut ssl::SSL, options: c_int) -> *mut bufferevent {
+unsafe fn refuse(
+    made: *mut bufferevent,
+    session: *mut Session,
+    ssl: *mut ssl::SSL,
+    options: c_int,
+) -> *mut bufferevent {
     if made.is_null() {
         // SAFETY: the caller's promise.
         unsafe {

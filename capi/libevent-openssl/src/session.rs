@@ -240,8 +240,17 @@ unsafe extern "C-unwind" fn shutdown(session: *mut c_void) -> isize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
     clear_errors();
-    // SAFETY: the session's object. The peer's close_notify is not waited for.
+    // SAFETY: the session's object. The peer's close_notify is not waited for. A socket that takes nothing any more is left alone,
+    // since OpenSSL's write would raise SIGPIPE.
     unsafe {
+        let bio = ssl::SSL_get_wbio(this.ssl);
+        let fd = if this.bio.is_null() && !bio.is_null() { descriptor(bio) } else { -1 };
+        if fd >= 0
+            && libc::send(fd, ptr::null(), 0, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) < 0
+            && errno() == libc::EPIPE
+        {
+            return CLOSED;
+        }
         ssl::SSL_set_shutdown(this.ssl, RECEIVED_SHUTDOWN);
         ssl::SSL_shutdown(this.ssl);
         ssl::ERR_clear_error();

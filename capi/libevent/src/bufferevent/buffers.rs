@@ -210,6 +210,11 @@ pub(crate) fn first(buffer: &EvBuffer) -> (*const u8, usize) {
     })
 }
 
+/// Copies from the front. Returns how much there was.
+pub(crate) fn copy_out(buffer: &EvBuffer, to: &mut [u8]) -> usize {
+    buffer.look(|m| m.copy_out(0, to)).unwrap_or(0)
+}
+
 /// Takes from a frozen front. The lock and a reference are held.
 pub(crate) fn drain(buffer: &EvBuffer, n: usize) {
     // SAFETY: the lock and a reference are held, no section is open.

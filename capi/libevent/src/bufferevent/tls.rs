@@ -102,9 +102,17 @@ impl Tls {
         answer(unsafe { (self.ops.read)(self.state, record.as_mut_ptr().cast(), record.len()) })
     }
 
-    /// Writes from the front of a buffer.
+    /// Writes from the front of a buffer: a whole record, gathered where it lies in pieces, so that the head and the body of an
+    /// answer leave in one.
     fn write(&self, output: &EvBuffer, max: usize) -> Answer {
-        let (data, len) = buffers::first(output);
+        let (mut data, mut len) = buffers::first(output);
+        let mut record = [0u8; RECORD];
+        if len < max.min(RECORD) {
+            let copied = buffers::copy_out(output, &mut record[..max.min(RECORD)]);
+            if copied > len {
+                (data, len) = (record.as_ptr(), copied);
+            }
+        }
         // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
         answer(unsafe { (self.ops.write)(self.state, data.cast(), len.min(max)) })
     }
@@ -122,15 +130,18 @@ impl Tls {
         }
     }
 
-    /// Ends the session, properly if `close` and it is open.
+    /// Tells the peer that no more comes, if the session is open.
+    fn shut_down(&self) {
+        if self.session.get().is_open() {
+            // SAFETY: as above.
+            unsafe { (self.ops.shutdown)(self.state) };
+        }
+    }
+
+    /// Ends the session.
     fn end(&self, close: bool) {
         // SAFETY: as above, and for the last time.
-        unsafe {
-            if close && self.session.get().is_open() {
-                (self.ops.shutdown)(self.state);
-            }
-            (self.ops.free)(self.state, c_int::from(close));
-        }
+        unsafe { (self.ops.free)(self.state, c_int::from(close)) };
     }
 }
 
@@ -254,12 +265,16 @@ fn ready(bev: &Locked, directions: Direction) {
     if read && !bev.is_freed() {
         read_some(bev);
     }
-    if write && !bev.is_freed() {
-        write_some(bev);
-    }
+    let stuck = write && !bev.is_freed() && write_some(bev);
     busy(bev, false);
-    if !bev.is_freed() {
-        update(bev);
+    if bev.is_freed() {
+        return;
+    }
+    update(bev);
+    // What callbacks wrote meanwhile. A bufferevent below does not announce that it takes more, unless it was full.
+    let open = session(bev, |t| t.is_open()).unwrap_or(false);
+    if open && !stuck && below(bev).is_some() && may(bev).contains(Direction::WRITE) {
+        soon(bev, Direction::WRITE);
     }
 }
 
@@ -287,6 +302,7 @@ fn tell(bev: &Locked, event: What) {
 fn read_some(bev: &Locked) {
     let mut total = 0;
     let mut event = What::empty();
+    let mut dry = false;
     let allowed = rate::allowance(bev, Direction::READ).or(MAX_SINGLE);
     while event.is_empty() {
         let room = bev.marks(Direction::READ).room(bev.input().len());
@@ -295,7 +311,10 @@ fn read_some(bev: &Locked) {
         let mut record = [0u8; RECORD];
         let answer = part.read(&mut record[..max]);
         event = session(bev, |t| t.moved(Direction::READ, answer)).unwrap_or_default();
-        let Answer::Done(n @ 1..) = answer else { break };
+        let Answer::Done(n @ 1..) = answer else {
+            dry = true;
+            break;
+        };
         if !buffers::append(bev.input(), &record[..n.min(max)]) {
             break;
         }
@@ -307,7 +326,8 @@ fn read_some(bev: &Locked) {
         rate::spend(bev, Direction::READ, total);
         callbacks::data(bev, Direction::READ, 0);
     }
-    let pending = part(bev).is_some_and(Tls::pends);
+    let waits_below = !dry && below(bev).is_some_and(|below| below.input().len() > 0);
+    let pending = waits_below || part(bev).is_some_and(Tls::pends);
     if event.is_empty() && pending && may(bev).contains(Direction::READ) && !bev.is_freed() {
         soon(bev, Direction::READ);
     }
@@ -315,16 +335,21 @@ fn read_some(bev: &Locked) {
     tell(bev, event);
 }
 
-fn write_some(bev: &Locked) {
+/// Returns whether the transport takes no more for now.
+fn write_some(bev: &Locked) -> bool {
     let mut total = 0;
     let mut event = What::empty();
+    let mut stuck = false;
     let allowed = rate::allowance(bev, Direction::WRITE).or(MAX_SINGLE);
     while event.is_empty() {
         let max = bev.output().len().min(allowed.saturating_sub(total));
         let Some(part) = part(bev).filter(|_| max > 0) else { break };
         let answer = part.write(bev.output(), max);
         event = session(bev, |t| t.moved(Direction::WRITE, answer)).unwrap_or_default();
-        let Answer::Done(n @ 1..) = answer else { break };
+        let Answer::Done(n @ 1..) = answer else {
+            stuck = true;
+            break;
+        };
         buffers::drain(bev.output(), n.min(max));
         total += n;
     }
@@ -338,6 +363,7 @@ fn write_some(bev: &Locked) {
     }
     errno::set(error);
     tell(bev, event);
+    stuck
 }
 
 /// The read event.
@@ -436,6 +462,10 @@ unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short,
 
 /// The last reference is gone.
 fn unlink(bev: &Locked) {
+    // Here, not where the storage is given back: the peer may be in the same process, and freed next.
+    if let Some(part) = part(bev).filter(|_| bev.closes_on_free()) {
+        part.shut_down();
+    }
     let Some(below) = below(bev) else { return };
     let ours = below.cbarg.get() == bev.arg();
     if bev.closes_on_free() {

@@ -135,7 +135,7 @@ impl Session {
                 What::empty()
             }
             Answer::Closed | Answer::Truncated => self.over(What::EOF),
-            Answer::Error => self.over(What::ERROR),
+            Answer::Error => self.over(What::ERROR | What::READING),
         }
     }
 
