@@ -19,6 +19,7 @@ extern "C" {
 #endif
 #include <event2/util.h>
 #include <event2/visibility.h>
+#include <event2/dns.h>
 
 struct evdns_base;
 struct in_addr;
