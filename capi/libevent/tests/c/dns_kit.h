@@ -192,9 +192,19 @@ kit_serve(struct kit_server *s, struct event_base *base, int id)
 	a.sin_family = AF_INET;
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s->id = id;
-	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	if (bind(s->fd, (struct sockaddr *)&a, sizeof a) || getsockname(s->fd, (struct sockaddr *)&a, &len))
-		abort();
+	/* A port that is free for TCP, too: some cases answer on both. */
+	for (;;) {
+		int tcp = socket(AF_INET, SOCK_STREAM, 0), taken;
+		a.sin_port = 0;
+		s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		if (bind(s->fd, (struct sockaddr *)&a, sizeof a) || getsockname(s->fd, (struct sockaddr *)&a, &len))
+			abort();
+		taken = bind(tcp, (struct sockaddr *)&a, sizeof a);
+		close(tcp);
+		if (!taken)
+			break;
+		close(s->fd);
+	}
 	s->port = ntohs(a.sin_port);
 	s->ev = event_new(base, s->fd, EV_READ | EV_PERSIST, kit_on_query, s);
 	s->held_ev = event_new(base, -1, 0, kit_late, s);

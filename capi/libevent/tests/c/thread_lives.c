@@ -59,7 +59,7 @@ static void lives(enum life life)
 		else
 			close(s[1]);
 	}
-	event_base_loopbreak(base);
+	event_base_loopexit(base, NULL); /* holds also where the loop has not begun yet */
 	pthread_join(loop, NULL);
 	/* What ended last leaves its group when the loop finalizes it. */
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -112,7 +112,7 @@ CASE(unlocked_callback_and_argument)
 	for (i = 0; i < 200; i++)
 		put(sv[1], "x");
 	pthread_join(t, NULL);
-	event_base_loopbreak(base);
+	event_base_loopexit(base, NULL); /* holds also where the loop has not begun yet */
 	pthread_join(loop, NULL);
 	SAY("wrong %d\n", wrong);
 	bufferevent_free(b);
