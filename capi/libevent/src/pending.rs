@@ -504,29 +504,30 @@ impl Base {
         }
     }
 
-    /// Activates what signal handlers left.
+    /// Activates what signal handlers and calls without room left. One section from the mark to the last event: who finds
+    /// the mark gone in another thread, and goes on to delete or free, waits for it there.
     #[cold]
     pub(crate) fn take_async(&self) {
-        self.wake.take(reason::ASYNC);
-        // The last one left is the first in the list.
-        let mut list = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
-        let mut next = ptr::null_mut::<event_callback>();
-        while !list.is_null() {
-            // SAFETY: events on the list are alive: deletion and freeing take the list first.
-            let after = unsafe { (*list).async_next.swap(next, Ordering::Relaxed) };
-            next = core::mem::replace(&mut list, after);
-        }
-        while !next.is_null() {
-            let e = next.cast::<event>();
-            // SAFETY: events on the list are alive: deletion and freeing take the list first.
-            let (after, left) = unsafe {
-                let after = (*next).async_next.load(Ordering::Relaxed);
-                (after, (*e).async_result.swap(0, Ordering::AcqRel))
-            };
-            // SAFETY: as above.
-            self.section(|core| unsafe { core.activate(e, left as i16, (left >> 16) as i16) });
-            next = after;
-        }
+        self.section(|core| {
+            self.wake.take(reason::ASYNC);
+            // The last one left is the first in the list.
+            let mut list = self.async_head.swap(ptr::null_mut(), Ordering::AcqRel);
+            let mut next = ptr::null_mut::<event_callback>();
+            while !list.is_null() {
+                // SAFETY: events on the list are alive: deletion and freeing take the list first, or wait for this section.
+                let after = unsafe { (*list).async_next.swap(next, Ordering::Relaxed) };
+                next = core::mem::replace(&mut list, after);
+            }
+            while !next.is_null() {
+                let e = next.cast::<event>();
+                // SAFETY: alive as above. The link is read first: a handler may leave the event anew once its result is 0.
+                unsafe {
+                    next = (*next).async_next.load(Ordering::Relaxed);
+                    let left = (*e).async_result.swap(0, Ordering::AcqRel);
+                    core.activate(e, left as i16, (left >> 16) as i16);
+                }
+            }
+        });
     }
 
     /// Waits until `cb` does not run in another thread.

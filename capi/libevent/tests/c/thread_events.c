@@ -554,6 +554,38 @@ CASE(many_threads_add_and_delete)
 	finish();
 }
 
+/* An event with a timeout that is activated may wait for any thread to enqueue it, while its owner frees it. */
+static void *activate_and_free(void *arg)
+{
+	int i;
+
+	(void)arg;
+	for (i = 0; i < ROUNDS; i++) {
+		struct event *ev = event_new(base, -1, i & 1 ? EV_PERSIST : 0, nothing, NULL);
+
+		event_add(ev, ms(i % 3));
+		event_active(ev, EV_READ, 1);
+		event_free(ev);
+	}
+	return NULL;
+}
+
+CASE(many_threads_activate_and_free)
+{
+	pthread_t t[THREADS];
+	int i;
+
+	start();
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, activate_and_free, NULL);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	SAY("added %d active %d\n", event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED),
+	    event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE));
+	event_base_loopbreak(base);
+	finish();
+}
+
 static void *asks(void *arg)
 {
 	int i;
