@@ -62,7 +62,7 @@ cargo xtask TASK [OPTIONS]
               --show N, --stop N       lines shown of a difference; differing seeds after which a fuzzer stops
               --wrap 'valgrind -q'     goes before the program on ours
               --limit N                seconds that one program may take
-              --seconds N, --mask N,.. --mode N,.. of stress: 1 events, 2 bufferevents, 4 lives of bufferevents, 8 lives of
+              --seconds N, --mask N,.. --mode A..B,.. of stress: 1 events, 2 bufferevents, 4 lives of bufferevents, 8 lives of
                                        events, 16 buffers; modes 0 to 3 of mask 4
               --sanitize thread|address    stress with that sanitizer
               --profile dev, --no-build

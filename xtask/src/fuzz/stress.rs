@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::{Plan, build, compiler, head, source};
+use super::{Plan, build, compiler, head, seeds, source};
 use crate::ctest::sanitize::Sanitizer;
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
@@ -27,9 +27,9 @@ pub fn run(plan: &Plan, opts: &Opts) -> Result<Tally, String> {
     for mask in masks {
         let lives = mask.parse::<u32>().map_err(|_| "--mask: numbers, with commas between")? & 4 != 0;
         let modes = match opts.value("mode") {
-            Some(mode) => mode.split(',').collect(),
-            None if lives => vec!["0", "1", "2", "3"],
-            None => vec!["0"],
+            _ if !lives => vec![0],
+            Some(text) => modes(text)?,
+            None => vec![0, 1, 2, 3],
         };
         for mode in modes {
             for old in tree::list(&dir, "").into_iter().filter(|p| p.extension().is_some_and(|e| e != "o")) {
@@ -38,7 +38,7 @@ pub fn run(plan: &Plan, opts: &Opts) -> Result<Tally, String> {
             let mut cmd = std::process::Command::new(&program);
             cmd.arg(seconds).env("LD_LIBRARY_PATH", &lib).env("MASK", mask);
             if lives {
-                cmd.env("MODE", mode);
+                cmd.env("MODE", mode.to_string());
             }
             if let Some((_, s)) = &sanitizer {
                 s.report_to(&mut cmd, &dir.join("log"));
@@ -63,4 +63,14 @@ pub fn run(plan: &Plan, opts: &Opts) -> Result<Tally, String> {
         }
     }
     Ok(tally)
+}
+
+/// Modes and ranges of them, with commas between: `0..2,3`.
+fn modes(text: &str) -> Result<Vec<u64>, String> {
+    let mut modes = Vec::new();
+    for part in text.split(',') {
+        let range = seeds(part).ok().filter(|range| *range.end() <= 3);
+        modes.extend(range.ok_or_else(|| format!("--mode {text}: 0 to 3, with commas between, or FIRST..LAST"))?);
+    }
+    Ok(modes)
 }
