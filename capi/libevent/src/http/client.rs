@@ -372,13 +372,14 @@ unsafe fn dispatch(c: *mut evhttp_connection) {
         if plan.drop_encoding {
             while keyval::remove(headers, b"transfer-encoding") {}
         }
+        let mut whole = true;
         let mut shown = Plan { drop_length: false, drop_encoding: false, add: [None; 5], ..plan };
         for addition in plan.add.into_iter().flatten() {
             let mut digits = Decimal::new(0);
             if addition == write::Addition::Host {
                 shown.add[0] = Some(addition);
             } else if let Some((key, value)) = addition.field(&ambient, &mut digits) {
-                keyval::add(headers, key, value);
+                whole &= keyval::add(headers, key, value);
             }
         }
         let written = write::request_line(&name, target, minor, &mut line).is_ok();
@@ -389,13 +390,14 @@ unsafe fn dispatch(c: *mut evhttp_connection) {
         (*part).request_len = line.len() + len as usize;
         (*part).until_close = false;
         let output = calls::bufferevent_get_output((*c).bev);
-        calls::evbuffer_add(output, line.as_ptr().cast(), line.len());
+        // Nothing is sent of a request that is not whole.
+        whole = whole && written && calls::evbuffer_add(output, line.as_ptr().cast(), line.len()) == 0;
         (*part).scratch.out = line;
         drop((name, host));
-        if plan.body == BodyMode::Plain && !machine(c).holds_body() {
-            calls::evbuffer_add_buffer(output, body);
+        if whole && plan.body == BodyMode::Plain && !machine(c).holds_body() {
+            whole = calls::evbuffer_add_buffer(output, body) == 0;
         }
-        if !written {
+        if !whole {
             fail(c, error::BUFFER);
         }
     }
@@ -433,8 +435,11 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
                 Step::Interim(n) => {
                     calls::evbuffer_drain(input, n);
                     let req = (*c).first;
-                    if machine(c).take_continue() && !req.is_null() {
-                        calls::evbuffer_add_buffer(calls::bufferevent_get_output((*c).bev), (*req).output_buffer);
+                    if machine(c).take_continue()
+                        && !req.is_null()
+                        && calls::evbuffer_add_buffer(calls::bufferevent_get_output((*c).bev), (*req).output_buffer) < 0
+                    {
+                        return fail(c, error::BUFFER);
                     }
                 }
                 Step::Join(n) => {

@@ -5,7 +5,7 @@ use super::client::{self, ClientPart};
 use super::server::{Scratch, evhttp};
 use super::{request, serve};
 use crate::abi::bufferevent::bufferevent;
-use crate::http::abi::{ConnectionFn, evhttp_request};
+use crate::http::abi::{ConnectionFn, bit, evhttp_request};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::mm;
@@ -49,6 +49,8 @@ pub(super) mod state {
     pub const HELD: u32 = 4096;
     /// The client's connection waits for another try.
     pub const RETRYING: u32 = 8192;
+    /// Without memory, a part of the answer was lost: nothing more is written, and it closes behind what was.
+    pub const CUT: u32 = 16384;
 }
 
 /// Public flags.
@@ -507,7 +509,8 @@ pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connec
             let req: *mut evhttp_request = req;
             unlink(c, req);
             (*req).evcon = ptr::null_mut();
-            if (*c).server.is_null() || !is(c, state::HANDED) {
+            // What the program has not answered is the program's.
+            if (*c).server.is_null() || !is(c, state::HANDED) || (*req).bits & bit::USERDONE != 0 {
                 request::release(req);
             }
             mark(c, state::HANDED, false);

@@ -1,7 +1,7 @@
 //! Answers: the `evhttp_send_*` functions.
 
 use super::calls;
-use super::connection::{self, evhttp_connection};
+use super::connection::{self, evhttp_connection, state};
 use super::serve::machine;
 use super::{keyval, request};
 use crate::buffer::evbuffer;
@@ -28,8 +28,8 @@ unsafe fn set_status(req: *mut evhttp_request, code: c_int, reason: *const c_cha
     }
 }
 
-/// Makes the request's output headers what the plan says, so that programs see what is sent.
-unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>) {
+/// Makes the request's output headers what the plan says, so that programs see what is sent. `false`: without memory.
+unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>) -> bool {
     // SAFETY: the caller's promise: the request lives.
     unsafe {
         let headers = (*req).output_headers;
@@ -39,12 +39,10 @@ unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>
         if plan.drop_encoding {
             while keyval::remove(headers, b"transfer-encoding") {}
         }
-        for addition in plan.add.into_iter().flatten() {
+        plan.add.into_iter().flatten().all(|addition| {
             let mut digits = Decimal::new(0);
-            if let Some((name, value)) = addition.field(ambient, &mut digits) {
-                keyval::add(headers, name, value);
-            }
-        }
+            addition.field(ambient, &mut digits).is_none_or(|(name, value)| keyval::add(headers, name, value))
+        })
     }
 }
 
@@ -68,7 +66,10 @@ unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
             let content_type = cstr::bytes((*server).content_type);
             let (date, _) = (*server).scratch.dated();
             let ambient = Ambient { date, content_type, host: b"" };
-            carry_out(req, &plan, &ambient);
+            if !carry_out(req, &plan, &ambient) {
+                // What frames the body may be missing.
+                connection::mark(c, state::CUT, true);
+            }
         }
         let reason = cstr::bytes((*req).response_code_line).unwrap_or_else(|| write::reason(code));
         write::status_line(minor, code, reason, &mut line);
@@ -81,11 +82,17 @@ unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
     }
 }
 
-/// Writes bytes behind what is written.
+/// Writes bytes behind what is written, unless a part before them was lost.
 unsafe fn append(c: *mut evhttp_connection, bytes: &[u8]) {
-    if !bytes.is_empty() {
-        // SAFETY: the caller's promise: the connection lives and has a bufferevent.
-        unsafe { calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), bytes.as_ptr().cast(), bytes.len()) };
+    // SAFETY: the caller's promise: the connection lives and has a bufferevent.
+    unsafe {
+        if bytes.is_empty() || connection::is(c, state::CUT) {
+            return;
+        }
+        let output = calls::bufferevent_get_output((*c).bev);
+        if calls::evbuffer_add(output, bytes.as_ptr().cast(), bytes.len()) < 0 {
+            connection::mark(c, state::CUT, true);
+        }
     }
 }
 
@@ -97,13 +104,18 @@ unsafe fn piece(c: *mut evhttp_connection, data: *mut evbuffer) {
         let mut line = Vec::new();
         let n = machine(c).piece(len as u64, &mut line) as usize;
         append(c, &line);
-        let output = calls::bufferevent_get_output((*c).bev);
-        if n == len && n > 0 {
-            calls::evbuffer_add_buffer(output, data);
-        } else if n > 0 {
-            calls::evbuffer_remove_buffer(data, output, n);
+        if n > 0 && !connection::is(c, state::CUT) {
+            let output = calls::bufferevent_get_output((*c).bev);
+            let moved = if n == len {
+                calls::evbuffer_add_buffer(output, data) == 0
+            } else {
+                usize::try_from(calls::evbuffer_remove_buffer(data, output, n)) == Ok(n)
+            };
+            if !moved {
+                connection::mark(c, state::CUT, true);
+            }
         }
-        if n < len {
+        if n < len || connection::is(c, state::CUT) {
             calls::evbuffer_drain(data, usize::MAX);
         }
         if n > 0 && machine(c).mode() == BodyMode::Chunked {
@@ -120,6 +132,9 @@ unsafe fn finish(req: *mut evhttp_request) {
         let mut line = Vec::new();
         machine(c).finish(&mut line);
         append(c, &line);
+        if connection::is(c, state::CUT) {
+            machine(c).reject();
+        }
         (*req).bits |= bit::USERDONE;
         if calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev)) == 0 {
             // All of it has left before, so nothing else will tell.
@@ -194,8 +209,11 @@ unsafe fn error_page(req: *mut evhttp_request, code: c_int, reason: *const c_cha
         keyval::evhttp_clear_headers(headers);
         calls::evbuffer_drain((*req).output_buffer, usize::MAX);
         set_status(req, code, reason);
-        keyval::add(headers, b"Content-Type", b"text/html");
-        keyval::add(headers, b"Connection", b"close");
+        let told = keyval::add(headers, b"Content-Type", b"text/html") && keyval::add(headers, b"Connection", b"close");
+        if !told {
+            // It closes all the same.
+            machine(c).reject();
+        }
         if let Some(callback) = (*(*c).server).errorcb {
             let arg = (*(*c).server).errorarg;
             request::hold(req);
@@ -244,8 +262,8 @@ pub unsafe extern "C-unwind" fn evhttp_send_reply(
             return;
         }
         set_status(req, code, reason);
-        if !databuf.is_null() {
-            calls::evbuffer_add_buffer((*req).output_buffer, databuf);
+        if !databuf.is_null() && calls::evbuffer_add_buffer((*req).output_buffer, databuf) < 0 {
+            connection::mark((*req).evcon, state::CUT, true);
         }
         send(req);
     }

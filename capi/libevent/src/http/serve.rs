@@ -148,8 +148,11 @@ unsafe fn new_request(c: *mut evhttp_connection) -> *mut evhttp_request {
         (*req).flags |= flag::OWN_CONNECTION;
         (*req).kind = kind::REQUEST;
         (*req).remote_port = (*c).port;
-        if let Some(address) = cstr::bytes((*c).address) {
-            request::set_text(&raw mut (*req).remote_host, address);
+        if let Some(address) = cstr::bytes((*c).address)
+            && !request::set_text(&raw mut (*req).remote_host, address)
+        {
+            request::release(req);
+            return ptr::null_mut();
         }
         connection::push(c, req);
         if let Some(callback) = (*(*c).server).newreqcb {
@@ -256,8 +259,12 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
                 return false;
             }
         }
-        if machine(c).take_expectation() {
-            calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), CONTINUE.as_ptr().cast(), CONTINUE.len());
+        if machine(c).take_expectation()
+            && calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), CONTINUE.as_ptr().cast(), CONTINUE.len()) < 0
+        {
+            // The peer would wait.
+            connection::evhttp_connection_free(c);
+            return false;
         }
         true
     }
@@ -427,7 +434,7 @@ pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
 
 /// Hands a connection over to another protocol: answers with `status` and the request's output headers, and gives the bufferevent
 /// away, without callbacks, with what has come behind the request in its input. Request and connection are gone. Null, with everything as it was, where the
-/// client asked for no upgrade.
+/// client asked for no upgrade; null, with both gone, without memory.
 ///
 /// # Safety
 /// `req` is in its server callback.
@@ -440,11 +447,15 @@ pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut buff
             return ptr::null_mut();
         }
         (*req).response_code = status.into();
+        connection::enter(c);
         reply::send(req);
-        let bev = (*c).bev;
-        if bev.is_null() {
-            return bev;
+        if connection::is(c, state::FREED | state::CUT) || (*c).bev.is_null() {
+            connection::evhttp_connection_free(c);
+            connection::leave(c);
+            return ptr::null_mut();
         }
+        connection::leave(c);
+        let bev = (*c).bev;
         calls::bufferevent_setcb(bev, None, None, None, ptr::null_mut());
         calls::bufferevent_set_timeouts(bev, ptr::null(), ptr::null());
         connection::mark(c, state::BARE, true);
