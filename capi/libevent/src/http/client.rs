@@ -722,7 +722,8 @@ pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
             }
             return connection::drive(c);
         }
-        fail(c, error::BUFFER);
+        // A reset is an end, as in the original.
+        fail(c, if what & what::READING != 0 && !(*(*c).client).write_failed { error::EOF } else { error::BUFFER });
     }
 }
 

@@ -260,7 +260,8 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             }
         }
         if machine(c).take_expectation()
-            && calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), CONTINUE.as_ptr().cast(), CONTINUE.len()) < 0
+            && calls::evbuffer_add(calls::bufferevent_get_output((*c).bev), CONTINUE.as_ptr().cast(), CONTINUE.len())
+                < 0
         {
             // The peer would wait.
             connection::evhttp_connection_free(c);

@@ -261,7 +261,8 @@ CASE(the_old_functions)
 
 CASE(uris_of_local_sockets)
 {
-	struct evhttp_uri *uri = evhttp_uri_parse_with_flags("http://unix:/run/s:/a?b", EVHTTP_URI_UNIX_SOCKET);
+	struct evhttp_uri *uri = evhttp_uri_parse_with_flags("http://unix:/run/s:/a?b",
+	    EVHTTP_URI_UNIX_SOCKET);
 	char joined[100];
 	SAY("%s %s %s\n", evhttp_uri_get_unixsocket(uri), evhttp_uri_get_path(uri), evhttp_uri_get_query(uri));
 	SAY("%s\n", evhttp_uri_join(uri, joined, sizeof joined));
@@ -273,7 +274,8 @@ CASE(uris_of_local_sockets)
 
 CASE(uris_without_brackets)
 {
-	struct evhttp_uri *uri = evhttp_uri_parse_with_flags("http://[::1]:80/", EVHTTP_URI_HOST_STRIP_BRACKETS);
+	struct evhttp_uri *uri = evhttp_uri_parse_with_flags("http://[::1]:80/",
+	    EVHTTP_URI_HOST_STRIP_BRACKETS);
 	char joined[100];
 	SAY("%s %s\n", evhttp_uri_get_host(uri), evhttp_uri_join(uri, joined, sizeof joined));
 	SAY("%d\n", evhttp_uri_set_host(uri, "[::2]"));
