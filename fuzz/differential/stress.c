@@ -16,7 +16,8 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 static struct event_base *B[2];
-static volatile int stop;
+#define LOAD(counter) __atomic_load_n(&(counter), __ATOMIC_RELAXED)
+static int stop;
 static unsigned long calls, ops;
 #define NEV 24
 static struct event *ev[NEV];
@@ -43,7 +44,7 @@ static void cb(evutil_socket_t f, short w, void *a) {
 }
 static void *evthread(void *x) {
     unsigned s = (unsigned)(long)x * 7919 + 1;
-    while (!stop) {
+    while (!LOAD(stop)) {
         int i = rr(&s) % NEV;
         struct timeval t = {0, rr(&s) % 3000};
         switch (rr(&s) % 10) {
@@ -65,7 +66,7 @@ static void *evthread(void *x) {
             break;
         }
         __atomic_add_fetch(&ops, 1, __ATOMIC_RELAXED);
-        if (ops % 1000 == 0)
+        if (LOAD(ops) % 1000 == 0)
             event_base_get_num_events(B[i % 2], 7);
     }
     return 0;
@@ -84,7 +85,7 @@ static void *bthread(void *x) {
     char t[3000];
     memset(t, 'x', sizeof t);
     struct timeval tv = {0, 2000};
-    while (!stop) {
+    while (!LOAD(stop)) {
         int i = rr(&s) % 16;
         switch (rr(&s) % 12) {
         case 0:
@@ -147,7 +148,7 @@ static void echo(struct bufferevent *b, void *a) {
 static void *life(void *x) {
     unsigned s = (unsigned)(long)x;
     long made = 0;
-    while (!stop) {
+    while (!LOAD(stop)) {
         int p[2];
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, p))
             continue;
@@ -190,7 +191,7 @@ static void *life(void *x) {
             close(p[1]);
         }
         made++;
-        if (getenv("SLOW") && made - freed > 200)
+        if (getenv("SLOW") && made - LOAD(freed) > 200)
             usleep(1000);
         else if (made % 8 == 0)
             usleep(100);
@@ -202,7 +203,7 @@ static void finc(struct event *e, void *a) { __atomic_add_fetch(&calls, 1, __ATO
 static void ncb(evutil_socket_t f, short w, void *a) { __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED); }
 static void *evlife(void *x) {
     unsigned s = (unsigned)(long)x + 77;
-    while (!stop) {
+    while (!LOAD(stop)) {
         struct timeval t = {0, rr(&s) % 500};
         struct event *e = event_new(B[rr(&s) % 2], -1, rr(&s) % 2 ? EV_PERSIST : 0, ncb, NULL);
         if (!e)
@@ -232,7 +233,7 @@ static void *ebthread(void *x) {
     unsigned s = (unsigned)(long)x + 5;
     char t[4000];
     memset(t, 1, sizeof t);
-    while (!stop) {
+    while (!LOAD(stop)) {
         int i = rr(&s) % 2;
         switch (rr(&s) % 8) {
         case 0:
@@ -348,14 +349,14 @@ int main(int c, char **v) {
     unsigned long last = 0;
     for (int k = 0; k < secs; k++) {
         sleep(1);
-        if (ops == last) {
+        if (LOAD(ops) == last) {
             printf("STUCK\n");
             fflush(stdout);
             abort();
         }
-        last = ops;
+        last = LOAD(ops);
     }
-    stop = 1;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (int i = 2; i < n; i++)
         pthread_join(th[i], 0);
     usleep(200000);
