@@ -124,7 +124,7 @@ fn queue_write(bev: &Locked) {
 #[inline(never)]
 fn queue_write_or_arm(bev: &Locked, base: &Base, later: bool) {
     // SAFETY: the event is assigned as long as the object lives.
-    if unsafe { base.try_soon(bev.event(Direction::WRITE), Ready::WRITE, later) } {
+    if unsafe { base.queue_event(bev.event(Direction::WRITE), Ready::WRITE, later) } {
         bev.mark(flag::WRITE_QUEUED, true);
     } else {
         bev.add_event(Direction::WRITE);
@@ -137,7 +137,7 @@ impl Core {
     /// # Safety
     /// `e` points to an assigned event of this base that is neither pending nor active.
     #[inline]
-    unsafe fn activate_unasked(&mut self, e: *mut event, ready: Ready, later: bool) -> bool {
+    unsafe fn activate_idle(&mut self, e: *mut event, ready: Ready, later: bool) -> bool {
         let cb = e.cast::<event_callback>();
         // SAFETY: the caller's promise.
         unsafe {
@@ -195,11 +195,11 @@ impl Base {
     /// Has something tried when the running batch ends, or in the next turn. `false`: no memory.
     ///
     /// # Safety
-    /// As for [`Core::activate_unasked`].
+    /// As for [`Core::activate_idle`].
     #[inline]
-    pub(super) unsafe fn try_soon(&self, e: *mut event, ready: Ready, later: bool) -> bool {
+    pub(super) unsafe fn queue_event(&self, e: *mut event, ready: Ready, later: bool) -> bool {
         // SAFETY: the caller's promise.
-        let queued = self.section(|core| unsafe { core.activate_unasked(e, ready, later) });
+        let queued = self.section(|core| unsafe { core.activate_idle(e, ready, later) });
         self.wake_if_waiting();
         queued
     }

@@ -246,7 +246,7 @@ fn soon(bev: &Locked, direction: Direction) {
     } else if let Some(base) = bev.base() {
         let later = bev.is(flag::WRITING) || base.writing.load(Ordering::Relaxed);
         // SAFETY: the event is assigned, and neither pending nor active.
-        unsafe { base.try_soon(bev.event(direction), ready, later) };
+        unsafe { base.queue_event(bev.event(direction), ready, later) };
     }
 }
 

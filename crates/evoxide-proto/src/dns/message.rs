@@ -189,7 +189,7 @@ impl<'a> PackedName<'a> {
 
     /// Whether it has the very bytes of this wire form.
     #[must_use]
-    pub fn is_exactly(self, wire: &[u8]) -> bool {
+    pub fn has_bytes(self, wire: &[u8]) -> bool {
         if self.bytes.get(self.at..self.at + wire.len()) == Some(wire) {
             return true;
         }
