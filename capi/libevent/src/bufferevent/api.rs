@@ -29,6 +29,10 @@ pub unsafe extern "C-unwind" fn bufferevent_setwatermark(
         if which & ev::READ != 0 {
             bev.wm_read.set(marks);
             bev.check_mark();
+            // As the original does, whatever the marks were: where reading goes on, its time begins anew.
+            if bev.waits(Direction::READ) {
+                bev.restart_timer(Direction::READ);
+            }
         }
     };
     // SAFETY: the caller's promise.
