@@ -23,6 +23,7 @@ mod log;
 mod mm;
 mod once;
 mod pending;
+mod rpc;
 mod run;
 mod tag;
 mod thread;

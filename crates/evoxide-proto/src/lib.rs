@@ -7,6 +7,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod rpc;
 pub mod tag;
 pub mod uri;
 pub mod ws;

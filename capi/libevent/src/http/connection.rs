@@ -494,6 +494,15 @@ pub(super) unsafe fn drop_bev(c: *mut evhttp_connection) {
     }
 }
 
+/// Whether the program set no timeout for it.
+///
+/// # Safety
+/// `c` lives.
+pub(crate) unsafe fn has_usual_timeout(c: *const evhttp_connection) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { (*c).read_timeout.tv_sec == TIMEOUT.tv_sec && (*c).read_timeout.tv_usec == TIMEOUT.tv_usec }
+}
+
 /// Frees a connection, with its requests.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connection) {
