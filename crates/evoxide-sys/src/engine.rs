@@ -20,7 +20,7 @@
 //! 3. **Own descriptors.** The waker, the pipe and what a face [adds](Engine::watch_own) come out of
 //!    [`finish_wait`](Engine::finish_wait) as [`Tags`], never as events.
 //! 4. **Stale reports.** A descriptor that was removed while its file lives on elsewhere may keep firing. After
-//!    [`STALE_TURNS`] turns in a row with such reports the kernel's set is built anew.
+//!    [`STALE_TURNS`] turns in a row (a face may say how many) with such reports the kernel's set is built anew; [`Tags::rebuilt`] says so.
 //! 5. **Fork.** [`reinit`](Engine::reinit) in the child touches nothing that the parent uses.
 //!
 //! # How a face uses it
@@ -71,13 +71,17 @@ use crate::backend::{Backend, Features, Take, Waiter};
 use crate::signal::SignalPipe;
 use crate::waker::Waker;
 
-/// This many turns in a row with reports that belong to nothing make the engine rebuild the kernel's set.
+/// This many turns in a row with reports that belong to nothing make the engine rebuild the kernel's set, where the face says
+/// no other number.
 pub const STALE_TURNS: u32 = 64;
 
-/// Which of the loop's own descriptors a wait reported.
+/// Which of the loop's own descriptors a wait reported, and whether the kernel's set was built anew after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the waker and the signals are to be served"]
-pub struct Tags(u8);
+pub struct Tags {
+    own: u8,
+    rebuilt: bool,
+}
 
 impl Tags {
     const WAKER: u8 = 1;
@@ -87,17 +91,22 @@ impl Tags {
 
     /// Whether the descriptor with that tag was reported.
     pub const fn contains(self, tag: u8) -> bool {
-        self.0 & 1 << (tag - 1) != 0
+        self.own & 1 << (tag - 1) != 0
     }
 
-    /// Whether none was.
+    /// Whether none of the descriptors was.
     pub const fn is_empty(self) -> bool {
-        self.0 == 0
+        self.own == 0
     }
 
     /// Whether the waker was.
     pub const fn woken(self) -> bool {
         self.contains(Self::WAKER)
+    }
+
+    /// Whether stale reports did not stop, and the kernel's set was built anew.
+    pub const fn rebuilt(self) -> bool {
+        self.rebuilt
     }
 }
 
@@ -141,6 +150,7 @@ pub struct Engine<T, W = Waker> {
     waker: W,
     signals: Option<SignalPipe>,
     stale_turns: u32,
+    stale_limit: u32,
 }
 
 /// Gives the reports of a wait to a reactor.
@@ -163,10 +173,15 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     pub fn new(backend: Backend, waker: W) -> io::Result<Self> {
         let mut reactor = Reactor::new();
         reactor.set_edges(backend.features().contains(Features::ET));
-        let mut engine = Self { reactor, backend, waker, signals: None, stale_turns: 0 };
+        let mut engine = Self { reactor, backend, waker, signals: None, stale_turns: 0, stale_limit: STALE_TURNS };
         let fd = engine.waker.borrow().fd().as_raw_fd();
         engine.watch_own(fd, Tags::WAKER)?;
         Ok(engine)
+    }
+
+    /// After how many turns in a row with stale reports the kernel's set is built anew; [`STALE_TURNS`] from the start.
+    pub fn set_stale_limit(&mut self, turns: u32) {
+        self.stale_limit = turns;
     }
 
     /// The backend, for asking what it is.
@@ -296,16 +311,18 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     #[inline(never)]
     pub fn finish_wait(&mut self, waiter: &Waiter) -> io::Result<Tags> {
         let finished = waiter.hand_to(Taker(&mut self.reactor));
+        let mut tags = Tags { own: finished.internal, rebuilt: false };
         if finished.stale == 0 {
             self.stale_turns = 0;
         } else {
             self.stale_turns += 1;
-            if self.stale_turns >= STALE_TURNS {
+            if self.stale_turns >= self.stale_limit {
                 self.stale_turns = 0;
                 self.rebuild()?;
+                tags.rebuilt = true;
             }
         }
-        Ok(Tags(finished.internal))
+        Ok(tags)
     }
 
     /// Drains the waker, and makes the events of signals ready that arrived.

@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use evoxide_core::reactor::AddError;
+use evoxide_sys::engine::WatchError;
 use std::fmt;
 use std::io;
 
@@ -155,6 +156,15 @@ impl From<Error> for io::Error {
         match error.source {
             Some(source) => source,
             None => Self::new(kind, error),
+        }
+    }
+}
+
+impl From<WatchError> for Error {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::Refused(error) => error.into(),
+            WatchError::Kernel(_, error) | WatchError::Signal(error) => error.into(),
         }
     }
 }

@@ -75,8 +75,12 @@ fn stale_reports_make_the_set_new() {
     let number = far.as_raw_fd();
     drop(far);
     engine.remove(key);
-    for _ in 0..STALE_TURNS {
-        assert_eq!(turn(&mut engine, &mut waiter), []);
+    for at in 1..=STALE_TURNS {
+        engine.begin_wait(&mut waiter).unwrap();
+        assert_eq!(waiter.wait(Some(0)).unwrap(), 1);
+        let tags = engine.finish_wait(&waiter).unwrap();
+        assert_eq!(tags.rebuilt(), at == STALE_TURNS);
+        assert!(tags.is_empty() && engine.reactor.pop_ready().is_none());
     }
     engine.begin_wait(&mut waiter).unwrap();
     assert_eq!(waiter.wait(Some(0)).unwrap(), 0, "descriptor {number}");

@@ -207,7 +207,7 @@ impl<S> Registry<S> {
     {
         let id = self.insert(Kind::Idle, None, false, callback(Plain(handler)));
         self.idles.push(id);
-        self.reactor.add_virtual(1);
+        self.engine.reactor.add_virtual(1);
         id
     }
 

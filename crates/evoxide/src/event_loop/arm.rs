@@ -2,13 +2,12 @@
 
 use super::context::Handler;
 use super::event::{Entry, EventId, Kind, Side};
-use super::registry::{Registry, SIGNALS};
+use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
 use evoxide_core::interest as core;
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{self, Removed};
-use evoxide_sys::signal::SignalPipe;
-use std::os::fd::AsRawFd;
+use evoxide_core::reactor;
+use std::sync::atomic::Ordering;
 
 impl<S> Registry<S> {
     /// The time that new timers count from.
@@ -23,7 +22,7 @@ impl<S> Registry<S> {
         once: bool,
         handler: Option<Handler<S>>,
     ) -> EventId {
-        let count = self.reactor.priorities();
+        let count = self.engine.reactor.priorities();
         let priority = priority.unwrap_or((count / 2) as u8).min((count - 1) as u8);
         self.entries.insert(Entry { handler, kind, priority, once, ..Entry::default() })
     }
@@ -55,14 +54,15 @@ impl<S> Registry<S> {
                 return Ok(());
             }
         };
-        let slot = self.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: entry.background });
+        let slot =
+            self.engine.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: entry.background });
         let waits = match entry.kind {
             Kind::Descriptor { fd, interest, .. } => self.watch_slot(slot, fd, interest.bits(), !persist),
-            Kind::Signal(signal) => self.watch_signal(slot, signal),
+            Kind::Signal(signal) => self.engine.watch_signal(slot, signal).map_err(Error::from),
             _ => Ok(()),
         };
         if let Err(error) = waits {
-            self.reactor.free_if_idle(slot);
+            self.engine.reactor.free_if_idle(slot);
             return Err(error);
         }
         let Some(entry) = self.entries.get_mut(id) else { return Ok(()) };
@@ -73,7 +73,7 @@ impl<S> Registry<S> {
             _ => None,
         };
         if let Some(after) = after {
-            self.reactor.set_timeout(slot, now.saturating_add(after));
+            self.engine.reactor.set_timeout(slot, now.saturating_add(after));
         }
         Ok(())
     }
@@ -86,68 +86,25 @@ impl<S> Registry<S> {
         interest: core::Interest,
         one_shot: bool,
     ) -> Result<(), Error> {
-        let result = match self.reactor.watch_fd(slot, fd, interest, one_shot) {
-            Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {
-                self.reactor.undo_watch_fd(slot, change);
-                error.into()
-            }),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
+        let result = self.engine.watch_fd(slot, fd, interest, one_shot);
         if result.is_err() {
-            self.reactor.free_if_idle(slot);
+            self.engine.reactor.free_if_idle(slot);
         }
-        result
+        Ok(result?)
     }
 
-    fn watch_signal(&mut self, slot: Key, signal: i32) -> Result<(), Error> {
-        let first = self.reactor.watch_signal(slot, signal)?;
-        if !first {
-            return Ok(());
-        }
-        let subscribed = self.signal_pipe().and_then(|pipe| Ok(pipe.subscribe(signal)?));
-        if subscribed.is_err() {
-            self.reactor.undo_watch_signal(slot);
-        }
-        subscribed
-    }
-
-    fn signal_pipe(&mut self) -> Result<&mut SignalPipe, Error> {
-        if self.signals.is_none() {
-            let pipe = SignalPipe::new()?;
-            let change = self.reactor.register_internal(pipe.fd().as_raw_fd(), SIGNALS)?;
-            if let Err(error) = self.backend.apply(&change) {
-                let _ = self.reactor.unregister_internal(change.fd);
-                return Err(error.into());
-            }
-            self.signals = Some(pipe);
-        }
-        self.signals.as_mut().ok_or_else(|| ErrorKind::System.into())
-    }
-
-    /// Puts posted work among what is ready. Its slot is gone when it runs: an idle loop holds none.
-    pub(crate) fn ready_work(&mut self) {
-        if !std::mem::replace(&mut self.work_is_ready, true) {
-            let slot = self.reactor.insert(0, self.middle, reactor::Kind { persist: false, internal: true });
-            self.reactor.activate(slot, core::Ready::READ, 1);
-        }
-    }
-
-    /// Carries out what follows from a removal. The kernel may have forgotten the descriptor already.
-    pub(crate) fn tell_gone(&mut self, gone: Removed) {
-        if let Some(change) = gone.change {
-            let _ = self.backend.apply(&change);
-        }
-        if let (Some(signal), Some(pipe)) = (gone.signal, &self.signals) {
-            let _ = pipe.unsubscribe(signal);
+    /// Puts posted work, where there is any, among what is ready. Its slot is gone when it runs: an idle loop holds none.
+    pub(crate) fn ready_posted(&mut self) {
+        if self.mailbox.waiting.load(Ordering::SeqCst) > 0 && !std::mem::replace(&mut self.work_is_ready, true) {
+            let slot = self.engine.reactor.insert(0, self.middle, reactor::Kind { persist: false, internal: true });
+            self.engine.reactor.activate(slot, core::Ready::READ, 1);
         }
     }
 
     pub(crate) fn take_out(&mut self, id: EventId) -> Option<Entry<Handler<S>>> {
         let mut entry = self.entries.remove(id)?;
         for slot in [entry.slot, entry.second].into_iter().flatten() {
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         if let Some(handler) = &mut entry.handler {
             handler.removed(self);
@@ -157,7 +114,7 @@ impl<S> Registry<S> {
             Kind::Check => self.checks.retain(|i| *i != id),
             Kind::Idle => {
                 self.idles.retain(|i| *i != id);
-                self.reactor.add_virtual(if entry.paused || entry.background { 0 } else { -1 });
+                self.engine.reactor.add_virtual(if entry.paused || entry.background { 0 } else { -1 });
             }
             _ => {}
         }
@@ -170,10 +127,10 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist: false, internal: entry.background };
-                *entry.slot.insert(self.reactor.insert(id.to_bits(), entry.priority, kind))
+                *entry.slot.insert(self.engine.reactor.insert(id.to_bits(), entry.priority, kind))
             }
         };
-        self.reactor.activate(slot, ready, 1);
+        self.engine.reactor.activate(slot, ready, 1);
     }
 
     /// Lets one side of an extension's event wait on a descriptor, or no more. `fresh`: the timeout starts anew.
@@ -191,8 +148,7 @@ impl<S> Registry<S> {
         let kept = if second { &mut entry.second } else { &mut entry.slot };
         if !wanted {
             if let Some(slot) = kept.take() {
-                let gone = self.reactor.remove(slot);
-                self.tell_gone(gone);
+                self.engine.remove(slot);
             }
             return Ok(());
         }
@@ -200,7 +156,7 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist: true, internal: entry.background };
-                let slot = self.reactor.insert(id.to_bits(), entry.priority, kind);
+                let slot = self.engine.reactor.insert(id.to_bits(), entry.priority, kind);
                 let interest = if second { core::Interest::WRITE } else { core::Interest::READ };
                 self.watch_slot(slot, fd, interest, false)?;
                 if let Some(entry) = self.entries.get_mut(id) {
@@ -210,12 +166,12 @@ impl<S> Registry<S> {
             }
         };
         match timeout {
-            Some(after) if fresh || self.reactor.deadline(slot).is_none() => {
+            Some(after) if fresh || self.engine.reactor.deadline(slot).is_none() => {
                 let now = self.fresh_now();
-                self.reactor.set_timeout(slot, now.saturating_add(after));
+                self.engine.reactor.set_timeout(slot, now.saturating_add(after));
             }
-            None if self.reactor.deadline(slot).is_some() => {
-                self.reactor.clear_timeout(slot);
+            None if self.engine.reactor.deadline(slot).is_some() => {
+                self.engine.reactor.clear_timeout(slot);
             }
             _ => {}
         }

@@ -47,7 +47,7 @@ impl<S> Registry<S> {
     /// ```
     pub fn deadline(&self, id: EventId) -> Option<Instant> {
         let slot = self.entries.get(id)?.slot?;
-        self.reactor.deadline(slot).map(|at| self.time.instant(at))
+        self.engine.reactor.deadline(slot).map(|at| self.time.instant(at))
     }
 
     /// How many events there are.
@@ -66,9 +66,9 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn counts(&self) -> Counts {
-        let ready = self.reactor.active() as usize;
+        let ready = self.engine.reactor.active() as usize;
         let events = self.entries.len();
-        let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.reactor.readiness(slot).is_some());
+        let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.engine.reactor.readiness(slot).is_some());
         let active = |e: &Entry<Handler<S>>| is_active(e.slot) || is_active(e.second);
         let waits = |e: &Entry<Handler<S>>| (e.slot.is_some() || e.second.is_some()) && e.kind != Kind::User;
         let waiting = self.entries.iter().filter(|e| waits(e) && !active(e)).count();
@@ -80,7 +80,7 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`Method`].
     pub fn method(&self) -> Method {
-        Method::from_sys(self.backend.method())
+        Method::from_sys(self.engine.backend().method())
     }
 
     /// What the loop's method can do.
@@ -96,7 +96,7 @@ impl<S> Registry<S> {
     /// # Examples
     /// See [`Config`](crate::Config).
     pub fn priorities(&self) -> usize {
-        self.reactor.priorities()
+        self.engine.reactor.priorities()
     }
 
     /// The time on the loop's clock when the last wait ended: the same in all handlers of a turn, and free.
@@ -132,7 +132,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.backend.fd()
+        self.engine.backend().fd()
     }
 
     /// When the earliest timer or timeout is due.
@@ -149,12 +149,12 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        self.reactor.first_deadline().map(|at| self.time.instant(at))
+        self.engine.reactor.first_deadline().map(|at| self.time.instant(at))
     }
 
     /// Whether a turn would call somebody without a wait.
     pub(crate) fn has_work(&self) -> bool {
-        self.reactor.active() > 0 || !self.turn_end.is_empty() || self.mailbox.waiting.load(Ordering::SeqCst) > 0
+        self.engine.reactor.active() > 0 || !self.turn_end.is_empty() || self.mailbox.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Whether nothing is left to wait for: no event pending or ready, no posted work, no [`Hold`](crate::Hold).
@@ -166,7 +166,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn is_idle(&self) -> bool {
-        self.reactor.is_idle()
+        self.engine.reactor.is_idle()
             && self.turn_end.is_empty()
             && self.mailbox.waiting.load(Ordering::SeqCst) == 0
             && self.mailbox.alarm.holds.load(Ordering::SeqCst) == 0

@@ -100,11 +100,10 @@ impl<S> Registry<S> {
         let Some(entry) = self.entries.get_mut(id) else { return false };
         let slots = [entry.slot.take(), entry.second.take()];
         if !std::mem::replace(&mut entry.paused, true) && entry.kind == Kind::Idle && !entry.background {
-            self.reactor.add_virtual(-1);
+            self.engine.reactor.add_virtual(-1);
         }
         for slot in slots.into_iter().flatten() {
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         true
     }
@@ -123,12 +122,11 @@ impl<S> Registry<S> {
         }
         entry.paused = false;
         if entry.kind == Kind::Idle && !entry.background {
-            self.reactor.add_virtual(1);
+            self.engine.reactor.add_virtual(1);
         }
-        let active = entry.slot.take().map(|slot| (slot, self.reactor.readiness(slot)));
+        let active = entry.slot.take().map(|slot| (slot, self.engine.reactor.readiness(slot)));
         if let Some((slot, _)) = active {
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         let armed = self.arm(id);
         if let Some(entry) = self.entries.get_mut(id).filter(|_| armed.is_err()) {
@@ -179,10 +177,10 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist, internal: entry.background };
-                *entry.slot.insert(self.reactor.insert(id.to_bits(), entry.priority, kind))
+                *entry.slot.insert(self.engine.reactor.insert(id.to_bits(), entry.priority, kind))
             }
         };
-        self.reactor.set_timeout(slot, deadline);
+        self.engine.reactor.set_timeout(slot, deadline);
         true
     }
 
@@ -215,12 +213,11 @@ impl<S> Registry<S> {
             return Ok(());
         }
         let Some(slot) = entry.slot else { return Ok(()) };
-        let (deadline, ready) = (self.reactor.deadline(slot), self.reactor.readiness(slot));
+        let (deadline, ready) = (self.engine.reactor.deadline(slot), self.engine.reactor.readiness(slot));
         let edge_changes = old.contains(Interest::EDGE) != interest.contains(Interest::EDGE);
         if edge_changes {
             entry.slot = None;
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         // The new one comes before the old one goes: one change for the kernel, and none where they agree.
         let armed = self.arm(id);
@@ -234,17 +231,16 @@ impl<S> Registry<S> {
             return armed;
         }
         if !edge_changes {
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         let Some(slot) = self.entries.get(id).and_then(|e| e.slot) else { return Ok(()) };
         if let Some(deadline) = deadline {
-            self.reactor.set_timeout(slot, deadline);
+            self.engine.reactor.set_timeout(slot, deadline);
         }
         let kept = core::Interest::CONDITIONS & interest.bits();
         let ready = ready.map(|r| r & (core::Ready::from_bits_retain(kept.bits()) | core::Ready::TIMEOUT));
         if let Some(ready) = ready.filter(|r| !r.is_empty()) {
-            self.reactor.activate(slot, ready, 1);
+            self.engine.reactor.activate(slot, ready, 1);
         }
         Ok(())
     }
@@ -274,23 +270,22 @@ impl<S> Registry<S> {
         let (kind, paused) = (entry.kind, entry.paused);
         let slots = [entry.slot.take(), entry.second.take()];
         if kind == Kind::Idle && !paused {
-            self.reactor.add_virtual(if keep { 1 } else { -1 });
+            self.engine.reactor.add_virtual(if keep { 1 } else { -1 });
         }
-        let first = slots[0].map(|slot| (self.reactor.deadline(slot), self.reactor.readiness(slot)));
+        let first = slots[0].map(|slot| (self.engine.reactor.deadline(slot), self.engine.reactor.readiness(slot)));
         if slots != [None, None] {
             // The new slot comes before the old one goes: nothing changes for the kernel.
             let _ = self.arm(id);
         }
         for slot in slots.into_iter().flatten() {
-            let gone = self.reactor.remove(slot);
-            self.tell_gone(gone);
+            self.engine.remove(slot);
         }
         if let (Some((deadline, ready)), Some(slot)) = (first, self.entries.get(id).and_then(|e| e.slot)) {
             if let Some(deadline) = deadline {
-                self.reactor.set_timeout(slot, deadline);
+                self.engine.reactor.set_timeout(slot, deadline);
             }
             if let Some(ready) = ready {
-                self.reactor.activate(slot, ready, 1);
+                self.engine.reactor.activate(slot, ready, 1);
             }
         }
         true
@@ -314,11 +309,11 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn set_priority(&mut self, id: EventId, priority: u8) -> bool {
-        let last = (self.reactor.priorities() - 1) as u8;
+        let last = (self.engine.reactor.priorities() - 1) as u8;
         let Some(entry) = self.entries.get_mut(id) else { return false };
         entry.priority = priority.min(last);
         for slot in [entry.slot, entry.second].into_iter().flatten() {
-            self.reactor.set_priority(slot, entry.priority);
+            self.engine.reactor.set_priority(slot, entry.priority);
         }
         true
     }

@@ -15,14 +15,15 @@ pub(crate) const STOP: u32 = 4;
 /// Wakes a loop and tells it what to do, whatever its state is. A loop that nobody runs counts as waiting, since it may be a guest
 /// in another one that waits on its descriptor.
 pub(crate) struct Alarm {
-    pub waker: Waker,
+    /// The engine has it too, and drains it.
+    pub waker: Arc<Waker>,
     wake: Wake,
     pub holds: AtomicUsize,
 }
 
 impl Alarm {
     fn new() -> Result<Self, Error> {
-        let alarm = Self { waker: Waker::new()?, wake: Wake::new(), holds: AtomicUsize::new(0) };
+        let alarm = Self { waker: Arc::new(Waker::new()?), wake: Wake::new(), holds: AtomicUsize::new(0) };
         alarm.wake.set_descriptor(alarm.waker.wake_fd());
         alarm.leave();
         Ok(alarm)
@@ -58,11 +59,8 @@ impl Alarm {
         self.wake.begin_wait()
     }
 
-    /// Takes back wakes; whatever is asked for later wakes again. `rung`: the descriptor says so.
-    pub fn drain(&self, rung: bool) {
-        if rung {
-            self.waker.drain();
-        }
+    /// Takes back wakes; whatever is asked for later wakes again. To be called after the waker was drained.
+    pub fn look(&self) {
         self.wake.take(Wake::LOOK);
     }
 }

@@ -7,29 +7,25 @@ use super::mailbox::Mailbox;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::error::Error;
-use evoxide_core::reactor::Reactor;
-use evoxide_sys::backend::Backend;
-use evoxide_sys::signal::SignalPipe;
+use evoxide_sys::engine::Engine;
+use evoxide_sys::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-/// Tags of the loop's own descriptors.
-pub(crate) const WAKER: u8 = 1;
-pub(crate) const SIGNALS: u8 = 2;
+/// After so many waits in a row that reported what is not watched any more, the kernel's set is built anew.
+const STALE_WAITS: u32 = 8;
 
 /// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`](crate::Context) both dereference to it, so that events are added and
 /// changed in the same words outside and inside handlers.
 ///
 /// The loop owns every handler, and what it waits on; both are dropped with the event.
 pub struct Registry<S> {
-    pub(crate) reactor: Reactor<u64>,
+    /// The body of the loop. Payloads are the bits of an [`EventId`]; 0 is posted work.
+    pub(crate) engine: Engine<u64, Arc<Waker>>,
     pub(crate) entries: Entries<Handler<S>>,
-    pub(crate) backend: Backend,
     pub(crate) mailbox: Arc<Mailbox<Job<S>>>,
     pub(crate) time: Time,
-    pub(crate) signals: Option<SignalPipe>,
     /// The priority of posted work.
     pub(crate) middle: u8,
     /// Posted work is among what is ready.
@@ -54,23 +50,19 @@ impl<S> Drop for Registry<S> {
 
 impl<S> Registry<S> {
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        let mut reactor = Reactor::new();
-        if !reactor.set_priorities(config.priorities) {
+        let mailbox = Arc::new(Mailbox::new()?);
+        let mut engine = Engine::new(config.backend()?, Arc::clone(&mailbox.alarm.waker))?;
+        if !engine.reactor.set_priorities(config.priorities) {
             return Err(Error::invalid("priorities"));
         }
-        reactor.set_limits(config.limits);
-        let mut backend = config.backend()?;
-        let mailbox = Arc::new(Mailbox::new()?);
-        let change = reactor.register_internal(mailbox.alarm.waker.fd().as_raw_fd(), WAKER)?;
-        backend.apply(&change)?;
+        engine.reactor.set_limits(config.limits);
+        engine.set_stale_limit(STALE_WAITS);
         let middle = (config.priorities / 2) as u8;
         Ok(Self {
-            reactor,
+            engine,
             entries: Entries::new(),
-            backend,
             mailbox,
             time: Time::new(config.clock),
-            signals: None,
             middle,
             work_is_ready: false,
             prepares: Vec::new(),

@@ -3,13 +3,14 @@
 use super::context::{Context, Core};
 use super::event::{EventId, Fired, Kind, Side};
 use super::mailbox::{EXIT, STOP};
-use super::registry::{Registry, SIGNALS, WAKER};
+use super::registry::Registry;
 use crate::config::Config;
 use crate::error::Error;
 use crate::timer::nanos;
 use evoxide_core::interest::Ready;
-use evoxide_core::reactor::{After, Popped};
+use evoxide_core::reactor::Popped;
 use evoxide_sys::backend::Waiter;
+use evoxide_sys::engine::Tags;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,9 +19,6 @@ use std::time::Duration;
 
 /// Why the loop is there when it is looked at.
 const AT_HOME: &str = "the loop is lent only while a handler runs";
-
-/// After so many waits in a row that reported what is not watched any more, the backend starts anew.
-const STALE_WAITS: u32 = 8;
 
 /// Why a run ended.
 ///
@@ -74,7 +72,6 @@ pub struct EventLoop<S> {
     /// Empty only while a handler [borrows the loop](super::context::Callback::call_with).
     core: Option<Box<Core<S>>>,
     waiter: Waiter,
-    stale_waits: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,8 +102,8 @@ impl<S> EventLoop<S> {
     /// See [`Config`].
     pub fn with_config(config: Config, state: S) -> Result<Self, Error> {
         let registry = Registry::new(&config)?;
-        let waiter = registry.backend.waiter();
-        Ok(Self { core: Some(Box::new(Core { registry, state })), waiter, stale_waits: 0 })
+        let waiter = registry.engine.waiter();
+        Ok(Self { core: Some(Box::new(Core { registry, state })), waiter })
     }
 
     /// The loop's state.
@@ -310,7 +307,7 @@ impl<S> EventLoop<S> {
     /// Answers whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         let registry = self.registry();
-        registry.reactor.promote_next_turn();
+        registry.engine.reactor.promote_next_turn();
         if !registry.turn_end.is_empty() || !registry.prepares.is_empty() {
             registry.time.update();
         }
@@ -325,17 +322,17 @@ impl<S> EventLoop<S> {
         self.hooks(|r| r.checks.clone(), None);
         let registry = self.registry();
         let now = registry.time.now();
-        registry.reactor.expire(now);
-        if registry.reactor.active() == 0 && !registry.idles.is_empty() {
+        registry.engine.reactor.expire(now);
+        if registry.engine.reactor.active() == 0 && !registry.idles.is_empty() {
             for id in registry.idles.clone() {
                 if registry.entries.get(id).is_some_and(|e| !e.paused) {
                     registry.activate_with(id, Ready::READ);
                 }
             }
         }
-        let batches = if mode == Mode::Forever { 1 } else { registry.reactor.priorities() };
+        let batches = if mode == Mode::Forever { 1 } else { registry.engine.reactor.priorities() };
         for _ in 0..batches {
-            if self.registry().reactor.active() == 0 || self.is_stopped() {
+            if self.registry().engine.reactor.active() == 0 || self.is_stopped() {
                 break;
             }
             called |= self.batch(now);
@@ -362,72 +359,63 @@ impl<S> EventLoop<S> {
     }
 
     fn wait(&mut self, mode: Mode) -> Result<(), Error> {
-        let Self { core: Some(core), waiter, stale_waits } = self else { unreachable!("{AT_HOME}") };
+        let Self { core: Some(core), waiter } = self else { unreachable!("{AT_HOME}") };
         let registry = &mut core.registry;
         let timeout = registry.wait_time(mode == Mode::Poll);
-        while let Some(change) = registry.reactor.next_leftover() {
-            // The descriptor may be closed by now.
-            let _ = registry.backend.apply(&change);
-        }
-        registry.backend.prepare(waiter)?;
+        registry.engine.begin_wait(waiter)?;
         // Others ring from here on, unless they did meanwhile.
         let may_block = timeout != Some(0) && registry.mailbox.alarm.leave();
         let waited = if !may_block {
-            waiter.wait(Some(0)).map(|_| ())
+            waiter.wait(Some(0))
         } else if !registry.time.is_virtual() {
-            waiter.wait(timeout).map(|_| ())
+            waiter.wait(timeout)
         } else {
-            waiter.wait(Some(0)).and_then(|found| {
-                match timeout {
-                    Some(timeout) if found == 0 => registry.time.jump_to(registry.time.now().saturating_add(timeout)),
-                    None if found == 0 => {
-                        waiter.wait(None)?;
-                    }
-                    _ => {}
+            waiter.wait(Some(0)).and_then(|found| match timeout {
+                Some(timeout) if found == 0 => {
+                    registry.time.jump_to(registry.time.now().saturating_add(timeout));
+                    Ok(0)
                 }
-                Ok(())
+                None if found == 0 => waiter.wait(None),
+                _ => Ok(found),
             })
         };
         if may_block {
             registry.mailbox.alarm.enter();
         }
-        waited?;
+        let found = waited?;
         registry.time.update();
-        let found = registry.reactor.finish_wait(waiter.reports());
-        registry.take_internal(found.internal);
-        *stale_waits = if found.stale > 0 { *stale_waits + 1 } else { 0 };
-        if *stale_waits >= STALE_WAITS {
-            *stale_waits = 0;
+        let tags = if found > 0 { registry.engine.finish_wait(waiter)? } else { Tags::default() };
+        if tags.rebuilt() {
             log::warn!("a descriptor that is not watched any more keeps being reported: starting anew");
-            let registrations = registry.reactor.registrations();
-            registry.backend.rebuild(registrations)?;
         }
+        registry.serve(tags);
         Ok(())
     }
 
     /// Calls the handlers of one batch of ready events. Answers whether any was called.
     fn batch(&mut self, now: u64) -> bool {
-        self.registry().reactor.begin_batch(|| now);
+        self.registry().engine.reactor.begin_batch(|| now);
         let mut called = false;
         loop {
             if called && self.is_stopped() {
                 return called;
             }
-            match self.registry().reactor.pop_ready() {
+            match self.registry().engine.reactor.pop_ready() {
                 Some(popped) => called |= self.dispatch(popped),
-                None if self.registry().extend_batch() => {}
-                None => return called,
+                None => {
+                    let Registry { engine, time, .. } = self.registry();
+                    if !engine.extend_batch(|| time.update()) {
+                        return called;
+                    }
+                }
             }
         }
     }
 
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = self.registry();
-        let calls = registry.reactor.popped_calls();
-        if popped.after == After::Unlink {
-            let gone = registry.reactor.unlink_popped(popped.slot);
-            registry.tell_gone(gone);
-        }
+        let calls = registry.engine.reactor.popped_calls();
+        registry.engine.finish_popped(&popped);
         let Some(id) = registry.entries.id(popped.payload) else {
             registry.work_is_ready = false;
             return self.work();
@@ -440,17 +428,18 @@ impl<S> EventLoop<S> {
         let again = match entry.kind {
             Kind::Timer { period: Some(period), .. } => {
                 // Counted from when it was due, unless it fell behind or was made to happen.
-                let due = registry.reactor.slot_deadline(popped.slot).map_or(0, |(_, at)| at).saturating_add(period);
+                let due =
+                    registry.engine.reactor.slot_deadline(popped.slot).map_or(0, |(_, at)| at).saturating_add(period);
                 let on_time = popped.ready.contains(Ready::TIMEOUT) && due > now;
                 Some(if on_time { due } else { now.saturating_add(period) })
             }
             Kind::Descriptor { timeout: Some(timeout), .. } => Some(now.saturating_add(timeout)),
             _ => None,
         };
-        if let (Some(deadline), Some(key)) = (again, registry.reactor.popped_key(&popped)) {
-            registry.reactor.set_timeout(key, deadline);
+        if let (Some(deadline), Some(key)) = (again, registry.engine.reactor.popped_key(&popped)) {
+            registry.engine.reactor.set_timeout(key, deadline);
         }
-        let second = entry.second.is_some() && registry.reactor.popped_key(&popped) == entry.second;
+        let second = entry.second.is_some() && registry.engine.reactor.popped_key(&popped) == entry.second;
         let side = if second { Side::Second } else { Side::First };
         self.call(id, Fired { ready: popped.ready, calls, wait: None, side });
         true
@@ -537,40 +526,25 @@ impl<S> Registry<S> {
         let idle = self.idles.iter().any(|id| self.entries.get(*id).is_some_and(|e| !e.paused));
         if poll
             || idle
-            || self.reactor.active() > 0
+            || self.engine.reactor.active() > 0
             || self.mailbox.alarm.asked() != 0
             || self.mailbox.waiting.load(Ordering::SeqCst) > 0
             || !self.turn_end.is_empty()
         {
             return Some(0);
         }
-        let first = self.reactor.first_deadline()?;
+        let first = self.engine.reactor.first_deadline()?;
         Some(first.saturating_sub(self.time.update()))
     }
 
-    /// Serves the loop's own descriptors; each has a bit in `found`.
-    fn take_internal(&mut self, found: u8) {
-        self.mailbox.alarm.drain(found & (1 << (WAKER - 1)) != 0);
-        if self.mailbox.waiting.load(Ordering::SeqCst) > 0 {
-            self.ready_work();
-        }
-        if found & (1 << (SIGNALS - 1)) != 0
-            && let Some(pipe) = &self.signals
-        {
-            let reactor = &mut self.reactor;
-            pipe.drain(|signal, times| reactor.signalled(signal, u16::try_from(times).unwrap_or(u16::MAX)));
-        }
+    /// Serves the loop's own descriptors, and takes up what others asked for.
+    fn serve(&mut self, tags: Tags) {
+        // Posted work runs before the signals of the turn; what came just before the waker was drained must not be missed.
+        self.ready_posted();
+        self.engine.serve(tags);
+        self.mailbox.alarm.look();
+        self.ready_posted();
         self.collect();
-    }
-
-    /// Whether a batch that stopped to look at the clock has time left.
-    fn extend_batch(&mut self) -> bool {
-        let Some(end) = self.reactor.batch_end() else { return false };
-        let in_time = self.time.update() < end;
-        if in_time {
-            self.reactor.continue_batch();
-        }
-        in_time
     }
 }
 

@@ -102,7 +102,7 @@ impl<S: 'static> Registry<S> {
         let id = self.insert(Kind::User, None, false, None);
         // It needs nothing of the system.
         let _ = self.arm(id);
-        self.reactor.add_virtual(1);
+        self.engine.reactor.add_virtual(1);
         let own = Arc::new(TaskWaker::new(id, wakes));
         let task = OnTask {
             future: Some(Box::pin(future)),
@@ -563,6 +563,6 @@ impl<S: 'static, F: Future + 'static> Callback<S> for OnTask<S, F> {
     }
 
     fn removed(&mut self, registry: &mut Registry<S>) {
-        registry.reactor.add_virtual(-1);
+        registry.engine.reactor.add_virtual(-1);
     }
 }
