@@ -6,7 +6,7 @@ use super::hooks::{self, Hooks, Subject};
 use crate::http::abi::evhttp_request;
 use crate::http::server::evhttp;
 use core::ffi::{c_char, c_int, c_void};
-use core::ptr;
+use core::ptr::{self, NonNull};
 use evoxide_ffi::{cstr, mm};
 use evoxide_proto::rpc::{self, Verdict};
 
@@ -16,6 +16,15 @@ pub struct evrpc_base {
     hooks: Hooks,
     http: *mut evhttp,
     commands: Vec<*mut evrpc>,
+    /// Requests that are not answered yet.
+    open: Vec<*mut evrpc_req_generic>,
+}
+
+/// A request, with a copy of its command: that may be withdrawn before the program answers.
+#[repr(C)]
+struct Context {
+    public: evrpc_req_generic,
+    command: evrpc,
 }
 
 /// The status of every answer that is no reply.
@@ -36,7 +45,8 @@ pub unsafe fn path(name: *const c_char) -> *mut c_char {
 /// Commands on an HTTP server.
 #[unsafe(no_mangle)]
 pub extern "C" fn evrpc_init(server: *mut evhttp) -> *mut evrpc_base {
-    Box::into_raw(Box::new(evrpc_base { hooks: Hooks::default(), http: server, commands: Vec::new() }))
+    let base = evrpc_base { hooks: Hooks::default(), http: server, commands: Vec::new(), open: Vec::new() };
+    mm::alloc(base).map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
 /// Unregisters all and frees the base; paused requests are answered with an error.
@@ -50,7 +60,12 @@ pub unsafe extern "C-unwind" fn evrpc_free(base: *mut evrpc_base) {
         while let Some(ctx) = (*base).hooks.any_paused() {
             refuse(ctx.cast());
         }
-        drop(Box::from_raw(base));
+        for &ctx in &(*base).open {
+            // It can still be answered; no hook sees that.
+            (*(*ctx).rpc).base = ptr::null_mut();
+        }
+        ptr::drop_in_place(base);
+        mm::free(base.cast());
     }
 }
 
@@ -150,17 +165,23 @@ unsafe extern "C-unwind" fn on_request(req: *mut evhttp_request, arg: *mut c_voi
     // SAFETY: HTTP's live request; the argument is the command, which is registered.
     unsafe {
         let command = arg.cast::<evrpc>();
-        let ctx = mm::calloc(1, size_of::<evrpc_req_generic>()).cast::<evrpc_req_generic>();
-        if (*req).type_ != calls::POST || calls::evbuffer_get_length((*req).input_buffer) == 0 || ctx.is_null() {
-            mm::free(ctx.cast());
+        let base = (*command).base;
+        let whole = mm::calloc(1, size_of::<Context>()).cast::<Context>();
+        let empty = (*req).type_ != calls::POST || calls::evbuffer_get_length((*req).input_buffer) == 0;
+        if empty || whole.is_null() || (*base).open.try_reserve(1).is_err() {
+            mm::free(whole.cast());
             calls::evhttp_send_error(req, UNAVAILABLE, ptr::null());
             return;
         }
-        (*ctx).rpc = command;
-        (*ctx).http_req = req;
+        (*whole).command = ptr::read(command);
+        (*whole).command.uri = mm::strdup((*command).uri);
+        (*whole).public.rpc = &raw mut (*whole).command;
+        (*whole).public.http_req = req;
+        let ctx = whole.cast::<evrpc_req_generic>();
+        (*base).open.push(ctx);
         let (ctx, data, evcon) = (ctx.cast(), (*req).input_buffer, (*req).evcon);
         let subject = Subject { ctx, req, data, evcon, resume: accept };
-        match hooks::input(&raw mut (*(*command).base).hooks, subject) {
+        match hooks::input(&raw mut (*base).hooks, subject) {
             Verdict::Pause => {}
             verdict => accept(ctx, verdict),
         }
@@ -169,7 +190,7 @@ unsafe extern "C-unwind" fn on_request(req: *mut evhttp_request, arg: *mut c_voi
 
 /// Reads the request's message and calls the command.
 unsafe fn accept(ctx: *mut c_void, verdict: Verdict) {
-    // SAFETY: a live context; its command is registered, as the header demands.
+    // SAFETY: a live context, which has its command with it.
     unsafe {
         let ctx = ctx.cast::<evrpc_req_generic>();
         let command = (*ctx).rpc;
@@ -216,6 +237,10 @@ unsafe fn free(ctx: *mut evrpc_req_generic) {
             calls::evbuffer_free((*ctx).rpc_data);
         }
         hooks::free_meta((*ctx).hook_meta);
+        if let Some(base) = (*command).base.as_mut() {
+            base.open.retain(|&other| other != ctx);
+        }
+        mm::free((*command).uri.cast_mut().cast());
         mm::free(ctx.cast());
     }
 }
@@ -239,7 +264,11 @@ pub unsafe extern "C-unwind" fn evrpc_request_done(ctx: *mut evrpc_req_generic) 
         write((*ctx).rpc_data, (*ctx).reply);
         let (data, evcon) = ((*ctx).rpc_data, (*req).evcon);
         let subject = Subject { ctx: ctx.cast(), req, data, evcon, resume: reply };
-        match hooks::output(&raw mut (*(*command).base).hooks, subject) {
+        let base = (*command).base;
+        if base.is_null() {
+            return reply(ctx.cast(), Verdict::Continue);
+        }
+        match hooks::output(&raw mut (*base).hooks, subject) {
             Verdict::Pause => {}
             verdict => reply(ctx.cast(), verdict),
         }

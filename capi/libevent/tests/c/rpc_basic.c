@@ -355,3 +355,29 @@ CASE(raw_requests)
 	raw("POST", "bad");
 	end();
 }
+
+/* A command may be withdrawn, and its base freed, before a request is answered. */
+CASE(withdrawn_while_held)
+{
+	begin();
+	mode = 2;
+	call("late", "a");
+	settle();
+	SAY("unregister %d\n", evrpc_unregister_rpc(rpcs, "Say"));
+	EVRPC_REQUEST_DONE(held);
+	settle();
+	end();
+}
+
+CASE(base_freed_while_held)
+{
+	begin();
+	mode = 2;
+	call("late", "a");
+	settle();
+	evrpc_free(rpcs);
+	rpcs = NULL;
+	EVRPC_REQUEST_DONE(held);
+	settle();
+	end();
+}
