@@ -21,17 +21,23 @@ const DIRTY_SHUTDOWN: u64 = 1;
 /// `BUFFEREVENT_SSL_BATCH_WRITE`.
 const BATCH_WRITE: u64 = 2;
 
-/// The session of a bufferevent that this object made.
+/// Runs `f` on the session of a bufferevent that this object made, with the bufferevent's lock held: the loop may use the session from
+/// another thread. `None` for any other bufferevent.
 ///
 /// # Safety
 ///
-/// `bev` is null or a bufferevent.
-unsafe fn session<'a>(bev: *mut bufferevent) -> Option<&'a mut Session> {
+/// `bev` is null or a bufferevent; `f` calls nothing that reaches the session by another way.
+unsafe fn with_session<R>(bev: *mut bufferevent, f: impl FnOnce(&mut Session) -> R) -> Option<R> {
     if bev.is_null() {
         return None;
     }
-    // SAFETY: the caller's promise; with this table the session is one of ours.
-    unsafe { evoxide_tls_session(bev, &raw const TABLE).cast::<Session>().as_mut() }
+    // SAFETY: the caller's promise; with this table the session is one of ours, and the lock keeps others from it.
+    unsafe {
+        bufferevent_lock(bev);
+        let result = evoxide_tls_session(bev, &raw const TABLE).cast::<Session>().as_mut().map(f);
+        bufferevent_unlock(bev);
+        result
+    }
 }
 
 /// Turns the `SSL` to its side. Returns the mode for the main library.
@@ -145,7 +151,7 @@ unsafe fn refuse(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut bufferevent) -> *mut ssl::SSL {
     // SAFETY: the caller's promise.
-    unsafe { session(bev) }.map_or(ptr::null_mut(), |session| session.ssl)
+    unsafe { with_session(bev, |session| session.ssl) }.unwrap_or(ptr::null_mut())
 }
 
 /// Begins another handshake; -1 where the session cannot.
@@ -155,17 +161,16 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut buffereven
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(session) = session(bev) else { return -1 };
-        bufferevent_lock(bev);
+    // SAFETY: the caller's promise; beginning a handshake only has it tried by the loop.
+    let begin = |session: &mut Session| unsafe {
         ssl::ERR_clear_error();
         let begun = SSL_renegotiate(session.ssl) > 0;
         let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
         ssl::ERR_clear_error();
-        bufferevent_unlock(bev);
         result
-    }
+    };
+    // SAFETY: as above.
+    unsafe { with_session(bev, begin) }.unwrap_or(-1)
 }
 
 /// The oldest OpenSSL error not asked for yet; 0: none.
@@ -176,13 +181,7 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut buffereven
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_openssl_error(bev: *mut bufferevent) -> c_ulong {
     // SAFETY: the caller's promise.
-    unsafe {
-        let Some(session) = session(bev) else { return 0 };
-        bufferevent_lock(bev);
-        let error = session.take_error();
-        bufferevent_unlock(bev);
-        error
-    }
+    unsafe { with_session(bev, Session::take_error) }.unwrap_or(0)
 }
 
 /// Whether a transport that ends without close_notify is an ordinary end of file; -1 for other bufferevents.
@@ -193,7 +192,7 @@ pub unsafe extern "C-unwind" fn bufferevent_get_openssl_error(bev: *mut bufferev
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_get_allow_dirty_shutdown(bev: *mut bufferevent) -> c_int {
     // SAFETY: the caller's promise.
-    unsafe { if session(bev).is_some() { evoxide_tls_dirty_shutdown(bev, -1) } else { -1 } }
+    unsafe { with_session(bev, |_| evoxide_tls_dirty_shutdown(bev, -1)) }.unwrap_or(-1)
 }
 
 /// Sets whether a transport that ends without close_notify is an ordinary end of file.
@@ -204,11 +203,7 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_allow_dirty_shutdown(bev
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_set_allow_dirty_shutdown(bev: *mut bufferevent, allow: c_int) {
     // SAFETY: the caller's promise.
-    unsafe {
-        if session(bev).is_some() {
-            evoxide_tls_dirty_shutdown(bev, c_int::from(allow != 0));
-        }
-    }
+    unsafe { with_session(bev, |_| evoxide_tls_dirty_shutdown(bev, c_int::from(allow != 0))) };
 }
 
 /// Flags of libevent 2.2: dirty shutdown (1) and batch write (2). All ones for other bufferevents.
@@ -219,11 +214,7 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_set_allow_dirty_shutdown(bev
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_get_flags(bev: *mut bufferevent) -> u64 {
     // SAFETY: the caller's promise.
-    unsafe {
-        let Some(session) = session(bev) else { return u64::MAX };
-        let dirty = if evoxide_tls_dirty_shutdown(bev, -1) > 0 { DIRTY_SHUTDOWN } else { 0 };
-        session.flags & BATCH_WRITE | dirty
-    }
+    unsafe { change_flags(bev, 0, true) }
 }
 
 /// Sets flags; returns those before.
@@ -248,20 +239,23 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_clear_flags(bev: *mut buffereven
     unsafe { change_flags(bev, flags, false) }
 }
 
+/// Sets or clears flags; returns those before.
 unsafe fn change_flags(bev: *mut bufferevent, flags: u64, on: bool) -> u64 {
-    // SAFETY: the callers' promise.
-    unsafe {
-        let before = bufferevent_ssl_get_flags(bev);
-        if flags & !(DIRTY_SHUTDOWN | BATCH_WRITE) != 0 {
-            return u64::MAX;
-        }
-        let Some(session) = session(bev) else { return u64::MAX };
+    if flags & !(DIRTY_SHUTDOWN | BATCH_WRITE) != 0 {
+        return u64::MAX;
+    }
+    // SAFETY: the callers' promise; whether a dirty shutdown is allowed lies in the main library, not in the session.
+    let change = |session: &mut Session| unsafe {
+        let dirty = if evoxide_tls_dirty_shutdown(bev, -1) > 0 { DIRTY_SHUTDOWN } else { 0 };
+        let before = session.flags & BATCH_WRITE | dirty;
         if flags & DIRTY_SHUTDOWN != 0 {
             evoxide_tls_dirty_shutdown(bev, c_int::from(on));
         }
         session.flags = if on { session.flags | flags } else { session.flags & !flags };
         before
-    }
+    };
+    // SAFETY: as above.
+    unsafe { with_session(bev, change) }.unwrap_or(u64::MAX)
 }
 
 // Declared here because the bindings lack it.
