@@ -6,12 +6,22 @@
 #include <event2/listener.h>
 #include <event2/dns_compat.h>
 
+/* The listener's report and the bufferevent's may come in either order: both are kept, and told when both are there. */
+static int accepted = -1, connected;
+
+static void
+leave_when_both_are_there(void)
+{
+	if (accepted >= 0 && connected)
+		event_base_loopbreak(kit_now->base);
+}
+
 static void
 on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
 	(void)l, (void)sa, (void)len, (void)arg;
-	SAY("accepted\n");
-	close(fd);
+	accepted = fd;
+	leave_when_both_are_there();
 }
 
 static void
@@ -22,6 +32,10 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	    what & BEV_EVENT_ERROR ? " error" : "", bufferevent_socket_get_dns_error(bev));
 	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
 		event_base_loopbreak(kit_now->base);
+	if (what & BEV_EVENT_CONNECTED) {
+		connected = 1;
+		leave_when_both_are_there();
+	}
 }
 
 static int
@@ -59,6 +73,9 @@ by_name(const char *name, int family)
 	SAY("connect %d\n", bufferevent_socket_connect_hostname(bev, k.dns, family, name, port));
 	SAY("begun\n");
 	event_base_dispatch(k.base);
+	SAY("accepted %d\n", accepted >= 0);
+	if (accepted >= 0)
+		close(accepted);
 	bufferevent_free(bev);
 	evconnlistener_free(l);
 	kit_close(&k);
