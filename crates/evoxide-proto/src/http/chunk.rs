@@ -45,14 +45,14 @@ pub(crate) fn size_line<F: Owner>(
             &long
         }
     };
+    // The same fault comes first however the line is split: its first byte, its length, then the rest.
+    if whole.first().is_some_and(|b| !b.is_ascii_hexdigit() && *b != b'\n') {
+        return Err(Fault::ChunkSize);
+    }
     let from = (*scanned as usize).min(whole.len());
-    let Some(lf) = memchr::memchr(b'\n', &whole[from..]).map(|at| at + from) else {
+    let Some(lf) = memchr::memchr(b'\n', &whole[from..]).map(|at| at + from).filter(|&lf| lf <= max) else {
         if whole.len() > max {
             return Err(Fault::ChunkExtension);
-        }
-        // What can already be seen to be none is not waited for.
-        if whole.first().is_some_and(|b| !b.is_ascii_hexdigit()) {
-            return Err(Fault::ChunkSize);
         }
         *scanned = whole.len() as u32;
         return Ok(None);

@@ -1,19 +1,19 @@
-//! A connection of HTTP, as a server's and as a client's: any split of the input gives the same, and nothing panics.
-//!
-//! The first byte says where the input is cut. `cargo +nightly fuzz run http`
-#![no_main]
+//! What the targets of HTTP share: a connection fed with pieces, and what it says.
 
 use evoxide_core::buffer::Buffer;
 use evoxide_proto::http::server::{After, Body};
 use evoxide_proto::http::{Client, Head, Leniency, Limits, Method, Server, Step};
 
-enum Role {
+/// The side that reads.
+pub enum Role {
+    /// A server, which answers each request.
     Server(Server),
+    /// A client, which asks again and again.
     Client(Client),
 }
 
 /// What the machine said, pieces of bodies joined.
-fn run(mut role: Role, pieces: &[&[u8]], limits: &Limits) -> Vec<u8> {
+pub fn run(mut role: Role, pieces: &[&[u8]], limits: &Limits) -> Vec<u8> {
     let (mut input, mut head, mut trace) = (Buffer::<evoxide_core::buffer::NoOwner>::new(), Head::new(), Vec::new());
     let mut last_was_body = false;
     if let Role::Client(client) = &mut role {
@@ -86,13 +86,19 @@ fn run(mut role: Role, pieces: &[&[u8]], limits: &Limits) -> Vec<u8> {
     trace
 }
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Some((&how, input)) = data.split_first() else { return };
-    let mut limits = Limits { head: 2000, line: 500, fields: 40, body: 5000, extensions: 100, ..Limits::DEFAULT };
-    if how & 0x80 != 0 {
-        limits.leniency = Leniency::OLD_PEERS;
+/// Small limits; the highest bit of `how` asks for leniency.
+pub fn limits(how: u8) -> Limits {
+    let leniency = if how & 0x80 != 0 { Leniency::OLD_PEERS } else { Leniency::NONE };
+    Limits { head: 2000, line: 500, fields: 40, body: 5000, extensions: 100, leniency, ..Limits::DEFAULT }
+}
+
+/// Whether the input gives the same in one piece, in single bytes and in pieces of the size that `how` says.
+pub fn assert_any_split(role: fn() -> Role, how: u8, input: &[u8]) -> Vec<u8> {
+    let limits = limits(how);
+    let whole = run(role(), &[input], &limits);
+    for size in [1, usize::from(how & 0x7f).max(1)] {
+        let pieces: Vec<&[u8]> = input.chunks(size).collect();
+        assert_eq!(whole, run(role(), &pieces, &limits));
     }
-    let pieces: Vec<&[u8]> = input.chunks(usize::from(how & 0x7f).max(1)).collect();
-    assert_eq!(run(Role::Server(Server::new()), &[input], &limits), run(Role::Server(Server::new()), &pieces, &limits));
-    assert_eq!(run(Role::Client(Client::new()), &[input], &limits), run(Role::Client(Client::new()), &pieces, &limits));
-});
+    whole
+}
