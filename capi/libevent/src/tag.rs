@@ -4,11 +4,11 @@
 //! Every entry takes live buffers, and places of the types that its declaration names; a place may be null where the original
 //! allows it. Nothing that stands in a buffer is trusted: a length counts once as many bytes are there.
 
-use crate::buffer::entries::{
-    evbuffer_add, evbuffer_copyout, evbuffer_drain, evbuffer_expand, evbuffer_get_length, evbuffer_remove,
-};
-use crate::buffer::evbuffer;
+use crate::abi::entry::Out;
+use crate::buffer::EvBuffer;
+use crate::buffer::entries::{evbuffer_add, evbuffer_copyout, evbuffer_drain, evbuffer_expand, evbuffer_remove};
 use crate::buffer::moves::{evbuffer_add_buffer, evbuffer_remove_buffer};
+use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use evoxide_ffi::{cstr, mm};
 use evoxide_proto::tag::{self, Encoded, MAX_HEADER};
@@ -16,7 +16,7 @@ use libc::timeval;
 
 /// A buffer whose front is read and whose end is written.
 #[derive(Clone, Copy)]
-struct Tagged(*mut evbuffer);
+struct Tagged<'a>(&'a EvBuffer);
 
 /// The bytes at the front that a tag, a number or a header needs.
 struct Front([u8; MAX_HEADER], usize);
@@ -28,10 +28,9 @@ impl Front {
     }
 }
 
-impl Tagged {
+impl Tagged<'_> {
     fn len(self) -> usize {
-        // SAFETY: a live buffer, as every `Tagged` holds.
-        unsafe { evbuffer_get_length(self.0) }
+        self.0.locked(EvBuffer::len)
     }
 
     fn front(self) -> Front {
@@ -42,7 +41,7 @@ impl Tagged {
     }
 
     fn drain(self, n: usize) {
-        // SAFETY: draining takes any number.
+        // SAFETY: the program keeps the buffer for the whole call.
         unsafe { evbuffer_drain(self.0, n) };
     }
 
@@ -80,12 +79,26 @@ impl Tagged {
         Some(tag)
     }
 
+    /// Looks at the tag at the front; the bytes it takes, or -1.
+    fn peek(self, place: Out<'_, u32>) -> c_int {
+        let Ok((tag, used)) = tag::decode_tag(self.front().upto(MAX_HEADER)) else { return -1 };
+        place.set(tag);
+        used as c_int
+    }
+
     /// Takes the length off the front, and says it if as many bytes follow.
     fn take_len(self) -> Option<usize> {
         let (len, used) = tag::decode_int(self.front().upto(MAX_HEADER)).ok()?;
         self.drain(used);
         let len = usize::try_from(len).ok()?;
         (self.len() >= len && c_int::try_from(len).is_ok()).then_some(len)
+    }
+
+    /// Takes tag and length off the front; the length, or -1.
+    fn take_header(self, place: Out<'_, u32>) -> c_int {
+        let Some(tag) = self.take_tag() else { return -1 };
+        place.set(tag);
+        self.take_len().map_or(-1, |len| len as c_int)
     }
 
     /// Takes an item that is one number; what it returns is how many bytes that number took.
@@ -100,40 +113,26 @@ impl Tagged {
     }
 }
 
-/// Writes where there is a place.
-///
-/// # Safety
-/// `place` is null or may be written.
-unsafe fn tell<T>(place: *mut T, value: T) {
-    if !place.is_null() {
-        // SAFETY: the caller's place.
-        unsafe { place.write(value) };
-    }
-}
-
 /// Does nothing; there is nothing to prepare.
 #[unsafe(no_mangle)]
 pub extern "C" fn evtag_init() {}
 
 /// Takes tag and length off the front; the length, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_unmarshal_header(evbuf: *mut evbuffer, ptag: *mut u32) -> c_int {
-    let Some(tag) = Tagged(evbuf).take_tag() else { return -1 };
-    // SAFETY: null, or the program's place for a tag.
-    unsafe { tell(ptag, tag) };
-    Tagged(evbuf).take_len().map_or(-1, |len| len as c_int)
+pub unsafe extern "C-unwind" fn evtag_unmarshal_header(evbuf: &EvBuffer, ptag: Out<'_, u32>) -> c_int {
+    Tagged(evbuf).take_header(ptag)
 }
 
 /// Appends an item.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal(evbuf: *mut evbuffer, tag: u32, data: *const c_void, len: u32) {
+pub unsafe extern "C-unwind" fn evtag_marshal(evbuf: &EvBuffer, tag: u32, data: *const c_void, len: u32) {
     // SAFETY: the program's data has `len` bytes.
     unsafe { Tagged(evbuf).put_item(tag, data, len) };
 }
 
 /// Appends an item whose payload moves over from another buffer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal_buffer(evbuf: *mut evbuffer, tag: u32, data: *mut evbuffer) {
+pub unsafe extern "C-unwind" fn evtag_marshal_buffer(evbuf: &EvBuffer, tag: u32, data: &EvBuffer) {
     let Ok(len) = u32::try_from(Tagged(data).len()) else { return };
     if Tagged(evbuf).put(&tag::encode_header(tag, len)) {
         // SAFETY: two live buffers; one and the same is refused there.
@@ -143,38 +142,38 @@ pub unsafe extern "C-unwind" fn evtag_marshal_buffer(evbuf: *mut evbuffer, tag: 
 
 /// Appends a number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_encode_int(evbuf: *mut evbuffer, number: u32) {
+pub unsafe extern "C-unwind" fn evtag_encode_int(evbuf: &EvBuffer, number: u32) {
     Tagged(evbuf).put(&tag::encode_int(u64::from(number)));
 }
 
 /// Appends a number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_encode_int64(evbuf: *mut evbuffer, number: u64) {
+pub unsafe extern "C-unwind" fn evtag_encode_int64(evbuf: &EvBuffer, number: u64) {
     Tagged(evbuf).put(&tag::encode_int(number));
 }
 
 /// Appends a tag; the bytes it took, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_encode_tag(evbuf: *mut evbuffer, tag: u32) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_encode_tag(evbuf: &EvBuffer, tag: u32) -> c_int {
     let encoded = tag::encode_tag(tag);
     if Tagged(evbuf).put(&encoded) { encoded.as_slice().len() as c_int } else { -1 }
 }
 
 /// Appends an item that is a number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal_int(evbuf: *mut evbuffer, tag: u32, integer: u32) {
+pub unsafe extern "C-unwind" fn evtag_marshal_int(evbuf: &EvBuffer, tag: u32, integer: u32) {
     Tagged(evbuf).put_number(tag, u64::from(integer));
 }
 
 /// Appends an item that is a number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal_int64(evbuf: *mut evbuffer, tag: u32, integer: u64) {
+pub unsafe extern "C-unwind" fn evtag_marshal_int64(evbuf: &EvBuffer, tag: u32, integer: u64) {
     Tagged(evbuf).put_number(tag, integer);
 }
 
 /// Appends an item that is text, without its zero byte.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal_string(evbuf: *mut evbuffer, tag: u32, string: *const c_char) {
+pub unsafe extern "C-unwind" fn evtag_marshal_string(evbuf: &EvBuffer, tag: u32, string: *const c_char) {
     // SAFETY: text that ends in a zero byte, which stays for this call.
     unsafe {
         let Some(text) = cstr::bytes(string) else { return };
@@ -186,9 +185,8 @@ pub unsafe extern "C-unwind" fn evtag_marshal_string(evbuf: *mut evbuffer, tag: 
 
 /// Appends an item of two numbers, seconds and microseconds, 32 bits of each.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_marshal_timeval(evbuf: *mut evbuffer, tag: u32, tv: *mut timeval) {
-    // SAFETY: the program's time.
-    let tv = unsafe { tv.read() };
+pub unsafe extern "C-unwind" fn evtag_marshal_timeval(evbuf: &EvBuffer, tag: u32, tv: &Cell<timeval>) {
+    let tv = tv.get();
     let (seconds, micros) =
         (tag::encode_int(u64::from(tv.tv_sec as u32)), tag::encode_int(u64::from(tv.tv_usec as u32)));
     let len = seconds.as_slice().len() + micros.as_slice().len();
@@ -200,49 +198,41 @@ pub unsafe extern "C-unwind" fn evtag_marshal_timeval(evbuf: *mut evbuffer, tag:
 
 /// Takes an item and moves its payload to another buffer; its length, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_unmarshal(src: *mut evbuffer, ptag: *mut u32, dst: *mut evbuffer) -> c_int {
-    // SAFETY: the header's entry takes the same places; two live buffers.
-    unsafe {
-        let len = evtag_unmarshal_header(src, ptag);
-        match usize::try_from(len) {
-            Ok(0) => 0,
-            Ok(n) => evbuffer_remove_buffer(src, dst, n),
-            Err(_) => -1,
-        }
+pub unsafe extern "C-unwind" fn evtag_unmarshal(src: &EvBuffer, ptag: Out<'_, u32>, dst: &EvBuffer) -> c_int {
+    match usize::try_from(Tagged(src).take_header(ptag)) {
+        Ok(0) => 0,
+        // SAFETY: the program keeps both buffers for the whole call.
+        Ok(n) => unsafe { evbuffer_remove_buffer(src, dst, n) },
+        Err(_) => -1,
     }
 }
 
 /// Looks at the tag at the front; the bytes it takes, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_peek(evbuf: *mut evbuffer, ptag: *mut u32) -> c_int {
-    let Ok((tag, used)) = tag::decode_tag(Tagged(evbuf).front().upto(MAX_HEADER)) else { return -1 };
-    // SAFETY: null, or the program's place for a tag.
-    unsafe { tell(ptag, tag) };
-    used as c_int
+pub unsafe extern "C-unwind" fn evtag_peek(evbuf: &EvBuffer, ptag: Out<'_, u32>) -> c_int {
+    Tagged(evbuf).peek(ptag)
 }
 
 /// Looks at the length of the item at the front, header and payload; 0, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_peek_length(evbuf: *mut evbuffer, plength: *mut u32) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_peek_length(evbuf: &EvBuffer, plength: Out<'_, u32>) -> c_int {
     let header = tag::Header::read(Tagged(evbuf).front().upto(MAX_HEADER));
     let Some(total) = header.ok().and_then(|h| h.total()) else { return -1 };
-    // SAFETY: the program's place for a length.
-    unsafe { tell(plength, total) };
+    plength.set(total);
     0
 }
 
 /// Looks at the length of the payload at the front; 0, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_payload_length(evbuf: *mut evbuffer, plength: *mut u32) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_payload_length(evbuf: &EvBuffer, plength: Out<'_, u32>) -> c_int {
     let Ok(header) = tag::Header::read(Tagged(evbuf).front().upto(MAX_HEADER)) else { return -1 };
-    // SAFETY: the program's place for a length.
-    unsafe { tell(plength, header.len) };
+    plength.set(header.len);
     0
 }
 
 /// Takes an item and drops it; 0, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_consume(evbuf: *mut evbuffer) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_consume(evbuf: &EvBuffer) -> c_int {
     let buffer = Tagged(evbuf);
     let Some(len) = buffer.take_tag().and_then(|_| buffer.take_len()) else { return -1 };
     buffer.drain(len);
@@ -251,40 +241,36 @@ pub unsafe extern "C-unwind" fn evtag_consume(evbuf: *mut evbuffer) -> c_int {
 
 /// Takes a number; 0, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_decode_int(pnumber: *mut u32, evbuf: *mut evbuffer) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_decode_int(pnumber: Out<'_, u32>, evbuf: &EvBuffer) -> c_int {
     let Ok((number, used)) = tag::decode_int(Tagged(evbuf).front().upto(MAX_HEADER)) else { return -1 };
-    // SAFETY: the program's place for a number.
-    unsafe { tell(pnumber, number) };
+    pnumber.set(number);
     Tagged(evbuf).drain(used);
     0
 }
 
 /// Takes a number; 0, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_decode_int64(pnumber: *mut u64, evbuf: *mut evbuffer) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_decode_int64(pnumber: Out<'_, u64>, evbuf: &EvBuffer) -> c_int {
     let Ok((number, used)) = tag::decode_int64(Tagged(evbuf).front().upto(MAX_HEADER)) else { return -1 };
-    // SAFETY: the program's place for a number.
-    unsafe { tell(pnumber, number) };
+    pnumber.set(number);
     Tagged(evbuf).drain(used);
     0
 }
 
 /// Takes a tag; the bytes it took, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_decode_tag(ptag: *mut u32, evbuf: *mut evbuffer) -> c_int {
-    // SAFETY: looking takes the same places.
-    let used = unsafe { evtag_peek(evbuf, ptag) };
+pub unsafe extern "C-unwind" fn evtag_decode_tag(ptag: Out<'_, u32>, evbuf: &EvBuffer) -> c_int {
+    let used = Tagged(evbuf).peek(ptag);
     Tagged(evbuf).drain(usize::try_from(used).unwrap_or(0));
     used
 }
 
 /// Takes an item that is a number; the bytes of that number, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evtag_unmarshal_int(evbuf: *mut evbuffer, need_tag: u32, pinteger: *mut u32) -> c_int {
+pub unsafe extern "C-unwind" fn evtag_unmarshal_int(evbuf: &EvBuffer, need_tag: u32, pinteger: Out<'_, u32>) -> c_int {
     Tagged(evbuf).take_number(need_tag, |payload| {
         let (number, used) = tag::decode_int(payload)?;
-        // SAFETY: the program's place for a number.
-        unsafe { tell(pinteger, number) };
+        pinteger.set(number);
         Ok(used)
     })
 }
@@ -292,14 +278,13 @@ pub unsafe extern "C-unwind" fn evtag_unmarshal_int(evbuf: *mut evbuffer, need_t
 /// Takes an item that is a number; the bytes of that number, or -1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evtag_unmarshal_int64(
-    evbuf: *mut evbuffer,
+    evbuf: &EvBuffer,
     need_tag: u32,
-    pinteger: *mut u64,
+    pinteger: Out<'_, u64>,
 ) -> c_int {
     Tagged(evbuf).take_number(need_tag, |payload| {
         let (number, used) = tag::decode_int64(payload)?;
-        // SAFETY: the program's place for a number.
-        unsafe { tell(pinteger, number) };
+        pinteger.set(number);
         Ok(used)
     })
 }
@@ -307,7 +292,7 @@ pub unsafe extern "C-unwind" fn evtag_unmarshal_int64(
 /// Takes an item of exactly `len` bytes; 0, or -1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evtag_unmarshal_fixed(
-    src: *mut evbuffer,
+    src: &EvBuffer,
     need_tag: u32,
     data: *mut c_void,
     len: usize,
@@ -326,9 +311,9 @@ pub unsafe extern "C-unwind" fn evtag_unmarshal_fixed(
 /// Takes an item that is text, and gives a copy that ends in a zero byte; 0, or -1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evtag_unmarshal_string(
-    evbuf: *mut evbuffer,
+    evbuf: &EvBuffer,
     need_tag: u32,
-    pstring: *mut *mut c_char,
+    pstring: Out<'_, *mut c_char>,
 ) -> c_int {
     let found = Tagged(evbuf).take_tag();
     let Some(len) = Tagged(evbuf).take_len().filter(|_| found == Some(need_tag)) else { return -1 };
@@ -336,21 +321,21 @@ pub unsafe extern "C-unwind" fn evtag_unmarshal_string(
     if text.is_null() {
         return -1;
     }
-    // SAFETY: the copy has `len` bytes and one for its end; the program's place takes the pointer.
+    // SAFETY: the copy has `len` bytes and one for its end.
     unsafe {
         evbuffer_remove(evbuf, text.cast(), len);
         text.add(len).write(0);
-        tell(pstring, text);
     }
+    pstring.set(text);
     0
 }
 
 /// Takes an item of two numbers as a time; 0, or -1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evtag_unmarshal_timeval(
-    evbuf: *mut evbuffer,
+    evbuf: &EvBuffer,
     need_tag: u32,
-    ptv: *mut timeval,
+    ptv: Out<'_, timeval>,
 ) -> c_int {
     let buffer = Tagged(evbuf);
     let Some(found) = buffer.take_tag() else { return -1 };
@@ -364,8 +349,7 @@ pub unsafe extern "C-unwind" fn evtag_unmarshal_timeval(
     buffer.drain(len);
     match time {
         Ok(time) if found == need_tag => {
-            // SAFETY: the program's place for a time.
-            unsafe { tell(ptv, time) };
+            ptv.set(time);
             0
         }
         _ => -1,

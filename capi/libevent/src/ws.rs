@@ -110,6 +110,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
         calls::bufferevent_enable(bev, what::READ | what::WRITE);
         if calls::evbuffer_get_length(calls::bufferevent_get_input(bev)) > 0 {
             // What came with the request is told once the program has set its callbacks.
+            let bev = crate::bufferevent::handle::Bev::of(bev);
             crate::bufferevent::data::bufferevent_trigger(bev, what::READ, TRIGGER_LATER);
         }
         this

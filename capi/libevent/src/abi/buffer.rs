@@ -1,5 +1,6 @@
 //! `event2/buffer.h` and `event2/buffer_compat.h`: visible structs, constants and callback types.
 
+use super::entry::In;
 use super::layout;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
@@ -35,6 +36,12 @@ impl evbuffer_ptr {
             None => -1,
         };
         evbuffer_ptr { pos, internal_chain: ptr::null_mut(), internal_pos_in_chain: 0 }
+    }
+
+    /// Where a position points: 0 for null, `None` for one that is no position.
+    #[inline]
+    pub fn offset(pos: In<'_, Self>) -> Option<usize> {
+        pos.map_or(Some(0), |p| usize::try_from(p.get().pos).ok())
     }
 }
 

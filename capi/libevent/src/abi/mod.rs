@@ -3,6 +3,7 @@
 pub mod buffer;
 pub mod bufferevent;
 pub mod dns;
+pub mod entry;
 pub mod event;
 pub mod listener;
 pub mod thread;

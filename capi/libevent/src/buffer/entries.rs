@@ -4,6 +4,7 @@ use super::object::{EvBuffer, Machine, tell};
 use super::observers::{Function, evbuffer_cb_entry};
 use super::owner::Handle;
 use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer, evbuffer_iovec, evbuffer_ptr};
+use crate::abi::entry::In;
 use crate::base::event_base;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
@@ -21,8 +22,20 @@ unsafe fn lent<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Error> {
     if len > MAX_LEN {
         return Err(Error::TooLong);
     }
-    // SAFETY: the caller's promise; a length of 0 comes with any pointer.
+    // SAFETY: as promised; a length of 0 comes with any pointer.
     Ok(if len == 0 { &[] } else { unsafe { slice::from_raw_parts(data.cast(), len) } })
+}
+
+/// An array of the program; none where there is nothing in it.
+///
+/// # Safety
+/// `first` points to `n` elements, if `n` is above 0.
+pub(super) unsafe fn array<'a, T>(first: *const T, n: c_int) -> &'a [T] {
+    match usize::try_from(n) {
+        // SAFETY: as promised; nothing changes it during the call.
+        Ok(n @ 1..) => unsafe { slice::from_raw_parts(first, n) },
+        _ => &[],
+    }
 }
 
 /// Memory of the program, put at one end of a buffer.
@@ -32,10 +45,10 @@ unsafe fn lent<'a>(data: *const c_void, len: usize) -> Result<&'a [u8], Error> {
 #[inline(always)]
 unsafe fn put(m: &mut Machine, end: End, data: *const c_void, len: usize) -> Result<Delta, Error> {
     if len > 0 && m.stores(end, data.addr(), len) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `len` readable bytes, as promised.
         return unsafe { put_own(m, end, data, len) };
     }
-    // SAFETY: the caller's promise. The operation touches no storage but that of the segment at its end, which was
+    // SAFETY: `len` readable bytes. The operation touches no storage but that of the segment at its end, which was
     // excluded above, and storage that is new.
     let data = unsafe { lent(data, len)? };
     match end {
@@ -52,7 +65,7 @@ unsafe fn put(m: &mut Machine, end: End, data: *const c_void, len: usize) -> Res
 #[inline(never)]
 unsafe fn put_own(m: &mut Machine, end: End, data: *const c_void, len: usize) -> Result<Delta, Error> {
     let mut copy: Vec<u8> = Vec::new();
-    // SAFETY: the caller's promise; nothing changes while the slice is used.
+    // SAFETY: `len` readable bytes; nothing changes while the slice is used.
     let data = unsafe { lent(data, len)? };
     copy.try_reserve_exact(len).map_err(|_| Error::NoMemory)?;
     copy.extend_from_slice(data);
@@ -70,58 +83,51 @@ pub unsafe extern "C" fn evbuffer_new() -> *mut evbuffer {
 
 /// Frees a buffer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_free(buffer: *mut evbuffer) {
-    // SAFETY: the program gives up its buffer.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        buffer.set_freed();
-        buffer.release();
-    }
+pub unsafe extern "C-unwind" fn evbuffer_free(buffer: &EvBuffer) {
+    buffer.ext_lock().lock();
+    buffer.set_freed();
+    // SAFETY: locked, and the program gives up the count that it got from `evbuffer_new`.
+    unsafe { buffer.release() };
 }
 
 /// Makes a buffer usable from several threads.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_enable_locking(buffer: *mut evbuffer, lock: *mut c_void) -> c_int {
-    // SAFETY: a live buffer; a lock that the program's callbacks accept.
-    let done = unsafe { evbuffer::of(buffer).enable_locking(ExtLock::from_raw(lock)) };
-    if done { 0 } else { -1 }
+pub unsafe extern "C-unwind" fn evbuffer_enable_locking(buffer: &EvBuffer, lock: *mut c_void) -> c_int {
+    // SAFETY: null, or a lock that the program's lock functions made.
+    let lock = unsafe { ExtLock::from_raw(lock) };
+    if buffer.enable_locking(lock) { 0 } else { -1 }
 }
 
 /// Takes a buffer's lock.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_lock(buffer: *mut evbuffer) {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.ext_lock().lock();
+pub unsafe extern "C-unwind" fn evbuffer_lock(buffer: &EvBuffer) {
+    buffer.ext_lock().lock();
 }
 
 /// Releases a buffer's lock.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_unlock(buffer: *mut evbuffer) {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.ext_lock().unlock();
+pub unsafe extern "C-unwind" fn evbuffer_unlock(buffer: &EvBuffer) {
+    buffer.ext_lock().unlock();
 }
 
 /// Sets flags.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_set_flags(buffer: *mut evbuffer, flags: u64) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.change_flags(flags, true);
+pub unsafe extern "C-unwind" fn evbuffer_set_flags(buffer: &EvBuffer, flags: u64) -> c_int {
+    buffer.change_flags(flags, true);
     0
 }
 
 /// Clears flags.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_clear_flags(buffer: *mut evbuffer, flags: u64) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.change_flags(flags, false);
+pub unsafe extern "C-unwind" fn evbuffer_clear_flags(buffer: &EvBuffer, flags: u64) -> c_int {
+    buffer.change_flags(flags, false);
     0
 }
 
 impl EvBuffer {
     /// Reads from the machine under the lock.
     #[inline(always)]
-    pub(super) fn locked<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
+    pub(crate) fn locked<R>(&self, f: impl FnOnce(&Self) -> R) -> R {
         let lock = self.ext_lock();
         lock.lock();
         let result = f(self);
@@ -132,23 +138,20 @@ impl EvBuffer {
 
 /// How many bytes a buffer holds.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_get_length(buffer: *const evbuffer) -> usize {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(EvBuffer::len)
+pub unsafe extern "C-unwind" fn evbuffer_get_length(buffer: &EvBuffer) -> usize {
+    buffer.locked(EvBuffer::len)
 }
 
 /// How many bytes are contiguous at the front.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_get_contiguous_space(buffer: *const evbuffer) -> usize {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer.cast_mut()) }.locked(|b| b.look(|m| m.first_len()))
+pub unsafe extern "C-unwind" fn evbuffer_get_contiguous_space(buffer: &EvBuffer) -> usize {
+    buffer.locked(|b| b.look(|m| m.first_len()))
 }
 
 /// Makes room at the end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_expand(buffer: *mut evbuffer, n: usize) -> c_int {
-    // SAFETY: a live buffer.
-    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.expand(n)));
+pub unsafe extern "C-unwind" fn evbuffer_expand(buffer: &EvBuffer, n: usize) -> c_int {
+    let done = buffer.locked(|b| b.section(|m| m.expand(n)));
     if done.is_ok() { 0 } else { -1 }
 }
 
@@ -214,13 +217,11 @@ impl EvBuffer {
 /// and a new one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_reserve_space(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     size: isize,
     extents: *mut evbuffer_iovec,
     n: c_int,
 ) -> c_int {
-    // SAFETY: a live buffer.
-    let buffer = unsafe { evbuffer::of(buffer) };
     let Ok(size) = usize::try_from(size) else { return -1 };
     if n < 1 {
         return -1;
@@ -238,15 +239,14 @@ pub unsafe extern "C-unwind" fn evbuffer_reserve_space(
 /// Makes what was written into reserved room content.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_commit_space(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     extents: *mut evbuffer_iovec,
     n: c_int,
 ) -> c_int {
-    let n = usize::try_from(n).unwrap_or(0);
-    // SAFETY: a live buffer and an array of `n` extents, whose bytes the program has written.
+    // SAFETY: an array of `n` extents, whose bytes the program has written.
     unsafe {
-        let extents = if n > 0 { slice::from_raw_parts(extents, n) } else { &[] };
-        evbuffer::of(buffer).change(|m| {
+        let extents = array(extents, n);
+        buffer.change(|m| {
             if m.is_frozen(End::Back) {
                 return Err(Error::Frozen);
             }
@@ -257,20 +257,20 @@ pub unsafe extern "C-unwind" fn evbuffer_commit_space(
 
 /// Appends a copy of memory.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_add(buffer: *mut evbuffer, data: *const c_void, len: usize) -> c_int {
-    // SAFETY: a live buffer, and memory as long as said.
-    unsafe { evbuffer::of(buffer).change(|m| put(m, End::Back, data, len)) }
+pub unsafe extern "C-unwind" fn evbuffer_add(buffer: &EvBuffer, data: *const c_void, len: usize) -> c_int {
+    // SAFETY: `len` readable bytes.
+    unsafe { buffer.change(|m| put(m, End::Back, data, len)) }
 }
 
 /// Prepends a copy of memory.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *const c_void, len: usize) -> c_int {
+pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: &EvBuffer, data: *const c_void, len: usize) -> c_int {
     if len == 0 {
         return 0;
     }
-    // SAFETY: a live buffer, and memory as long as said.
+    // SAFETY: `len` readable bytes, which may be the buffer's own: `copy` takes those that overlap.
     unsafe {
-        evbuffer::of(buffer).change(|m| {
+        buffer.change(|m| {
             // The common way, which does not care whose the memory is.
             let fill = |room: &[Cell<u8>]| ptr::copy(data.cast(), room.as_ptr().cast::<u8>().cast_mut(), room.len());
             if len <= MAX_LEN
@@ -285,26 +285,18 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend(buffer: *mut evbuffer, data: *c
 
 /// Appends copies of several pieces of memory; returns how many bytes were added.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
-    buffer: *mut evbuffer,
-    pieces: *mut evbuffer_iovec,
-    n: c_int,
-) -> usize {
-    let n = usize::try_from(n).unwrap_or(0);
-    // SAFETY: a live buffer and an array of `n` pieces; the buffer is held across its callbacks.
+pub unsafe extern "C-unwind" fn evbuffer_add_iovec(buffer: &EvBuffer, pieces: *mut evbuffer_iovec, n: c_int) -> usize {
+    // SAFETY: an array of `n` pieces, each as long as it says. The buffer is held across its callbacks.
     unsafe {
-        let buffer = evbuffer::of(buffer);
-        let piece = |i: usize| *pieces.add(i);
-        let total = (0..n).try_fold(0usize, |sum, i| sum.checked_add(piece(i).iov_len));
-        let lock = buffer.ext_lock();
-        lock.lock();
+        let pieces = array(pieces, n);
+        let total = pieces.iter().try_fold(0usize, |sum, piece| sum.checked_add(piece.iov_len));
+        buffer.ext_lock().lock();
         buffer.hold();
         let mut added = 0;
         if let Some(total) = total
             && buffer.section(|m| m.expand(total)).is_ok()
         {
-            for i in 0..n {
-                let piece = piece(i);
+            for piece in pieces {
                 if buffer.change(|m| put(m, End::Back, piece.iov_base, piece.iov_len)) < 0 {
                     break;
                 }
@@ -319,20 +311,20 @@ pub unsafe extern "C-unwind" fn evbuffer_add_iovec(
 /// Appends memory without copying it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_reference(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     data: *const c_void,
     len: usize,
     cleanup: Option<CleanupFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: as there.
+    // SAFETY: the program lends the memory, as there.
     unsafe { evbuffer_add_reference_with_offset(buffer, data, 0, len, cleanup, arg) }
 }
 
 /// Appends a part of memory without copying it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_reference_with_offset(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     data: *const c_void,
     offset: usize,
     len: usize,
@@ -340,11 +332,11 @@ pub unsafe extern "C-unwind" fn evbuffer_add_reference_with_offset(
     arg: *mut c_void,
 ) -> c_int {
     let Some(end) = offset.checked_add(len).filter(|&end| end <= MAX_LEN) else { return -1 };
-    // SAFETY: a live buffer, and memory that the program lends until the clean-up. Handles are released outside sections.
+    let Some(handle) = Handle::reference(data, end, cleanup, arg) else { return -1 };
+    buffer.ext_lock().lock();
+    // SAFETY: outside the section. The machine gave back the handle that was made here, or keeps it; the buffer is not used
+    // after its callbacks.
     unsafe {
-        let buffer = evbuffer::of(buffer);
-        let Some(handle) = Handle::reference(data, end, cleanup, arg) else { return -1 };
-        buffer.ext_lock().lock();
         match buffer.section(|m| m.append_external(handle, offset, end)) {
             Ok(delta) => {
                 buffer.done(delta);
@@ -367,22 +359,19 @@ pub unsafe extern "C-unwind" fn evbuffer_add_reference_with_offset(
 
 /// Removes bytes from the front.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_drain(buffer: *mut evbuffer, len: usize) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        if buffer.ext_lock().is_null() && buffer.len() == 0 {
-            return 0;
-        }
-        buffer.shrink(|m| if m.is_empty() { Ok(Default::default()) } else { m.drain(len) })
+pub unsafe extern "C-unwind" fn evbuffer_drain(buffer: &EvBuffer, len: usize) -> c_int {
+    if buffer.ext_lock().is_null() && buffer.len() == 0 {
+        return 0;
     }
+    // SAFETY: the buffer is not used after its callbacks.
+    unsafe { buffer.shrink(|m| if m.is_empty() { Ok(Default::default()) } else { m.drain(len) }) }
 }
 
 impl EvBuffer {
     /// Copies up to `len` bytes from `from` on to `out`: how many, or -1. The caller holds the lock.
     ///
     /// # Safety
-    /// `out` has room for them.
+    /// `out` has room for `len` bytes.
     #[inline]
     unsafe fn copy_out(&self, from: usize, out: *mut c_void, len: usize) -> isize {
         let all = self.len();
@@ -393,7 +382,8 @@ impl EvBuffer {
         if self.look(|m| m.is_frozen(End::Front)) {
             return -1;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: room for `len` bytes, of which the first segment holds as many, or all segments together do. The room
+        // is the program's, and no part of a buffer's content.
         unsafe {
             let at_once = |m: &Machine| {
                 let first = m.first();
@@ -422,7 +412,7 @@ impl EvBuffer {
                 for part in m.parts(from) {
                     let Part::Bytes(bytes) = part else { return false };
                     let n = bytes.len().min(len - done);
-                    // SAFETY: the caller's promise; each piece is cut to what is left.
+                    // SAFETY: each piece is cut to what is left of the room.
                     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), out.add(done), n) };
                     done += n;
                     if done == len {
@@ -438,32 +428,29 @@ impl EvBuffer {
 
 /// Copies bytes from the front.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_copyout(buffer: *mut evbuffer, out: *mut c_void, len: usize) -> isize {
-    // SAFETY: a live buffer, and room for `len` bytes.
-    unsafe { evbuffer::of(buffer).locked(|b| b.copy_out(0, out, len)) }
+pub unsafe extern "C-unwind" fn evbuffer_copyout(buffer: &EvBuffer, out: *mut c_void, len: usize) -> isize {
+    // SAFETY: room for `len` bytes.
+    buffer.locked(|b| unsafe { b.copy_out(0, out, len) })
 }
 
 /// Copies bytes from a position on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_copyout_from(
-    buffer: *mut evbuffer,
-    pos: *const evbuffer_ptr,
+    buffer: &EvBuffer,
+    pos: In<'_, evbuffer_ptr>,
     out: *mut c_void,
     len: usize,
 ) -> isize {
-    // SAFETY: a live buffer, a position or null, and room for `len` bytes.
-    unsafe {
-        let Ok(from) = usize::try_from(pos.as_ref().map_or(0, |p| p.pos)) else { return -1 };
-        evbuffer::of(buffer).locked(|b| b.copy_out(from, out, len))
-    }
+    let Some(from) = evbuffer_ptr::offset(pos) else { return -1 };
+    // SAFETY: room for `len` bytes.
+    buffer.locked(|b| unsafe { b.copy_out(from, out, len) })
 }
 
 /// Moves bytes from the front to memory.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_remove(buffer: *mut evbuffer, out: *mut c_void, len: usize) -> c_int {
-    // SAFETY: a live buffer, and room for `len` bytes.
+pub unsafe extern "C-unwind" fn evbuffer_remove(buffer: &EvBuffer, out: *mut c_void, len: usize) -> c_int {
+    // SAFETY: room for `len` bytes; outside the section, the buffer is not used after its callbacks.
     unsafe {
-        let buffer = evbuffer::of(buffer);
         buffer.ext_lock().lock();
         let n = buffer.copy_out(0, out, len);
         let drained = if n > 0 { buffer.section(|m| m.drain(n as usize)) } else { Ok(Default::default()) };
@@ -483,17 +470,13 @@ pub unsafe extern "C-unwind" fn evbuffer_remove(buffer: *mut evbuffer, out: *mut
 
 /// Makes the front contiguous.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_pullup(buffer: *mut evbuffer, size: isize) -> *mut u8 {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer).locked(|b| b.pull_up(size)) }
+pub unsafe extern "C-unwind" fn evbuffer_pullup(buffer: &EvBuffer, size: isize) -> *mut u8 {
+    buffer.locked(|b| b.pull_up(size))
 }
 
 impl EvBuffer {
-    /// The front as one piece, null where there is nothing or not so much. The caller holds the lock.
-    ///
-    /// # Safety
-    /// Runs clean-up callbacks.
-    pub(super) unsafe fn pull_up(&self, size: isize) -> *mut u8 {
+    /// The front as one piece, null where there is nothing or not so much. Runs clean-up callbacks. The caller holds the lock.
+    pub(super) fn pull_up(&self, size: isize) -> *mut u8 {
         let size = usize::try_from(size).unwrap_or_else(|_| self.len());
         if size == 0 || size > self.len() {
             return ptr::null_mut();
@@ -512,17 +495,15 @@ impl EvBuffer {
 
 /// Refuses operations on one end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_freeze(buffer: *mut evbuffer, at_front: c_int) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.freeze(end(at_front))));
+pub unsafe extern "C-unwind" fn evbuffer_freeze(buffer: &EvBuffer, at_front: c_int) -> c_int {
+    buffer.locked(|b| b.section(|m| m.freeze(end(at_front))));
     0
 }
 
 /// Allows operations on one end again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_unfreeze(buffer: *mut evbuffer, at_front: c_int) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.locked(|b| b.section(|m| m.unfreeze(end(at_front))));
+pub unsafe extern "C-unwind" fn evbuffer_unfreeze(buffer: &EvBuffer, at_front: c_int) -> c_int {
+    buffer.locked(|b| b.section(|m| m.unfreeze(end(at_front))));
     0
 }
 
@@ -548,91 +529,74 @@ impl EvBuffer {
 /// Adds a callback; null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_cb(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     callback: ChangeFn,
     arg: *mut c_void,
 ) -> *mut evbuffer_cb_entry {
-    // SAFETY: a live buffer, locked.
-    unsafe { evbuffer::of(buffer).locked(|b| b.add_callback(Function::Change(callback), arg)) }
+    buffer.locked(|b| b.add_callback(Function::Change(callback), arg))
 }
 
 /// Removes a callback by its entry.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_remove_cb_entry(
-    buffer: *mut evbuffer,
-    entry: *mut evbuffer_cb_entry,
-) -> c_int {
-    // SAFETY: a live buffer, locked.
-    let found = unsafe {
-        evbuffer::of(buffer).locked(|b| b.observers().is_some_and(|o| o.remove(false, |e| ptr::eq(e, entry))))
-    };
+pub unsafe extern "C-unwind" fn evbuffer_remove_cb_entry(buffer: &EvBuffer, entry: *mut evbuffer_cb_entry) -> c_int {
+    let found = buffer.locked(|b| b.observers().is_some_and(|o| o.remove(false, |e| ptr::eq(e, entry))));
     if found { 0 } else { -1 }
 }
 
 /// Removes a callback by function and argument.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_remove_cb(
-    buffer: *mut evbuffer,
-    callback: ChangeFn,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: a live buffer, locked.
-    let found = unsafe { evbuffer::of(buffer).locked(|b| b.remove_callback(callback, arg)) };
+pub unsafe extern "C-unwind" fn evbuffer_remove_cb(buffer: &EvBuffer, callback: ChangeFn, arg: *mut c_void) -> c_int {
+    let found = buffer.locked(|b| b.remove_callback(callback, arg));
     if found { 0 } else { -1 }
 }
 
 /// Replaces all callbacks by one of the old kind, or by none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_setcb(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     callback: Option<LengthsFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: a live buffer, locked.
-    unsafe {
-        evbuffer::of(buffer).locked(|b| {
-            if let Some(observers) = b.observers() {
-                observers.remove(true, |_| true);
-            }
-            match callback {
-                Some(f) if b.add_callback(Function::Lengths(f), arg).is_null() => -1,
-                _ => 0,
-            }
-        })
-    }
+    buffer.locked(|b| {
+        if let Some(observers) = b.observers() {
+            observers.remove(true, |_| true);
+        }
+        match callback {
+            Some(f) if b.add_callback(Function::Lengths(f), arg).is_null() => -1,
+            _ => 0,
+        }
+    })
 }
 
 /// Sets flags of a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_cb_set_flags(
-    buffer: *mut evbuffer,
-    entry: *mut evbuffer_cb_entry,
+    buffer: &EvBuffer,
+    entry: &evbuffer_cb_entry,
     flags: u32,
 ) -> c_int {
-    // SAFETY: a live buffer, locked, and a callback of it.
-    unsafe { evbuffer::of(buffer).locked(|_| (*entry).change_flags(flags, true)) };
+    buffer.locked(|_| entry.change_flags(flags, true));
     0
 }
 
 /// Clears flags of a callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_cb_clear_flags(
-    buffer: *mut evbuffer,
-    entry: *mut evbuffer_cb_entry,
+    buffer: &EvBuffer,
+    entry: &evbuffer_cb_entry,
     flags: u32,
 ) -> c_int {
-    // SAFETY: a live buffer, locked, and a callback of it.
-    unsafe { evbuffer::of(buffer).locked(|_| (*entry).change_flags(flags, false)) };
+    buffer.locked(|_| entry.change_flags(flags, false));
     0
 }
 
 /// Has callbacks run from a loop.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: *mut evbuffer, base: *mut event_base) -> c_int {
+pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: &EvBuffer, base: *mut event_base) -> c_int {
     if base.is_null() {
         return -1;
     }
-    // SAFETY: a live buffer, locked; a live base.
-    let done = unsafe { evbuffer::of(buffer).locked(|b| b.defer(base)) };
+    // SAFETY: the program keeps the base longer than the buffer.
+    let done = buffer.locked(|b| unsafe { b.defer(base) });
     if done { 0 } else { -1 }
 }

@@ -5,7 +5,7 @@
 
 use super::object::EvBuffer;
 use super::owner::{Block, Handle};
-use crate::abi::buffer::{SegmentCleanupFn, evbuffer, evbuffer_file_segment, fs};
+use crate::abi::buffer::{SegmentCleanupFn, evbuffer_file_segment, fs};
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::{self, NonNull};
@@ -269,27 +269,26 @@ pub unsafe extern "C" fn evbuffer_file_segment_add_cleanup_cb(
 /// Appends a part of a file segment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_add_file_segment(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     segment: *mut evbuffer_file_segment,
     offset: i64,
     length: i64,
 ) -> c_int {
     let Some(segment) = NonNull::new(segment) else { return -1 };
-    // SAFETY: the program passes a live buffer and a live segment.
-    unsafe { evbuffer::of(buffer).add_segment(segment.cast(), offset, length) }
+    // SAFETY: the program has a hold on the segment.
+    unsafe { buffer.add_segment(segment.cast(), offset, length) }
 }
 
 /// Appends a part of a file, whose descriptor belongs to the buffer from then on. As in the original, the descriptor stays
 /// the program's where the range or the file will not do, and is closed where the buffer is frozen.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: *mut evbuffer, fd: c_int, offset: i64, length: i64) -> c_int {
+pub unsafe extern "C-unwind" fn evbuffer_add_file(buffer: &EvBuffer, fd: c_int, offset: i64, length: i64) -> c_int {
     let segment = FileSegment::open(fd, offset, length, fs::CLOSE_ON_FREE);
     let Some(segment) = NonNull::new(segment.cast::<FileSegment>()) else {
         return -1;
     };
-    // SAFETY: the program passes a live buffer; the segment is ours, and this is the hold on it.
+    // SAFETY: the segment was made here, and its one hold is given up at the end.
     unsafe {
-        let buffer = evbuffer::of(buffer);
         let result = buffer.add_segment(segment, 0, -1);
         if result < 0 && !buffer.drains_to_fd() && !segment.as_ref().block.is_addressable() {
             disown(segment);

@@ -1,7 +1,8 @@
 //! `evbuffer_add_printf` and its sibling: the C compiler makes them (`c/buffer.c`), and they print into the buffer's room
 //! through the two functions here. The lock is held in between.
 
-use crate::abi::buffer::evbuffer;
+use super::object::EvBuffer;
+use crate::abi::entry::Out;
 use core::arch::{global_asm, naked_asm};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
@@ -13,34 +14,29 @@ unsafe extern "C" {
 }
 
 /// Takes the lock and offers at least `need` bytes of room; null, without the lock, where there is none.
-unsafe extern "C-unwind" fn print_begin(buffer: *mut evbuffer, need: usize, room: *mut usize) -> *mut c_char {
-    // SAFETY: a live buffer, and a size to return in.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        let text = buffer.section(|m| {
-            if m.is_frozen(End::Back) || m.expand(need).is_err() {
-                return ptr::null_mut::<c_char>();
-            }
-            m.fill(|v| {
-                let spare = v.spare_capacity_mut();
-                room.write(spare.len());
-                spare.as_mut_ptr().cast()
-            })
-            .map_or(ptr::null_mut(), |(_, text)| text)
-        });
-        if text.is_null() {
-            buffer.ext_lock().unlock();
+unsafe extern "C-unwind" fn print_begin(buffer: &EvBuffer, need: usize, room: Out<'_, usize>) -> *mut c_char {
+    buffer.ext_lock().lock();
+    let text = buffer.section(|m| {
+        if m.is_frozen(End::Back) || m.expand(need).is_err() {
+            return ptr::null_mut::<c_char>();
         }
-        text
+        m.fill(|v| {
+            let spare = v.spare_capacity_mut();
+            room.set(spare.len());
+            spare.as_mut_ptr().cast()
+        })
+        .map_or(ptr::null_mut(), |(_, text)| text)
+    });
+    if text.is_null() {
+        buffer.ext_lock().unlock();
     }
+    text
 }
 
 /// Counts `length` printed bytes as content (nothing if negative) and gives up the lock.
-unsafe extern "C-unwind" fn print_end(buffer: *mut evbuffer, length: c_int) -> c_int {
-    // SAFETY: a live buffer, locked by the function above; `vsnprintf` has written `length` bytes of its room.
+unsafe extern "C-unwind" fn print_end(buffer: &EvBuffer, length: c_int) -> c_int {
+    // SAFETY: locked by the function above, in whose room `vsnprintf` has written `length` bytes.
     unsafe {
-        let buffer = evbuffer::of(buffer);
         let Ok(n) = usize::try_from(length) else {
             buffer.ext_lock().unlock();
             return -1;

@@ -5,7 +5,6 @@
 
 use super::file;
 use super::object::{EvBuffer, Machine};
-use crate::abi::buffer::evbuffer;
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::slice;
@@ -134,21 +133,17 @@ impl EvBuffer {
 
 /// Reads from a descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_read(buffer: *mut evbuffer, fd: c_int, howmuch: c_int) -> c_int {
-    // SAFETY: a live buffer.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        let result = buffer.read_some(fd, howmuch);
-        match result {
-            Ok(delta) => {
-                buffer.done(delta);
-                delta.added as c_int
-            }
-            Err(error) => {
-                buffer.ext_lock().unlock();
-                failed(&error)
-            }
+pub unsafe extern "C-unwind" fn evbuffer_read(buffer: &EvBuffer, fd: c_int, howmuch: c_int) -> c_int {
+    buffer.ext_lock().lock();
+    match buffer.read_some(fd, howmuch) {
+        Ok(delta) => {
+            // SAFETY: locked above; not used after its callbacks.
+            unsafe { buffer.done(delta) };
+            delta.added as c_int
+        }
+        Err(error) => {
+            buffer.ext_lock().unlock();
+            failed(&error)
         }
     }
 }
@@ -177,50 +172,52 @@ impl EvBuffer {
 
 /// Writes everything to a descriptor, as far as it takes it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_write(buffer: *mut evbuffer, fd: c_int) -> c_int {
-    // SAFETY: as there.
-    unsafe { evbuffer_write_atmost(buffer, fd, -1) }
+pub unsafe extern "C-unwind" fn evbuffer_write(buffer: &EvBuffer, fd: c_int) -> c_int {
+    buffer.write_some(fd, -1)
 }
 
 /// Writes bytes to a descriptor, as far as it takes them.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_write_atmost(buffer: *mut evbuffer, fd: c_int, howmuch: isize) -> c_int {
-    // SAFETY: a live buffer, held across its callbacks.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        buffer.hold();
-        let all = buffer.len();
+pub unsafe extern "C-unwind" fn evbuffer_write_atmost(buffer: &EvBuffer, fd: c_int, howmuch: isize) -> c_int {
+    buffer.write_some(fd, howmuch)
+}
+
+impl EvBuffer {
+    fn write_some(&self, fd: c_int, howmuch: isize) -> c_int {
+        self.ext_lock().lock();
+        self.hold();
+        let all = self.len();
         let max = usize::try_from(howmuch).map_or(all, |n| n.min(all));
-        let frozen = buffer.look(|m| m.is_frozen(End::Front));
-        let written = if frozen || max == 0 { None } else { Some(buffer.write_fd(fd, max)) };
-        let result = match written {
-            None => -1,
-            Some(Err(error)) => failed(&error),
-            Some(Ok(n)) => match if n > 0 { buffer.drain(n) } else { Ok(Delta::default()) } {
-                Ok(_) | Err(Error::Frozen) => n as c_int,
-                Err(_) => -1,
-            },
-        };
-        buffer.release();
-        result
+        let frozen = self.look(|m| m.is_frozen(End::Front));
+        let written = if frozen || max == 0 { None } else { Some(self.write_fd(fd, max)) };
+        // SAFETY: held, with the lock, across the callbacks; the count is given up with the lock.
+        unsafe {
+            let result = match written {
+                None => -1,
+                Some(Err(error)) => failed(&error),
+                Some(Ok(n)) => match if n > 0 { self.drain(n) } else { Ok(Delta::default()) } {
+                    Ok(_) | Err(Error::Frozen) => n as c_int,
+                    Err(_) => -1,
+                },
+            };
+            self.release();
+            result
+        }
     }
 }
 
 /// Sets the most that one read takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_set_max_read(buffer: *mut evbuffer, max: usize) -> c_int {
+pub unsafe extern "C-unwind" fn evbuffer_set_max_read(buffer: &EvBuffer, max: usize) -> c_int {
     if max > c_int::MAX as usize {
         return -1;
     }
-    // SAFETY: a live buffer, locked.
-    let done = unsafe { evbuffer::of(buffer) }.locked(|b| b.observers_or_new().map(|o| o.max_read.set(max)));
+    let done = buffer.locked(|b| b.observers_or_new().map(|o| o.max_read.set(max)));
     if done.is_some() { 0 } else { -1 }
 }
 
 /// The most that one read takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_get_max_read(buffer: *mut evbuffer) -> usize {
-    // SAFETY: a live buffer.
-    unsafe { evbuffer::of(buffer) }.locked(EvBuffer::max_read)
+pub unsafe extern "C-unwind" fn evbuffer_get_max_read(buffer: &EvBuffer) -> usize {
+    buffer.locked(EvBuffer::max_read)
 }

@@ -4,7 +4,6 @@
 
 use super::notify::{done_both, lock_both, unlock_both};
 use super::object::{EvBuffer, Machine};
-use crate::abi::buffer::evbuffer;
 use core::ffi::c_int;
 use core::ptr;
 use evoxide_core::buffer::{Delta, End, Error};
@@ -60,7 +59,7 @@ impl EvBuffer {
         if ptr::eq(self, src) {
             return 0;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: two different ones, alive as promised.
         status(unsafe {
             transfer(src, self, |d, s| {
                 let moved = if s.is_empty() { Delta::default() } else { d.append_buffer(s)? };
@@ -77,7 +76,7 @@ impl EvBuffer {
         if n == 0 || ptr::eq(self, src) {
             return 0;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: two different ones, alive as promised.
         unsafe {
             transfer(src, self, |d, s| {
                 if d.is_frozen(End::Back) || s.is_frozen(End::Front) {
@@ -93,20 +92,20 @@ impl EvBuffer {
 
 /// Moves everything behind another buffer's content.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_add_buffer(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
-    // SAFETY: live buffers.
-    unsafe { evbuffer::of(target).add_buffer(evbuffer::of(source)) }
+pub unsafe extern "C-unwind" fn evbuffer_add_buffer(target: &EvBuffer, source: &EvBuffer) -> c_int {
+    // SAFETY: neither is used after its callbacks.
+    unsafe { target.add_buffer(source) }
 }
 
 /// Moves everything before another buffer's content.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_prepend_buffer(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
-    if target == source {
+pub unsafe extern "C-unwind" fn evbuffer_prepend_buffer(target: &EvBuffer, source: &EvBuffer) -> c_int {
+    if ptr::eq(target, source) {
         return 0;
     }
-    // SAFETY: live buffers, different ones.
+    // SAFETY: different ones, which are not used after their callbacks.
     status(unsafe {
-        transfer(evbuffer::of(source), evbuffer::of(target), |d, s| {
+        transfer(source, target, |d, s| {
             let moved = if s.is_empty() { Delta::default() } else { d.prepend_buffer(s)? };
             Ok((moved, First::Source))
         })
@@ -115,38 +114,30 @@ pub unsafe extern "C-unwind" fn evbuffer_prepend_buffer(target: *mut evbuffer, s
 
 /// Moves bytes from the front of one buffer to the end of another.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_remove_buffer(
-    source: *mut evbuffer,
-    target: *mut evbuffer,
-    n: usize,
-) -> c_int {
-    // SAFETY: live buffers.
-    unsafe { evbuffer::of(target).add_prefix(evbuffer::of(source), n) as c_int }
+pub unsafe extern "C-unwind" fn evbuffer_remove_buffer(source: &EvBuffer, target: &EvBuffer, n: usize) -> c_int {
+    // SAFETY: neither is used after its callbacks.
+    unsafe { target.add_prefix(source, n) as c_int }
 }
 
 /// Appends another buffer's content, which stays there too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_add_buffer_reference(target: *mut evbuffer, source: *mut evbuffer) -> c_int {
-    if target == source {
-        // SAFETY: a live buffer.
-        let nothing = unsafe { evbuffer::of(source) }.locked(|b| b.len() == 0);
+pub unsafe extern "C-unwind" fn evbuffer_add_buffer_reference(target: &EvBuffer, source: &EvBuffer) -> c_int {
+    if ptr::eq(target, source) {
+        let nothing = source.locked(|b| b.len() == 0);
         return if nothing { 0 } else { -1 };
     }
-    // SAFETY: live buffers, different ones.
-    unsafe {
-        let (dst, src) = (evbuffer::of(target), evbuffer::of(source));
-        lock_both(src, dst);
-        let result =
-            dst.section(|d| src.section(|s| if s.is_empty() { Ok(Delta::default()) } else { d.append_reference(s) }));
-        match result {
-            Ok(delta) => {
-                done_both((src, Delta::default()), (dst, delta));
-                0
-            }
-            Err(_) => {
-                unlock_both(src.ext_lock(), dst.ext_lock());
-                -1
-            }
+    lock_both(source, target);
+    let result =
+        target.section(|d| source.section(|s| if s.is_empty() { Ok(Delta::default()) } else { d.append_reference(s) }));
+    match result {
+        Ok(delta) => {
+            // SAFETY: locked above; neither is used after its callbacks.
+            unsafe { done_both((source, Delta::default()), (target, delta)) };
+            0
+        }
+        Err(_) => {
+            unlock_both(source.ext_lock(), target.ext_lock());
+            -1
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Positions, searching, lines, peeking; and `event2/buffer_compat.h`.
 
+use super::entries::array;
 use super::object::{EvBuffer, Machine};
-use crate::abi::buffer::{eol, evbuffer, evbuffer_iovec, evbuffer_ptr, how};
+use crate::abi::buffer::{eol, evbuffer_iovec, evbuffer_ptr, how};
+use crate::abi::entry::{In, Out};
+use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
+use core::mem::MaybeUninit;
 use core::ptr;
 use core::slice;
 use evoxide_core::buffer::{End, Eol, Error, MAX_LEN, Part};
@@ -18,15 +22,6 @@ const fn style(number: c_int) -> Option<Eol> {
         eol::NUL => Some(Eol::Nul),
         _ => None,
     }
-}
-
-/// Where a position points: 0 for null, `None` for one that is no position.
-///
-/// # Safety
-/// `pos` is null or points to a position.
-unsafe fn offset_of(pos: *const evbuffer_ptr) -> Option<usize> {
-    // SAFETY: the caller's promise.
-    unsafe { pos.as_ref() }.map_or(Some(0), |p| usize::try_from(p.pos).ok())
 }
 
 impl EvBuffer {
@@ -46,102 +41,89 @@ impl EvBuffer {
 /// Sets or moves a position.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_ptr_set(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     pos: *mut evbuffer_ptr,
     position: usize,
     mode: c_int,
 ) -> c_int {
-    // SAFETY: a live buffer, and a position that is set where it is to be moved.
-    unsafe {
-        let target = match mode {
-            how::SET => position,
-            how::ADD => {
-                let Some(at) = offset_of(pos).and_then(|at| at.checked_add(position)) else { return -1 };
-                at
-            }
-            _ => return -1,
-        };
-        let inside = target <= evbuffer::of(buffer).locked(EvBuffer::len);
-        pos.write(evbuffer_ptr::at(inside.then_some(target)));
-        if inside { 0 } else { -1 }
-    }
+    let from = match mode {
+        how::SET => Some(0),
+        // SAFETY: one that is to be moved is set.
+        how::ADD => usize::try_from(unsafe { (*pos).pos }).ok(),
+        _ => return -1,
+    };
+    let Some(target) = from.and_then(|from| from.checked_add(position)) else { return -1 };
+    let inside = target <= buffer.locked(EvBuffer::len);
+    // SAFETY: the program's position, which may be unset before.
+    unsafe { pos.write(evbuffer_ptr::at(inside.then_some(target))) };
+    if inside { 0 } else { -1 }
 }
 
 /// Searches for a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_search(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     what: *const c_char,
     len: usize,
-    start: *const evbuffer_ptr,
+    start: In<'_, evbuffer_ptr>,
 ) -> evbuffer_ptr {
-    // SAFETY: as there.
-    unsafe { evbuffer_search_range(buffer, what, len, start, ptr::null()) }
+    // SAFETY: `len` bytes to search for, as there.
+    unsafe { evbuffer_search_range(buffer, what, len, start, None) }
 }
 
 /// Searches for a string in a part of a buffer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_search_range(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     what: *const c_char,
     len: usize,
-    start: *const evbuffer_ptr,
-    end: *const evbuffer_ptr,
+    start: In<'_, evbuffer_ptr>,
+    end: In<'_, evbuffer_ptr>,
 ) -> evbuffer_ptr {
-    // SAFETY: a live buffer, `len` bytes to search for, positions or null.
-    unsafe {
-        let Some(from) = offset_of(start) else { return evbuffer_ptr::at(None) };
-        let to = if end.is_null() { Some(usize::MAX) } else { offset_of(end) };
-        if len == 0 {
-            return evbuffer_ptr::at(Some(from));
-        }
-        // No content is that long.
-        let (Some(to), true) = (to, len <= MAX_LEN) else { return evbuffer_ptr::at(None) };
-        let needle = slice::from_raw_parts(what.cast(), len);
-        evbuffer_ptr::at(evbuffer::of(buffer).locked(|b| b.searched(|m| m.find(needle, from, to)).flatten()))
+    let Some(from) = evbuffer_ptr::offset(start) else { return evbuffer_ptr::at(None) };
+    let to = if end.is_none() { Some(usize::MAX) } else { evbuffer_ptr::offset(end) };
+    if len == 0 {
+        return evbuffer_ptr::at(Some(from));
     }
+    // No content is that long.
+    let (Some(to), true) = (to, len <= MAX_LEN) else { return evbuffer_ptr::at(None) };
+    // SAFETY: `len` bytes to search for.
+    let needle = unsafe { slice::from_raw_parts(what.cast(), len) };
+    evbuffer_ptr::at(buffer.locked(|b| b.searched(|m| m.find(needle, from, to)).flatten()))
 }
 
 /// Searches for the end of a line.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_search_eol(
-    buffer: *mut evbuffer,
-    start: *mut evbuffer_ptr,
-    eol_len: *mut usize,
+    buffer: &EvBuffer,
+    start: In<'_, evbuffer_ptr>,
+    eol_len: Out<'_, usize>,
     number: c_int,
 ) -> evbuffer_ptr {
-    // SAFETY: a live buffer, a position or null, a size or null.
-    unsafe {
-        let found = match (offset_of(start), style(number)) {
-            (Some(from), Some(style)) => evbuffer::of(buffer).locked(|b| b.find_eol(from, style)),
-            _ => None,
-        };
-        if let Some(out) = eol_len.as_mut() {
-            *out = found.map_or(0, |(_, len)| len);
-        }
-        evbuffer_ptr::at(found.map(|(at, _)| at))
-    }
+    let found = match (evbuffer_ptr::offset(start), style(number)) {
+        (Some(from), Some(style)) => buffer.locked(|b| b.find_eol(from, style)),
+        _ => None,
+    };
+    eol_len.set(found.map_or(0, |(_, len)| len));
+    evbuffer_ptr::at(found.map(|(at, _)| at))
 }
 
 /// Takes a line off the front; null if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_readln(
-    buffer: *mut evbuffer,
-    n_read: *mut usize,
+    buffer: &EvBuffer,
+    n_read: Out<'_, usize>,
     number: c_int,
 ) -> *mut c_char {
-    // SAFETY: a live buffer, a size or null; the buffer is held across its callbacks.
+    buffer.ext_lock().lock();
+    let line = buffer.take_line(number);
+    n_read.set(line.map_or(0, |(_, len, _)| len));
+    let Some((text, len, end)) = line else {
+        buffer.ext_lock().unlock();
+        return ptr::null_mut();
+    };
+    // SAFETY: outside sections; held, with the lock, across the callbacks.
     unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        let line = buffer.take_line(number);
-        if let Some(out) = n_read.as_mut() {
-            *out = line.map_or(0, |(_, len, _)| len);
-        }
-        let Some((text, len, end)) = line else {
-            buffer.ext_lock().unlock();
-            return ptr::null_mut();
-        };
         if buffer.is_observed() {
             // The line and its end go one after the other, and are told so.
             buffer.hold();
@@ -155,8 +137,8 @@ pub unsafe extern "C-unwind" fn evbuffer_readln(
             }
             buffer.ext_lock().unlock();
         }
-        text
     }
+    text
 }
 
 impl EvBuffer {
@@ -192,27 +174,23 @@ impl EvBuffer {
 
 /// What `evbuffer_peek` was asked for.
 #[derive(Clone, Copy)]
-struct Peek {
+struct Peek<'a> {
     from: usize,
     /// How many bytes.
     want: usize,
     /// In at most this many pieces.
     most: usize,
-    /// Where to describe them, and how many.
-    extents: *mut evbuffer_iovec,
-    room: usize,
+    /// Where to describe them.
+    extents: &'a [Cell<MaybeUninit<evbuffer_iovec>>],
 }
 
-impl Peek {
+impl Peek<'_> {
     /// Describes the pieces: how many there are, and whether one of those described is a file that cannot be shown.
-    ///
-    /// # Safety
-    /// `extents` has `room`.
     #[inline(always)]
-    unsafe fn show(self, m: &Machine) -> (usize, bool) {
+    fn show(self, m: &Machine) -> (usize, bool) {
         let (mut count, mut shown, mut hidden) = (0, 0, false);
         m.visit(self.from, |part| {
-            if count < self.room {
+            if let Some(extent) = self.extents.get(count) {
                 let base = match part {
                     Part::Bytes(bytes) => bytes.as_ptr().cast_mut().cast::<c_void>(),
                     Part::Opaque { .. } => {
@@ -220,8 +198,7 @@ impl Peek {
                         ptr::null_mut()
                     }
                 };
-                // SAFETY: the caller's promise.
-                unsafe { self.extents.add(count).write(evbuffer_iovec { iov_base: base, iov_len: part.len() }) };
+                extent.set(MaybeUninit::new(evbuffer_iovec { iov_base: base, iov_len: part.len() }));
             }
             count += 1;
             shown += part.len();
@@ -231,75 +208,61 @@ impl Peek {
     }
 
     /// Once more, with files brought into memory.
-    ///
-    /// # Safety
-    /// As above.
     #[cold]
     #[inline(never)]
-    unsafe fn show_files(self, buffer: &EvBuffer) -> usize {
+    fn show_files(self, buffer: &EvBuffer) -> usize {
         buffer.make_readable(self.from, self.want);
-        // SAFETY: the caller's promise.
-        buffer.look(|m| unsafe { self.show(m) }).0
+        buffer.look(|m| self.show(m)).0
     }
 }
 
 /// Shows the content where it lies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_peek(
-    buffer: *mut evbuffer,
+    buffer: &EvBuffer,
     len: isize,
-    start: *mut evbuffer_ptr,
+    start: In<'_, evbuffer_ptr>,
     extents: *mut evbuffer_iovec,
     n: c_int,
 ) -> c_int {
-    // SAFETY: a live buffer, a position or null, an array of `n` extents.
-    unsafe {
-        let Some(from) = offset_of(start) else { return -1 };
-        let limit = usize::try_from(n).unwrap_or(0);
-        let room = if extents.is_null() { 0 } else { limit };
-        // Without a length: everything if only counted, else as much as there is room for.
-        let (want, most) = match usize::try_from(len) {
-            Ok(len) => (len, usize::MAX),
-            Err(_) if n == 0 => (usize::MAX, usize::MAX),
-            Err(_) => (usize::MAX, limit),
-        };
-        if want == 0 || most == 0 {
-            return 0;
-        }
-        let peek = Peek { from, want, most, extents, room };
-        evbuffer::of(buffer).locked(|b| {
-            let (mut count, hidden) = b.look(|m| peek.show(m));
-            if hidden {
-                count = peek.show_files(b);
-            }
-            c_int::try_from(count).unwrap_or(c_int::MAX)
-        })
+    let Some(from) = evbuffer_ptr::offset(start) else { return -1 };
+    let limit = usize::try_from(n).unwrap_or(0);
+    // SAFETY: null, or an array of `n` extents, which need not be set.
+    let extents = if extents.is_null() { &[] } else { unsafe { array(extents.cast(), n) } };
+    // Without a length: everything if only counted, else as much as there is room for.
+    let (want, most) = match usize::try_from(len) {
+        Ok(len) => (len, usize::MAX),
+        Err(_) if n == 0 => (usize::MAX, usize::MAX),
+        Err(_) => (usize::MAX, limit),
+    };
+    if want == 0 || most == 0 {
+        return 0;
     }
+    let peek = Peek { from, want, most, extents };
+    buffer.locked(|b| {
+        let (mut count, hidden) = b.look(|m| peek.show(m));
+        if hidden {
+            count = peek.show_files(b);
+        }
+        c_int::try_from(count).unwrap_or(c_int::MAX)
+    })
 }
 
 /// Takes a line of the 1.x kind off the front.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_readline(buffer: *mut evbuffer) -> *mut c_char {
-    // SAFETY: as there.
-    unsafe { evbuffer_readln(buffer, ptr::null_mut(), eol::ANY) }
+pub unsafe extern "C-unwind" fn evbuffer_readline(buffer: &EvBuffer) -> *mut c_char {
+    // SAFETY: nothing beyond the buffer is passed.
+    unsafe { evbuffer_readln(buffer, Out::none(), eol::ANY) }
 }
 
 /// Finds a string, and makes the front contiguous up to its end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_find(buffer: *mut evbuffer, what: *const u8, len: usize) -> *mut u8 {
-    // SAFETY: a live buffer, `len` bytes to search for.
-    unsafe {
-        let buffer = evbuffer::of(buffer);
-        buffer.ext_lock().lock();
-        let found = evbuffer_search(buffer.raw(), what.cast(), len, ptr::null()).pos;
-        let mut result = ptr::null_mut();
-        if let (Ok(at), Ok(size)) = (usize::try_from(found), isize::try_from(len)) {
-            let front = buffer.pull_up(found.saturating_add(size));
-            if !front.is_null() {
-                result = front.add(at);
-            }
-        }
-        buffer.ext_lock().unlock();
-        result
-    }
+pub unsafe extern "C-unwind" fn evbuffer_find(buffer: &EvBuffer, what: *const u8, len: usize) -> *mut u8 {
+    buffer.locked(|b| {
+        // SAFETY: `len` bytes to search for.
+        let found = unsafe { evbuffer_search(b, what.cast(), len, None) }.pos;
+        let (Ok(at), Ok(size)) = (usize::try_from(found), isize::try_from(len)) else { return ptr::null_mut() };
+        let front = b.pull_up(found.saturating_add(size));
+        if front.is_null() { front } else { front.wrapping_add(at) }
+    })
 }

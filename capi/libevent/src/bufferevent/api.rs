@@ -4,9 +4,11 @@ use super::entries::held;
 use super::handle::{Bev, Locked, flag};
 use super::socket;
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark};
+use crate::abi::entry::{In, Out};
 use crate::abi::event::ev;
 use crate::base::event_base;
 use crate::event as events;
+use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use evoxide_core::stream::Direction;
@@ -15,12 +17,7 @@ use libc::timeval;
 
 /// Sets the marks of one direction or both.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_setwatermark(
-    bufev: *mut bufferevent,
-    which: c_short,
-    low: usize,
-    high: usize,
-) {
+pub unsafe extern "C-unwind" fn bufferevent_setwatermark(bufev: Option<&Bev>, which: c_short, low: usize, high: usize) {
     let marks = event_watermark { low, high };
     let set = |bev: &Locked| {
         if which & ev::WRITE != 0 {
@@ -35,17 +32,16 @@ pub unsafe extern "C-unwind" fn bufferevent_setwatermark(
             }
         }
     };
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), set) }
+    held(bufev, (), set)
 }
 
-/// Answers the marks of one direction; -1 for any other question.
+/// Returns the marks of one direction; -1 for any other question.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_getwatermark(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     which: c_short,
-    low: *mut usize,
-    high: *mut usize,
+    low: Out<'_, usize>,
+    high: Out<'_, usize>,
 ) -> c_int {
     let answer = |bev: &Locked| {
         let marks: event_watermark = match which {
@@ -53,38 +49,30 @@ pub unsafe extern "C-unwind" fn bufferevent_getwatermark(
             ev::WRITE => bev.wm_write.get(),
             _ => return -1,
         };
-        // SAFETY: the caller's promise; what is not asked for is null.
-        unsafe {
-            if !low.is_null() {
-                *low = marks.low;
-            }
-            if !high.is_null() {
-                *high = marks.high;
-            }
-        }
+        low.set(marks.low);
+        high.set(marks.high);
         0
     };
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, answer) }
+    held(bufev, -1, answer)
 }
 
 /// Sets the timeouts; NULL ends one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_set_timeouts(
-    bufev: *mut bufferevent,
-    read: *const timeval,
-    write: *const timeval,
+    bufev: Option<&Bev>,
+    read: In<'_, timeval>,
+    write: In<'_, timeval>,
 ) -> c_int {
     const NONE: timeval = timeval { tv_sec: 0, tv_usec: 0 };
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (read, write) = (read.as_ref().copied().unwrap_or(NONE), write.as_ref().copied().unwrap_or(NONE));
-        held(bufev, -1, |bev| {
-            bev.timeout_read.set(read);
-            bev.timeout_write.set(write);
-            adjust(bev, Direction::READ).min(adjust(bev, Direction::WRITE))
-        })
-    }
+    set_timeouts(bufev, read.map_or(NONE, Cell::get), write.map_or(NONE, Cell::get))
+}
+
+fn set_timeouts(bufev: Option<&Bev>, read: timeval, write: timeval) -> c_int {
+    held(bufev, -1, |bev| {
+        bev.timeout_read.set(read);
+        bev.timeout_write.set(write);
+        adjust(bev, Direction::READ).min(adjust(bev, Direction::WRITE))
+    })
 }
 
 /// Applies a changed timeout to what is waited for now.
@@ -123,30 +111,26 @@ fn set_bound(bev: &Locked, direction: Direction, max: usize) -> c_int {
 
 /// The most that one read takes; 0 for the default.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_set_max_single_read(bufev: *mut bufferevent, size: usize) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| set_bound(bev, Direction::READ, size)) }
+pub unsafe extern "C-unwind" fn bufferevent_set_max_single_read(bufev: Option<&Bev>, size: usize) -> c_int {
+    held(bufev, -1, |bev| set_bound(bev, Direction::READ, size))
 }
 
 /// The most that one write takes; 0 for the default.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_set_max_single_write(bufev: *mut bufferevent, size: usize) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| set_bound(bev, Direction::WRITE, size)) }
+pub unsafe extern "C-unwind" fn bufferevent_set_max_single_write(bufev: Option<&Bev>, size: usize) -> c_int {
+    held(bufev, -1, |bev| set_bound(bev, Direction::WRITE, size))
 }
 
 /// The most that one read takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_max_single_read(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.bounds().of(Direction::READ) as isize) }
+pub unsafe extern "C-unwind" fn bufferevent_get_max_single_read(bufev: Option<&Bev>) -> isize {
+    held(bufev, -1, |bev| bev.bounds().of(Direction::READ) as isize)
 }
 
 /// The most that one write takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.bounds().of(Direction::WRITE) as isize) }
+pub unsafe extern "C-unwind" fn bufferevent_get_max_single_write(bufev: Option<&Bev>) -> isize {
+    held(bufev, -1, |bev| bev.bounds().of(Direction::WRITE) as isize)
 }
 
 /// The bufferevent that has the descriptor: itself, or the lowest below its filters.
@@ -159,16 +143,14 @@ fn bottom(mut bev: &Locked) -> &Locked {
 
 /// Gives it another descriptor; the old one is left open.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_setfd(bufev: *mut bufferevent, fd: c_int) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| replace(bev, fd, false)) }
+pub unsafe extern "C-unwind" fn bufferevent_setfd(bufev: Option<&Bev>, fd: c_int) -> c_int {
+    held(bufev, -1, |bev| replace(bev, fd, false))
 }
 
 /// As `bufferevent_setfd`, and closes the old descriptor if it would be closed with the bufferevent.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_replacefd(bufev: *mut bufferevent, fd: c_int) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| replace(bev, fd, true)) }
+pub unsafe extern "C-unwind" fn bufferevent_replacefd(bufev: Option<&Bev>, fd: c_int) -> c_int {
+    held(bufev, -1, |bev| replace(bev, fd, true))
 }
 
 fn replace(bev: &Locked, fd: c_int, close: bool) -> c_int {
@@ -189,33 +171,28 @@ fn replace(bev: &Locked, fd: c_int, close: bool) -> c_int {
 
 /// The descriptor, or -1.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        held(bufev, -1, |bev| {
-            let bev = bottom(bev);
-            if bev.has_fd() { bev.fd() } else { -1 }
-        })
-    }
+pub unsafe extern "C-unwind" fn bufferevent_getfd(bufev: Option<&Bev>) -> c_int {
+    held(bufev, -1, |bev| {
+        let bev = bottom(bev);
+        if bev.has_fd() { bev.fd() } else { -1 }
+    })
 }
 
 /// The bufferevent below a filter, or NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_underlying(bufev: *mut bufferevent) -> *mut bufferevent {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, ptr::null_mut(), |bev| (bev.ops().below)(bev).map_or(ptr::null_mut(), |bev| bev.public())) }
+pub unsafe extern "C-unwind" fn bufferevent_get_underlying(bufev: Option<&Bev>) -> *mut bufferevent {
+    held(bufev, ptr::null_mut(), |bev| (bev.ops().below)(bev).map_or(ptr::null_mut(), |bev| bev.public()))
 }
 
 /// The base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bufferevent_get_base(bufev: *mut bufferevent) -> *mut event_base {
-    // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.ev_base.get())
+pub unsafe extern "C" fn bufferevent_get_base(bufev: Option<&Bev>) -> *mut event_base {
+    bufev.map_or(ptr::null_mut(), |bev| bev.ev_base.get())
 }
 
 /// Moves a bufferevent on a descriptor to another base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: *mut bufferevent) -> c_int {
+pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: Option<&Bev>) -> c_int {
     let set = |bev: &Locked| {
         if !bev.has_fd() {
             return -1;
@@ -227,13 +204,12 @@ pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufe
             if read == -1 { -1 } else { events::event_base_set(base, bev.event(Direction::WRITE)) }
         }
     };
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, set) }
+    held(bufev, -1, set)
 }
 
 /// Sets the priority of a bufferevent on a descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent, priority: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: Option<&Bev>, priority: c_int) -> c_int {
     let set = |bev: &Locked| {
         if !bev.has_fd() {
             return -1;
@@ -259,15 +235,13 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: *mut bufferevent
         }
         0
     };
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, set) }
+    held(bufev, -1, set)
 }
 
 /// The priority.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bufferevent_get_priority(bufev: *const bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev.cast_mut()) }.map_or(-1, |bev| c_int::from(bev.priority()))
+pub unsafe extern "C" fn bufferevent_get_priority(bufev: Option<&Bev>) -> c_int {
+    bufev.map_or(-1, |bev| c_int::from(bev.priority()))
 }
 
 /// Makes a bufferevent on the current base, as libevent 1 did.
@@ -286,9 +260,7 @@ pub unsafe extern "C-unwind" fn bufferevent_new(
 
 /// Sets the timeouts in seconds; 0 ends one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_settimeout(bufev: *mut bufferevent, read: c_int, write: c_int) {
+pub unsafe extern "C-unwind" fn bufferevent_settimeout(bufev: Option<&Bev>, read: c_int, write: c_int) {
     let seconds = |s: c_int| timeval { tv_sec: s.into(), tv_usec: 0 };
-    let (read, write) = (seconds(read), seconds(write));
-    // SAFETY: the caller's promise; the values live here.
-    unsafe { bufferevent_set_timeouts(bufev, &raw const read, &raw const write) };
+    set_timeouts(bufev, seconds(read), seconds(write));
 }

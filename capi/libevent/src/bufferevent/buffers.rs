@@ -2,7 +2,7 @@
 
 use super::handle::{Bev, Locked};
 use crate::base::Base;
-use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer, moves};
+use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer};
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use evoxide_core::buffer::{Delta, End, StoragePool};
@@ -241,5 +241,5 @@ pub(crate) fn pass(from: &EvBuffer, to: &EvBuffer, limit: isize) -> bool {
 
 fn move_front(from: &EvBuffer, to: &EvBuffer, n: usize) -> bool {
     // SAFETY: both live in objects that share a lock, which is held, with references to both.
-    unsafe { moves::evbuffer_remove_buffer(from.raw(), to.raw(), n) > 0 }
+    unsafe { to.add_prefix(from, n) > 0 }
 }

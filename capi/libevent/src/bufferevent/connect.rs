@@ -1,9 +1,9 @@
 //! Connecting a bufferevent: by address, by host name, or waiting for an attempt that the caller began.
 
 use super::entries::held;
-use super::handle::Locked;
+use super::handle::{Bev, Locked};
 use super::{callbacks, socket};
-use crate::abi::bufferevent::{bufferevent, opt};
+use crate::abi::bufferevent::opt;
 use crate::dns::evdns_base;
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
@@ -78,41 +78,34 @@ fn begin(fd: c_int, addr: &Addr) -> std::io::Result<Begun> {
 /// Connects to an address, or waits for an attempt under way on the descriptor if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_connect(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     addr: *const sockaddr,
     len: c_int,
 ) -> c_int {
     let addr = if addr.is_null() {
         None
     } else {
-        // SAFETY: the caller passes an address of that length.
+        // SAFETY: not null, and an address of that length.
         let bytes = unsafe { slice::from_raw_parts(addr.cast::<u8>(), usize::try_from(len).unwrap_or(0)) };
         match Addr::from_bytes(bytes) {
             Ok(addr) => Some(addr),
             Err(error) => return failed(&error),
         }
     };
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| connect(bev, addr.as_ref())) }
+    held(bufev, -1, |bev| connect(bev, addr.as_ref()))
 }
 
 /// What a look-up found first. `Err`: its error code.
 fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c_int> {
     let port = std::ffi::CString::new(port.to_string()).map_err(|_| libc::EAI_NONAME)?;
     let mut list: *mut addrinfo = ptr::null_mut();
-    // SAFETY: both strings are terminated, and the hints are a value; the list is freed below.
+    // SAFETY: both strings are terminated, and the hints are a value; the list that comes is freed at once.
     unsafe {
         let code = libc::getaddrinfo(host.as_ptr(), port.as_ptr(), hints, &raw mut list);
         if code != 0 {
             return Err(code);
         }
-        let found = match list.as_ref() {
-            Some(first) => {
-                let bytes = slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize);
-                Addr::from_bytes(bytes).map_err(|_| libc::EAI_FAMILY)
-            }
-            None => Err(libc::EAI_NONAME),
-        };
+        let found = first(list).ok_or(if list.is_null() { libc::EAI_NONAME } else { libc::EAI_FAMILY });
         libc::freeaddrinfo(list);
         found
     }
@@ -129,9 +122,7 @@ fn connect_by_name(bev: &Locked, host: &std::ffi::CStr, port: c_int, hints: &add
             }
         }
         Err(code) => {
-            // Without memory the reason is lost, not the failure.
-            bev.extension_or_new();
-            bev.own_extension(|e| e.dns_error.set(code));
+            note_error(bev, code);
             callbacks::event(bev, What::ERROR, 0);
         }
     }
@@ -140,32 +131,42 @@ fn connect_by_name(bev: &Locked, host: &std::ffi::CStr, port: c_int, hints: &add
 
 /// A look-up through a resolver ended.
 unsafe extern "C-unwind" fn on_found(code: c_int, list: *mut addrinfo, arg: *mut c_void) {
-    let bufev: *mut bufferevent = arg.cast();
-    // SAFETY: the look-up has a reference, which is given up here; the list is ours.
-    unsafe {
-        held(bufev, (), |bev| {
-            bev.resume(Direction::READ, Hold::LOOKUP);
-            bev.resume(Direction::WRITE, Hold::LOOKUP);
-            if bev.is_freed() || code == crate::abi::util::EAI_CANCEL {
-                return;
+    // SAFETY: the look-up has a reference, which is given up at the end.
+    let bev = unsafe { Bev::from_arg(arg) }.lock();
+    bev.resume(Direction::READ, Hold::LOOKUP);
+    bev.resume(Direction::WRITE, Hold::LOOKUP);
+    if !bev.is_freed() && code != crate::abi::util::EAI_CANCEL {
+        // SAFETY: null, or the answer, which is this function's.
+        let addr = unsafe { first(list) };
+        let connected = addr.as_ref().is_some_and(|addr| connect(bev, Some(addr)) == 0);
+        if !connected {
+            if code != 0 {
+                note_error(bev, code);
             }
-            let addr = list.as_ref().and_then(|first| {
-                let bytes = slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize);
-                Addr::from_bytes(bytes).ok()
-            });
-            let connected = addr.as_ref().is_some_and(|addr| connect(bev, Some(addr)) == 0);
-            if !connected {
-                if code != 0 {
-                    // Without memory the reason is lost, not the failure.
-                    bev.extension_or_new();
-                    bev.own_extension(|e| e.dns_error.set(code));
-                }
-                callbacks::event(bev, What::ERROR, 0);
-            }
-        });
-        crate::util::evutil_freeaddrinfo(list);
-        super::entries::bufferevent_decref(bufev);
+            callbacks::event(bev, What::ERROR, 0);
+        }
     }
+    // SAFETY: as above; it is given up once.
+    unsafe { crate::util::evutil_freeaddrinfo(list) };
+    bev.release();
+}
+
+/// The first address of an answer, if it is one that a socket takes.
+///
+/// # Safety
+/// `list` is null or an answer, whose addresses are as long as it says.
+unsafe fn first(list: *const addrinfo) -> Option<Addr> {
+    // SAFETY: as promised.
+    unsafe {
+        let first = list.as_ref()?;
+        Addr::from_bytes(slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize)).ok()
+    }
+}
+
+/// Notes the code of a failed look-up. Without memory the code is lost, not the failure.
+fn note_error(bev: &Locked, code: c_int) {
+    bev.extension_or_new();
+    bev.own_extension(|e| e.dns_error.set(code));
 }
 
 /// Looks a name up through a resolver, and connects when it is found. Nothing is read or written until then.
@@ -186,9 +187,10 @@ unsafe fn connect_through(
     bev.own_extension(|e| e.dns_error.set(0));
     bev.suspend(Direction::READ, Hold::LOOKUP);
     bev.suspend(Direction::WRITE, Hold::LOOKUP);
-    // SAFETY: the caller's promise; the reference is `on_found`'s.
+    // `on_found` gives this reference up.
+    bev.hold().unlock();
+    // SAFETY: the program keeps the resolver; the strings stay for this call, the bufferevent until `on_found`.
     unsafe {
-        super::entries::bufferevent_incref(bev.public());
         crate::dns::look_up(dns, host.as_ptr(), text.as_ptr(), hints, Some(on_found), bev.public().cast(), true);
     }
     0
@@ -203,15 +205,15 @@ fn bare(host: &[u8]) -> Option<std::ffi::CString> {
 /// Looks a name up and connects: through the resolver, or blocking without one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     dns: *mut evdns_base,
-    hints: *const addrinfo,
+    hints: Option<&addrinfo>,
     host: *const c_char,
     port: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: a name that ends in a zero byte, and the program keeps the resolver. The copy is freed once, by what made it.
     unsafe {
-        let (Some(hints), Some(name)) = (hints.as_ref(), cstr::bytes(host)) else { return -1 };
+        let (Some(hints), Some(name)) = (hints, cstr::bytes(host)) else { return -1 };
         let Some(name) = bare(name) else { return -1 };
         // The name must not be in this frame while callbacks run.
         let name = name.into_raw();
@@ -231,7 +233,7 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
 /// Looks a name up in a family and connects: through the resolver, or blocking without one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     dns: *mut evdns_base,
     family: c_int,
     host: *const c_char,
@@ -242,13 +244,12 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname(
     hints.ai_family = family;
     hints.ai_socktype = libc::SOCK_STREAM;
     hints.ai_protocol = libc::IPPROTO_TCP;
-    // SAFETY: the caller's promise.
-    unsafe { bufferevent_socket_connect_hostname_hints(bufev, dns, &raw const hints, host, port) }
+    // SAFETY: the name and the resolver are the program's, as there.
+    unsafe { bufferevent_socket_connect_hostname_hints(bufev, dns, Some(&hints), host, port) }
 }
 
 /// The error of the last look-up, as `evutil_gai_strerror` takes it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_socket_get_dns_error(bufev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.extension().dns_error.get()) }
+pub unsafe extern "C-unwind" fn bufferevent_socket_get_dns_error(bufev: Option<&Bev>) -> c_int {
+    held(bufev, -1, |bev| bev.extension().dns_error.get())
 }

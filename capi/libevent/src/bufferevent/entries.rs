@@ -3,8 +3,9 @@
 use super::handle::{Bev, Locked};
 use super::{callbacks, lifecycle, socket};
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent};
+use crate::abi::entry::Out;
 use crate::base::event_base;
-use crate::buffer::{entries, evbuffer, moves};
+use crate::buffer::{EvBuffer, entries, evbuffer};
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use evoxide_core::stream::{Direction, What};
@@ -15,13 +16,9 @@ pub(super) fn directions(events: c_short) -> Direction {
 }
 
 /// Runs `f` on the bufferevent that C names, with its lock and a reference; `missing` if it names none.
-///
-/// # Safety
-/// `bufev` is null or a live bufferevent.
 #[inline]
-pub(super) unsafe fn held<R>(bufev: *mut bufferevent, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
-    // SAFETY: the caller's promise.
-    let Some(bev) = (unsafe { Bev::of(bufev) }) else { return missing };
+pub(super) fn held<R>(bufev: Option<&Bev>, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
+    let Some(bev) = bufev else { return missing };
     let bev = bev.hold();
     let result = f(bev);
     bev.release();
@@ -40,45 +37,40 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_new(
 
 /// Frees a bufferevent. What is still in its output is not written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_free(bufev: *mut bufferevent) {
-    // SAFETY: the caller's promise.
-    if let Some(bev) = unsafe { Bev::of(bufev) } {
+pub unsafe extern "C-unwind" fn bufferevent_free(bufev: Option<&Bev>) {
+    if let Some(bev) = bufev {
         lifecycle::free(bev);
     }
 }
 
 /// One more reference.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_incref(bufev: *mut bufferevent) {
-    // SAFETY: the caller's promise.
-    if let Some(bev) = unsafe { Bev::of(bufev) } {
+pub unsafe extern "C-unwind" fn bufferevent_incref(bufev: Option<&Bev>) {
+    if let Some(bev) = bufev {
         bev.hold().unlock();
     }
 }
 
 /// One reference less; 1 if it was the last.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_decref(bufev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    let Some(bev) = (unsafe { Bev::of(bufev) }) else { return 0 };
+pub unsafe extern "C-unwind" fn bufferevent_decref(bufev: Option<&Bev>) -> c_int {
+    let Some(bev) = bufev else { return 0 };
     let bev = bev.lock();
     c_int::from(bev.release())
 }
 
 /// Takes the lock of a bufferevent that has one.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_lock(bufev: *mut bufferevent) {
-    // SAFETY: the caller's promise.
-    if let Some(bev) = unsafe { Bev::of(bufev) } {
+pub unsafe extern "C-unwind" fn bufferevent_lock(bufev: Option<&Bev>) {
+    if let Some(bev) = bufev {
         bev.hold();
     }
 }
 
 /// Gives up the lock.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_unlock(bufev: *mut bufferevent) {
-    // SAFETY: the caller's promise; the reference is the one that locking took.
-    if let Some(bev) = unsafe { Bev::of(bufev) } {
+pub unsafe extern "C-unwind" fn bufferevent_unlock(bufev: Option<&Bev>) {
+    if let Some(bev) = bufev {
         bev.assume_locked().release();
     }
 }
@@ -86,141 +78,110 @@ pub unsafe extern "C-unwind" fn bufferevent_unlock(bufev: *mut bufferevent) {
 /// Sets the callbacks and their argument.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_setcb(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     read: Option<DataFn>,
     write: Option<DataFn>,
     event: Option<EventFn>,
     arg: *mut c_void,
 ) {
-    // SAFETY: the caller's promise.
-    if let Some(bev) = unsafe { Bev::of(bufev) } {
+    if let Some(bev) = bufev {
         let bev = bev.lock();
         bev.set_callbacks(read, write, event, arg);
         bev.unlock();
     }
 }
 
-/// Answers the callbacks and their argument, as far as they are asked for.
+/// Returns the callbacks and their argument, as far as they are asked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_getcb(
-    bufev: *mut bufferevent,
-    read: *mut Option<DataFn>,
-    write: *mut Option<DataFn>,
-    event: *mut Option<EventFn>,
-    arg: *mut *mut c_void,
+    bufev: Option<&Bev>,
+    read: Out<'_, Option<DataFn>>,
+    write: Out<'_, Option<DataFn>>,
+    event: Out<'_, Option<EventFn>>,
+    arg: Out<'_, *mut c_void>,
 ) {
-    // SAFETY: the caller's promise; what is not asked for is null.
-    unsafe {
-        let Some(bev) = Bev::of(bufev) else { return };
-        let bev = bev.lock();
-        if !read.is_null() {
-            *read = bev.readcb.get();
-        }
-        if !write.is_null() {
-            *write = bev.writecb.get();
-        }
-        if !event.is_null() {
-            *event = bev.errorcb.get();
-        }
-        if !arg.is_null() {
-            *arg = bev.cbarg.get();
-        }
-        bev.unlock();
-    }
+    let Some(bev) = bufev else { return };
+    let bev = bev.lock();
+    read.set(bev.readcb.get());
+    write.set(bev.writecb.get());
+    event.set(bev.errorcb.get());
+    arg.set(bev.cbarg.get());
+    bev.unlock();
 }
 
 /// The buffer of what was read.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bufferevent_get_input(bufev: *mut bufferevent) -> *mut evbuffer {
-    // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.input().raw())
+pub unsafe extern "C" fn bufferevent_get_input(bufev: Option<&Bev>) -> *mut evbuffer {
+    bufev.map_or(ptr::null_mut(), |bev| bev.input().raw())
 }
 
 /// The buffer of what will be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bufferevent_get_output(bufev: *mut bufferevent) -> *mut evbuffer {
-    // SAFETY: the caller's promise.
-    unsafe { Bev::of(bufev) }.map_or(ptr::null_mut(), |bev| bev.output().raw())
+pub unsafe extern "C" fn bufferevent_get_output(bufev: Option<&Bev>) -> *mut evbuffer {
+    bufev.map_or(ptr::null_mut(), |bev| bev.output().raw())
 }
 
 /// Appends to the output.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_write(bufev: *mut bufferevent, data: *const c_void, size: usize) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(bev) = Bev::of(bufev) else { return -1 };
-        entries::evbuffer_add(bev.output().raw(), data, size)
-    }
+pub unsafe extern "C-unwind" fn bufferevent_write(bufev: Option<&Bev>, data: *const c_void, size: usize) -> c_int {
+    // SAFETY: `size` readable bytes.
+    bufev.map_or(-1, |bev| unsafe { entries::evbuffer_add(bev.output(), data, size) })
 }
 
 /// Moves a buffer's content to the output.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_write_buffer(bufev: *mut bufferevent, buffer: *mut evbuffer) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(bev) = Bev::of(bufev) else { return -1 };
-        moves::evbuffer_add_buffer(bev.output().raw(), buffer)
-    }
+pub unsafe extern "C-unwind" fn bufferevent_write_buffer(bufev: Option<&Bev>, buffer: &EvBuffer) -> c_int {
+    // SAFETY: the program keeps both for the whole call.
+    bufev.map_or(-1, |bev| unsafe { bev.output().add_buffer(buffer) })
 }
 
-/// Takes up to so many bytes out of the input; answers how many.
+/// Takes up to `size` bytes out of the input; returns how many.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_read(bufev: *mut bufferevent, data: *mut c_void, size: usize) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(bev) = Bev::of(bufev) else { return 0 };
-        usize::try_from(entries::evbuffer_remove(bev.input().raw(), data, size)).unwrap_or(0)
-    }
+pub unsafe extern "C-unwind" fn bufferevent_read(bufev: Option<&Bev>, data: *mut c_void, size: usize) -> usize {
+    // SAFETY: room for `size` bytes.
+    let n = bufev.map_or(0, |bev| unsafe { entries::evbuffer_remove(bev.input(), data, size) });
+    usize::try_from(n).unwrap_or(0)
 }
 
 /// Moves the input to a buffer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_read_buffer(bufev: *mut bufferevent, buffer: *mut evbuffer) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(bev) = Bev::of(bufev) else { return -1 };
-        moves::evbuffer_add_buffer(buffer, bev.input().raw())
-    }
+pub unsafe extern "C-unwind" fn bufferevent_read_buffer(bufev: Option<&Bev>, buffer: &EvBuffer) -> c_int {
+    // SAFETY: the program keeps both for the whole call.
+    bufev.map_or(-1, |bev| unsafe { buffer.add_buffer(bev.input()) })
 }
 
 /// Has data flow in these directions.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_enable(bufev: *mut bufferevent, events: c_short) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.enable(directions(events))) }
+pub unsafe extern "C-unwind" fn bufferevent_enable(bufev: Option<&Bev>, events: c_short) -> c_int {
+    held(bufev, -1, |bev| bev.enable(directions(events)))
 }
 
 /// Has no data flow in these directions.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_disable(bufev: *mut bufferevent, events: c_short) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| bev.disable(directions(events))) }
+pub unsafe extern "C-unwind" fn bufferevent_disable(bufev: Option<&Bev>, events: c_short) -> c_int {
+    held(bufev, -1, |bev| bev.disable(directions(events)))
 }
 
 /// Which directions are enabled.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_enabled(bufev: *mut bufferevent) -> c_short {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, 0, |bev| bev.enabled.get()) }
+pub unsafe extern "C-unwind" fn bufferevent_get_enabled(bufev: Option<&Bev>) -> c_short {
+    held(bufev, 0, |bev| bev.enabled.get())
 }
 
 /// Pushes data on as far as it goes: 1 if there was some, 0 if not, -1 where that failed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_flush(bufev: *mut bufferevent, events: c_short, mode: c_int) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, -1, |bev| (bev.ops().flush)(bev, directions(events), mode)) }
+pub unsafe extern "C-unwind" fn bufferevent_flush(bufev: Option<&Bev>, events: c_short, mode: c_int) -> c_int {
+    held(bufev, -1, |bev| (bev.ops().flush)(bev, directions(events), mode))
 }
 
 /// Runs data callbacks.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_trigger(bufev: *mut bufferevent, events: c_short, options: c_int) {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), |bev| callbacks::data(bev, directions(events), options)) }
+pub unsafe extern "C-unwind" fn bufferevent_trigger(bufev: Option<&Bev>, events: c_short, options: c_int) {
+    held(bufev, (), |bev| callbacks::data(bev, directions(events), options))
 }
 
 /// Runs the event callback.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_trigger_event(bufev: *mut bufferevent, what: c_short, options: c_int) {
-    // SAFETY: the caller's promise.
-    unsafe { held(bufev, (), |bev| callbacks::event(bev, What::from_bits_retain(what as u16), options)) }
+pub unsafe extern "C-unwind" fn bufferevent_trigger_event(bufev: Option<&Bev>, what: c_short, options: c_int) {
+    held(bufev, (), |bev| callbacks::event(bev, What::from_bits_retain(what as u16), options))
 }

@@ -581,7 +581,7 @@ pub unsafe extern "C-unwind" fn evoxide_tls_session(bev: *mut bufferevent, ops: 
 
 /// Begins another handshake.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: *mut bufferevent) -> c_int {
+pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: Option<&Bev>) -> c_int {
     let again = |bev: &Locked| match session(bev, Session::restart) {
         Some(()) => {
             soon(bev, Direction::WRITE);
@@ -589,13 +589,12 @@ pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: *mut bufferevent) -> 
         }
         None => -1,
     };
-    // SAFETY: the caller's promise.
-    unsafe { super::entries::held(bev, -1, again) }
+    super::entries::held(bev, -1, again)
 }
 
 /// Asks or sets whether a cut transport is an ordinary end of file.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evoxide_tls_dirty_shutdown(bev: *mut bufferevent, on: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn evoxide_tls_dirty_shutdown(bev: Option<&Bev>, on: c_int) -> c_int {
     let set = |bev: &Locked| {
         session(bev, |t| {
             if on >= 0 {
@@ -605,6 +604,5 @@ pub unsafe extern "C-unwind" fn evoxide_tls_dirty_shutdown(bev: *mut bufferevent
         })
         .unwrap_or(-1)
     };
-    // SAFETY: the caller's promise.
-    unsafe { super::entries::held(bev, -1, set) }
+    super::entries::held(bev, -1, set)
 }
