@@ -36,16 +36,16 @@ const CIRCLE: usize = 3;
 const UP: Budget = Budget { goal: 4, most: 4 };
 
 /// Function names that end in an adverb.
-const ADVERBS: Budget = Budget { goal: 0, most: 3 };
+const ADVERBS: Budget = Budget { goal: 0, most: 0 };
 
 /// `unsafe {` in `capi/libevent/src`.
-const UNSAFE: Budget = Budget { goal: 350, most: 490 };
+const UNSAFE: Budget = Budget { goal: 350, most: 340 };
 
 /// Public verbs of `Reactor`.
 const VERBS: Budget = Budget { goal: 40, most: 76 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
-const LINES: Budget = Budget { goal: 34_763, most: 37_000 };
+const LINES: Budget = Budget { goal: 34_763, most: 36_200 };
 
 /// The sources whose length is watched.
 const MEASURED: [&str; 5] = [

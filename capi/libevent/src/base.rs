@@ -13,7 +13,7 @@ use crate::time::timeval_of;
 use crate::watchers::Watchers;
 use core::cell::UnsafeCell;
 use core::ffi::c_ulong;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, Ordering};
 use evoxide_core::buffer::StoragePool;
 use evoxide_core::key::Key;
@@ -43,9 +43,9 @@ pub(crate) const RECURSIVE: core::ffi::c_uint = 1;
 /// How long the difference between wall clock and monotonic clock is trusted, in nanoseconds.
 const WALL_TRUST: u64 = 5_000_000_000;
 
-/// What a slot of the reactor, or an entry of the timers, belongs to.
+/// The name of a callback, by which the reactor knows what a slot belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cb(pub *mut event_callback);
+pub(crate) struct Cb(*mut event_callback);
 
 impl Default for Cb {
     fn default() -> Self {
@@ -53,8 +53,83 @@ impl Default for Cb {
     }
 }
 
-// SAFETY: a `Cb` is only a name; whoever follows the pointer does so under the base's lock, as libevent's callers must.
+// SAFETY: a `Cb` is only a name; it is followed under the base's lock, as libevent's callers must.
 unsafe impl Send for Cb {}
+
+impl Cb {
+    /// The name of an event.
+    #[inline(always)]
+    pub fn of(e: &event) -> Self {
+        Self(e.raw().cast())
+    }
+
+    /// The name of a callback that is no event.
+    #[inline(always)]
+    pub fn bare(cb: &event_callback) -> Self {
+        Self(ptr::from_ref(cb).cast_mut())
+    }
+
+    /// The pointer that it is.
+    #[inline(always)]
+    pub fn raw(self) -> *mut event_callback {
+        self.0
+    }
+
+    /// The callback.
+    ///
+    /// # Safety
+    /// It is alive as long as the result is used, as those are that are pending or active.
+    #[inline(always)]
+    pub unsafe fn callback<'a>(self) -> &'a event_callback {
+        // SAFETY: names are made of callbacks, and this one is alive.
+        unsafe { &*self.0 }
+    }
+
+    /// The event.
+    ///
+    /// # Safety
+    /// It is one, and alive as long as the result is used.
+    #[inline(always)]
+    pub unsafe fn event<'a>(self) -> &'a event {
+        // SAFETY: the name was made by `of`, so that its pointer is good for the whole struct.
+        unsafe { &*self.0.cast() }
+    }
+}
+
+/// The name of an event among the timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timer(NonNull<event>);
+
+impl Timer {
+    /// # Safety
+    /// The event stays in place as long as it is among the timers, and this name is not used any longer.
+    #[inline(always)]
+    pub unsafe fn new(e: &event) -> Self {
+        Self(NonNull::from(e))
+    }
+
+    /// The timer that a word of another timer names, if any.
+    ///
+    /// # Safety
+    /// It came from [`raw`](Self::raw), of a timer for which the promise of [`new`](Self::new) still holds.
+    #[inline(always)]
+    pub unsafe fn from_raw(raw: *mut event) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+
+    /// The pointer that it is.
+    #[inline(always)]
+    pub fn raw(self) -> *mut event {
+        self.0.as_ptr()
+    }
+
+    /// The event.
+    #[inline(always)]
+    pub fn event(&self) -> &event {
+        // SAFETY: whoever made the name promised it.
+        unsafe { self.0.as_ref() }
+    }
+}
 
 /// What a `struct event_base` is.
 pub struct Base {
@@ -81,22 +156,22 @@ pub struct Base {
     pub(crate) got_exit: AtomicBool,
     /// Waited on by blocking deletions until the running callback ends.
     pub(crate) current_ended: ExtCond,
-    /// The event that `loopexit` makes active.
-    pub(crate) exit: UnsafeCell<event_callback>,
+    /// The callback that `loopexit` makes active.
+    pub(crate) exit: event_callback,
 }
 
-// SAFETY: `waiter` and `storage` belong to the thread that runs the loop (`Core::running` admits one), `exit` is changed inside
-// sections only, the rest is atomic or guarded.
+// SAFETY: `waiter` and `storage` belong to the thread that runs the loop (`Core::running` admits one), the cells of `exit` are
+// used inside sections only, the rest is atomic or guarded.
 unsafe impl Sync for Base {}
 
 /// Everything of a base that changes inside sections.
 pub(crate) struct Core {
     pub engine: Engine<Cb>,
     /// Events that wait for a timeout and for nothing else.
-    pub timers: Timers<Cb>,
+    pub timers: Timers<Timer>,
     pub method: Choice,
-    /// The callback that runs now.
-    pub current: *mut event_callback,
+    /// The callback that runs now, or the default name.
+    pub current: Cb,
     /// How many threads wait for it to end.
     pub current_waiters: u32,
     /// How many calls of a signal's callback are left; deletion sets it to 0.
@@ -185,31 +260,21 @@ impl Core {
         timeval_of(nanos.saturating_add_signed(self.wall_offset))
     }
 
-    /// The key of a pending or active callback that is no plain timer: its flags say whether there is one, its address whether it is its own.
-    ///
-    /// # Safety
-    /// `cb` points to an initialised callback.
+    /// The key of a pending or active callback that is no plain timer: its flags say whether there is one, its address whether
+    /// it is its own.
     #[inline]
-    pub unsafe fn key_of(&self, cb: *mut event_callback) -> Option<Key> {
-        // SAFETY: the caller's promise.
-        let (flags, bits) = unsafe { ((*cb).evcb_flags, (*cb).key) };
-        if flags & (evlist::INSERTED | evlist::TIMEOUT) != evlist::INSERTED {
+    pub fn key_of(&self, cb: &event_callback) -> Option<Key> {
+        if cb.evcb_flags.get() & (evlist::INSERTED | evlist::TIMEOUT) != evlist::INSERTED {
             return None;
         }
-        Key::from_bits(bits).filter(|key| self.engine.reactor.payload(*key) == Some(Cb(cb)))
+        Key::from_bits(cb.key.get()).filter(|key| self.engine.reactor.payload(*key) == Some(Cb::bare(cb)))
     }
 
     /// Notes in the callback's struct which slot it has.
-    ///
-    /// # Safety
-    /// `cb` points to an initialised callback.
     #[inline]
-    pub unsafe fn mark(cb: *mut event_callback, key: Key) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            (*cb).key = key.to_bits();
-            (*cb).evcb_flags |= evlist::INSERTED;
-        }
+    pub fn mark(cb: &event_callback, key: Key) {
+        cb.key.set(key.to_bits());
+        cb.set(evlist::INSERTED);
     }
 }
 
@@ -230,8 +295,13 @@ impl Base {
     /// `base` points to a base that lives as long as the answer is used.
     #[inline(always)]
     pub(crate) unsafe fn live<'a>(base: *const event_base) -> &'a Self {
-        // SAFETY: as in `of`.
+        // SAFETY: not null, and made as `of` says.
         unsafe { &*base.cast::<Self>() }
+    }
+
+    /// The pointer that C knows.
+    pub(crate) fn raw(&self) -> *mut event_base {
+        ptr::from_ref(self).cast_mut().cast()
     }
 
     /// Runs `f` in a section of its own.
@@ -271,6 +341,12 @@ pub(crate) fn current_base() -> *mut event_base {
     CURRENT.load(Ordering::Relaxed)
 }
 
+/// The same, as what it is.
+pub(crate) fn current<'a>() -> Option<&'a Base> {
+    // SAFETY: null, or the base that `event_init` made; what frees it forgets it here first.
+    unsafe { Base::of(current_base()) }
+}
+
 /// `event_init` made it.
 pub(crate) fn set_current(base: *mut event_base) {
     CURRENT.store(base, Ordering::Relaxed);
@@ -282,13 +358,10 @@ pub(crate) fn forget_current(base: *mut event_base) {
 }
 
 /// The base that an event is set to, if any.
-///
-/// # Safety
-/// `ev` points to an initialised event whose base lives.
 #[inline]
-pub(crate) unsafe fn base_of<'a>(ev: *const event) -> Option<&'a Base> {
-    // SAFETY: the caller's promise.
-    unsafe { Base::of((*ev).ev_base) }
+pub(crate) fn base_of(e: &event) -> Option<&Base> {
+    // SAFETY: null, or the base that the event was set to, which the program keeps as long as it uses the event.
+    unsafe { Base::of(e.ev_base.get()) }
 }
 
 /// Whether the calling thread is the one that runs the loop.

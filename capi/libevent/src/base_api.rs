@@ -1,12 +1,14 @@
 //! `event2/event.h`: bases.
 
-use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
-use crate::base::{self, Base, Core, current_base, event_base, in_loop_thread, reason};
+use crate::abi::entry::In;
+use crate::abi::event::{EventFn, ev, event, evlist};
+use crate::base::{self, Base, Cb, Core, Timer, current_base, event_base, in_loop_thread, reason};
 use crate::config::event_config;
 use crate::lifecycle;
 use crate::once;
 use crate::run;
 use crate::time::{common_index, common_value, nanos, without_marks};
+use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_short, c_uint, c_void};
 use core::fmt::Write;
 use core::ptr;
@@ -28,10 +30,8 @@ mod count {
 }
 
 /// The caller's base, or the one that `event_init` made.
-unsafe fn or_current<'a>(base: *mut event_base) -> Option<&'a Base> {
-    let base = if base.is_null() { current_base() } else { base };
-    // SAFETY: null or live.
-    unsafe { Base::of(base) }
+fn or_current(base: Option<&Base>) -> Option<&Base> {
+    base.or_else(base::current)
 }
 
 /// A base with default settings.
@@ -42,11 +42,12 @@ pub extern "C" fn event_base_new() -> *mut event_base {
 
 /// A base according to a configuration; null where nothing fits it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_new_with_config(cfg: *const event_config) -> *mut event_base {
-    // SAFETY: null or the caller's configuration.
-    lifecycle::create(unsafe { cfg.as_ref() }).unwrap_or(ptr::null_mut())
+pub unsafe extern "C" fn event_base_new_with_config(cfg: Option<&event_config>) -> *mut event_base {
+    lifecycle::create(cfg).unwrap_or(ptr::null_mut())
 }
 
+/// # Safety
+/// The base runs no loop, and is not used any more.
 unsafe fn free(base: *mut event_base, finalize: bool, function: &str) {
     let base = if base.is_null() { current_base() } else { base };
     if base.is_null() {
@@ -54,44 +55,40 @@ unsafe fn free(base: *mut event_base, finalize: bool, function: &str) {
         return;
     }
     base::forget_current(base);
-    // SAFETY: the caller's base, in no further use.
+    // SAFETY: made by `create`, and not used any more.
     unsafe { lifecycle::destroy(base, finalize) };
 }
 
 /// Frees a base; its events stay the caller's. Pending finalizers run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_base_free(base: *mut event_base) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the program gives the base up.
     unsafe { free(base, true, "event_base_free_") };
 }
 
 /// As `event_base_free`, and pending finalizers do not run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_base_free_nofinalize(base: *mut event_base) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the program gives the base up.
     unsafe { free(base, false, "event_base_free_") };
 }
 
 /// Makes a base work in the child after a fork.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_reinit(base: *mut event_base) -> c_int {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
-    if b.section(|core| core.engine.reinit()).is_ok() { 0 } else { -1 }
+pub unsafe extern "C" fn event_reinit(base: &Base) -> c_int {
+    if base.section(|core| core.engine.reinit()).is_ok() { 0 } else { -1 }
 }
 
 /// Runs the loop.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_base_loop(base: *mut event_base, flags: c_int) -> c_int {
-    // SAFETY: the caller's base.
-    unsafe { run::event_loop(base, flags) }
+pub unsafe extern "C-unwind" fn event_base_loop(base: &Base, flags: c_int) -> c_int {
+    run::event_loop(base, flags)
 }
 
 /// Runs the loop until nothing is left to wait for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_base_dispatch(base: *mut event_base) -> c_int {
-    // SAFETY: the caller's base.
-    unsafe { run::event_loop(base, 0) }
+pub unsafe extern "C-unwind" fn event_base_dispatch(base: &Base) -> c_int {
+    run::event_loop(base, 0)
 }
 
 impl Base {
@@ -100,8 +97,8 @@ impl Base {
         let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
         match self.core.try_enter() {
             Some(mut core) if self.wake.reasons() & reason::ASYNC == 0 && core.engine.reactor.has_room(priority) => {
-                // SAFETY: the exit callback is part of the base and changed in sections only.
-                unsafe { core.activate_callback(self.exit.get(), priority) };
+                // SAFETY: the callback is part of the base.
+                unsafe { core.activate_callback(&self.exit, priority) };
             }
             entered => {
                 drop(entered);
@@ -119,34 +116,31 @@ unsafe extern "C-unwind" fn exit(_fd: c_int, _what: c_short, base: *mut c_void) 
 
 /// Ends the loop when the events of a turn have run: this one's, or after `tv`. Async-signal-safe without `tv`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_base_loopexit(base: *mut event_base, tv: *const timeval) -> c_int {
-    if base.is_null() {
-        return -1;
+pub unsafe extern "C-unwind" fn event_base_loopexit(base: Option<&Base>, tv: In<'_, timeval>) -> c_int {
+    let Some(base) = base else { return -1 };
+    if let Some(tv) = tv {
+        // SAFETY: the function takes the base, which outlives what it runs.
+        return unsafe { once::add(base, -1, ev::TIMEOUT, Some(exit), base.raw().cast(), Some(&tv.get())) };
     }
-    // SAFETY: the caller's base; null or a duration.
-    unsafe {
-        if !tv.is_null() {
-            return once::add(base, -1, ev::TIMEOUT, Some(exit), base.cast(), tv);
-        }
-        Base::live(base).request_exit();
-    }
+    base.request_exit();
     0
 }
 
 /// Ends the loop after the running callback. Async-signal-safe.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_loopbreak(base: *mut event_base) -> c_int {
-    // SAFETY: null or the caller's base.
-    let Some(b) = (unsafe { Base::of(base) }) else { return -1 };
-    b.wake.wake(reason::BREAK);
+pub unsafe extern "C" fn event_base_loopbreak(base: Option<&Base>) -> c_int {
+    base.map_or(-1, request_break)
+}
+
+pub(crate) fn request_break(base: &Base) -> c_int {
+    base.wake.wake(reason::BREAK);
     0
 }
 
 /// Looks for new events after the running callback, before the other active ones.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int {
-    // SAFETY: null or the caller's base.
-    let Some(b) = (unsafe { Base::of(base) }) else { return -1 };
+pub unsafe extern "C" fn event_base_loopcontinue(base: Option<&Base>) -> c_int {
+    let Some(b) = base else { return -1 };
     b.section(|core| core.engine.reactor.interrupt_batch());
     b.wake_if_waiting();
     0
@@ -154,45 +148,34 @@ pub unsafe extern "C" fn event_base_loopcontinue(base: *mut event_base) -> c_int
 
 /// Whether the last loop was ended by `loopexit`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_got_exit(base: *mut event_base) -> c_int {
-    // SAFETY: the caller's base.
-    c_int::from(unsafe { Base::live(base).got_exit.load(Ordering::Relaxed) })
+pub unsafe extern "C" fn event_base_got_exit(base: &Base) -> c_int {
+    c_int::from(base.got_exit.load(Ordering::Relaxed))
 }
 
 /// Whether the last loop was ended by `loopbreak`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_got_break(base: *mut event_base) -> c_int {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
-    c_int::from(b.got_break.load(Ordering::Relaxed) || b.wake.reasons() & reason::BREAK != 0)
+pub unsafe extern "C" fn event_base_got_break(base: &Base) -> c_int {
+    c_int::from(base.got_break.load(Ordering::Relaxed) || base.wake.reasons() & reason::BREAK != 0)
 }
 
 /// An event that is made, added and freed by the base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_base_once(
-    base: *mut event_base,
+    base: Option<&Base>,
     fd: c_int,
     events: c_short,
     callback: Option<EventFn>,
     arg: *mut c_void,
-    tv: *const timeval,
+    tv: In<'_, timeval>,
 ) -> c_int {
-    if base.is_null() {
-        return -1;
-    }
-    // SAFETY: the caller's base; null or a duration.
-    unsafe { once::add(base, fd, events, callback, arg, tv) }
+    // SAFETY: the program's function with its argument.
+    base.map_or(-1, |base| unsafe { once::add(base, fd, events, callback, arg, tv.map(Cell::get).as_ref()) })
 }
 
 /// The value that stands for timeouts of exactly `duration` in this base, with a queue of their own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_init_common_timeout(
-    base: *mut event_base,
-    duration: *const timeval,
-) -> *const timeval {
-    // SAFETY: the caller's base and duration.
-    let (b, tv) = unsafe { (Base::live(base), &*duration) };
-    let answer = b.section(|core| core.common_timeout(tv));
+pub unsafe extern "C" fn event_base_init_common_timeout(base: &Base, duration: &Cell<timeval>) -> *const timeval {
+    let answer = base.section(|core| core.common_timeout(&duration.get()));
     if answer.is_null() {
         warnx!(
             "event_base_init_common_timeout: Too many common timeouts already in use; we only support {} per event_base",
@@ -214,21 +197,18 @@ impl Core {
                 continue;
             };
             // SAFETY: only events have timeouts, and a pending event is alive.
-            if unsafe { (*payload.0.cast::<event>()).ev_fd } == fd {
+            if unsafe { payload.event() }.ev_fd.get() == fd {
                 self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
             }
         }
-        // SAFETY: as above.
-        let matches = |timer: base::Cb| unsafe { (*timer.0.cast::<event>()).ev_fd } == fd;
         let (mut visit, mut timers) = (Visit::default(), Vec::new());
         while let Some(timer) = self.timers.next(&mut visit) {
-            if matches(timer) && timers.try_reserve(1).is_ok() {
+            if timer.event().ev_fd.get() == fd && timers.try_reserve(1).is_ok() {
                 timers.push(timer);
             }
         }
         for timer in timers {
-            // SAFETY: a plain timer of this base.
-            if let Some(key) = unsafe { self.slotted(timer.0) } {
+            if let Some(key) = self.slotted(timer.event()) {
                 self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
             }
         }
@@ -256,16 +236,17 @@ impl Core {
 
 /// How many priorities there are.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_npriorities(base: *mut event_base) -> c_int {
-    // SAFETY: null or live.
-    unsafe { or_current(base) }.map_or(0, |b| c_int::from(b.priorities.load(Ordering::Relaxed)))
+pub unsafe extern "C" fn event_base_get_npriorities(base: Option<&Base>) -> c_int {
+    or_current(base).map_or(0, |b| c_int::from(b.priorities.load(Ordering::Relaxed)))
 }
 
 /// Sets how many priorities there are. Events made before keep theirs.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: c_int) -> c_int {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
+pub unsafe extern "C" fn event_base_priority_init(base: &Base, count: c_int) -> c_int {
+    set_priorities(base, count)
+}
+
+pub(crate) fn set_priorities(b: &Base, count: c_int) -> c_int {
     b.take_async_if_any();
     if !(1..256).contains(&count) || !b.section(|core| core.engine.reactor.set_priorities(count as u16)) {
         return -1;
@@ -276,9 +257,12 @@ pub unsafe extern "C" fn event_base_priority_init(base: *mut event_base, count: 
 
 /// The name of the method.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_method(base: *const event_base) -> *const c_char {
-    // SAFETY: the caller's base.
-    unsafe { Base::live(base).section(|core| core.method.c_name().as_ptr()) }
+pub unsafe extern "C" fn event_base_get_method(base: &Base) -> *const c_char {
+    method(base)
+}
+
+pub(crate) fn method(base: &Base) -> *const c_char {
+    base.section(|core| core.method.c_name().as_ptr())
 }
 
 /// How signals arrive.
@@ -289,9 +273,8 @@ pub unsafe extern "C" fn event_base_get_signal_method(_base: *const event_base) 
 
 /// The features of the method.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_features(base: *const event_base) -> c_int {
-    // SAFETY: the caller's base.
-    unsafe { Base::live(base).section(|core| core.features().bits() as c_int) }
+pub unsafe extern "C" fn event_base_get_features(base: &Base) -> c_int {
+    base.section(|core| core.features().bits() as c_int)
 }
 
 fn pick(counts: Counts, kinds: u32) -> c_int {
@@ -310,66 +293,56 @@ fn pick(counts: Counts, kinds: u32) -> c_int {
 
 /// How many events there are, of the kinds asked for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_num_events(base: *mut event_base, kinds: c_uint) -> c_int {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
-    b.take_async_if_any();
-    pick(b.section(|core| core.engine.reactor.counts()), kinds)
+pub unsafe extern "C" fn event_base_get_num_events(base: &Base, kinds: c_uint) -> c_int {
+    base.take_async_if_any();
+    pick(base.section(|core| core.engine.reactor.counts()), kinds)
 }
 
-/// The most events that there were at a time, of the kinds asked for; `clear` starts anew.
+/// The most events that there were at a time, of the kinds asked for; `clear` begins the count again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_max_events(base: *mut event_base, kinds: c_uint, clear: c_int) -> c_int {
-    // SAFETY: the caller's base.
-    unsafe {
-        Base::live(base).take_async_if_any();
-        Base::live(base).section(|core| {
-            let answer = pick(core.engine.reactor.most(), kinds);
-            if clear != 0 {
-                core.engine.reactor.reset_most(Counts {
-                    added: kinds & count::ADDED,
-                    active: kinds & count::ACTIVE,
-                    virtual_events: kinds & count::VIRTUAL,
-                });
-            }
-            answer
-        })
-    }
+pub unsafe extern "C" fn event_base_get_max_events(base: &Base, kinds: c_uint, clear: c_int) -> c_int {
+    base.take_async_if_any();
+    base.section(|core| {
+        let most = pick(core.engine.reactor.most(), kinds);
+        if clear != 0 {
+            core.engine.reactor.reset_most(Counts {
+                added: kinds & count::ADDED,
+                active: kinds & count::ACTIVE,
+                virtual_events: kinds & count::VIRTUAL,
+            });
+        }
+        most
+    })
 }
 
 /// The event whose callback runs in the calling thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_get_running_event(base: *mut event_base) -> *mut event {
-    // SAFETY: the caller's base; a running callback is alive unless its user freed it, and then must not ask.
-    unsafe {
-        Base::live(base).section(|core| {
-            let cb = core.current;
-            if cb.is_null() || !in_loop_thread(core) || (*cb).evcb_flags & evlist::INIT == 0 {
-                return ptr::null_mut();
-            }
-            cb.cast::<event>()
-        })
-    }
+pub unsafe extern "C" fn event_base_get_running_event(base: &Base) -> *mut event {
+    base.section(|core| {
+        let cb = core.current;
+        // SAFETY: a running callback is alive, unless its user freed it, and then must not ask.
+        let is_event = || unsafe { cb.callback() }.is(evlist::INIT);
+        let shown = cb != Cb::default() && in_loop_thread(core) && is_event();
+        if shown { cb.raw().cast() } else { ptr::null_mut() }
+    })
 }
 
 /// The wall clock; that of this turn, if the base's loop runs callbacks.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_gettimeofday_cached(base: *mut event_base, tv: *mut timeval) -> c_int {
-    // SAFETY: null or live; the caller's place for a time.
+pub unsafe extern "C" fn event_base_gettimeofday_cached(base: Option<&Base>, tv: *mut timeval) -> c_int {
+    let cached = or_current(base).and_then(|b| b.section(|core| (core.cached != 0).then(|| core.wall(core.cached))));
+    // SAFETY: the program's place for a time.
     unsafe {
-        let cached =
-            or_current(base).and_then(|b| b.section(|core| (core.cached != 0).then(|| core.wall(core.cached))));
         let Some(cached) = cached else { return libc::gettimeofday(tv, ptr::null_mut()) };
-        *tv = cached;
+        tv.write(cached);
     }
     0
 }
 
 /// Reads the clock into the time of this turn.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> c_int {
-    // SAFETY: null or live.
-    let Some(b) = (unsafe { or_current(base) }) else { return -1 };
+pub unsafe extern "C" fn event_base_update_cache_time(base: Option<&Base>) -> c_int {
+    let Some(b) = or_current(base) else { return -1 };
     b.section(|core| {
         // A time that is kept says that the loop does not wait.
         if core.running && !b.wake.is_waiting() {
@@ -382,9 +355,7 @@ pub unsafe extern "C" fn event_base_update_cache_time(base: *mut event_base) -> 
 /// Makes the events on a descriptor active that wait for one of `events`: for reading, writing or closing, or, with
 /// `EV_TIMEOUT`, for a timeout and nothing else.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_int, events: c_short) {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
+pub unsafe extern "C" fn event_base_active_by_fd(b: &Base, fd: c_int, events: c_short) {
     b.take_async_if_any();
     b.section(|core| {
         if events & ev::TIMEOUT != 0 {
@@ -398,9 +369,7 @@ pub unsafe extern "C" fn event_base_active_by_fd(base: *mut event_base, fd: c_in
 
 /// Makes the events of a signal active.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_active_by_signal(base: *mut event_base, signal: c_int) {
-    // SAFETY: the caller's base.
-    let b = unsafe { Base::live(base) };
+pub unsafe extern "C" fn event_base_active_by_signal(b: &Base, signal: c_int) {
     b.take_async_if_any();
     b.section(|core| core.engine.reactor.signalled(signal, 1));
     b.wake_if_waiting();
@@ -408,35 +377,35 @@ pub unsafe extern "C" fn event_base_active_by_signal(base: *mut event_base, sign
 
 /// Lets other threads wake the loop. Every base can be woken from the start.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evthread_make_base_notifiable(base: *mut event_base) -> c_int {
-    if base.is_null() { -1 } else { 0 }
+pub unsafe extern "C" fn evthread_make_base_notifiable(base: Option<&Base>) -> c_int {
+    if base.is_none() { -1 } else { 0 }
 }
 
 /// Where a walk over all events stands: descriptors and signals, plain timers, and what is left.
 #[derive(Default)]
 struct Steps {
     walk: Walk,
-    timers: Visit<base::Cb>,
+    timers: Visit<Timer>,
 }
 
 impl Steps {
-    fn next(&mut self, core: &mut Core) -> Option<View<base::Cb>> {
+    fn next(&mut self, core: &mut Core) -> Option<View<Cb>> {
         if let Some(view) = core.engine.reactor.walk_watched(&mut self.walk) {
             return Some(view);
         }
         if let Some(timer) = core.timers.next(&mut self.timers) {
-            return Some(View::timer(timer, timer.deadline()));
+            return Some(View::timer(Cb::of(timer.event()), timer.deadline()));
         }
         core.engine.reactor.walk(&mut self.walk)
     }
 }
 
 /// The next event of a walk that C may see.
-fn step(core: &mut Core, steps: &mut Steps) -> Option<View<base::Cb>> {
+fn step(core: &mut Core, steps: &mut Steps) -> Option<View<Cb>> {
     loop {
         let view = steps.next(core)?;
         // SAFETY: pending and active callbacks are alive.
-        if unsafe { (*view.payload.0).evcb_flags } & evlist::INIT != 0 {
+        if unsafe { view.payload.callback() }.is(evlist::INIT) {
             return Some(view);
         }
     }
@@ -445,12 +414,11 @@ fn step(core: &mut Core, steps: &mut Steps) -> Option<View<base::Cb>> {
 /// Calls back for every event that is pending or active, until an answer is not 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_base_foreach_event(
-    base: *mut event_base,
+    base: Option<&Base>,
     function: Option<ForeachFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: null or the caller's base.
-    let (Some(b), Some(function)) = (unsafe { Base::of(base) }, function) else { return -1 };
+    let (Some(b), Some(function)) = (base, function) else { return -1 };
     b.take_async_if_any();
     let mut steps = Steps::default();
     let mut answer = 0;
@@ -460,24 +428,23 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
         && let Some(view) = b.section(|core| step(core, &mut steps))
     {
         // SAFETY: the user's callback, with a live event.
-        answer = unsafe { function(base, view.payload.0.cast::<event>(), arg) };
+        answer = unsafe { function(b.raw(), view.payload.raw().cast(), arg) };
     }
     b.lock().unlock();
     answer
 }
 
-/// Writes one line about an event. `active`: for the list of active ones.
-unsafe fn describe(core: &Core, view: &View<base::Cb>, active: bool) -> Option<Text<256>> {
-    let cb: *mut event_callback = view.payload.0;
+/// Writes one line about what [`step`] found. `active`: for the list of active ones.
+fn describe(core: &Core, view: &View<Cb>, active: bool) -> Text<256> {
     // SAFETY: a pending or active event is alive.
-    let (e, flags, priority) = unsafe { (&*cb.cast::<event>(), (*cb).evcb_flags, (*cb).evcb_pri) };
+    let e = unsafe { view.payload.event() };
     let mut line = Text::new();
-    let kind = if e.ev_events & ev::SIGNAL != 0 { "sig" } else { "fd " };
-    let _ = write!(line, "  {:p} [{kind} {}", cb, e.ev_fd);
+    let kind = if e.has(ev::SIGNAL) { "sig" } else { "fd " };
+    let _ = write!(line, "  {:p} [{kind} {}", e, e.ev_fd.get());
     if active {
-        let _ = write!(line, ", priority={priority}");
+        let _ = write!(line, ", priority={}", e.evcb_pri.get());
     }
-    let shown = if active { e.ev_res } else { e.ev_events };
+    let shown = if active { e.ev_res.get() } else { e.ev_events.get() };
     let shown = if active { view.ready.map_or(shown, |r| r.bits() as i16) } else { shown };
     let _ = line.write_char(']');
     let words = [
@@ -486,9 +453,9 @@ unsafe fn describe(core: &Core, view: &View<base::Cb>, active: bool) -> Option<T
         (shown & ev::CLOSED != 0, " EOF"),
         (shown & ev::SIGNAL != 0, " Signal"),
         (active && shown & ev::TIMEOUT != 0, " Timeout"),
-        (!active && e.ev_events & ev::PERSIST != 0, " Persist"),
-        (!active && e.ev_events & ev::ET != 0, " ET"),
-        (flags & evlist::INTERNAL != 0, " Internal"),
+        (!active && e.has(ev::PERSIST), " Persist"),
+        (!active && e.has(ev::ET), " ET"),
+        (e.is(evlist::INTERNAL), " Internal"),
         (active && !view.later, " active"),
         (active && view.later, " active_later"),
     ];
@@ -500,34 +467,30 @@ unsafe fn describe(core: &Core, view: &View<base::Cb>, active: bool) -> Option<T
         let _ = write!(line, " Timeout={}.{:06}", tv.tv_sec, tv.tv_usec);
     }
     let _ = line.write_char('\n');
-    Some(line)
+    line
 }
 
 /// Prints all events, for people.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_dump_events(base: *mut event_base, output: *mut libc::FILE) {
+pub unsafe extern "C" fn event_base_dump_events(base: &Base, output: *mut libc::FILE) {
     let print = |text: &CStr| {
         // SAFETY: the caller's open file; a terminated string.
         unsafe { libc::fputs(text.as_ptr(), output) };
     };
-    // SAFETY: the caller's base.
-    unsafe { Base::live(base) }.take_async_if_any();
+    base.take_async_if_any();
     for active in [false, true] {
         print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
         let mut steps = Steps::default();
-        // SAFETY: the caller's base.
-        while let Some(line) = unsafe { Base::live(base) }.section(|core| {
+        while let Some(line) = base.section(|core| {
             while let Some(view) = step(core, &mut steps) {
                 let wanted = if active { view.ready.is_some() } else { view.inserted || view.deadline.is_some() };
                 if wanted {
-                    // SAFETY: as above.
-                    return unsafe { describe(core, &view, active) };
+                    return Some(describe(core, &view, active));
                 }
             }
             None
         }) {
-            // SAFETY: the text is terminated.
-            print(unsafe { CStr::from_ptr(line.as_ptr()) });
+            print(line.as_c_str());
         }
     }
 }

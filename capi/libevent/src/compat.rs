@@ -1,9 +1,11 @@
 //! `event2/event_compat.h`: the calls of libevent 1.x, on the base that `event_init` made last.
 
+use crate::abi::entry::In;
 use crate::abi::event::{EventFn, event};
 use crate::base::{self, current_base, event_base};
-use crate::{base_api, event as events, lifecycle};
+use crate::{base_api, event as events, lifecycle, run};
 use core::ffi::{c_char, c_int, c_short, c_void};
+use core::ptr;
 use evoxide_ffi::errx;
 use libc::timeval;
 
@@ -24,36 +26,33 @@ pub unsafe extern "C" fn event_set(
     callback: Option<EventFn>,
     arg: *mut c_void,
 ) {
-    // SAFETY: the caller's memory for an event.
+    // SAFETY: the program's memory for an event that is not pending.
     unsafe { events::assign(e, current_base(), fd, events, callback, arg) };
 }
 
 /// Runs the loop of the current base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_dispatch() -> c_int {
-    // SAFETY: the base that `event_init` made.
-    unsafe { base_api::event_base_dispatch(current_base()) }
+    base::current().map_or(-1, |base| run::event_loop(base, 0))
 }
 
 /// Runs the loop of the current base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_loop(flags: c_int) -> c_int {
-    // SAFETY: the base that `event_init` made.
-    unsafe { base_api::event_base_loop(current_base(), flags) }
+    base::current().map_or(-1, |base| run::event_loop(base, flags))
 }
 
 /// Ends the loop of the current base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_loopexit(tv: *const timeval) -> c_int {
-    // SAFETY: null or a duration.
-    unsafe { base_api::event_base_loopexit(current_base(), tv) }
+pub unsafe extern "C-unwind" fn event_loopexit(tv: In<'_, timeval>) -> c_int {
+    // SAFETY: the parameters are the program's, as there.
+    unsafe { base_api::event_base_loopexit(base::current(), tv) }
 }
 
 /// Ends the loop of the current base after the running callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_loopbreak() -> c_int {
-    // SAFETY: the base that `event_init` made.
-    unsafe { base_api::event_base_loopbreak(current_base()) }
+    base::current().map_or(-1, base_api::request_break)
 }
 
 /// A one-off event on the current base.
@@ -63,22 +62,20 @@ pub unsafe extern "C-unwind" fn event_once(
     events: c_short,
     callback: Option<EventFn>,
     arg: *mut c_void,
-    tv: *const timeval,
+    tv: In<'_, timeval>,
 ) -> c_int {
-    // SAFETY: null or a duration.
-    unsafe { base_api::event_base_once(current_base(), fd, events, callback, arg, tv) }
+    // SAFETY: the parameters are the program's, as there.
+    unsafe { base_api::event_base_once(base::current(), fd, events, callback, arg, tv) }
 }
 
 /// The method of the current base.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_get_method() -> *const c_char {
-    // SAFETY: the base that `event_init` made.
-    unsafe { base_api::event_base_get_method(current_base()) }
+    base::current().map_or(ptr::null(), base_api::method)
 }
 
 /// Sets how many priorities the current base has.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_priority_init(count: c_int) -> c_int {
-    // SAFETY: the base that `event_init` made.
-    unsafe { base_api::event_base_priority_init(current_base(), count) }
+    base::current().map_or(-1, |base| base_api::set_priorities(base, count))
 }

@@ -1,6 +1,8 @@
 //! `struct event_config`, the environment, and the choice of a backend.
 
+use crate::abi::entry::In;
 use crate::time::nanos;
+use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr;
 use evoxide_core::reactor::Limits;
@@ -25,12 +27,12 @@ pub(crate) struct Avoided {
 
 /// `struct event_config`, opaque to C.
 pub struct event_config {
-    avoided: *mut Avoided,
-    features: Features,
-    flags: u32,
-    interval: Option<u64>,
-    callbacks: u32,
-    min_priority: u8,
+    avoided: Cell<*mut Avoided>,
+    features: Cell<Features>,
+    flags: Cell<u32>,
+    interval: Cell<Option<u64>>,
+    callbacks: Cell<u32>,
+    min_priority: Cell<u8>,
 }
 
 /// What a configuration and the environment amount to.
@@ -70,12 +72,15 @@ fn environment(name: &CStr) -> bool {
 
 /// Works out what is wanted.
 pub(crate) fn settings(config: Option<&event_config>) -> Settings {
-    let flags = config.map_or(0, |c| c.flags);
+    let flags = config.map_or(0, |c| c.flags.get());
     let trusted = flags & flag::IGNORE_ENV == 0;
     let limits = config.map_or_else(Limits::default, |c| Limits {
-        callbacks: c.callbacks,
-        min_priority: if c.callbacks == c_int::MAX as u32 && c.interval.is_none() { u8::MAX } else { c.min_priority },
-        interval: c.interval,
+        callbacks: c.callbacks.get(),
+        min_priority: match (c.callbacks.get(), c.interval.get()) {
+            (callbacks, None) if callbacks == c_int::MAX as u32 => u8::MAX,
+            _ => c.min_priority.get(),
+        },
+        interval: c.interval.get(),
     });
     Settings {
         no_lock: flags & flag::NOLOCK != 0,
@@ -95,7 +100,7 @@ pub(crate) fn open(config: Option<&event_config>, settings: &Settings) -> Option
             continue;
         }
         if let Some(config) = config
-            && (config.avoids(method) || !method.features().contains(config.features))
+            && (config.avoids(method) || !method.features().contains(config.features.get()))
         {
             continue;
         }
@@ -109,14 +114,15 @@ pub(crate) fn open(config: Option<&event_config>, settings: &Settings) -> Option
 
 impl event_config {
     fn avoids(&self, method: Method) -> bool {
-        let mut at = self.avoided;
-        // SAFETY: the list holds what `event_config_avoid_method` made.
-        while let Some(avoided) = unsafe { at.as_ref() } {
-            // SAFETY: as above: a terminated copy.
-            if unsafe { CStr::from_ptr(avoided.name) } == method.c_name() {
-                return true;
+        let mut at = self.avoided.get();
+        // SAFETY: the list holds what `event_config_avoid_method` made, with terminated copies.
+        unsafe {
+            while let Some(avoided) = at.as_ref() {
+                if CStr::from_ptr(avoided.name) == method.c_name() {
+                    return true;
+                }
+                at = avoided.next;
             }
-            at = avoided.next;
         }
         false
     }
@@ -126,12 +132,12 @@ impl event_config {
 #[unsafe(no_mangle)]
 pub extern "C" fn event_config_new() -> *mut event_config {
     let config = event_config {
-        avoided: ptr::null_mut(),
-        features: Features::empty(),
-        flags: 0,
-        interval: None,
-        callbacks: c_int::MAX as u32,
-        min_priority: 1,
+        avoided: Cell::new(ptr::null_mut()),
+        features: Cell::new(Features::empty()),
+        flags: Cell::new(0),
+        interval: Cell::new(None),
+        callbacks: Cell::new(c_int::MAX as u32),
+        min_priority: Cell::new(1),
     };
     mm::alloc(config).map_or(ptr::null_mut(), |p| p.as_ptr())
 }
@@ -142,7 +148,7 @@ pub unsafe extern "C" fn event_config_free(cfg: *mut event_config) {
     let Some(config) = ptr::NonNull::new(cfg) else { return };
     // SAFETY: the caller's configuration came from `event_config_new`; the list is its own.
     unsafe {
-        let mut at = (*cfg).avoided;
+        let mut at = (*cfg).avoided.get();
         while !at.is_null() {
             let next = (*at).next;
             mm::free((*at).name.cast());
@@ -155,61 +161,58 @@ pub unsafe extern "C" fn event_config_free(cfg: *mut event_config) {
 
 /// Rules a method out by name.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_config_avoid_method(cfg: *mut event_config, method: *const c_char) -> c_int {
+pub unsafe extern "C" fn event_config_avoid_method(cfg: &event_config, method: *const c_char) -> c_int {
     let entry = mm::malloc(size_of::<Avoided>()).cast::<Avoided>();
     if entry.is_null() {
         return -1;
     }
-    // SAFETY: the caller gives a live configuration and a terminated string; `entry` is fresh.
+    // SAFETY: a terminated string, which is copied; `entry` is fresh memory.
     unsafe {
         let name = mm::strdup(method);
         if name.is_null() {
             mm::free(entry.cast());
             return -1;
         }
-        entry.write(Avoided { name, next: (*cfg).avoided });
-        (*cfg).avoided = entry;
+        entry.write(Avoided { name, next: cfg.avoided.get() });
+        cfg.avoided.set(entry);
     }
     0
 }
 
 /// Requires features of the method.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_config_require_features(cfg: *mut event_config, features: c_int) -> c_int {
-    // SAFETY: null or the caller's live configuration.
-    let Some(config) = (unsafe { cfg.as_mut() }) else { return -1 };
-    config.features = Features::from_bits_retain(features as u32);
+pub unsafe extern "C" fn event_config_require_features(cfg: Option<&event_config>, features: c_int) -> c_int {
+    let Some(config) = cfg else { return -1 };
+    config.features.set(Features::from_bits_retain(features as u32));
     0
 }
 
 /// Adds flags.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_config_set_flag(cfg: *mut event_config, flag: c_int) -> c_int {
-    // SAFETY: null or the caller's live configuration.
-    let Some(config) = (unsafe { cfg.as_mut() }) else { return -1 };
-    config.flags |= flag as u32;
+pub unsafe extern "C" fn event_config_set_flag(cfg: Option<&event_config>, flag: c_int) -> c_int {
+    let Some(config) = cfg else { return -1 };
+    config.flags.set(config.flags.get() | flag as u32);
     0
 }
 
 /// Accepted; there is nothing here that a number of processors would change.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_config_set_num_cpus_hint(cfg: *mut event_config, _cpus: c_int) -> c_int {
-    if cfg.is_null() { -1 } else { 0 }
+pub unsafe extern "C" fn event_config_set_num_cpus_hint(cfg: Option<&event_config>, _cpus: c_int) -> c_int {
+    if cfg.is_none() { -1 } else { 0 }
 }
 
 /// Limits how long callbacks of less urgent priorities run before new events are looked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_config_set_max_dispatch_interval(
-    cfg: *mut event_config,
-    max_interval: *const timeval,
+    cfg: Option<&event_config>,
+    max_interval: In<'_, timeval>,
     max_callbacks: c_int,
     min_priority: c_int,
 ) -> c_int {
-    // SAFETY: null or the caller's live configuration, null or a duration.
-    let (Some(config), interval) = (unsafe { (cfg.as_mut(), max_interval.as_ref()) }) else { return -1 };
-    config.interval = interval.map(nanos);
-    config.callbacks = if max_callbacks >= 0 { max_callbacks as u32 } else { c_int::MAX as u32 };
-    config.min_priority = min_priority.clamp(0, c_int::from(u8::MAX)) as u8;
+    let Some(config) = cfg else { return -1 };
+    config.interval.set(max_interval.map(|tv| nanos(&tv.get())));
+    config.callbacks.set(if max_callbacks >= 0 { max_callbacks as u32 } else { c_int::MAX as u32 });
+    config.min_priority.set(min_priority.clamp(0, c_int::from(u8::MAX)) as u8);
     0
 }
 

@@ -2,6 +2,7 @@
 //! for those that are used otherwise.
 
 use crate::abi::event::{ev, event};
+use crate::base::Cb;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
 use evoxide_ffi::{errx, lock, log};
@@ -13,6 +14,10 @@ static ENABLED: AtomicBool = AtomicBool::new(false);
 static TOO_LATE: AtomicBool = AtomicBool::new(false);
 /// Assigned events, by address: whether they are pending.
 static EVENTS: Mutex<Option<BTreeMap<usize, bool>>> = Mutex::new(None);
+
+fn address(e: &event) -> usize {
+    core::ptr::from_ref(e).addr()
+}
 
 fn with<R>(f: impl FnOnce(&mut BTreeMap<usize, bool>) -> R) -> R {
     f(EVENTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
@@ -32,26 +37,18 @@ pub(crate) fn too_late() {
 }
 
 /// What is printed of an event.
-///
-/// # Safety
-/// `e` points to readable memory of an event's size, as the caller of the C function claims.
-unsafe fn describe(e: *const event) -> (i16, i32, u16) {
-    // SAFETY: the caller's promise.
-    unsafe { ((*e).ev_events, (*e).ev_fd, (*e).ev_evcallback.evcb_flags) }
+fn describe(e: &event) -> (i16, i32, u16) {
+    (e.ev_events.get(), e.ev_fd.get(), e.evcb_flags.get())
 }
 
 /// The event was assigned, in debug mode.
 pub(crate) fn setup(e: *const event) {
-    with(|map| map.insert(e as usize, false));
+    with(|map| map.insert(e.addr(), false));
 }
 
 /// Fatal if the event is pending, or is to wait on a descriptor that blocks.
-///
-/// # Safety
-/// As for `event_assign`.
-pub(crate) unsafe fn assert_assignable(e: *const event, fd: i32, events: i16) {
-    // SAFETY: the caller's promise.
-    unsafe { assert_not_added(e, "event_assign") };
+pub(crate) fn assert_assignable(e: &event, fd: i32, events: i16) {
+    assert_not_added(e, "event_assign");
     if events & ev::SIGNAL == 0 && fd >= 0 {
         assert_nonblocking(fd);
     }
@@ -60,73 +57,61 @@ pub(crate) unsafe fn assert_assignable(e: *const event, fd: i32, events: i16) {
 /// The event is no event any more.
 pub(crate) fn teardown(e: *const event) {
     if enabled() {
-        with(|map| map.remove(&(e as usize)));
+        with(|map| map.remove(&e.addr()));
     }
     too_late();
 }
 
 /// The event stopped to be pending by itself.
 #[inline(always)]
-pub(crate) fn ended(e: *const event) {
+pub(crate) fn ended(cb: Cb) {
     if enabled() {
-        ended_enabled(e);
+        ended_enabled(cb.raw().addr());
     }
 }
 
 #[cold]
 #[inline(never)]
-fn ended_enabled(e: *const event) {
+fn ended_enabled(address: usize) {
     with(|map| {
-        map.entry(e as usize).and_modify(|pending| *pending = false);
+        map.entry(address).and_modify(|pending| *pending = false);
     });
 }
 
 /// The event became pending or stopped to be.
-///
-/// # Safety
-/// As for the C functions that use the event.
 #[inline(always)]
-pub(crate) unsafe fn note(e: *const event, pending: bool) {
+pub(crate) fn note(e: &event, pending: bool) {
     if enabled() {
-        // SAFETY: the caller's promise.
-        unsafe { note_enabled(e, pending) };
+        note_enabled(e, pending);
     }
 }
 
 #[cold]
-unsafe fn note_enabled(e: *const event, pending: bool) {
-    {
-        let known = with(|map| map.get_mut(&(e as usize)).map(|p| *p = pending).is_some());
-        if !known {
-            // SAFETY: the caller's promise.
-            let (events, fd, flags) = unsafe { describe(e) };
-            errx!(
-                log::ERR_ABORT,
-                "{}: noting a {} on a non-setup event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})",
-                if pending { "event_debug_note_add_" } else { "event_debug_note_del_" },
-                if pending { "add" } else { "del" },
-            );
-        }
+fn note_enabled(e: &event, pending: bool) {
+    let known = with(|map| map.get_mut(&address(e)).map(|p| *p = pending).is_some());
+    if !known {
+        let (events, fd, flags) = describe(e);
+        errx!(
+            log::ERR_ABORT,
+            "{}: noting a {} on a non-setup event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})",
+            if pending { "event_debug_note_add_" } else { "event_debug_note_del_" },
+            if pending { "add" } else { "del" },
+        );
     }
 }
 
 /// Fatal unless the event was assigned.
-///
-/// # Safety
-/// As for the C functions that use the event.
 #[inline(always)]
-pub(crate) unsafe fn assert_setup(e: *const event, function: &'static str) {
+pub(crate) fn assert_setup(e: &event, function: &'static str) {
     if enabled() {
-        // SAFETY: the caller's promise.
-        unsafe { assert_setup_enabled(e, function) };
+        assert_setup_enabled(e, function);
     }
 }
 
 #[cold]
-unsafe fn assert_setup_enabled(e: *const event, function: &str) {
-    if !with(|map| map.contains_key(&(e as usize))) {
-        // SAFETY: the caller's promise.
-        let (events, fd, flags) = unsafe { describe(e) };
+fn assert_setup_enabled(e: &event, function: &str) {
+    if !with(|map| map.contains_key(&address(e))) {
+        let (events, fd, flags) = describe(e);
         errx!(
             log::ERR_ABORT,
             "{function} called on a non-initialized event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})"
@@ -135,22 +120,17 @@ unsafe fn assert_setup_enabled(e: *const event, function: &str) {
 }
 
 /// Fatal if the event is pending.
-///
-/// # Safety
-/// As for the C functions that use the event.
 #[inline(always)]
-pub(crate) unsafe fn assert_not_added(e: *const event, function: &'static str) {
+pub(crate) fn assert_not_added(e: &event, function: &'static str) {
     if enabled() {
-        // SAFETY: the caller's promise.
-        unsafe { assert_not_added_enabled(e, function) };
+        assert_not_added_enabled(e, function);
     }
 }
 
 #[cold]
-unsafe fn assert_not_added_enabled(e: *const event, function: &str) {
-    if with(|map| map.get(&(e as usize)).copied().unwrap_or(false)) {
-        // SAFETY: the caller's promise.
-        let (events, fd, flags) = unsafe { describe(e) };
+fn assert_not_added_enabled(e: &event, function: &str) {
+    if with(|map| map.get(&address(e)).copied().unwrap_or(false)) {
+        let (events, fd, flags) = describe(e);
         errx!(
             log::ERR_ABORT,
             "{function} called on an already added event {e:p} (events: 0x{events:x}, fd: {fd}, flags: 0x{flags:x})"

@@ -6,29 +6,27 @@ use core::ffi::c_void;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::Kind;
 
-/// So many deferred callbacks run in one turn; the others wait for the next, so that they cannot starve the rest.
+/// The number of deferred callbacks that run in one turn; the others wait for the next, so that they cannot starve the rest.
 const MAX_PER_TURN: u32 = 32;
 
 /// Prepares a deferred callback. The struct must stay in place until it has run or was cancelled.
-pub(crate) fn init(cb: &mut event_callback, priority: u8, function: DeferredFn, arg: *mut c_void) {
-    *cb = event_callback::empty(closure::SELF);
-    cb.evcb_pri = priority;
-    cb.evcb_cb = CallbackFn { deferred: Some(function) };
-    cb.evcb_arg = arg;
+pub(crate) fn init(cb: &event_callback, priority: u8, function: DeferredFn, arg: *mut c_void) {
+    cb.evcb_flags.set(0);
+    cb.evcb_closure.set(closure::SELF);
+    cb.evcb_pri.set(priority);
+    cb.evcb_cb.set(CallbackFn { deferred: Some(function) });
+    cb.evcb_arg.set(arg);
 }
 
 impl Core {
     /// Makes a callback active in this turn.
     ///
     /// # Safety
-    /// `cb` points to a prepared callback.
-    pub unsafe fn activate_callback(&mut self, cb: *mut event_callback, priority: u8) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if self.key_of(cb).is_none() {
-                let key = self.engine.reactor.enqueue(Cb(cb), priority, false, Ready::empty(), 1);
-                Self::mark(cb, key);
-            }
+    /// It is prepared, and stays in place until it ran.
+    pub unsafe fn activate_callback(&mut self, cb: &event_callback, priority: u8) {
+        if self.key_of(cb).is_none() {
+            let key = self.engine.reactor.enqueue(Cb::bare(cb), priority, false, Ready::empty(), 1);
+            Self::mark(cb, key);
         }
     }
 }
@@ -37,25 +35,23 @@ impl Base {
     /// Has a deferred callback run soon. Returns whether it was not scheduled yet.
     ///
     /// # Safety
-    /// `cb` points to a prepared callback that lives until it ran.
-    pub(crate) unsafe fn schedule_deferred(&self, cb: *mut event_callback) -> bool {
+    /// As for [`Core::activate_callback`].
+    pub(crate) unsafe fn schedule_deferred(&self, cb: &event_callback) -> bool {
         let fresh = self.section(|core| {
-            // SAFETY: the caller's promise.
-            unsafe {
-                if core.key_of(cb).is_some() {
+            if core.key_of(cb).is_some() {
+                return false;
+            }
+            if core.deferred > MAX_PER_TURN {
+                if core.engine.reactor.try_reserve().is_err() {
                     return false;
                 }
-                if core.deferred > MAX_PER_TURN {
-                    if core.engine.reactor.try_reserve().is_err() {
-                        return false;
-                    }
-                    let key = core.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind::default());
-                    Core::mark(cb, key);
-                    core.engine.reactor.activate_next_turn(key, Ready::empty());
-                } else {
-                    core.deferred += 1;
-                    core.activate_callback(cb, (*cb).evcb_pri);
-                }
+                let key = core.engine.reactor.insert(Cb::bare(cb), cb.evcb_pri.get(), Kind::default());
+                Core::mark(cb, key);
+                core.engine.reactor.activate_next_turn(key, Ready::empty());
+            } else {
+                core.deferred += 1;
+                // SAFETY: as promised.
+                unsafe { core.activate_callback(cb, cb.evcb_pri.get()) };
             }
             true
         });

@@ -1,10 +1,12 @@
 //! `event2/event.h`: events.
 
-use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, TimerWord, closure, ev, event, event_callback, evlist};
+use crate::abi::entry::{In, Out};
+use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, closure, ev, event, event_callback, evlist};
 use crate::base::{Base, Cb, Core, base_of, current_base, event_base};
 use crate::debug;
 use crate::pending::Blocking;
 use crate::time::timeval_of;
+use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -12,11 +14,18 @@ use evoxide_core::interest::Ready;
 use evoxide_ffi::{lock, log, mm, warnx};
 use libc::timeval;
 
-/// What `event_self_cbarg` answers: an address that is nobody's argument.
+/// What `event_self_cbarg` returns: an address that is nobody's argument.
 static SELF_ARG: u8 = 0;
 
 fn self_arg() -> *mut c_void {
     (&raw const SELF_ARG).cast_mut().cast()
+}
+
+const NO_TIME: timeval = timeval { tv_sec: 0, tv_usec: 0 };
+
+/// The priority in the middle.
+fn default_priority(base: Option<&Base>) -> u8 {
+    base.map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8
 }
 
 const CONDITIONS: i16 = ev::READ | ev::WRITE | ev::CLOSED;
@@ -34,7 +43,7 @@ pub(crate) unsafe fn assign(
     callback: Option<EventFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: memory for an event, as promised.
     unsafe {
         if debug::enabled() {
             return assign_debugged(e, base, fd, events, callback, arg);
@@ -58,9 +67,9 @@ unsafe fn assign_debugged(
     callback: Option<EventFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: memory for an event, as promised. In debug mode its address is looked up; it is read only if that is known.
     unsafe {
-        debug::assert_assignable(e, fd, events);
+        debug::assert_assignable(&*e, fd, events);
         let answer = fill(e, base, fd, events, callback, arg);
         if answer == 0 {
             debug::setup(e);
@@ -91,30 +100,30 @@ unsafe fn fill(
     } else {
         closure::EVENT
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: the base lives, and the memory takes an event, as promised.
     unsafe {
-        let priority = Base::of(base).map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
+        let priority = default_priority(Base::of(base));
         e.write(event {
             ev_evcallback: event_callback {
-                key: 0,
+                key: Cell::new(0),
                 async_next: AtomicPtr::new(ptr::null_mut()),
-                evcb_flags: evlist::INIT,
-                evcb_pri: priority,
-                evcb_closure: how,
-                evcb_cb: CallbackFn { event: callback },
-                evcb_arg: arg,
+                evcb_flags: Cell::new(evlist::INIT),
+                evcb_pri: Cell::new(priority),
+                evcb_closure: Cell::new(how),
+                evcb_cb: Cell::new(CallbackFn { event: callback }),
+                evcb_arg: Cell::new(arg),
             },
             async_result: AtomicU32::new(0),
-            timer_position: 0,
-            deadline: 0,
-            ev_fd: fd,
-            ev_base: base,
-            timer: TimerWord { bound: 0 },
-            timer_after: ptr::null_mut(),
-            ev_io_timeout: timeval { tv_sec: 0, tv_usec: 0 },
-            ev_events: events,
-            ev_res: 0,
-            ev_timeout: timeval { tv_sec: 0, tv_usec: 0 },
+            timer_position: Cell::new(0),
+            deadline: Cell::new(0),
+            ev_fd: Cell::new(fd),
+            ev_base: Cell::new(base),
+            timer_word: Cell::new(ptr::null_mut()),
+            timer_next: Cell::new(ptr::null_mut()),
+            ev_io_timeout: Cell::new(NO_TIME),
+            ev_events: Cell::new(events),
+            ev_res: Cell::new(0),
+            ev_timeout: Cell::new(NO_TIME),
         });
     }
     if how == closure::SIGNAL && events & CONDITIONS != 0 { incompatible() } else { 0 }
@@ -137,7 +146,7 @@ pub unsafe extern "C" fn event_assign(
     callback: Option<EventFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: the program's memory for an event that is not pending.
     unsafe { assign(e, base, fd, events, callback, arg) }
 }
 
@@ -151,11 +160,12 @@ pub unsafe extern "C" fn event_new(
     arg: *mut c_void,
 ) -> *mut event {
     let e = mm::malloc(size_of::<event>()).cast::<event>();
-    // SAFETY: fresh memory of an event's size; the base is the caller's promise.
-    if !e.is_null() && unsafe { assign(e, base, fd, events, callback, arg) } < 0 {
-        // SAFETY: as above; nobody knows it.
-        unsafe { mm::free(e.cast()) };
-        return ptr::null_mut();
+    // SAFETY: fresh memory of an event's size, which nobody knows yet.
+    unsafe {
+        if !e.is_null() && assign(e, base, fd, events, callback, arg) < 0 {
+            mm::free(e.cast());
+            return ptr::null_mut();
+        }
     }
     e
 }
@@ -166,9 +176,9 @@ pub unsafe extern "C-unwind" fn event_free(e: *mut event) {
     if e.is_null() {
         return;
     }
-    // SAFETY: the caller's live event.
+    // SAFETY: an event that `event_new` made, which the program gives up.
     unsafe {
-        event_del(e);
+        del(&*e, Blocking::Auto);
         debug::teardown(e);
         mm::free(e.cast());
     }
@@ -176,12 +186,9 @@ pub unsafe extern "C-unwind" fn event_free(e: *mut event) {
 
 /// Marks an event in the caller's memory as no event any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_debug_unassign(e: *mut event) {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_not_added(e, "event_debug_unassign");
-        (*e).ev_evcallback.evcb_flags &= !evlist::INIT;
-    }
+pub unsafe extern "C" fn event_debug_unassign(e: &event) {
+    debug::assert_not_added(e, "event_debug_unassign");
+    e.clear(evlist::INIT);
     debug::teardown(e);
 }
 
@@ -193,239 +200,190 @@ pub extern "C" fn event_self_cbarg() -> *mut c_void {
 
 /// Makes an event pending, or moves its timeout.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_add(e: *mut event, timeout: *const timeval) -> c_int {
-    // SAFETY: the caller's live, assigned event; null or a duration.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("event_add: event has no event_base set.");
-            return -1;
-        };
-        debug::assert_setup(e, "event_add_nolock_");
-        // Noted first: once it is pending, its callback may run in the loop's thread and free it.
-        debug::note(e, true);
-        if base.add(e, timeout.as_ref()).is_err() {
-            debug::note(e, (*e).ev_evcallback.evcb_flags & (evlist::TIMEOUT | evlist::INSERTED) != 0);
-            return -1;
-        }
+pub unsafe extern "C-unwind" fn event_add(e: &event, timeout: In<'_, timeval>) -> c_int {
+    let Some(base) = based(e, "event_add") else { return -1 };
+    debug::assert_setup(e, "event_add_nolock_");
+    // Noted first: once it is pending, its callback may run in the loop's thread and free it.
+    debug::note(e, true);
+    // SAFETY: the program leaves an event in place that is pending.
+    if unsafe { base.add(e, timeout.map(Cell::get).as_ref()) }.is_err() {
+        debug::note(e, e.is(evlist::TIMEOUT | evlist::INSERTED));
+        return -1;
     }
     0
 }
 
-/// `event_del` of its kind.
-unsafe fn del(e: *mut event, blocking: Blocking, function: &'static str) -> c_int {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("event_del: event has no event_base set.");
-            return -1;
-        };
-        debug::assert_setup(e, function);
-        base.del(e, blocking);
-        debug::note(e, false);
+/// The base of an event; without one, says that `function` needs one.
+#[inline]
+fn based<'a>(e: &'a event, function: &str) -> Option<&'a Base> {
+    let base = base_of(e);
+    if base.is_none() {
+        warnx!("{function}: event has no event_base set.");
     }
+    base
+}
+
+/// `event_del` of its kind.
+fn del(e: &event, blocking: Blocking) -> c_int {
+    let Some(base) = based(e, "event_del") else { return -1 };
+    debug::assert_setup(e, "event_del_nolock_");
+    base.del(e, blocking);
+    debug::note(e, false);
     0
 }
 
 /// Makes an event neither pending nor active; waits for its callback if that runs in another thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_del(e: *mut event) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { del(e, Blocking::Auto, "event_del_nolock_") }
+pub unsafe extern "C-unwind" fn event_del(e: &event) -> c_int {
+    del(e, Blocking::Auto)
 }
 
 /// As `event_del`, and waits even for an event that gets finalized.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_del_block(e: *mut event) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { del(e, Blocking::Always, "event_del_nolock_") }
+pub unsafe extern "C-unwind" fn event_del_block(e: &event) -> c_int {
+    del(e, Blocking::Always)
 }
 
 /// As `event_del`, and does not wait.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_del_noblock(e: *mut event) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { del(e, Blocking::Never, "event_del_nolock_") }
+pub unsafe extern "C-unwind" fn event_del_noblock(e: &event) -> c_int {
+    del(e, Blocking::Never)
 }
 
 /// Disarms an event's timeout and leaves the rest pending.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_remove_timer(e: *mut event) -> c_int {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("event_remove_timer: event has no event_base set.");
-            return -1;
-        };
-        debug::assert_setup(e, "event_remove_timer_nolock_");
-        base.take_async_if_any();
-        base.section(|core| {
-            let cb = e.cast::<event_callback>();
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                core.take_timer(cb);
-            } else {
-                let Some(key) = core.key_of(cb).filter(|key| core.engine.reactor.deadline(*key).is_some()) else {
-                    return;
-                };
-                if !core.engine.reactor.clear_timeout(key) {
-                    (*cb).evcb_flags &= !evlist::INSERTED;
-                }
+pub extern "C-unwind" fn event_remove_timer(e: &event) -> c_int {
+    let Some(base) = based(e, "event_remove_timer") else { return -1 };
+    debug::assert_setup(e, "event_remove_timer_nolock_");
+    base.take_async_if_any();
+    base.section(|core| {
+        if e.is(evlist::TIMEOUT) {
+            core.take_timer(e);
+        } else {
+            let Some(key) = core.key_of(e).filter(|key| core.engine.reactor.deadline(*key).is_some()) else {
+                return;
+            };
+            if !core.engine.reactor.clear_timeout(key) {
+                e.clear(evlist::INSERTED);
             }
-            (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
-        });
-        base.wake_if_waiting();
-    }
+        }
+        e.ev_io_timeout.set(NO_TIME);
+    });
+    base.wake_if_waiting();
     0
 }
 
 /// Makes an event active.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_active(e: *mut event, result: c_int, calls: c_short) {
-    // SAFETY: the caller's live, assigned event.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("event_active: event has no event_base set.");
-            return;
-        };
-        debug::assert_setup(e, "event_active_nolock_");
-        base.activate(e, result as i16, calls);
-    }
+pub unsafe extern "C-unwind" fn event_active(e: &event, result: c_int, calls: c_short) {
+    let Some(base) = based(e, "event_active") else { return };
+    debug::assert_setup(e, "event_active_nolock_");
+    // SAFETY: the program leaves an event in place that is active.
+    unsafe { base.activate(e, result as i16, calls) };
 }
 
 /// Which of `events` an event is pending or active for, and when its timeout is due.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn event_pending(e: *const event, events: c_short, tv: *mut timeval) -> c_int {
-    // SAFETY: the caller's live, assigned event; null or a place for a time.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("event_pending: event has no event_base set.");
-            return 0;
-        };
-        debug::assert_setup(e, "event_pending");
-        base.take_async_if_any();
-        let (found, due) = base.section(|core| {
-            if (*e).ev_evcallback.evcb_flags & evlist::TIMEOUT != 0 {
-                return (ev::TIMEOUT, Some(core.wall((*e).deadline)));
-            }
-            let Some(view) = core.key_of(e.cast_mut().cast()).and_then(|key| core.engine.reactor.view(key)) else {
-                return (0, None);
-            };
-            let mut found = view.ready.map_or(0, |r| r.bits() as i16);
-            if view.inserted {
-                found |= (*e).ev_events & (CONDITIONS | ev::SIGNAL);
-            }
-            if view.deadline.is_some() {
-                found |= ev::TIMEOUT;
-            }
-            // The time of a timeout that has come is told as well.
-            let due = if view.last_deadline != 0 { view.last_deadline } else { (*e).deadline };
-            (found, Some(core.wall(due)))
-        });
-        let found = found & events & (ev::TIMEOUT | CONDITIONS | ev::SIGNAL);
-        if let (Some(tv), Some(due)) = (tv.as_mut(), due)
-            && found & ev::TIMEOUT != 0
-        {
-            *tv = due;
+pub unsafe extern "C-unwind" fn event_pending(e: &event, events: c_short, tv: Out<'_, timeval>) -> c_int {
+    let Some(base) = based(e, "event_pending") else { return 0 };
+    debug::assert_setup(e, "event_pending");
+    base.take_async_if_any();
+    let (found, due) = base.section(|core| {
+        if e.is(evlist::TIMEOUT) {
+            return (ev::TIMEOUT, Some(core.wall(e.deadline.get())));
         }
-        c_int::from(found)
+        let Some(view) = core.key_of(e).and_then(|key| core.engine.reactor.view(key)) else {
+            return (0, None);
+        };
+        let mut found = view.ready.map_or(0, |r| r.bits() as i16);
+        if view.inserted {
+            found |= e.ev_events.get() & (CONDITIONS | ev::SIGNAL);
+        }
+        if view.deadline.is_some() {
+            found |= ev::TIMEOUT;
+        }
+        // The time of a timeout that has come is told as well.
+        let due = if view.last_deadline != 0 { view.last_deadline } else { e.deadline.get() };
+        (found, Some(core.wall(due)))
+    });
+    let found = found & events & (ev::TIMEOUT | CONDITIONS | ev::SIGNAL);
+    if let Some(due) = due
+        && found & ev::TIMEOUT != 0
+    {
+        tv.set(due);
     }
+    c_int::from(found)
 }
 
 /// Whether memory holds an event that was assigned; meaningful only where it was at least zeroed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_initialized(e: *const event) -> c_int {
-    // SAFETY: the caller's readable event.
-    c_int::from(unsafe { (*e).ev_evcallback.evcb_flags } & evlist::INIT != 0)
+pub unsafe extern "C" fn event_initialized(e: &event) -> c_int {
+    c_int::from(e.is(evlist::INIT))
 }
 
 /// The descriptor, or the signal number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_fd(e: *const event) -> c_int {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_get_fd");
-        (*e).ev_fd
-    }
+pub unsafe extern "C" fn event_get_fd(e: &event) -> c_int {
+    debug::assert_setup(e, "event_get_fd");
+    e.ev_fd.get()
 }
 
 /// The base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_base(e: *const event) -> *mut event_base {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_get_base");
-        (*e).ev_base
-    }
+pub unsafe extern "C" fn event_get_base(e: &event) -> *mut event_base {
+    debug::assert_setup(e, "event_get_base");
+    e.ev_base.get()
 }
 
 /// The events it was assigned with.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_events(e: *const event) -> c_short {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_get_events");
-        (*e).ev_events
-    }
+pub unsafe extern "C" fn event_get_events(e: &event) -> c_short {
+    debug::assert_setup(e, "event_get_events");
+    e.ev_events.get()
 }
 
 /// The callback.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_callback(e: *const event) -> Option<EventFn> {
-    // SAFETY: the caller's event; it was assigned with an event's callback.
-    unsafe {
-        debug::assert_setup(e, "event_get_callback");
-        (*e).ev_evcallback.evcb_cb.event
-    }
+pub unsafe extern "C" fn event_get_callback(e: &event) -> Option<EventFn> {
+    debug::assert_setup(e, "event_get_callback");
+    function(e)
+}
+
+fn function(e: &event) -> Option<EventFn> {
+    // SAFETY: all functions of the union are pointers; this one is told, not called.
+    unsafe { e.evcb_cb.get().event }
 }
 
 /// The callback's argument.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_callback_arg(e: *const event) -> *mut c_void {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_get_callback_arg");
-        (*e).ev_evcallback.evcb_arg
-    }
+pub unsafe extern "C" fn event_get_callback_arg(e: &event) -> *mut c_void {
+    debug::assert_setup(e, "event_get_callback_arg");
+    e.evcb_arg.get()
 }
 
 /// The priority.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_get_priority(e: *const event) -> c_int {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_get_priority");
-        c_int::from((*e).ev_evcallback.evcb_pri)
-    }
+pub unsafe extern "C" fn event_get_priority(e: &event) -> c_int {
+    debug::assert_setup(e, "event_get_priority");
+    c_int::from(e.evcb_pri.get())
 }
 
 /// Everything that `event_assign` was given. Any place may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn event_get_assignment(
-    e: *const event,
-    base: *mut *mut event_base,
-    fd: *mut c_int,
-    events: *mut c_short,
-    callback: *mut Option<EventFn>,
-    arg: *mut *mut c_void,
+    e: &event,
+    base: Out<'_, *mut event_base>,
+    fd: Out<'_, c_int>,
+    events: Out<'_, c_short>,
+    callback: Out<'_, Option<EventFn>>,
+    arg: Out<'_, *mut c_void>,
 ) {
-    // SAFETY: the caller's event and places.
-    unsafe {
-        debug::assert_setup(e, "event_get_assignment");
-        if let Some(place) = base.as_mut() {
-            *place = (*e).ev_base;
-        }
-        if let Some(place) = fd.as_mut() {
-            *place = (*e).ev_fd;
-        }
-        if let Some(place) = events.as_mut() {
-            *place = (*e).ev_events;
-        }
-        if let Some(place) = callback.as_mut() {
-            *place = (*e).ev_evcallback.evcb_cb.event;
-        }
-        if let Some(place) = arg.as_mut() {
-            *place = (*e).ev_evcallback.evcb_arg;
-        }
-    }
+    debug::assert_setup(e, "event_get_assignment");
+    base.set(e.ev_base.get());
+    fd.set(e.ev_fd.get());
+    events.set(e.ev_events.get());
+    callback.set(function(e));
+    arg.set(e.evcb_arg.get());
 }
 
 /// The size of `struct event`.
@@ -436,62 +394,49 @@ pub extern "C" fn event_get_struct_event_size() -> usize {
 
 /// Sets the priority of an event that is not active.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_priority_set(e: *mut event, priority: c_int) -> c_int {
-    // SAFETY: the caller's event.
-    unsafe {
-        debug::assert_setup(e, "event_priority_set");
-        let Some(base) = base_of(e) else { return -1 };
-        base.take_async_if_any();
-        base.section(|core| {
-            let key = core.key_of(e.cast());
-            if key.is_some_and(|key| core.engine.reactor.readiness(key).is_some())
-                || !(0..core.engine.reactor.priorities() as c_int).contains(&priority)
-            {
-                return -1;
-            }
-            (*e).ev_evcallback.evcb_pri = priority as u8;
-            if let Some(key) = key {
-                core.engine.reactor.set_priority(key, priority as u8);
-            }
-            0
-        })
-    }
+pub extern "C" fn event_priority_set(e: &event, priority: c_int) -> c_int {
+    debug::assert_setup(e, "event_priority_set");
+    let Some(base) = base_of(e) else { return -1 };
+    base.take_async_if_any();
+    base.section(|core| {
+        let key = core.key_of(e);
+        if key.is_some_and(|key| core.engine.reactor.readiness(key).is_some())
+            || !(0..core.engine.reactor.priorities() as c_int).contains(&priority)
+        {
+            return -1;
+        }
+        e.evcb_pri.set(priority as u8);
+        if let Some(key) = key {
+            core.engine.reactor.set_priority(key, priority as u8);
+        }
+        0
+    })
 }
 
 /// Moves an event that is not in use to another base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_base_set(base: *mut event_base, e: *mut event) -> c_int {
-    // SAFETY: the caller's event and base.
-    unsafe {
-        if (*e).ev_evcallback.evcb_flags != evlist::INIT {
-            return -1;
-        }
-        debug::assert_setup(e, "event_base_set");
-        (*e).ev_base = base;
-        (*e).ev_evcallback.evcb_pri = Base::of(base).map_or(0, |b| b.priorities.load(Ordering::Relaxed) / 2) as u8;
+pub extern "C" fn event_base_set(base: Option<&Base>, e: &event) -> c_int {
+    if e.evcb_flags.get() != evlist::INIT {
+        return -1;
     }
+    debug::assert_setup(e, "event_base_set");
+    e.ev_base.set(base.map_or(ptr::null_mut(), Base::raw));
+    e.evcb_pri.set(default_priority(base));
     0
 }
 
-unsafe fn finalize(e: *mut event, callback: Option<FinalizeFn>, how: u8, function: &str) -> c_int {
-    // SAFETY: the caller's event.
-    unsafe {
-        let Some(base) = base_of(e) else {
-            warnx!("{function}: event has no event_base set.");
-            return -1;
-        };
-        base.take_async_if_any();
-        base.section(|core| {
-            core.del(e);
-            let cb = e.cast::<event_callback>();
-            (*cb).evcb_closure = how;
-            (*cb).evcb_cb = CallbackFn { finalize: callback };
-            let key = core.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, Ready::FINALIZE, 1);
-            Core::mark(cb, key);
-            (*cb).evcb_flags |= evlist::FINALIZING;
-        });
-        base.wake_if_waiting();
-    }
+fn finalize(e: &event, callback: Option<FinalizeFn>, how: u8, function: &str) -> c_int {
+    let Some(base) = based(e, function) else { return -1 };
+    base.take_async_if_any();
+    base.section(|core| {
+        core.del(e);
+        e.evcb_closure.set(how);
+        e.evcb_cb.set(CallbackFn { finalize: callback });
+        let key = core.engine.reactor.enqueue(Cb::of(e), e.evcb_pri.get(), false, Ready::FINALIZE, 1);
+        Core::mark(e, key);
+        e.set(evlist::FINALIZING);
+    });
+    base.wake_if_waiting();
     0
 }
 
@@ -499,22 +444,20 @@ unsafe fn finalize(e: *mut event, callback: Option<FinalizeFn>, how: u8, functio
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_finalize(
     _flags: core::ffi::c_uint,
-    e: *mut event,
+    e: &event,
     callback: Option<FinalizeFn>,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { finalize(e, callback, closure::EVENT_FINALIZE, "event_finalize") }
+    finalize(e, callback, closure::EVENT_FINALIZE, "event_finalize")
 }
 
 /// As `event_finalize`, and frees the event afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_free_finalize(
     _flags: core::ffi::c_uint,
-    e: *mut event,
+    e: &event,
     callback: Option<FinalizeFn>,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { finalize(e, callback, closure::EVENT_FINALIZE_FREE, "event_free_finalize") }
+    finalize(e, callback, closure::EVENT_FINALIZE_FREE, "event_free_finalize")
 }
 
 /// The version that programs were written for.
@@ -529,14 +472,11 @@ pub extern "C" fn event_get_version_number() -> u32 {
     0x0201_0c00
 }
 
-/// Monotonic time, read anew even while callbacks run.
+/// Monotonic time, read from the clock even while callbacks run.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn event_gettime_monotonic(base: *mut event_base, tp: *mut timeval) -> c_int {
-    // SAFETY: null or a live base; the caller's place for a time.
-    unsafe {
-        let (Some(base), Some(tp)) = (Base::of(base), tp.as_mut()) else { return -1 };
-        *tp = timeval_of(base.section(|core| core.clock()));
-    }
+pub unsafe extern "C" fn event_gettime_monotonic(base: Option<&Base>, tp: Out<'_, timeval>) -> c_int {
+    let Some(base) = base.filter(|_| !tp.is_null()) else { return -1 };
+    tp.set(timeval_of(base.section(|core| core.clock())));
     0
 }
 

@@ -67,7 +67,7 @@ fn build(
         engine,
         timers: Timers::new(),
         method: choice,
-        current: ptr::null_mut(),
+        current: Cb::default(),
         current_waiters: 0,
         calls_left: 0,
         running: false,
@@ -100,7 +100,7 @@ fn build(
         got_break: AtomicBool::new(false),
         got_exit: AtomicBool::new(false),
         current_ended: cond,
-        exit: UnsafeCell::new(event_callback::empty(closure::EXIT)),
+        exit: event_callback::empty(closure::EXIT),
     };
     mm::alloc(base).map(|p| p.as_ptr().cast())
 }
@@ -116,21 +116,21 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
     if finalize {
         // Finalizers may do anything, so each runs outside a section, and the search starts anew.
         while let Some(cb) = b.section(|core| core.take_finalizer()) {
-            // SAFETY: a finalizing event is alive until its finalizer ran.
-            unsafe { crate::run::finalize(cb) };
+            // SAFETY: a finalizing event is alive until its finalizer ran, and just left the base.
+            unsafe { crate::run::finalize(cb.event()) };
         }
     }
     b.section(|core| {
         let forget = |payload: Cb| {
-            if !payload.0.is_null() {
+            if payload != Cb::default() {
                 // SAFETY: a pending or active event is alive: its owner must delete it before freeing it.
-                unsafe { (*payload.0).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT) };
-                crate::debug::ended(payload.0.cast());
+                unsafe { payload.callback() }.clear(evlist::INSERTED | evlist::TIMEOUT);
+                crate::debug::ended(payload);
             }
         };
-        while let Some(payload) = core.timers.take() {
+        while let Some(timer) = core.timers.take() {
             core.engine.reactor.release();
-            forget(payload);
+            forget(Cb::of(timer.event()));
         }
         while let Some(payload) = core.engine.reactor.take_detached() {
             forget(payload);
@@ -158,17 +158,16 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
 
 impl Core {
     /// Takes one event that waits to be finalized out of the ready queues.
-    fn take_finalizer(&mut self) -> Option<*mut event_callback> {
+    fn take_finalizer(&mut self) -> Option<Cb> {
         let mut walk = evoxide_core::reactor::Walk::active();
         while let Some(view) = self.engine.reactor.walk(&mut walk) {
-            let cb = view.payload.0;
-            // SAFETY: an active event is alive.
-            let how = unsafe { (*cb).evcb_closure };
+            // SAFETY: an active callback is alive.
+            let cb = unsafe { view.payload.callback() };
+            let how = cb.evcb_closure.get();
             if let (Some(key), closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) = (view.key, how) {
                 self.engine.remove(key);
-                // SAFETY: as above.
-                unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
-                return Some(cb);
+                cb.clear(evlist::INSERTED);
+                return Some(view.payload);
             }
         }
         None

@@ -5,7 +5,7 @@
 
 use crate::abi::event::{ev, event};
 use crate::abi::listener::opt;
-use crate::base::{Base, event_base};
+use crate::base::{base_of, event_base};
 use crate::event as events;
 use crate::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
@@ -29,6 +29,7 @@ const BACKLOG: c_int = 128;
 
 /// `struct evconnlistener`, opaque to C.
 pub struct evconnlistener {
+    /// Assigned as soon as the listener has its place.
     event: UnsafeCell<MaybeUninit<event>>,
     lock: ExtLock,
     callback: Cell<Option<AcceptFn>>,
@@ -63,18 +64,17 @@ impl Peer {
 }
 
 impl evconnlistener {
-    fn event(&self) -> *mut event {
-        self.event.get().cast()
+    fn event(&self) -> &event {
+        // SAFETY: the event was assigned when the listener was made.
+        unsafe { &*self.event.get().cast() }
     }
 
     fn base(&self) -> *mut event_base {
-        // SAFETY: the event was assigned when the listener was made.
-        unsafe { (*self.event()).ev_base }
+        self.event().ev_base.get()
     }
 
     fn fd(&self) -> c_int {
-        // SAFETY: as above.
-        unsafe { (*self.event()).ev_fd }
+        self.event().ev_fd.get()
     }
 
     /// Waits for connections, if it is enabled and somebody wants them.
@@ -82,19 +82,16 @@ impl evconnlistener {
         if !self.enabled.get() || self.callback.get().is_none() {
             return 0;
         }
-        // SAFETY: the base outlives its listeners; the event is assigned.
-        match unsafe { Base::of(self.base()).map(|base| base.add(self.event(), None)) } {
+        // SAFETY: the event stays in the listener, which deletes it before it ends.
+        match base_of(self.event()).map(|base| unsafe { base.add(self.event(), None) }) {
             Some(Ok(())) => 0,
             _ => -1,
         }
     }
 
     fn disarm(&self, blocking: Blocking) {
-        // SAFETY: as in `arm`.
-        unsafe {
-            if let Some(base) = Base::of(self.base()) {
-                base.del(self.event(), blocking);
-            }
+        if let Some(base) = base_of(self.event()) {
+            base.del(self.event(), blocking);
         }
     }
 
@@ -103,7 +100,7 @@ impl evconnlistener {
     /// # Safety
     /// The caller owns the reference, holds the lock, and does not use the listener afterwards.
     unsafe fn release(this: *mut Self) {
-        // SAFETY: the caller's promise; the last reference is alone with the object.
+        // SAFETY: alive, since there is a reference; the last one is alone with the object.
         unsafe {
             let refs = (*this).refs.get() - 1;
             (*this).refs.set(refs);
@@ -221,7 +218,14 @@ fn new(
     // SAFETY: the event lies in the live listener and is not pending.
     unsafe {
         let listener = made.as_ref();
-        events::assign(listener.event(), base, fd, ev::READ | ev::PERSIST, Some(on_ready), made.as_ptr().cast());
+        events::assign(
+            listener.event.get().cast(),
+            base,
+            fd,
+            ev::READ | ev::PERSIST,
+            Some(on_ready),
+            made.as_ptr().cast(),
+        );
         listener.arm();
     }
     made.as_ptr()
@@ -308,7 +312,7 @@ pub unsafe extern "C-unwind" fn evconnlistener_new_bind(
 /// Frees a listener, and closes its descriptor if it was told to. Inside its own callback the object goes when that returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evconnlistener_free(listener: *mut evconnlistener) {
-    // SAFETY: the caller's promise; the reference is the one of the maker.
+    // SAFETY: null or alive; the program gives up the reference that it got from the maker.
     unsafe {
         let Some(l) = listener.as_ref() else { return };
         l.lock.lock();
@@ -320,12 +324,8 @@ pub unsafe extern "C-unwind" fn evconnlistener_free(listener: *mut evconnlistene
 }
 
 /// Runs `f` under the listener's lock.
-///
-/// # Safety
-/// `listener` is null or lives.
-unsafe fn locked<R>(listener: *mut evconnlistener, missing: R, f: impl FnOnce(&evconnlistener) -> R) -> R {
-    // SAFETY: the caller's promise.
-    let Some(l) = (unsafe { listener.as_ref() }) else { return missing };
+fn locked<R>(listener: Option<&evconnlistener>, missing: R, f: impl FnOnce(&evconnlistener) -> R) -> R {
+    let Some(l) = listener else { return missing };
     l.lock.lock();
     let result = f(l);
     l.lock.unlock();
@@ -334,47 +334,39 @@ unsafe fn locked<R>(listener: *mut evconnlistener, missing: R, f: impl FnOnce(&e
 
 /// Accepts connections again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_enable(listener: *mut evconnlistener) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        locked(listener, -1, |l| {
-            l.enabled.set(true);
-            l.arm()
-        })
-    }
+pub unsafe extern "C-unwind" fn evconnlistener_enable(listener: Option<&evconnlistener>) -> c_int {
+    locked(listener, -1, |l| {
+        l.enabled.set(true);
+        l.arm()
+    })
 }
 
 /// Accepts no connections for now.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_disable(listener: *mut evconnlistener) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        locked(listener, -1, |l| {
-            l.enabled.set(false);
-            l.disarm(Blocking::Never);
-            0
-        })
-    }
+pub unsafe extern "C-unwind" fn evconnlistener_disable(listener: Option<&evconnlistener>) -> c_int {
+    locked(listener, -1, |l| {
+        l.enabled.set(false);
+        l.disarm(Blocking::Never);
+        0
+    })
 }
 
 /// The base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_get_base(listener: *mut evconnlistener) -> *mut event_base {
-    // SAFETY: the caller's promise.
-    unsafe { locked(listener, ptr::null_mut(), evconnlistener::base) }
+pub unsafe extern "C-unwind" fn evconnlistener_get_base(listener: Option<&evconnlistener>) -> *mut event_base {
+    locked(listener, ptr::null_mut(), evconnlistener::base)
 }
 
 /// The descriptor.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_get_fd(listener: *mut evconnlistener) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { locked(listener, -1, evconnlistener::fd) }
+pub unsafe extern "C-unwind" fn evconnlistener_get_fd(listener: Option<&evconnlistener>) -> c_int {
+    locked(listener, -1, evconnlistener::fd)
 }
 
 /// Changes the callback. One that was there and is taken away leaves a listener that closes what it accepts, as in the original.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evconnlistener_set_cb(
-    listener: *mut evconnlistener,
+    listener: Option<&evconnlistener>,
     callback: Option<AcceptFn>,
     arg: *mut c_void,
 ) {
@@ -386,13 +378,14 @@ pub unsafe extern "C-unwind" fn evconnlistener_set_cb(
             l.arm();
         }
     };
-    // SAFETY: the caller's promise.
-    unsafe { locked(listener, (), set) }
+    locked(listener, (), set)
 }
 
 /// Sets who is told of errors; without one they are logged.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_set_error_cb(listener: *mut evconnlistener, callback: Option<ErrorFn>) {
-    // SAFETY: the caller's promise.
-    unsafe { locked(listener, (), |l| l.error.set(callback)) }
+pub unsafe extern "C-unwind" fn evconnlistener_set_error_cb(
+    listener: Option<&evconnlistener>,
+    callback: Option<ErrorFn>,
+) {
+    locked(listener, (), |l| l.error.set(callback))
 }

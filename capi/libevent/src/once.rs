@@ -23,7 +23,7 @@ impl Once {
     /// # Safety
     /// `once` is in the list of `core`, and alive.
     unsafe fn unlink(core: &mut Core, once: *mut Self) {
-        // SAFETY: the caller's promise; the list is changed in sections only.
+        // SAFETY: the list holds live structs and is changed in sections only.
         unsafe {
             let (next, prev) = ((*once).next, (*once).prev);
             if prev.is_null() {
@@ -56,14 +56,14 @@ unsafe extern "C-unwind" fn fire(fd: c_int, what: c_short, arg: *mut c_void) {
 /// `event_base_once`.
 ///
 /// # Safety
-/// `base` points to a live base, `tv` is null or points to a duration.
+/// `function` may be called with `arg`.
 pub(crate) unsafe fn add(
-    base: *mut event_base,
+    b: &Base,
     fd: c_int,
     events: i16,
     function: Option<EventFn>,
     arg: *mut c_void,
-    tv: *const timeval,
+    timeout: Option<&timeval>,
 ) -> c_int {
     if events & (ev::SIGNAL | ev::PERSIST) != 0 {
         return -1;
@@ -76,16 +76,15 @@ pub(crate) unsafe fn add(
     if once.is_null() {
         return -1;
     }
-    // SAFETY: fresh zeroed memory, for which every field of `Once` is valid; `base` and `tv` are the caller's promise.
+    // SAFETY: fresh zeroed memory, for which every field of `Once` is valid; it stays until the event has run or the base ends.
     unsafe {
         (*once).function = function;
         (*once).arg = arg;
-        (*once).base = base;
+        (*once).base = b.raw();
         let e = &raw mut (*once).event;
-        let timeout = tv.as_ref();
         let (fd, events) = if conditions == 0 { (-1, 0) } else { (fd, conditions) };
-        crate::event::assign(e, base, fd, events, Some(fire), once.cast());
-        let b = Base::live(base);
+        crate::event::assign(e, (*once).base, fd, events, Some(fire), once.cast());
+        let e = &*e;
         // Into the list first: once it is pending, another thread's loop may fire and free it at any time.
         b.section(|core| {
             (*once).prev = ptr::null_mut();
@@ -99,7 +98,7 @@ pub(crate) unsafe fn add(
             b.activate(e, ev::TIMEOUT, 1);
         } else if b.add(e, timeout).is_err() {
             b.section(|core| Once::unlink(core, once));
-            crate::debug::teardown(e);
+            crate::debug::teardown(e.raw());
             mm::free(once.cast());
             return -1;
         }

@@ -1,7 +1,7 @@
 //! Adding, removing and activating events.
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
-use crate::base::{Base, Cb, Core, in_loop_thread, reason};
+use crate::base::{Base, Cb, Core, Timer, in_loop_thread, reason};
 use crate::time::{after, common_index, is_set, usual_nanos};
 use core::ffi::c_int;
 use core::ptr;
@@ -88,102 +88,80 @@ impl Core {
     /// Makes an event pending.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// It stays in place until it is neither pending nor active.
     #[inline]
-    pub unsafe fn add(&mut self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
-        let Some(tv) = timeout else {
-            // SAFETY: the caller's promise.
-            return unsafe { self.add_at(e, None) };
-        };
-        // SAFETY: the caller's promise.
-        unsafe {
-            let how = &(*e).ev_evcallback;
-            if how.evcb_flags & evlist::FINALIZING == 0 && how.evcb_closure == closure::PERSIST {
-                (*e).ev_io_timeout = *tv;
-            }
-            // What every busy connection does to its timeout is one store.
-            if let Some(delay) = usual_nanos(tv)
-                && how.evcb_flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == evlist::INSERTED
-            {
-                let deadline = self.now() + delay;
-                let timer = how.evcb_flags & evlist::TIMEOUT != 0;
-                if if timer { self.timers.postpone(Cb(e.cast()), deadline) } else { self.postpone(e, deadline) } {
+    pub unsafe fn add(&mut self, e: &event, timeout: Option<&timeval>) -> Result<(), Refused> {
+        let due = match timeout {
+            None => None,
+            Some(tv) => {
+                let flags = e.evcb_flags.get();
+                if flags & evlist::FINALIZING == 0 && e.evcb_closure.get() == closure::PERSIST {
+                    e.ev_io_timeout.set(*tv);
+                }
+                // What every busy connection does to its timeout is one store.
+                if let Some(delay) = usual_nanos(tv)
+                    && flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == evlist::INSERTED
+                    && self.postpone(e, flags & evlist::TIMEOUT != 0, delay)
+                {
                     return Ok(());
                 }
+                Some(self.due(tv))
             }
-            let due = self.due(tv);
-            self.add_at(e, Some(due))
-        }
+        };
+        // SAFETY: as promised.
+        unsafe { self.add_at(e, due) }
     }
 
-    /// Moves the timeout of an event with a slot, if that is all there is to do and it gets no earlier.
-    ///
-    /// # Safety
-    /// As for [`add`](Self::add).
+    /// Moves the timeout of a pending event, if that is all there is to do and it gets no earlier.
     #[inline]
-    unsafe fn postpone(&mut self, e: *const event, deadline: u64) -> bool {
-        // SAFETY: the caller's promise.
-        let (key, watching) = unsafe { ((*e).ev_evcallback.key, (*e).ev_events & INSERTABLE != 0) };
-        Key::from_bits(key)
-            .is_some_and(|key| self.engine.reactor.postpone(key, Cb(e.cast_mut().cast()), watching, deadline))
+    fn postpone(&mut self, e: &event, is_timer: bool, delay: u64) -> bool {
+        let deadline = self.now() + delay;
+        if is_timer {
+            // SAFETY: it is among the timers.
+            return self.timers.postpone(unsafe { Timer::new(e) }, deadline);
+        }
+        Key::from_bits(e.key.get())
+            .is_some_and(|key| self.engine.reactor.postpone(key, Cb::of(e), e.has(INSERTABLE), deadline))
     }
 
     /// # Safety
     /// As for [`add`](Self::add).
     #[inline(never)]
-    unsafe fn add_at(&mut self, e: *mut event, due: Option<Due>) -> Result<(), Refused> {
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            if flags & evlist::FINALIZING != 0 {
-                return Err(Refused::Silently);
-            }
-            match due {
-                None if flags & evlist::TIMEOUT != 0 => return Ok(()),
-                Some(Due { queue: None, at }) if flags & evlist::TIMEOUT != 0 => {
-                    return self.timers.set_any(Cb(cb), at).map(drop).map_err(|_| Refused::Silently);
-                }
-                Some(Due { queue: Some(queue), at })
-                    if flags & evlist::TIMEOUT != 0
-                        || (flags & (evlist::INSERTED | evlist::INTERNAL) == 0 && (*e).ev_events & INSERTABLE == 0) =>
-                {
-                    return self.put_common(cb, queue, at).map(drop).ok_or(Refused::Silently);
-                }
-                Some(Due { queue: None, at })
-                    if flags & (evlist::INSERTED | evlist::INTERNAL) == 0 && (*e).ev_events & INSERTABLE == 0 =>
-                {
-                    return self.put_timer(cb, at).map(drop).map_err(|_| Refused::Silently);
-                }
-                _ => {}
-            }
+    unsafe fn add_at(&mut self, e: &event, due: Option<Due>) -> Result<(), Refused> {
+        let is_timer = e.is(evlist::TIMEOUT);
+        if e.is(evlist::FINALIZING) {
+            return Err(Refused::Silently);
         }
-        // SAFETY: the caller's promise.
-        let existing = unsafe {
-            // Most are not in use, and need no look at what the base knows.
-            if (*cb).evcb_flags & (evlist::TIMEOUT | evlist::INSERTED) == 0 { None } else { self.slotted(cb) }
-        };
-        // SAFETY: the caller's promise; nothing else refers to the struct from here on.
-        let event = unsafe { &*e };
+        let waits_for_time = is_timer || (!e.is(evlist::INSERTED | evlist::INTERNAL) && !e.has(INSERTABLE));
+        match due {
+            None if is_timer => return Ok(()),
+            // SAFETY: it stays in place while it is pending, as promised.
+            Some(Due { queue, at }) if waits_for_time => unsafe {
+                return match queue {
+                    Some(queue) => self.put_common(e, queue, at).map(drop).ok_or(Refused::Silently),
+                    None if is_timer => self.timers.set_any(Timer::new(e), at).map(drop).map_err(|_| Refused::Silently),
+                    None => self.put_timer(e, at).map(drop).map_err(|_| Refused::Silently),
+                };
+            },
+            _ => {}
+        }
+        // Most are not in use, and need no look at what the base knows.
+        let existing = if e.is(evlist::TIMEOUT | evlist::INSERTED) { self.slotted(e) } else { None };
         let key = match existing {
-            Some(key) => self.engine.reactor.promote(key, event.ev_events & ev::PERSIST != 0),
+            Some(key) => self.engine.reactor.promote(key, e.has(ev::PERSIST)),
             None => {
                 if self.engine.reactor.try_reserve().is_err() {
                     return Err(Refused::Silently);
                 }
-                let kind = Kind {
-                    persist: event.ev_events & ev::PERSIST != 0,
-                    internal: event.ev_evcallback.evcb_flags & evlist::INTERNAL != 0,
-                };
-                self.engine.reactor.insert(Cb(cb), event.ev_evcallback.evcb_pri, kind)
+                let kind = Kind { persist: e.has(ev::PERSIST), internal: e.is(evlist::INTERNAL) };
+                self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind)
             }
         };
-        if event.ev_events & INSERTABLE != 0
+        if e.has(INSERTABLE)
             && (existing.is_none()
                 || !(self.engine.reactor.is_inserted(key) || self.engine.reactor.readiness(key).is_some()))
         {
-            let watched =
-                if event.ev_events & ev::SIGNAL != 0 { self.add_signal(event, key) } else { self.add_fd(event, key) };
+            let watched = if e.has(ev::SIGNAL) { self.add_signal(e, key) } else { self.add_fd(e, key) };
             if let Err(refused) = watched {
                 let _ = self.engine.reactor.free_if_idle(key);
                 return Err(refused);
@@ -191,27 +169,27 @@ impl Core {
         }
         if let Some(due) = due {
             self.arm(key, due);
-        } else if existing.is_none() && event.ev_events & INSERTABLE == 0 && !self.engine.reactor.free_if_idle(key) {
+        } else if existing.is_none() && !e.has(INSERTABLE) && !self.engine.reactor.free_if_idle(key) {
             // Nothing to wait for: only its activation makes it run.
             return Ok(());
         }
-        // SAFETY: as above.
-        unsafe { Self::mark(cb, key) };
+        Self::mark(e, key);
         Ok(())
     }
 
     #[inline]
     fn add_fd(&mut self, event: &event, key: Key) -> Result<(), Refused> {
-        let interest = Interest::from_bits_truncate(event.ev_events as u16).difference(Interest::ONESHOT);
-        let one_shot = event.ev_events & ev::PERSIST == 0;
-        self.engine.watch_fd(key, event.ev_fd, interest, one_shot).map_err(|error| Refused::of(error, event.ev_fd))
+        let interest = Interest::from_bits_truncate(event.ev_events.get() as u16).difference(Interest::ONESHOT);
+        let fd = event.ev_fd.get();
+        self.engine.watch_fd(key, fd, interest, !event.has(ev::PERSIST)).map_err(|error| Refused::of(error, fd))
     }
 
     fn add_signal(&mut self, event: &event, key: Key) -> Result<(), Refused> {
-        self.engine.watch_signal(key, event.ev_fd).map_err(|error| match error {
+        let signal = event.ev_fd.get();
+        self.engine.watch_signal(key, signal).map_err(|error| match error {
             // The kernel refuses number 0, and the original lets it.
-            WatchError::Refused(_) if event.ev_fd == 0 => Refused::Signal(libc::EINVAL),
-            error => Refused::of(error, event.ev_fd),
+            WatchError::Refused(_) if signal == 0 => Refused::Signal(libc::EINVAL),
+            error => Refused::of(error, signal),
         })
     }
 
@@ -255,11 +233,10 @@ impl Core {
     /// original.
     ///
     /// # Safety
-    /// `e` points to a persistent event of this base.
+    /// As for [`add`](Self::add).
     #[inline]
-    pub unsafe fn rearm(&mut self, e: *mut event, key: Option<Key>, ready: Ready, due: u64) {
-        // SAFETY: the caller's promise.
-        let tv = unsafe { (*e).ev_io_timeout };
+    pub unsafe fn rearm(&mut self, e: &event, key: Option<Key>, ready: Ready, due: u64) {
+        let tv = e.ev_io_timeout.get();
         let now = self.now();
         let queue = self.common_of(&tv);
         let from = if ready.contains(Ready::TIMEOUT) { due } else { now };
@@ -268,120 +245,94 @@ impl Core {
             at = self.end_of(queue, now, &tv);
         }
         // An event that waits on its descriptor already, or for none, only needs its timeout.
-        // SAFETY: the caller's promise.
-        let shortly =
-            unsafe { (*e).ev_events } & INSERTABLE == 0 || key.is_some_and(|key| self.engine.reactor.is_inserted(key));
-        if let (Some(key), None, true) = (key, queue, shortly) {
+        let waits = !e.has(INSERTABLE) || key.is_some_and(|key| self.engine.reactor.is_inserted(key));
+        if let (Some(key), None, true) = (key, queue, waits) {
             self.engine.reactor.set_timeout(key, at);
             return;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as promised.
         let _ = unsafe { self.add_at(e, Some(Due { queue, at })) };
     }
 
     /// Makes an event neither pending nor active.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
     #[inline(always)]
-    pub unsafe fn del(&mut self, e: *mut event) {
-        let cb = e.cast::<event_callback>();
-        if self.current == cb {
+    pub fn del(&mut self, e: &event) {
+        if self.current == Cb::of(e) {
             self.calls_left = 0;
         }
-        // SAFETY: the caller's promise.
-        unsafe {
-            if (*cb).evcb_flags & evlist::INSERTED == 0 {
-                return;
-            }
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                return self.take_timer(cb);
-            }
-            if let Some(key) = self.key_of(cb) {
-                self.engine.remove(key);
-            }
-            (*cb).evcb_flags &= !evlist::INSERTED;
+        if !e.is(evlist::INSERTED) {
+            return;
         }
+        if e.is(evlist::TIMEOUT) {
+            return self.take_timer(e);
+        }
+        if let Some(key) = self.key_of(e) {
+            self.engine.remove(key);
+        }
+        e.clear(evlist::INSERTED);
     }
 
     /// Makes an event active.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// As for [`add`](Self::add).
     #[inline]
-    pub unsafe fn activate(&mut self, e: *mut event, result: i16, calls: i16) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let cb = e.cast::<event_callback>();
-            if (*cb).evcb_flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                return self.activate_known(cb, result, calls);
-            }
-            let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
-            let key = self.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, false, ready, calls);
-            Self::mark(cb, key);
+    pub unsafe fn activate(&mut self, e: &event, result: i16, calls: i16) {
+        if e.is(evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) {
+            return self.activate_known(e, result, calls);
         }
+        let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
+        let key = self.engine.reactor.enqueue(Cb::of(e), e.evcb_pri.get(), false, ready, calls);
+        Self::mark(e, key);
     }
 
     /// [`activate`](Self::activate), if that takes no memory. Returns whether it was done.
     ///
     /// # Safety
-    /// As for [`activate`](Self::activate).
+    /// As for [`add`](Self::add).
     #[inline(always)]
-    unsafe fn try_activate(&mut self, e: *mut event, result: i16, calls: i16) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let cb = e.cast::<event_callback>();
-            let (flags, priority) = ((*cb).evcb_flags, (*cb).evcb_pri);
-            if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
-                return self.try_activate_known(cb, result, calls);
-            }
-            let ready = Ready::from_bits_retain(result as u16);
-            let Some(key) = self.engine.reactor.try_enqueue(Cb(cb), priority, ready, calls as u16) else {
-                return false;
-            };
-            (*cb).key = key.to_bits();
-            (*cb).evcb_flags = flags | evlist::INSERTED;
-            true
+    unsafe fn try_activate(&mut self, e: &event, result: i16, calls: i16) -> bool {
+        let (flags, priority) = (e.evcb_flags.get(), e.evcb_pri.get());
+        if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+            return self.try_activate_known(e, result, calls);
         }
+        let ready = Ready::from_bits_retain(result as u16);
+        let Some(key) = self.engine.reactor.try_enqueue(Cb::of(e), priority, ready, calls as u16) else {
+            return false;
+        };
+        e.key.set(key.to_bits());
+        e.evcb_flags.set(flags | evlist::INSERTED);
+        true
     }
 
-    /// # Safety
-    /// As for [`activate`](Self::activate).
     #[inline(never)]
-    unsafe fn try_activate_known(&mut self, cb: *mut event_callback, result: i16, calls: i16) -> bool {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let room = (*cb).evcb_flags & evlist::TIMEOUT == 0 && self.engine.reactor.has_room((*cb).evcb_pri);
-            if room {
-                self.activate_known(cb, result, calls);
-            }
-            room
+    fn try_activate_known(&mut self, e: &event, result: i16, calls: i16) -> bool {
+        let room = !e.is(evlist::TIMEOUT) && self.engine.reactor.has_room(e.evcb_pri.get());
+        if room {
+            self.activate_known(e, result, calls);
         }
+        room
     }
 
-    /// # Safety
-    /// As for [`activate`](Self::activate).
+    /// Makes an event active of which the base may know.
     #[inline(never)]
-    unsafe fn activate_known(&mut self, cb: *mut event_callback, result: i16, calls: i16) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if (*cb).evcb_flags & evlist::FINALIZING != 0 {
-                return;
-            }
-            let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
-            match self.slotted(cb) {
-                Some(key) => self.engine.reactor.activate(key, ready, calls),
-                None => {
-                    let internal = (*cb).evcb_flags & evlist::INTERNAL != 0;
-                    let key = self.engine.reactor.enqueue(Cb(cb), (*cb).evcb_pri, internal, ready, calls);
-                    Self::mark(cb, key);
-                }
+    fn activate_known(&mut self, e: &event, result: i16, calls: i16) {
+        if e.is(evlist::FINALIZING) {
+            return;
+        }
+        let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
+        match self.slotted(e) {
+            Some(key) => self.engine.reactor.activate(key, ready, calls),
+            None => {
+                let internal = e.is(evlist::INTERNAL);
+                let key = self.engine.reactor.enqueue(Cb::of(e), e.evcb_pri.get(), internal, ready, calls);
+                Self::mark(e, key);
             }
         }
     }
 
     /// Whether somebody must wait for the running callback before it may take `cb` for gone.
-    pub fn is_running_in_other_thread(&self, cb: *mut event_callback) -> bool {
+    pub fn is_running_in_other_thread(&self, cb: Cb) -> bool {
         self.current == cb && self.running && !in_loop_thread(self)
     }
 }
@@ -390,15 +341,14 @@ impl Base {
     /// `event_add` and friends, with everything around the machine.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// It is an event of this base and stays in place until it is neither pending nor active.
     #[inline(always)]
-    pub(crate) unsafe fn add(&self, e: *mut event, timeout: Option<&timeval>) -> Result<(), Refused> {
+    pub(crate) unsafe fn add(&self, e: &event, timeout: Option<&timeval>) -> Result<(), Refused> {
         self.take_async_if_any();
-        // SAFETY: the caller's promise.
-        if unsafe { (*e).ev_events } & ev::SIGNAL != 0 {
-            self.wait_for_current(e.cast());
+        if e.has(ev::SIGNAL) {
+            self.wait_for_current(Cb::of(e));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as promised.
         let result = unsafe { self.core.enter().add(e, timeout) };
         if let Err(refused) = result {
             refused.report();
@@ -408,33 +358,26 @@ impl Base {
     }
 
     /// `event_del` and friends.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
     #[inline(always)]
-    pub(crate) unsafe fn del(&self, e: *mut event, blocking: Blocking) {
+    pub(crate) fn del(&self, e: &event, blocking: Blocking) {
         self.take_async_if_any();
         let mut core = self.core.enter();
-        // SAFETY: the caller's promise; the flags change in sections only.
-        unsafe {
-            if (*e).ev_evcallback.evcb_flags & evlist::FINALIZING != 0 && blocking != Blocking::EvenFinalizing {
-                return;
-            }
-            core.del(e);
+        if e.is(evlist::FINALIZING) && blocking != Blocking::EvenFinalizing {
+            return;
         }
-        let waiters = core.current == e.cast() && core.is_running_in_other_thread(e.cast());
+        core.del(e);
+        let waiters = core.is_running_in_other_thread(Cb::of(e));
         drop(core);
         if self.wake.is_waiting() {
             self.wake_if_idle();
         }
         let wait = match blocking {
             Blocking::Always => true,
-            // SAFETY: the caller's promise; only `event_assign` changes this.
-            Blocking::Auto => (unsafe { (*e).ev_events }) & ev::FINALIZE == 0,
+            Blocking::Auto => !e.has(ev::FINALIZE),
             Blocking::Never | Blocking::EvenFinalizing => false,
         };
         if waiters && wait {
-            self.wait_for_current(e.cast());
+            self.wait_for_current(Cb::of(e));
         }
     }
 
@@ -449,45 +392,38 @@ impl Base {
     /// `event_active`. Also called from signal handlers: where a section is open, the event is left for the loop.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// As for [`add`](Self::add).
     #[inline(always)]
-    pub(crate) unsafe fn activate(&self, e: *mut event, result: i16, calls: i16) {
-        // SAFETY: the caller's promise.
-        if unsafe { (*e).ev_events } & ev::SIGNAL != 0 && !self.core.is_open() {
-            self.wait_for_current(e.cast());
+    pub(crate) unsafe fn activate(&self, e: &event, result: i16, calls: i16) {
+        if e.has(ev::SIGNAL) && !self.core.is_open() {
+            self.wait_for_current(Cb::of(e));
         }
         // A handler may have interrupted the allocator, and what is left behind others stays behind them.
         if self.wake.reasons() & reason::ASYNC == 0
             && let Some(mut core) = self.core.try_enter()
-            // SAFETY: the caller's promise.
+            // SAFETY: as promised.
             && unsafe { core.try_activate(e, result, calls) }
         {
             drop(core);
             return self.wake_if_waiting();
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.leave_async(e, result, calls) };
+        self.leave_async(e, result, calls);
     }
 
-    /// Leaves an event for the loop. Async-signal-safe.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base.
+    /// Leaves an event for the loop. Async-signal-safe: only atomics of the struct are touched.
     #[cold]
-    unsafe fn leave_async(&self, e: *mut event, result: i16, calls: i16) {
-        // SAFETY: the caller's promise; only atomics of the struct are touched.
-        let event = unsafe { &*e };
+    fn leave_async(&self, e: &event, result: i16, calls: i16) {
         let left = u32::from(result as u16) | u32::from(calls.max(1) as u16) << 16;
         let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
         // On the list already: only what happened is added.
         let joined = |old| if old == 0 { left } else { old | u32::from(result as u16) };
-        if event.async_result.fetch_update(set, fetch, |old| Some(joined(old))).is_ok_and(|old| old != 0) {
+        if e.async_result.fetch_update(set, fetch, |old| Some(joined(old))).is_ok_and(|old| old != 0) {
             return;
         }
-        let cb = e.cast::<event_callback>();
+        let cb = Cb::of(e).raw();
         let mut head = self.async_head.load(Ordering::Relaxed);
         loop {
-            event.ev_evcallback.async_next.store(head, Ordering::Relaxed);
+            e.async_next.store(head, Ordering::Relaxed);
             match self.async_head.compare_exchange_weak(head, cb, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => head = now,
@@ -519,11 +455,12 @@ impl Base {
                 next = core::mem::replace(&mut list, after);
             }
             while !next.is_null() {
-                let e = next.cast::<event>();
-                // SAFETY: alive as above. The link is read first: a handler may leave the event anew once its result is 0.
+                // SAFETY: events only are left, alive as above.
                 unsafe {
-                    next = (*next).async_next.load(Ordering::Relaxed);
-                    let left = (*e).async_result.swap(0, Ordering::AcqRel);
+                    let e = &*next.cast::<event>();
+                    // The link is read first: a handler may leave the event again once its result is 0.
+                    next = e.async_next.load(Ordering::Relaxed);
+                    let left = e.async_result.swap(0, Ordering::AcqRel);
                     core.activate(e, left as i16, (left >> 16) as i16);
                 }
             }
@@ -532,14 +469,14 @@ impl Base {
 
     /// Waits until `cb` does not run in another thread.
     #[inline]
-    pub(crate) fn wait_for_current(&self, cb: *mut event_callback) {
+    pub(crate) fn wait_for_current(&self, cb: Cb) {
         if !self.lock().is_null() {
             self.wait_for_current_locked(cb);
         }
     }
 
     #[cold]
-    fn wait_for_current_locked(&self, cb: *mut event_callback) {
+    fn wait_for_current_locked(&self, cb: Cb) {
         self.lock().lock();
         while self.core.with_locked(|core| {
             let wait = core.is_running_in_other_thread(cb);
@@ -553,11 +490,7 @@ impl Base {
 }
 
 /// Whether a persistent event has a timeout to arm again.
-///
-/// # Safety
-/// `e` points to an assigned event.
 #[inline]
-pub(crate) unsafe fn repeats(e: *const event) -> bool {
-    // SAFETY: the caller's promise.
-    is_set(unsafe { &(*e).ev_io_timeout })
+pub(crate) fn repeats(e: &event) -> bool {
+    is_set(&e.ev_io_timeout.get())
 }

@@ -5,7 +5,7 @@
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
 use crate::abi::event::{closure, event, event_callback, evlist};
-use crate::base::{Base, Cb, Core, event_base, reason};
+use crate::base::{Base, Cb, Core, reason};
 use crate::pending::repeats;
 use crate::time::usual_nanos;
 use crate::watch;
@@ -27,13 +27,8 @@ pub(crate) mod evloop {
     pub const NO_EXIT_ON_EMPTY: c_int = 0x04;
 }
 
-/// `event_base_loop`.
-///
-/// # Safety
-/// `base` points to a live base; callbacks may unwind or jump out.
-pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
-    // SAFETY: the caller's promise; callbacks that free the running base break their own contract.
-    let b = unsafe { Base::live(base) };
+/// `event_base_loop`. Callbacks may unwind or jump out, but must not free the base.
+pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
     let refused = b.section(|core| {
         if core.running {
             return true;
@@ -66,8 +61,7 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
                 break 1;
             }
             let timeout = b.section(|core| core.timeout(flags));
-            // SAFETY: the base lives; the callbacks run outside sections.
-            unsafe { watch::run_prepare(b, timeout) };
+            watch::run_prepare(b, timeout);
         }
         // SAFETY: this thread runs the loop: `running` admits no other.
         let waiter = unsafe { &mut *b.waiter.get() };
@@ -86,12 +80,11 @@ pub(crate) unsafe fn event_loop(base: *mut event_base, flags: c_int) -> c_int {
             }
         };
         if watched {
-            // SAFETY: as above.
-            unsafe { watch::run_check(b) };
+            watch::run_check(b);
         }
         let ready = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
         if ready {
-            // SAFETY: as above; every callback's owner keeps it alive while it is active.
+            // SAFETY: this thread runs the loop; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_batch(b) };
             if flags & evloop::ONCE != 0 && ran && b.section(|core| core.engine.reactor.active()) == 0 {
                 break 0;
@@ -158,13 +151,13 @@ impl Core {
     /// was one, and whether threads wait for its end.
     #[inline]
     fn end_batch(&mut self) -> (bool, bool) {
-        (!self.current.is_null(), self.end_current())
+        (self.current != Cb::default(), self.end_current())
     }
 
     /// Ends the callback that ran. Returns whether threads wait for that.
     #[inline]
     fn end_current(&mut self) -> bool {
-        self.current = core::ptr::null_mut();
+        self.current = Cb::default();
         core::mem::take(&mut self.current_waiters) > 0
     }
 
@@ -180,61 +173,59 @@ impl Core {
     /// Finishes what popping an event left to do: its flags follow, its timeout is armed again, the kernel is told.
     ///
     /// # Safety
-    /// `cb` was just popped.
+    /// The callback was just popped, and is alive.
     #[inline(always)]
-    unsafe fn finish_popped(&mut self, cb: *mut event_callback, popped: &Popped<Cb>) {
+    unsafe fn finish_popped(&mut self, popped: &Popped<Cb>) {
         let (slot, ready, after) = (popped.slot, popped.ready, popped.after);
-        // SAFETY: the caller's promise.
-        unsafe {
-            if after == After::Removed {
-                unmark(cb);
-            }
-            let again = (*cb).evcb_closure == closure::PERSIST && repeats(cb.cast());
-            if matches!(after, After::Unchanged | After::Removed) && !again {
-                return;
-            }
-            if after == After::Unchanged
-                && self.cached != 0
-                && let Some(delay) = usual_nanos(&(*cb.cast::<event>()).ev_io_timeout)
-                && self.engine.reactor.postpone_popped(slot, self.cached.wrapping_add(delay))
-            {
-                return;
-            }
-            self.finish_slot(cb, slot, ready, if after == After::Unchanged { After::Pending } else { after });
+        // SAFETY: alive, as promised.
+        let cb = unsafe { popped.payload.callback() };
+        if after == After::Removed {
+            unmark(cb);
         }
+        let repeating = if cb.evcb_closure.get() == closure::PERSIST {
+            // SAFETY: events only have this closure.
+            Some(unsafe { popped.payload.event() }).filter(|e| repeats(e))
+        } else {
+            None
+        };
+        if matches!(after, After::Unchanged | After::Removed) && repeating.is_none() {
+            return;
+        }
+        if after == After::Unchanged
+            && self.cached != 0
+            && let Some(delay) = repeating.and_then(|e| usual_nanos(&e.ev_io_timeout.get()))
+            && self.engine.reactor.postpone_popped(slot, self.cached.wrapping_add(delay))
+        {
+            return;
+        }
+        let after = if after == After::Unchanged { After::Pending } else { after };
+        self.finish_slot(cb, repeating, slot, ready, after);
     }
 
-    /// Finishes what popping an event left to do: its timeout is armed again, or the kernel is told.
-    ///
-    /// # Safety
-    /// `cb` was just popped.
+    /// Finishes what popping a callback left to do: the timeout of a `repeating` event is armed again, or the kernel is told.
     #[inline(never)]
-    unsafe fn finish_slot(&mut self, cb: *mut event_callback, slot: u32, ready: Ready, after: After) {
-        let e = cb.cast::<event>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            if after == After::Unlink {
-                unmark(cb);
-                self.engine.unlink_popped(slot);
+    fn finish_slot(&mut self, cb: &event_callback, repeating: Option<&event>, slot: u32, ready: Ready, after: After) {
+        if after == After::Unlink {
+            unmark(cb);
+            self.engine.unlink_popped(slot);
+        }
+        let alive = self.engine.reactor.slot_deadline(slot).filter(|_| matches!(after, After::Pending | After::Idle));
+        let expired = |key| ready.contains(Ready::TIMEOUT) && self.engine.reactor.deadline(key).is_none();
+        if let Some(e) = repeating {
+            if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
+                self.engine.reactor.to_front(key);
             }
-            let alive =
-                self.engine.reactor.slot_deadline(slot).filter(|_| matches!(after, After::Pending | After::Idle));
-            let expired = |key| ready.contains(Ready::TIMEOUT) && self.engine.reactor.deadline(key).is_none();
-            if (*cb).evcb_closure == closure::PERSIST && repeats(e) {
-                if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
-                    self.engine.reactor.to_front(key);
-                }
-                self.rearm(e, alive.map(|a| a.0), ready, alive.map_or((*e).deadline, |a| a.1));
-            } else if let Some((key, due)) = alive {
-                if due != 0 && expired(key) {
-                    // Its timeout ends even a persistent event, unless that repeats.
-                    self.engine.remove(key);
-                } else if after != After::Idle || self.engine.reactor.free_if_idle(key) {
-                    return;
-                }
-                crate::debug::ended(e);
-                (*cb).evcb_flags &= !evlist::INSERTED;
+            let due = alive.map_or(e.deadline.get(), |a| a.1);
+            // SAFETY: as whoever added it promised: it stays until it is neither pending nor active.
+            unsafe { self.rearm(e, alive.map(|a| a.0), ready, due) };
+        } else if let Some((key, due)) = alive {
+            if due != 0 && expired(key) {
+                // Its timeout ends even a persistent event, unless that repeats.
+                self.engine.remove(key);
+            } else if after != After::Idle || self.engine.reactor.free_if_idle(key) {
+                return;
             }
+            unmark(cb);
         }
     }
 }
@@ -277,10 +268,9 @@ impl Base {
     pub(crate) fn take_reasons(&self) {
         self.take_async_if_any();
         if self.wake.take(reason::EXIT | Wake::LOOK) & reason::EXIT != 0 {
-            let exit = self.exit.get();
             let priority = (self.priorities.load(Ordering::Relaxed) / 2) as u8;
-            // SAFETY: the exit callback is part of the base and changed in sections only.
-            self.section(|core| unsafe { core.activate_callback(exit, priority) });
+            // SAFETY: the callback is part of the base.
+            self.section(|core| unsafe { core.activate_callback(&self.exit, priority) });
         }
     }
 }
@@ -313,23 +303,23 @@ unsafe fn run_batch(b: &Base) -> bool {
             }
             return ran | ended;
         };
-        let cb = popped.payload.0;
-        let e = cb.cast::<event>();
+        let cb = popped.payload;
         let result = popped.ready.bits() as i16;
-        // SAFETY: an active callback is alive; inside the section nothing else refers to its struct. The function is its
-        // owner's for this closure, with this argument, and is called once, after the section.
+        // SAFETY: an active callback is alive; its closure says whether it is an event's. The function is its owner's for this
+        // closure, with this argument, and is called once, after the section.
         unsafe {
-            core.finish_popped(cb, &popped);
+            core.finish_popped(&popped);
             core.current = cb;
-            if (*cb).evcb_closure & !closure::PERSIST != 0 {
+            if cb.callback().evcb_closure.get() & !closure::PERSIST != 0 {
                 core.calls_left = core.engine.reactor.popped_calls();
                 drop(core);
                 dispatch(b, cb, result);
                 ran = true;
                 continue;
             }
-            (*e).ev_res = result;
-            let (fd, function, arg) = ((*e).ev_fd, (*cb).evcb_cb.event, (*cb).evcb_arg);
+            let e = cb.event();
+            e.ev_res.set(result);
+            let (fd, function, arg) = (e.ev_fd.get(), e.evcb_cb.get().event, e.evcb_arg.get());
             drop(core);
             if let Some(function) = function {
                 function(fd, result, arg);
@@ -339,15 +329,11 @@ unsafe fn run_batch(b: &Base) -> bool {
     ran | b.end_batch()
 }
 
-/// The event is in no list any more.
-///
-/// # Safety
-/// `cb` was just popped.
+/// The callback is in no list any more.
 #[inline(always)]
-unsafe fn unmark(cb: *mut event_callback) {
-    // SAFETY: the caller's promise.
-    unsafe { (*cb).evcb_flags &= !evlist::INSERTED };
-    crate::debug::ended(cb.cast());
+fn unmark(cb: &event_callback) {
+    cb.clear(evlist::INSERTED);
+    crate::debug::ended(Cb::bare(cb));
 }
 
 /// Makes a call that is not a plain event's.
@@ -355,17 +341,19 @@ unsafe fn unmark(cb: *mut event_callback) {
 /// # Safety
 /// `cb` was just taken out of `b` and published as the current callback.
 #[inline(never)]
-unsafe fn dispatch(b: &Base, cb: *mut event_callback, result: i16) {
-    // SAFETY: the struct's owner set the function for this closure, with this argument; the union is read by closure.
+unsafe fn dispatch(b: &Base, name: Cb, result: i16) {
+    // SAFETY: the struct's owner set the function for this closure, with this argument; the union is read by closure, which
+    // also says whether it is an event's.
     unsafe {
-        let (function, arg) = ((*cb).evcb_cb, (*cb).evcb_arg);
-        match (*cb).evcb_closure {
+        let cb = name.callback();
+        let (function, arg) = (cb.evcb_cb.get(), cb.evcb_arg.get());
+        match cb.evcb_closure.get() {
             closure::SIGNAL => {
-                let e = cb.cast::<event>();
-                (*e).ev_res = result;
-                let fd = (*e).ev_fd;
+                let e = name.event();
+                e.ev_res.set(result);
+                let fd = e.ev_fd.get();
                 while b.section(|core| {
-                    let more = core.calls_left > 0 && core.current == cb;
+                    let more = core.calls_left > 0 && core.current == name;
                     core.calls_left = core.calls_left.saturating_sub(1);
                     more
                 }) {
@@ -379,13 +367,13 @@ unsafe fn dispatch(b: &Base, cb: *mut event_callback, result: i16) {
             }
             closure::SELF => {
                 if let Some(function) = function.deferred {
-                    function(cb, arg);
+                    function(name.raw(), arg);
                 }
             }
             closure::EXIT => b.got_exit.store(true, Ordering::Relaxed),
             _ => {
                 b.end_current();
-                finalize(cb);
+                finalize(name.event());
             }
         }
     }
@@ -394,18 +382,17 @@ unsafe fn dispatch(b: &Base, cb: *mut event_callback, result: i16) {
 /// Runs an event's finalizer and, if it was asked for, frees the event.
 ///
 /// # Safety
-/// `cb` is a finalizing event that is in no list.
-pub(crate) unsafe fn finalize(cb: *mut event_callback) {
-    let e = cb.cast::<event>();
-    // SAFETY: the caller's promise; the finalizer is the last to see the event unless it is freed here.
+/// It is a finalizing event that is in no list, and not used afterwards.
+pub(crate) unsafe fn finalize(e: &event) {
+    let (free, raw) = (e.evcb_closure.get() == closure::EVENT_FINALIZE_FREE, e.raw());
+    // SAFETY: the union holds a finalizer, with its argument, which is the last to see the event unless it is freed here.
     unsafe {
-        let free = (*cb).evcb_closure == closure::EVENT_FINALIZE_FREE;
-        if let Some(function) = (*cb).evcb_cb.finalize {
-            function(e, (*cb).evcb_arg);
+        if let Some(function) = e.evcb_cb.get().finalize {
+            function(raw, e.evcb_arg.get());
         }
         if free {
-            crate::debug::teardown(e);
-            mm::free(e.cast());
+            crate::debug::teardown(raw);
+            mm::free(raw.cast());
         }
     }
 }

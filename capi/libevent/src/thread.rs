@@ -24,18 +24,16 @@ pub unsafe extern "C-unwind" fn evthread_use_pthreads_with_flags(flags: c_int) -
 
 /// Installs the program's lock functions.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evthread_set_lock_callbacks(callbacks: *const evthread_lock_callbacks) -> c_int {
-    // SAFETY: null or the program's table, read during the call only.
-    answer(lock::set_lock_callbacks(unsafe { callbacks.as_ref() }))
+pub unsafe extern "C-unwind" fn evthread_set_lock_callbacks(callbacks: Option<&evthread_lock_callbacks>) -> c_int {
+    answer(lock::set_lock_callbacks(callbacks))
 }
 
 /// Installs the program's condition functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evthread_set_condition_callbacks(
-    callbacks: *const evthread_condition_callbacks,
+    callbacks: Option<&evthread_condition_callbacks>,
 ) -> c_int {
-    // SAFETY: null or the program's table, read during the call only.
-    answer(lock::set_condition_callbacks(unsafe { callbacks.as_ref() }))
+    answer(lock::set_condition_callbacks(callbacks))
 }
 
 /// Installs the program's function that names the calling thread.

@@ -3,64 +3,54 @@
 //! Their [`evlist::TIMEOUT`] bit says that they are pending; what needs more than a timer gives them a slot first
 //! ([`Core::slotted`]).
 
-use crate::abi::event::{ev, event, event_callback, evlist};
-use crate::base::{Cb, Core};
+use crate::abi::event::{ev, event, evlist};
+use crate::base::{Cb, Core, Timer};
+use core::ptr;
 use evoxide_core::heap::Entry;
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{Kind, QueueId};
 use evoxide_core::timers::Owner;
 use std::collections::TryReserveError;
 
-/// The timers hold events only, [`evlist::TIMEOUT`] ones.
-impl Owner for Cb {
+/// The words of its event hold what the timers know of it.
+impl Owner for Timer {
     #[inline(always)]
     fn deadline(self) -> u64 {
-        // SAFETY: a pending event is alive and in place, and its struct is read and written in sections only.
-        unsafe { (*self.0.cast::<event>()).deadline }
+        self.event().deadline.get()
     }
     #[inline(always)]
     fn set_deadline(self, deadline: u64) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).deadline = deadline };
+        self.event().deadline.set(deadline);
     }
     #[inline(always)]
     fn bound(self) -> u64 {
-        // SAFETY: as above; the word's position says that it holds this.
-        unsafe { (*self.0.cast::<event>()).timer.bound }
+        self.event().timer_word.get().addr() as u64
     }
     #[inline(always)]
     fn set_bound(self, bound: u64) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer.bound = bound };
+        self.event().timer_word.set(ptr::without_provenance_mut(bound as usize));
     }
     #[inline(always)]
     fn links(self) -> [Option<Self>; 2] {
-        let name = |cb: *mut event_callback| if cb.is_null() { None } else { Some(Self(cb)) };
-        // SAFETY: as above; the word's position says that it holds this.
-        unsafe {
-            let e = self.0.cast::<event>();
-            [name((*e).timer.before), name((*e).timer_after)]
-        }
+        let e = self.event();
+        // SAFETY: the timer's position says that it is in a list, whose members are all among the timers.
+        unsafe { [Timer::from_raw(e.timer_word.get()), Timer::from_raw(e.timer_next.get())] }
     }
     #[inline(always)]
     fn set_prev(self, before: Option<Self>) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer.before = before.unwrap_or_default().0 };
+        self.event().timer_word.set(before.map_or(ptr::null_mut(), Timer::raw));
     }
     #[inline(always)]
     fn set_next(self, after: Option<Self>) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_after = after.unwrap_or_default().0 };
+        self.event().timer_next.set(after.map_or(ptr::null_mut(), Timer::raw));
     }
     #[inline(always)]
     fn position(self) -> u32 {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_position }
+        self.event().timer_position.get()
     }
     #[inline(always)]
     fn set_position(self, position: u32) {
-        // SAFETY: as above.
-        unsafe { (*self.0.cast::<event>()).timer_position = position };
+        self.event().timer_position.set(position);
     }
 }
 
@@ -68,15 +58,16 @@ impl Core {
     /// Makes an event a plain timer. Returns whether a loop that waits must look again.
     ///
     /// # Safety
-    /// `cb` is an event of this base that waits for nothing but timeouts, and is neither pending nor active.
+    /// The event waits for nothing but timeouts, is neither pending nor active, and stays in place until it is so again.
     #[inline(always)]
-    pub unsafe fn put_timer(&mut self, cb: *mut event_callback, deadline: u64) -> Result<bool, TryReserveError> {
+    pub unsafe fn put_timer(&mut self, e: &event, deadline: u64) -> Result<bool, TryReserveError> {
+        // SAFETY: as promised.
+        let timer = unsafe { Timer::new(e) };
         // While callbacks run, the loop will ask before it waits.
-        let later = self.cached != 0 && self.timers.stage(Cb(cb), deadline);
-        let earlier = if later { false } else { self.timers.insert(Cb(cb), deadline)? };
+        let later = self.cached != 0 && self.timers.stage(timer, deadline);
+        let earlier = if later { false } else { self.timers.insert(timer, deadline)? };
         self.engine.reactor.hold();
-        // SAFETY: the caller's promise.
-        unsafe { (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT };
+        e.set(evlist::INSERTED | evlist::TIMEOUT);
         Ok(earlier)
     }
 
@@ -84,61 +75,50 @@ impl Core {
     /// again.
     ///
     /// # Safety
-    /// `cb` is an event of this base that waits for nothing but timeouts, and is a plain timer or neither pending nor active.
+    /// As for [`put_timer`](Self::put_timer), but that it may be a plain timer.
     #[inline]
-    pub unsafe fn put_common(&mut self, cb: *mut event_callback, queue: QueueId, deadline: u64) -> Option<bool> {
+    pub unsafe fn put_common(&mut self, e: &event, queue: QueueId, deadline: u64) -> Option<bool> {
         if !self.timers.reserve_common(queue.0) {
             return None;
         }
-        // SAFETY: the caller's promise.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                self.timers.remove(Cb(cb));
-            } else {
-                self.engine.reactor.hold();
-                (*cb).evcb_flags |= evlist::INSERTED | evlist::TIMEOUT;
-            }
+        // SAFETY: as promised.
+        let timer = unsafe { Timer::new(e) };
+        if e.is(evlist::TIMEOUT) {
+            self.timers.remove(timer);
+        } else {
+            self.engine.reactor.hold();
+            e.set(evlist::INSERTED | evlist::TIMEOUT);
         }
-        self.timers.insert_common(Cb(cb), queue.0, deadline)
+        self.timers.insert_common(timer, queue.0, deadline)
     }
 
-    /// Makes a plain timer an event that is not pending.
-    ///
-    /// # Safety
-    /// `cb` is a plain timer of this base.
+    /// Makes a plain timer of this base an event that is not pending.
     #[inline(always)]
-    pub unsafe fn take_timer(&mut self, cb: *mut event_callback) {
-        self.timers.remove(Cb(cb));
+    pub fn take_timer(&mut self, e: &event) {
+        // SAFETY: it is among the timers until this is done.
+        self.timers.remove(unsafe { Timer::new(e) });
         self.engine.reactor.release();
-        // SAFETY: the caller's promise; only events are plain timers.
-        unsafe {
-            (*cb).evcb_flags &= !(evlist::INSERTED | evlist::TIMEOUT);
-            (*cb.cast::<event>()).deadline = 0;
-        }
+        e.clear(evlist::INSERTED | evlist::TIMEOUT);
+        e.deadline.set(0);
     }
 
     /// [`key_of`](Self::key_of), and gives a plain timer a slot.
-    ///
-    /// # Safety
-    /// As for [`key_of`](Self::key_of).
     #[inline]
-    pub unsafe fn slotted(&mut self, cb: *mut event_callback) -> Option<Key> {
-        // SAFETY: the caller's promise; only events are plain timers.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                let e = cb.cast::<event>();
-                let (persist, deadline) = ((*e).ev_events & ev::PERSIST != 0, (*e).deadline);
-                let queue = self.timers.common_queue(Cb(cb));
-                self.take_timer(cb);
-                let key = self.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, Kind { persist, internal: false });
-                match queue {
-                    Some(queue) => self.engine.reactor.set_common_timeout(key, QueueId(queue), deadline),
-                    None => self.engine.reactor.set_timeout(key, deadline),
-                };
-                Self::mark(cb, key);
-            }
-            self.key_of(cb)
+    pub fn slotted(&mut self, e: &event) -> Option<Key> {
+        if e.is(evlist::TIMEOUT) {
+            let deadline = e.deadline.get();
+            // SAFETY: it is among the timers.
+            let queue = self.timers.common_queue(unsafe { Timer::new(e) });
+            self.take_timer(e);
+            let kind = Kind { persist: e.has(ev::PERSIST), internal: false };
+            let key = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind);
+            match queue {
+                Some(queue) => self.engine.reactor.set_common_timeout(key, QueueId(queue), deadline),
+                None => self.engine.reactor.set_timeout(key, deadline),
+            };
+            Self::mark(e, key);
         }
+        self.key_of(e)
     }
 
     /// Makes the plain timers active that are due, and before each the other events whose timeouts come before it.
@@ -168,18 +148,16 @@ impl Core {
 
     /// The timeout of a plain timer has come.
     #[inline(always)]
-    fn time_out(&mut self, due: Entry<Cb>) {
+    fn time_out(&mut self, due: Entry<Timer>) {
         if self.engine.reactor.may_be_due(due.deadline) {
             self.engine.reactor.expire(due.deadline);
         }
         self.engine.reactor.release();
-        let Cb(cb) = due.id;
-        // SAFETY: a pending event is alive. One that does not say that it is a timer was assigned anew while it was pending.
-        unsafe {
-            if (*cb).evcb_flags & evlist::TIMEOUT != 0 {
-                (*cb).evcb_flags &= !evlist::TIMEOUT;
-                (*cb).key = self.engine.reactor.enqueue_due(Cb(cb), (*cb).evcb_pri).to_bits();
-            }
+        let e = due.id.event();
+        // One that does not say that it is a timer was assigned again while it was pending.
+        if e.is(evlist::TIMEOUT) {
+            e.clear(evlist::TIMEOUT);
+            e.key.set(self.engine.reactor.enqueue_due(Cb::of(e), e.evcb_pri.get()).to_bits());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `event2/watch.h`: callbacks just before and just after the loop waits.
 
+use crate::abi::entry::Out;
 use crate::base::{Base, Core, event_base};
 use crate::time::timeval_of;
 use crate::watchers::{CheckFn, Function, PrepareFn};
@@ -19,11 +20,8 @@ fn next(core: &mut Core) -> Option<(*mut evwatch, Function, *mut c_void)> {
     Some((watcher, w.function, w.arg))
 }
 
-/// Runs the prepare watchers.
-///
-/// # Safety
-/// This thread runs the loop of `b`, and no section is open.
-pub(crate) unsafe fn run_prepare(b: &Base, timeout: Option<u64>) {
+/// Runs the prepare watchers, in the thread that runs the loop, outside sections.
+pub(crate) fn run_prepare(b: &Base, timeout: Option<u64>) {
     let info = evwatch_prepare_cb_info { timeout: timeout.map(timeval_of) };
     b.section(|core| core.watchers.cursor = core.watchers.first);
     while let Some((watcher, function, arg)) = b.section(next) {
@@ -34,11 +32,8 @@ pub(crate) unsafe fn run_prepare(b: &Base, timeout: Option<u64>) {
     }
 }
 
-/// Runs the check watchers.
-///
-/// # Safety
-/// As for [`run_prepare`].
-pub(crate) unsafe fn run_check(b: &Base) {
+/// Runs the check watchers, as [`run_prepare`] does.
+pub(crate) fn run_check(b: &Base) {
     let info = evwatch_check_cb_info { _private: 0 };
     b.section(|core| core.watchers.cursor = core.watchers.first);
     while let Some((watcher, function, arg)) = b.section(next) {
@@ -49,10 +44,9 @@ pub(crate) unsafe fn run_check(b: &Base) {
     }
 }
 
-unsafe fn new(base: *mut event_base, function: Option<Function>, arg: *mut c_void) -> *mut evwatch {
-    // SAFETY: null or the caller's live base.
-    let (Some(b), Some(function)) = (unsafe { Base::of(base) }, function) else { return ptr::null_mut() };
-    let Some(watcher) = mm::alloc(evwatch { base, function, arg, next: ptr::null_mut() }) else {
+fn new(base: Option<&Base>, function: Option<Function>, arg: *mut c_void) -> *mut evwatch {
+    let (Some(b), Some(function)) = (base, function) else { return ptr::null_mut() };
+    let Some(watcher) = mm::alloc(evwatch { base: b.raw(), function, arg, next: ptr::null_mut() }) else {
         return ptr::null_mut();
     };
     b.section(|core| core.watchers.push(watcher.as_ptr()));
@@ -63,30 +57,27 @@ unsafe fn new(base: *mut event_base, function: Option<Function>, arg: *mut c_voi
 /// Calls back before each wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evwatch_prepare_new(
-    base: *mut event_base,
+    base: Option<&Base>,
     callback: Option<PrepareFn>,
     arg: *mut c_void,
 ) -> *mut evwatch {
-    // SAFETY: the caller's promise.
-    unsafe { new(base, callback.map(Function::Prepare), arg) }
+    new(base, callback.map(Function::Prepare), arg)
 }
 
 /// Calls back after each wait, before events run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evwatch_check_new(
-    base: *mut event_base,
+    base: Option<&Base>,
     callback: Option<CheckFn>,
     arg: *mut c_void,
 ) -> *mut evwatch {
-    // SAFETY: the caller's promise.
-    unsafe { new(base, callback.map(Function::Check), arg) }
+    new(base, callback.map(Function::Check), arg)
 }
 
 /// The base of a watcher.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evwatch_base(watcher: *mut evwatch) -> *mut event_base {
-    // SAFETY: the caller's live watcher.
-    unsafe { (*watcher).base }
+pub unsafe extern "C" fn evwatch_base(watcher: &evwatch) -> *mut event_base {
+    watcher.base
 }
 
 /// Ends a watcher; also from inside its own callback.
@@ -110,13 +101,10 @@ pub unsafe extern "C" fn evwatch_free(watcher: *mut evwatch) {
 /// How long the loop is about to wait. Answers 0 where it waits without end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evwatch_prepare_get_timeout(
-    info: *const evwatch_prepare_cb_info,
-    timeout: *mut timeval,
+    info: &evwatch_prepare_cb_info,
+    timeout: Out<'_, timeval>,
 ) -> c_int {
-    // SAFETY: the info of a running callback, and the caller's place for a duration.
-    unsafe {
-        let Some(tv) = (*info).timeout else { return 0 };
-        *timeout = tv;
-    }
+    let Some(tv) = info.timeout else { return 0 };
+    timeout.set(tv);
     1
 }

@@ -93,6 +93,12 @@ impl<const N: usize> Text<N> {
         &self.bytes[..self.len]
     }
 
+    /// The terminated text up to its first zero byte.
+    #[must_use]
+    pub fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes).unwrap_or_default()
+    }
+
     /// The terminated text for C, valid while `self` lives.
     #[must_use]
     pub fn as_ptr(&self) -> *const c_char {

@@ -2,7 +2,7 @@
 
 use super::event::{event, event_base};
 use super::layout;
-use core::cell::{Cell, UnsafeCell};
+use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
 use evoxide_core::stream::Watermarks;
 use libc::timeval;
@@ -58,8 +58,8 @@ impl From<event_watermark> for Watermarks {
 pub struct bufferevent {
     pub ev_base: Cell<*mut event_base>,
     pub be_ops: Cell<*const c_void>,
-    pub ev_read: UnsafeCell<event>,
-    pub ev_write: UnsafeCell<event>,
+    pub ev_read: event,
+    pub ev_write: event,
     pub input: Cell<*mut c_void>,
     pub output: Cell<*mut c_void>,
     pub wm_read: Cell<event_watermark>,

@@ -19,6 +19,11 @@ impl<T> Out<'_, T> {
         Self(None)
     }
 
+    /// Whether C passed null.
+    pub const fn is_null(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Fills the place in, if there is one.
     #[inline]
     pub fn set(self, value: T) {

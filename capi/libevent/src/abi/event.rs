@@ -4,6 +4,7 @@
 //! list on which signal handlers leave events, and what a timer needs that has no slot.
 
 use super::layout;
+use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32};
@@ -68,18 +69,19 @@ pub union CallbackFn {
     pub raw: *mut c_void,
 }
 
-/// `struct event_callback`.
+/// `struct event_callback`. All fields are cells: programs and other threads write them while references to the struct are
+/// there. They change in sections of the base, but for an event that is neither pending nor active.
 #[repr(C)]
 pub struct event_callback {
-    /// [`Key`](evoxide_core::key::Key) of the slot or ticket, valid while `evcb_flags` says so.
-    pub key: u64,
-    /// The next event that a signal handler left for the loop (see `base::async_list`).
+    /// [`Key`](evoxide_core::key::Key) of the slot or detached activation, valid while `evcb_flags` says so.
+    pub key: Cell<u64>,
+    /// The next event that a signal handler left for the loop (see `base::Base::async_head`).
     pub async_next: AtomicPtr<event_callback>,
-    pub evcb_flags: u16,
-    pub evcb_pri: u8,
-    pub evcb_closure: u8,
-    pub evcb_cb: CallbackFn,
-    pub evcb_arg: *mut c_void,
+    pub evcb_flags: Cell<u16>,
+    pub evcb_pri: Cell<u8>,
+    pub evcb_closure: Cell<u8>,
+    pub evcb_cb: Cell<CallbackFn>,
+    pub evcb_arg: Cell<*mut c_void>,
 }
 layout!(
     event_callback,
@@ -96,47 +98,79 @@ impl event_callback {
     /// One that is nobody's.
     pub const fn empty(closure: u8) -> Self {
         Self {
-            key: 0,
+            key: Cell::new(0),
             async_next: AtomicPtr::new(ptr::null_mut()),
-            evcb_flags: 0,
-            evcb_pri: 0,
-            evcb_closure: closure,
-            evcb_cb: CallbackFn { raw: ptr::null_mut() },
-            evcb_arg: ptr::null_mut(),
+            evcb_flags: Cell::new(0),
+            evcb_pri: Cell::new(0),
+            evcb_closure: Cell::new(closure),
+            evcb_cb: Cell::new(CallbackFn { raw: ptr::null_mut() }),
+            evcb_arg: Cell::new(ptr::null_mut()),
         }
+    }
+
+    /// Whether one of these flags is set.
+    #[inline(always)]
+    pub fn is(&self, flags: u16) -> bool {
+        self.evcb_flags.get() & flags != 0
+    }
+
+    /// Sets flags.
+    #[inline(always)]
+    pub fn set(&self, flags: u16) {
+        self.evcb_flags.set(self.evcb_flags.get() | flags);
+    }
+
+    /// Clears flags.
+    #[inline(always)]
+    pub fn clear(&self, flags: u16) {
+        self.evcb_flags.set(self.evcb_flags.get() & !flags);
     }
 }
 
-/// What a plain timer keeps, depending on its position.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub union TimerWord {
-    /// When its entry is due: not after its timeout.
-    pub bound: u64,
-    /// The timer before it, of those that are not in the heap yet.
-    pub before: *mut event_callback,
-}
-
-/// `struct event`.
+/// `struct event`, with cells as in [`event_callback`].
 #[repr(C)]
 pub struct event {
     pub ev_evcallback: event_callback,
     /// What a signal handler activated it with, and how many calls.
     pub async_result: AtomicU32,
     /// Where its entry is in its base's timers, while it is [`evlist::TIMEOUT`].
-    pub timer_position: u32,
+    pub timer_position: Cell<u32>,
     /// When its timeout is, or was last, due.
-    pub deadline: u64,
-    pub ev_fd: c_int,
-    pub ev_base: *mut event_base,
-    pub timer: TimerWord,
-    /// The next timer that is not in the heap yet.
-    pub timer_after: *mut event_callback,
+    pub deadline: Cell<u64>,
+    pub ev_fd: Cell<c_int>,
+    pub ev_base: Cell<*mut event_base>,
+    /// Of a plain timer: when its entry in the heap is due, or the timer before it in a list. Its position says which.
+    pub timer_word: Cell<*mut event>,
+    /// The timer after it in a list.
+    pub timer_next: Cell<*mut event>,
     /// `ev_io_timeout`: how long a persistent event waits each time.
-    pub ev_io_timeout: timeval,
-    pub ev_events: c_short,
-    pub ev_res: c_short,
-    pub ev_timeout: timeval,
+    pub ev_io_timeout: Cell<timeval>,
+    pub ev_events: Cell<c_short>,
+    pub ev_res: Cell<c_short>,
+    pub ev_timeout: Cell<timeval>,
+}
+
+impl event {
+    /// Whether it was assigned with one of these events.
+    #[inline(always)]
+    pub fn has(&self, events: c_short) -> bool {
+        self.ev_events.get() & events != 0
+    }
+
+    /// The pointer that C knows, good for the whole struct.
+    #[inline(always)]
+    pub fn raw(&self) -> *mut Self {
+        ptr::from_ref(self).cast_mut()
+    }
+}
+
+impl core::ops::Deref for event {
+    type Target = event_callback;
+
+    #[inline(always)]
+    fn deref(&self) -> &event_callback {
+        &self.ev_evcallback
+    }
 }
 layout!(
     event,
@@ -148,7 +182,7 @@ layout!(
     deadline = 48,
     ev_fd = 56,
     ev_base = 64,
-    timer = 72,
+    timer_word = 72,
     ev_io_timeout = 88,
     ev_events = 104,
     ev_res = 106,

@@ -5,7 +5,7 @@ use super::observers::{Function, evbuffer_cb_entry};
 use super::owner::Handle;
 use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer, evbuffer_iovec, evbuffer_ptr};
 use crate::abi::entry::In;
-use crate::base::event_base;
+use crate::base::Base;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -592,11 +592,7 @@ pub unsafe extern "C-unwind" fn evbuffer_cb_clear_flags(
 
 /// Has callbacks run from a loop.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: &EvBuffer, base: *mut event_base) -> c_int {
-    if base.is_null() {
-        return -1;
-    }
-    // SAFETY: the program keeps the base longer than the buffer.
-    let done = buffer.locked(|b| unsafe { b.defer(base) });
+pub unsafe extern "C-unwind" fn evbuffer_defer_callbacks(buffer: &EvBuffer, base: Option<&Base>) -> c_int {
+    let done = base.is_some_and(|base| buffer.locked(|b| b.defer(base)));
     if done { 0 } else { -1 }
 }

@@ -8,7 +8,7 @@ use super::observers::{Function, Observers};
 use super::owner::Handle;
 use crate::abi::buffer::{evbuffer, evbuffer_cb_info};
 use crate::abi::event::event_callback;
-use crate::base::{Base, event_base};
+use crate::base::Base;
 use crate::deferred;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
@@ -223,20 +223,15 @@ impl EvBuffer {
         observers.end_run();
     }
 
-    /// Has callbacks run in the loop of `base` from now on. Whether there was memory for it. The caller holds the lock.
-    ///
-    /// # Safety
-    /// `base` outlives the buffer.
-    pub(super) unsafe fn defer(&self, base: *mut event_base) -> bool {
+    /// Has callbacks run in the loop of `base`, which outlives the buffer, from now on. Whether there was memory for it. The
+    /// caller holds the lock.
+    pub(super) fn defer(&self, base: &Base) -> bool {
         let Some(observers) = self.observers_or_new() else { return false };
         // A callback that is scheduled already is left as it is.
         if observers.base.get().is_null() {
-            // SAFETY: the base is alive; nothing refers to the callback yet, and the lock keeps others out.
-            unsafe {
-                let priority = Base::live(base).priorities.load(Ordering::Relaxed) / 2;
-                deferred::init(&mut *observers.callback.get(), priority as u8, run_deferred, self.raw().cast());
-            }
-            observers.base.set(base);
+            let priority = base.priorities.load(Ordering::Relaxed) / 2;
+            deferred::init(&observers.callback, priority as u8, run_deferred, self.raw().cast());
+            observers.base.set(base.raw());
         }
         true
     }
@@ -249,7 +244,7 @@ impl EvBuffer {
         self.hold();
         // SAFETY: the base outlives the buffer; the callback goes with the buffer, of which a scheduled one has a count.
         unsafe {
-            if !Base::live(observers.base.get()).schedule_deferred(observers.callback.get()) {
+            if !Base::live(observers.base.get()).schedule_deferred(&observers.callback) {
                 self.unhold();
             } else if let Some((owner, ops)) = self.owner() {
                 (ops.hold)(owner);

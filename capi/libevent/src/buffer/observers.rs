@@ -9,7 +9,7 @@
 use crate::abi::buffer::{CB_ENABLED, ChangeFn, LengthsFn};
 use crate::abi::event::{closure, event_callback};
 use crate::base::event_base;
-use core::cell::{Cell, UnsafeCell};
+use core::cell::Cell;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 use evoxide_core::buffer::Delta;
@@ -59,7 +59,7 @@ pub(crate) struct Observers {
     /// Whose loop runs the callbacks; null where they run inside the change.
     pub(super) base: Cell<*mut event_base>,
     /// How that loop knows of them. It refers to it while a run is scheduled.
-    pub(super) callback: UnsafeCell<event_callback>,
+    pub(super) callback: event_callback,
 }
 
 impl Observers {
@@ -72,7 +72,7 @@ impl Observers {
             pending: Cell::new(Delta::default()),
             max_read: Cell::new(0),
             base: Cell::new(ptr::null_mut()),
-            callback: UnsafeCell::new(event_callback::empty(closure::SELF)),
+            callback: event_callback::empty(closure::SELF),
         })
     }
 

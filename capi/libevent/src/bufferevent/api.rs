@@ -6,7 +6,7 @@ use super::socket;
 use crate::abi::bufferevent::{DataFn, EventFn, bufferevent, event_watermark};
 use crate::abi::entry::{In, Out};
 use crate::abi::event::ev;
-use crate::base::event_base;
+use crate::base::{Base, event_base};
 use crate::event as events;
 use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
@@ -85,8 +85,7 @@ fn adjust(bev: &Locked, direction: Direction) -> c_int {
         if timeout {
             return bev.add_event(direction);
         }
-        // SAFETY: the event is assigned.
-        return unsafe { events::event_remove_timer(bev.event(direction)) };
+        return events::event_remove_timer(bev.event(direction));
     }
     let wants = bev.machine(|m| m.moves(direction)) && (direction == Direction::READ || bev.output().len() > 0);
     if timeout && wants {
@@ -192,17 +191,14 @@ pub unsafe extern "C" fn bufferevent_get_base(bufev: Option<&Bev>) -> *mut event
 
 /// Moves a bufferevent on a descriptor to another base.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_base_set(base: *mut event_base, bufev: Option<&Bev>) -> c_int {
+pub unsafe extern "C-unwind" fn bufferevent_base_set(base: Option<&Base>, bufev: Option<&Bev>) -> c_int {
     let set = |bev: &Locked| {
         if !bev.has_fd() {
             return -1;
         }
-        bev.ev_base.set(base);
-        // SAFETY: both events are assigned; the base is the caller's promise.
-        unsafe {
-            let read = events::event_base_set(base, bev.event(Direction::READ));
-            if read == -1 { -1 } else { events::event_base_set(base, bev.event(Direction::WRITE)) }
-        }
+        bev.ev_base.set(base.map_or(ptr::null_mut(), Base::raw));
+        let read = events::event_base_set(base, bev.event(Direction::READ));
+        if read == -1 { -1 } else { events::event_base_set(base, bev.event(Direction::WRITE)) }
     };
     held(bufev, -1, set)
 }
@@ -214,24 +210,21 @@ pub unsafe extern "C-unwind" fn bufferevent_priority_set(bufev: Option<&Bev>, pr
         if !bev.has_fd() {
             return -1;
         }
-        // A queued try is active, and active events keep their priority: it is queued anew.
+        // A queued write is active, and active events keep their priority: it is queued again.
         let tried = bev.is(flag::WRITE_QUEUED);
         if tried {
             bev.del_event(Direction::WRITE);
         }
-        // SAFETY: both events are assigned; the deferred callback, if made, lives as long as the object.
-        unsafe {
-            let refused = events::event_priority_set(bev.event(Direction::READ), priority) == -1
-                || events::event_priority_set(bev.event(Direction::WRITE), priority) == -1;
-            if tried {
-                socket::start_writing(bev);
-            }
-            if refused {
-                return -1;
-            }
-            if let Some(deferred) = bev.extension().deferred.get().as_mut() {
-                deferred.evcb_pri = priority as u8;
-            }
+        let refused = events::event_priority_set(bev.event(Direction::READ), priority) == -1
+            || events::event_priority_set(bev.event(Direction::WRITE), priority) == -1;
+        if tried {
+            socket::start_writing(bev);
+        }
+        if refused {
+            return -1;
+        }
+        if let Some(deferred) = bev.extension().deferred() {
+            deferred.evcb_pri.set(priority as u8);
         }
         0
     };

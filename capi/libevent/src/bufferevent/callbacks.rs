@@ -190,18 +190,13 @@ fn schedule(bev: &Locked, note: impl FnOnce(&Locked)) {
     if bev.is(flag::SCHEDULED) {
         return;
     }
-    let mut cb: *mut event_callback = bev.extension().deferred.get();
-    if cb.is_null() {
-        let mut fresh = event_callback::empty(crate::abi::event::closure::SELF);
-        let priority = bev.priority();
-        deferred::init(&mut fresh, priority, run_deferred, bev.arg());
-        match mm::alloc(fresh) {
-            Some(made) => cb = made.as_ptr(),
-            None => return run_pending(bev),
-        }
-        bev.own_extension(|e| e.deferred.set(cb));
+    if bev.extension().deferred().is_none() {
+        let fresh = event_callback::empty(crate::abi::event::closure::SELF);
+        deferred::init(&fresh, bev.priority(), run_deferred, bev.arg());
+        let Some(made) = mm::alloc(fresh) else { return run_pending(bev) };
+        bev.own_extension(|e| e.deferred.set(made.as_ptr()));
     }
-    let Some(base) = bev.base() else { return run_pending(bev) };
+    let (Some(base), Some(cb)) = (bev.base(), bev.extension().deferred()) else { return run_pending(bev) };
     // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
     if unsafe { base.schedule_deferred(cb) } {
         bev.mark(flag::SCHEDULED, true);

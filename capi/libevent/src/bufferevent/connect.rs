@@ -54,7 +54,7 @@ fn connect(bev: &Locked, addr: Option<&Addr>) -> c_int {
         }
         Begun::Refused => {
             let _ = bev.machine(|m| m.read_done(evoxide_core::stream::Io::Refused));
-            // SAFETY: the event is assigned.
+            // SAFETY: the event stays in the object, which deletes it before it ends.
             unsafe { crate::event::event_active(bev.event(Direction::WRITE), Direction::WRITE.bits().into(), 1) };
             0
         }

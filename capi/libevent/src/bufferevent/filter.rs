@@ -9,7 +9,7 @@ use crate::buffer::EvBuffer;
 use core::cell::Cell;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr::{self, NonNull};
-use evoxide_core::stream::{Direction, Hold};
+use evoxide_core::stream::{Direction, Hold, What};
 use evoxide_ffi::mm;
 
 static OPS: Ops<Locked> = Ops {
@@ -113,7 +113,7 @@ fn run(
     }
 }
 
-/// Runs the input function as long as it yields something. Answers whether it ever did. A reference is held.
+/// Runs the input function as long as it yields something. Returns whether it ever did. A reference is held.
 fn process_input(bev: &Locked, mode: c_int) -> bool {
     let Some(part) = part(bev) else { return false };
     let below = part.below();
@@ -205,31 +205,30 @@ fn read(bev: &Locked) {
     }
 }
 
-unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_void) {
+/// What the one below calls, with the filter as argument.
+fn on_below(arg: *mut c_void, f: impl FnOnce(&Locked)) {
     // SAFETY: the filter takes its callbacks from the one below before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
     let Some(bev) = bev.try_hold() else { return };
-    read(bev);
+    f(bev);
     bev.release();
+}
+
+unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_void) {
+    on_below(arg, read);
 }
 
 unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_void) {
-    // SAFETY: as in `below_read`.
-    let bev = unsafe { Bev::from_arg(arg) };
-    let Some(bev) = bev.try_hold() else { return };
-    process_output(bev, flush::NORMAL);
-    bev.release();
+    on_below(arg, |bev| {
+        process_output(bev, flush::NORMAL);
+    });
 }
 
 unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short, arg: *mut c_void) {
-    // SAFETY: as in `below_read`.
-    let bev = unsafe { Bev::from_arg(arg) };
-    let Some(bev) = bev.try_hold() else { return };
-    callbacks::event(bev, evoxide_core::stream::What::from_bits_retain(what as u16), 0);
-    bev.release();
+    on_below(arg, |bev| callbacks::event(bev, What::from_bits_retain(what as u16), 0));
 }
 
-/// `bufferevent_flush` of a filter. Answers whether anything was produced.
+/// `bufferevent_flush` of a filter. Returns whether anything was produced.
 fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
     bev.hold();
     let mut any = false;
@@ -279,15 +278,14 @@ fn finish(bev: &Locked) -> Option<&Locked> {
 /// Puts a filter on top of a bufferevent, whose callbacks it takes over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_filter_new(
-    underlying: *mut bufferevent,
+    underlying: Option<&Bev>,
     input: Option<FilterFn>,
     output: Option<FilterFn>,
     options: c_int,
     free_context: Option<FreeFn>,
     context: *mut c_void,
 ) -> *mut bufferevent {
-    // SAFETY: the caller's promise.
-    let Some(below) = (unsafe { Bev::of(underlying) }) else { return ptr::null_mut() };
+    let Some(below) = underlying else { return ptr::null_mut() };
     let part = Filter {
         below: NonNull::from(&**below),
         input,

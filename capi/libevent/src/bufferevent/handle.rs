@@ -63,7 +63,7 @@ pub(crate) struct Extension {
     pub lock: Cell<ExtLock>,
     /// The lock's owners, where it belongs to bufferevents; null where it is somebody else's.
     pub lock_owners: Cell<*mut SharedLock>,
-    /// Made when first needed.
+    /// See [`deferred`](Self::deferred).
     pub deferred: Cell<*mut event_callback>,
     /// What `rate` keeps, made when first needed.
     pub limits: Cell<*mut c_void>,
@@ -83,6 +83,12 @@ pub(crate) struct Extension {
 unsafe impl Sync for Extension {}
 
 impl Extension {
+    /// The deferred callback: made when first needed, and freed with the extension.
+    pub fn deferred(&self) -> Option<&event_callback> {
+        // SAFETY: null, or made by `callbacks`, and alive as long as the extension.
+        unsafe { self.deferred.get().as_ref() }
+    }
+
     /// One for all of a kind that need no other.
     pub const fn shared(ops: &'static Ops<Locked>) -> Self {
         Self {
@@ -163,7 +169,7 @@ impl Bev {
     /// `public` is null, or points to a bufferevent made by this library that lives as long as the result is used.
     #[inline]
     pub unsafe fn of<'a>(public: *mut bufferevent) -> Option<&'a Self> {
-        // SAFETY: the caller's promise; the public struct is the first field of the object.
+        // SAFETY: null or alive, as promised; the public struct is the first field of the object.
         unsafe { public.cast::<Self>().as_ref() }
     }
 
@@ -173,7 +179,7 @@ impl Bev {
     /// `arg` came from [`Bev::arg`] of a bufferevent that lives as long as the result is used.
     #[inline]
     pub unsafe fn from_arg<'a>(arg: *mut c_void) -> &'a Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the pointer that `arg` gave, of an object that is alive as promised.
         unsafe { &*arg.cast::<Self>() }
     }
 
@@ -183,7 +189,7 @@ impl Bev {
     /// `owner` came from [`Bev::owner`] of a bufferevent that lives as long as the result is used.
     #[inline]
     pub unsafe fn of_owner<'a>(owner: *const Owner) -> &'a Self {
-        // SAFETY: the caller's promise; the pointer was made from one to the whole object.
+        // SAFETY: the pointer that `owner` made from one to the whole object, which is alive as promised.
         unsafe { &*owner.byte_sub(core::mem::offset_of!(Self, owner)).cast::<Self>() }
     }
 
@@ -237,7 +243,7 @@ impl Bev {
     /// Nobody uses it any more.
     pub unsafe fn deallocate(&self) {
         let extension = self.extension();
-        // SAFETY: the caller's promise; both blocks came from the hooks.
+        // SAFETY: both blocks came from the hooks, and nobody uses them any more.
         unsafe {
             if !extension.is_shared {
                 mm::free(ptr::from_ref(extension).cast_mut().cast());
@@ -333,46 +339,38 @@ impl Bev {
 
     /// Its public event of one direction.
     #[inline]
-    pub fn event(&self, direction: Direction) -> *mut event {
-        if direction == Direction::READ { self.ev_read.get() } else { self.ev_write.get() }
-    }
-
-    /// A word of an event, copied.
-    #[inline(always)]
-    fn word<T: Copy>(&self, direction: Direction, word: impl FnOnce(&event) -> T) -> T {
-        // SAFETY: both events are assigned as long as the object lives. Base, descriptor and mask change under the stream lock
-        // alone, priority and flags in sections of the base; whoever asks has one of them, or is the only thread.
-        word(unsafe { &*self.event(direction) })
+    pub fn event(&self, direction: Direction) -> &event {
+        if direction == Direction::READ { &self.ev_read } else { &self.ev_write }
     }
 
     /// The base of its events, as C has it.
     #[inline]
     pub fn base_ptr(&self) -> *mut event_base {
-        self.word(Direction::READ, |e| e.ev_base)
+        self.ev_read.ev_base.get()
     }
 
     /// The base of its events, if there is one.
     #[inline]
     pub fn base(&self) -> Option<&'static Base> {
-        // SAFETY: a base outlives the bufferevents on it; that is its user's duty.
+        // SAFETY: null, or a base that outlives the bufferevents on it, as its user promises.
         unsafe { Base::of(self.base_ptr()) }
     }
 
     /// The descriptor of its events, or -1.
     #[inline]
     pub fn fd(&self) -> c_int {
-        self.word(Direction::READ, |e| e.ev_fd)
+        self.ev_read.ev_fd.get()
     }
 
     /// Whether it has a descriptor of its own, or can have one: otherwise its events are only timers.
     #[inline]
     pub fn has_fd(&self) -> bool {
-        self.word(Direction::READ, |e| e.ev_events) & ev::READ != 0
+        self.ev_read.has(ev::READ)
     }
 
     /// The priority of its callbacks.
     pub fn priority(&self) -> u8 {
-        self.word(Direction::READ, |e| e.ev_evcallback.evcb_pri)
+        self.ev_read.evcb_pri.get()
     }
 
     /// Marks the loop as one that runs a write callback: see [`Base::writing`]. What jumps out of a callback leaves the
@@ -415,14 +413,15 @@ impl Locked {
         self.del_event(Direction::READ);
         let (lock, base) = (self.extension().lock.get(), self.base());
         let finalizer: FinalizeFn = self.ops().finalize;
-        // SAFETY: the event is assigned and not pending; the finalizer is the last to see the object, and waits for the lock.
+        // SAFETY: the event is not pending; the finalizer, which takes this argument, is the last to see the object, and waits
+        // for the lock.
         unsafe {
             if base.is_some() {
                 events::event_finalize(0, self.event(Direction::READ), Some(finalizer));
                 lock.unlock();
             } else {
                 lock.unlock();
-                finalizer(self.event(Direction::READ), self.arg());
+                finalizer(self.event(Direction::READ).raw(), self.arg());
             }
         }
     }
@@ -463,7 +462,7 @@ impl Locked {
     /// Whether the event of one direction is pending or active.
     #[inline]
     pub fn waits(&self, direction: Direction) -> bool {
-        let inserted = || self.word(direction, |e| e.ev_evcallback.evcb_flags) & evlist::INSERTED != 0;
+        let inserted = || self.event(direction).is(evlist::INSERTED);
         if self.extension().lock.get().is_null() {
             inserted()
         } else {
@@ -476,7 +475,7 @@ impl Locked {
     pub fn add_event(&self, direction: Direction) -> c_int {
         let timeout = self.timeout(direction);
         let Some(base) = self.base() else { return -1 };
-        // SAFETY: both events are assigned as long as the object lives.
+        // SAFETY: the event stays in the object, which deletes it before it ends.
         match unsafe { base.add(self.event(direction), timeout.as_ref()) } {
             Ok(()) => 0,
             Err(_) => -1,
@@ -492,8 +491,7 @@ impl Locked {
         if self.waits(direction)
             && let Some(base) = self.base()
         {
-            // SAFETY: both events are assigned as long as the object lives.
-            unsafe { base.del(self.event(direction), Blocking::Never) };
+            base.del(self.event(direction), Blocking::Never);
         }
     }
 
@@ -504,15 +502,14 @@ impl Locked {
         let (reads, writes) = (mask(ev::READ), mask(ev::WRITE));
         // SAFETY: the events lie in the live object and are not pending.
         unsafe {
-            events::assign(self.event(Direction::READ), base, fd, reads, Some(ops.on_read), self.arg());
-            events::assign(self.event(Direction::WRITE), base, fd, writes, Some(ops.on_write), self.arg());
+            events::assign(self.event(Direction::READ).raw(), base, fd, reads, Some(ops.on_read), self.arg());
+            events::assign(self.event(Direction::WRITE).raw(), base, fd, writes, Some(ops.on_write), self.arg());
         }
     }
 
     /// Forgets a descriptor that was closed.
     pub fn forget_fd(&self) {
-        // SAFETY: the event lies in the live object and is not pending.
-        unsafe { (*self.event(Direction::READ)).ev_fd = -1 };
+        self.ev_read.ev_fd.set(-1);
     }
 
     /// Carries out the interest part of an outcome. -1 if an event could not be added.
@@ -574,7 +571,7 @@ impl Locked {
         }
     }
 
-    /// Timeouts of kinds without a descriptor: started anew, or ended.
+    /// Begins the timeout of a direction again, if it has one.
     pub fn restart_timer(&self, direction: Direction) {
         if self.timeout(direction).is_some() {
             self.add_event(direction);
@@ -587,7 +584,7 @@ impl Locked {
 /// # Safety
 /// `public` is null or lives.
 pub(crate) unsafe fn closes_on_free(public: *mut bufferevent) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: null or alive, as promised.
     unsafe { Bev::of(public) }.is_some_and(Bev::closes_on_free)
 }
 #[cfg(test)]

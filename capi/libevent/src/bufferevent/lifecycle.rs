@@ -106,8 +106,8 @@ pub(crate) unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_
     buffers::end(bev);
     // SAFETY: the events, the deferred callback and the lock's count are its own; nothing else refers to them.
     unsafe {
-        crate::debug::teardown(bev.event(Direction::READ));
-        crate::debug::teardown(bev.event(Direction::WRITE));
+        crate::debug::teardown(bev.event(Direction::READ).raw());
+        crate::debug::teardown(bev.event(Direction::WRITE).raw());
         mm::free(bev.extension().deferred.get().cast());
         SharedLock::leave(bev.extension().lock_owners.get());
         bev.deallocate();
@@ -137,7 +137,7 @@ impl SharedLock {
     /// # Safety
     /// `shared` is null or lives.
     unsafe fn join(shared: *const Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: null or alive, as promised.
         if let Some(shared) = unsafe { shared.as_ref() } {
             shared.lock.lock();
             shared.users.set(shared.users.get() + 1);
@@ -150,7 +150,7 @@ impl SharedLock {
     /// # Safety
     /// `this` is null or lives, and the caller is one of its users and does not hold the lock.
     unsafe fn leave(this: *mut Self) {
-        // SAFETY: the caller's promise; the count changes under the lock, and its last user is alone with it.
+        // SAFETY: alive, since the caller is a user of it; the count changes under the lock, and its last user is alone with it.
         unsafe {
             let Some(shared) = this.as_ref() else { return };
             let lock = shared.lock;

@@ -6,6 +6,7 @@ use super::lifecycle::{self, Plan};
 use super::ops::{self, Ops};
 use super::{buffers, callbacks};
 use crate::abi::bufferevent::{bufferevent, flush, opt};
+use crate::abi::entry::Out;
 use crate::base::event_base;
 use core::ffi::c_int;
 use core::ptr;
@@ -163,15 +164,11 @@ pub(crate) fn new_pair<'a>(base: *mut event_base, options: u8) -> Option<[&'a Be
 pub unsafe extern "C-unwind" fn bufferevent_pair_new(
     base: *mut event_base,
     options: c_int,
-    pair: *mut *mut bufferevent,
+    pair: Out<'_, [*mut bufferevent; 2]>,
 ) -> c_int {
     match new_pair(base, options as u8) {
         Some(ends) if !pair.is_null() => {
-            // SAFETY: the caller passes an array of two.
-            unsafe {
-                *pair = ends[0].public();
-                *pair.add(1) = ends[1].public();
-            }
+            pair.set(ends.map(Bev::public));
             0
         }
         _ => -1,
@@ -180,9 +177,8 @@ pub unsafe extern "C-unwind" fn bufferevent_pair_new(
 
 /// The other end of a pair, while it exists.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_pair_get_partner(bufev: *mut bufferevent) -> *mut bufferevent {
-    // SAFETY: the caller's promise.
-    let Some(bev) = (unsafe { Bev::of(bufev) }) else { return ptr::null_mut() };
+pub unsafe extern "C-unwind" fn bufferevent_pair_get_partner(bufev: Option<&Bev>) -> *mut bufferevent {
+    let Some(bev) = bufev else { return ptr::null_mut() };
     let bev = bev.lock();
     let other = partner(bev).map_or(ptr::null_mut(), |other| other.public());
     bev.unlock();

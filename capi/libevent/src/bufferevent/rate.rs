@@ -5,7 +5,7 @@
 //! list, gives up its own lock, and then goes through the list with the streams' locks.
 
 use super::handle::{Bev, Locked};
-use crate::abi::bufferevent::bufferevent;
+use crate::abi::entry::Out;
 use crate::abi::event::{ev, event};
 use crate::base::{Base, event_base};
 use crate::event as events;
@@ -219,14 +219,14 @@ fn is_held(bev: &Locked) -> bool {
 fn add_timer(bev: &Locked, timer: *mut event, tick: &timeval) {
     if let Some(base) = bev.base() {
         // SAFETY: the timer is assigned and lives as long as the limits.
-        let _ = unsafe { base.add(timer, Some(tick)) };
+        let _ = unsafe { base.add(&*timer, Some(tick)) };
     }
 }
 
 fn del_timer(bev: &Locked, timer: *mut event) {
     if let Some(base) = bev.base() {
         // SAFETY: as in `add_timer`.
-        unsafe { base.del(timer, Blocking::Never) };
+        unsafe { base.del(&*timer, Blocking::Never) };
     }
 }
 
@@ -306,7 +306,7 @@ impl bufferevent_rate_limit_group {
     /// The base of its timer.
     fn base(&self) -> Option<&'static Base> {
         // SAFETY: the timer was assigned when the group was made; a base outlives the groups on it.
-        unsafe { Base::of((*self.timer()).ev_base) }
+        unsafe { Base::of((*self.timer()).ev_base.get()) }
     }
 
     /// Runs `f` on the machine and the members, under the group's lock.
@@ -410,12 +410,8 @@ pub unsafe extern "C" fn ev_token_bucket_cfg_free(cfg: *mut ev_token_bucket_cfg)
 }
 
 /// Runs `f` on the bufferevent that C names, locked; `missing` if it names none.
-///
-/// # Safety
-/// `bufev` is null or a live bufferevent.
-unsafe fn locked<R>(bufev: *const bufferevent, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
-    // SAFETY: the caller's promise.
-    let Some(bev) = (unsafe { Bev::of(bufev.cast_mut()) }) else { return missing };
+fn locked<R>(bufev: Option<&Bev>, missing: R, f: impl FnOnce(&Locked) -> R) -> R {
+    let Some(bev) = bufev else { return missing };
     let bev = bev.lock();
     let result = f(bev);
     bev.unlock();
@@ -425,20 +421,16 @@ unsafe fn locked<R>(bufev: *const bufferevent, missing: R, f: impl FnOnce(&Locke
 /// Sets or ends the limit of one bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_set_rate_limit(
-    bufev: *mut bufferevent,
+    bufev: Option<&Bev>,
     cfg: *mut ev_token_bucket_cfg,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, -1, |bev| set_limit(bev, cfg)) }
+    locked(bufev, -1, |bev| set_limit(bev, cfg))
 }
 
 /// The limit of one bufferevent, or NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_token_bucket_cfg(
-    bufev: *const bufferevent,
-) -> *const ev_token_bucket_cfg {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, ptr::null(), |bev| limits(bev).map_or(ptr::null(), |l| l.cfg.get())) }
+pub unsafe extern "C-unwind" fn bufferevent_get_token_bucket_cfg(bufev: Option<&Bev>) -> *const ev_token_bucket_cfg {
+    locked(bufev, ptr::null(), |bev| limits(bev).map_or(ptr::null(), |l| l.cfg.get()))
 }
 
 fn level(bev: &Locked, direction: Direction) -> isize {
@@ -450,30 +442,26 @@ fn level(bev: &Locked, direction: Direction) -> isize {
 
 /// What is left of the read limit.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_read_limit(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, isize::MAX, |bev| level(bev, Direction::READ)) }
+pub unsafe extern "C-unwind" fn bufferevent_get_read_limit(bufev: Option<&Bev>) -> isize {
+    locked(bufev, isize::MAX, |bev| level(bev, Direction::READ))
 }
 
 /// What is left of the write limit.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_write_limit(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, isize::MAX, |bev| level(bev, Direction::WRITE)) }
+pub unsafe extern "C-unwind" fn bufferevent_get_write_limit(bufev: Option<&Bev>) -> isize {
+    locked(bufev, isize::MAX, |bev| level(bev, Direction::WRITE))
 }
 
 /// How much the next read may take.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_max_to_read(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::READ).or(MAX_SINGLE) as isize) }
+pub unsafe extern "C-unwind" fn bufferevent_get_max_to_read(bufev: Option<&Bev>) -> isize {
+    locked(bufev, 0, |bev| allowance(bev, Direction::READ).or(MAX_SINGLE) as isize)
 }
 
 /// How much the next write may take.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_get_max_to_write(bufev: *mut bufferevent) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, 0, |bev| allowance(bev, Direction::WRITE).or(MAX_SINGLE) as isize) }
+pub unsafe extern "C-unwind" fn bufferevent_get_max_to_write(bufev: Option<&Bev>) -> isize {
+    locked(bufev, 0, |bev| allowance(bev, Direction::WRITE).or(MAX_SINGLE) as isize)
 }
 
 fn decrement(bev: &Locked, direction: Direction, amount: isize) -> c_int {
@@ -486,26 +474,25 @@ fn decrement(bev: &Locked, direction: Direction, amount: isize) -> c_int {
 
 /// Takes out of the read bucket by hand; below zero puts in.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_decrement_read_limit(bufev: *mut bufferevent, amount: isize) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, -1, |bev| decrement(bev, Direction::READ, amount)) }
+pub unsafe extern "C-unwind" fn bufferevent_decrement_read_limit(bufev: Option<&Bev>, amount: isize) -> c_int {
+    locked(bufev, -1, |bev| decrement(bev, Direction::READ, amount))
 }
 
 /// Takes out of the write bucket by hand; below zero puts in.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_decrement_write_limit(bufev: *mut bufferevent, amount: isize) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { locked(bufev, -1, |bev| decrement(bev, Direction::WRITE, amount)) }
+pub unsafe extern "C-unwind" fn bufferevent_decrement_write_limit(bufev: Option<&Bev>, amount: isize) -> c_int {
+    locked(bufev, -1, |bev| decrement(bev, Direction::WRITE, amount))
 }
 
 /// Makes a group whose members share a limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
     base: *mut event_base,
-    cfg: *const ev_token_bucket_cfg,
+    cfg: Option<&ev_token_bucket_cfg>,
 ) -> *mut bufferevent_rate_limit_group {
-    // SAFETY: null or alive, by contract.
-    let (Some(config), b) = (unsafe { (cfg.as_ref(), Base::of(base)) }) else { return ptr::null_mut() };
+    let Some(config) = cfg else { return ptr::null_mut() };
+    // SAFETY: null or alive.
+    let b = unsafe { Base::of(base) };
     let Some(lock) = ExtLock::try_new(LOCKTYPE_RECURSIVE) else { return ptr::null_mut() };
     let machine = Group::new(config.rate, config.rate.tick_at(now_ms(b)));
     let group = mm::alloc(bufferevent_rate_limit_group {
@@ -523,7 +510,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
         let timer = (*group).timer();
         events::assign(timer, base, -1, ev::PERSIST | ev::FINALIZE, Some(on_group_tick), group.cast());
         if let Some(b) = b {
-            let _ = b.add(timer, Some(&config.tick));
+            let _ = b.add(&*timer, Some(&config.tick));
         }
     }
     group
@@ -532,11 +519,10 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
 /// Changes the limit of a group.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_cfg(
-    group: *mut bufferevent_rate_limit_group,
-    cfg: *const ev_token_bucket_cfg,
+    group: Option<&bufferevent_rate_limit_group>,
+    cfg: Option<&ev_token_bucket_cfg>,
 ) -> c_int {
-    // SAFETY: both are null or alive, by contract.
-    let (Some(g), Some(config)) = (unsafe { (group.as_ref(), cfg.as_ref()) }) else { return -1 };
+    let (Some(g), Some(config)) = (group, cfg) else { return -1 };
     let tick = config.rate.tick_at(now_ms(g.base()));
     g.with(|machine, _| machine.set_rate(config.rate, tick));
     let old = g.tick.replace(config.tick);
@@ -544,7 +530,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_cfg(
         && let Some(base) = g.base()
     {
         // SAFETY: the group lives; its timer is assigned.
-        let _ = unsafe { base.add(g.timer(), Some(&config.tick)) };
+        let _ = unsafe { base.add(&*g.timer(), Some(&config.tick)) };
     }
     0
 }
@@ -552,11 +538,10 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_cfg(
 /// Sets what one member is given at least.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_min_share(
-    group: *mut bufferevent_rate_limit_group,
+    group: Option<&bufferevent_rate_limit_group>,
     share: usize,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    let Some(g) = (unsafe { group.as_ref() }) else { return -1 };
+    let Some(g) = group else { return -1 };
     if g.with(|machine, _| machine.set_min_share(share)) { 0 } else { -1 }
 }
 
@@ -568,7 +553,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_free(group: *mut bu
     unsafe {
         let timer = (*group).timer();
         if let Some(base) = (*group).base() {
-            base.del(timer, Blocking::Never);
+            base.del(&*timer, Blocking::Never);
         }
         crate::debug::teardown(timer);
         (*group).lock.free(LOCKTYPE_RECURSIVE);
@@ -579,19 +564,14 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_free(group: *mut bu
 /// Puts a bufferevent into a group, or takes it out of its group for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_add_to_rate_limit_group(
-    bufev: *mut bufferevent,
-    group: *mut bufferevent_rate_limit_group,
+    bufev: Option<&Bev>,
+    group: Option<&bufferevent_rate_limit_group>,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        locked(bufev, -1, |bev| match group.as_ref() {
-            Some(g) => join(bev, group, g),
-            None => leave(bev),
-        })
-    }
+    locked(bufev, -1, |bev| group.map_or_else(|| leave(bev), |group| join(bev, group)))
 }
 
-fn join(bev: &Locked, group: *mut bufferevent_rate_limit_group, g: &bufferevent_rate_limit_group) -> c_int {
+fn join(bev: &Locked, g: &bufferevent_rate_limit_group) -> c_int {
+    let group = ptr::from_ref(g).cast_mut();
     let Some(limits) = limits_or_new(bev) else { return -1 };
     if limits.group.get() == group {
         return 0;
@@ -618,38 +598,29 @@ fn leave(bev: &Locked) -> c_int {
 
 /// Takes a bufferevent out of its group.
 #[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn bufferevent_remove_from_rate_limit_group(bufev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe {
-        locked(bufev, -1, |bev| if limits(bev).is_some_and(|l| !l.group.get().is_null()) { leave(bev) } else { 0 })
-    }
+pub unsafe extern "C-unwind" fn bufferevent_remove_from_rate_limit_group(bufev: Option<&Bev>) -> c_int {
+    locked(bufev, -1, |bev| if limits(bev).is_some_and(|l| !l.group.get().is_null()) { leave(bev) } else { 0 })
 }
 
 /// What is left in a group's read bucket.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_get_read_limit(
-    group: *mut bufferevent_rate_limit_group,
+    group: Option<&bufferevent_rate_limit_group>,
 ) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { group.as_ref() }.map_or(0, |g| g.with(|machine, _| machine.level(Direction::READ)))
+    group.map_or(0, |g| g.with(|machine, _| machine.level(Direction::READ)))
 }
 
 /// What is left in a group's write bucket.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_get_write_limit(
-    group: *mut bufferevent_rate_limit_group,
+    group: Option<&bufferevent_rate_limit_group>,
 ) -> isize {
-    // SAFETY: the caller's promise.
-    unsafe { group.as_ref() }.map_or(0, |g| g.with(|machine, _| machine.level(Direction::WRITE)))
+    group.map_or(0, |g| g.with(|machine, _| machine.level(Direction::WRITE)))
 }
 
 /// Takes out of (or, below zero, puts into) a group's bucket by hand.
-///
-/// # Safety
-/// `group` is null or lives.
-unsafe fn group_take(group: *mut bufferevent_rate_limit_group, direction: Direction, amount: isize) -> c_int {
-    // SAFETY: the caller's promise.
-    let Some(g) = (unsafe { group.as_ref() }) else { return -1 };
+fn group_take(group: Option<&bufferevent_rate_limit_group>, direction: Direction, amount: isize) -> c_int {
+    let Some(g) = group else { return -1 };
     let turn = g.with(|machine, _| machine.take(direction, amount));
     carry_out(g, direction, turn);
     0
@@ -658,48 +629,38 @@ unsafe fn group_take(group: *mut bufferevent_rate_limit_group, direction: Direct
 /// Takes out of a group's read bucket by hand; below zero puts in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_decrement_read(
-    group: *mut bufferevent_rate_limit_group,
+    group: Option<&bufferevent_rate_limit_group>,
     amount: isize,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { group_take(group, Direction::READ, amount) }
+    group_take(group, Direction::READ, amount)
 }
 
 /// Takes out of a group's write bucket by hand; below zero puts in.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_decrement_write(
-    group: *mut bufferevent_rate_limit_group,
+    group: Option<&bufferevent_rate_limit_group>,
     amount: isize,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { group_take(group, Direction::WRITE, amount) }
+    group_take(group, Direction::WRITE, amount)
 }
 
 /// Everything that a group's members ever read and wrote.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bufferevent_rate_limit_group_get_totals(
-    group: *mut bufferevent_rate_limit_group,
-    read: *mut u64,
-    written: *mut u64,
+    group: Option<&bufferevent_rate_limit_group>,
+    read: Out<'_, u64>,
+    written: Out<'_, u64>,
 ) {
-    // SAFETY: the caller's promise; results that are not wanted are null.
-    unsafe {
-        let Some(g) = group.as_ref() else { return };
-        let totals = g.with(|machine, _| machine.totals());
-        if let Some(read) = read.as_mut() {
-            *read = totals.0;
-        }
-        if let Some(written) = written.as_mut() {
-            *written = totals.1;
-        }
-    }
+    let Some(g) = group else { return };
+    let totals = g.with(|machine, _| machine.totals());
+    read.set(totals.0);
+    written.set(totals.1);
 }
 
-/// Starts a group's totals anew.
+/// Begins a group's totals again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bufferevent_rate_limit_group_reset_totals(group: *mut bufferevent_rate_limit_group) {
-    // SAFETY: the caller's promise.
-    if let Some(g) = unsafe { group.as_ref() } {
+pub unsafe extern "C" fn bufferevent_rate_limit_group_reset_totals(group: Option<&bufferevent_rate_limit_group>) {
+    if let Some(g) = group {
         g.with(|machine, _| machine.reset_totals());
     }
 }

@@ -12,7 +12,7 @@ use super::ops::{self, Ops};
 use super::{buffers, callbacks, rate};
 use crate::abi::buffer::FLAG_DRAINS_TO_FD;
 use crate::abi::bufferevent::opt;
-use crate::abi::event::{EventFn, ev, event, event_callback, evlist};
+use crate::abi::event::{EventFn, ev, event, evlist};
 use crate::base::{Base, Cb, Core, event_base};
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
@@ -123,7 +123,7 @@ fn queue_write(bev: &Locked) {
 
 #[inline(never)]
 fn queue_write_or_arm(bev: &Locked, base: &Base, later: bool) {
-    // SAFETY: the event is assigned as long as the object lives.
+    // SAFETY: the event is idle and stays in the object, which deletes it before it ends.
     if unsafe { base.queue_event(bev.event(Direction::WRITE), Ready::WRITE, later) } {
         bev.mark(flag::WRITE_QUEUED, true);
     } else {
@@ -135,25 +135,22 @@ impl Core {
     /// Makes an idle event active as if its descriptor were ready, for one call; the kernel is not asked.
     ///
     /// # Safety
-    /// `e` points to an assigned event of this base that is neither pending nor active.
+    /// It is neither pending nor active, and stays in place until it is so again.
     #[inline]
-    unsafe fn activate_idle(&mut self, e: *mut event, ready: Ready, later: bool) -> bool {
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            // A timeout from an earlier addition must not come back with this activation.
-            (*e).ev_io_timeout = timeval { tv_sec: 0, tv_usec: 0 };
-            if !later {
-                self.activate(e, ready.bits() as i16, 1);
-                return true;
-            }
-            if self.engine.reactor.try_reserve().is_err() {
-                return false;
-            }
-            let key = self.engine.reactor.insert(Cb(cb), (*cb).evcb_pri, SlotKind::default());
-            Self::mark(cb, key);
-            self.engine.reactor.activate_next_turn(key, ready);
+    unsafe fn activate_idle(&mut self, e: &event, ready: Ready, later: bool) -> bool {
+        // A timeout from an earlier addition must not come back with this activation.
+        e.ev_io_timeout.set(timeval { tv_sec: 0, tv_usec: 0 });
+        if !later {
+            // SAFETY: as promised.
+            unsafe { self.activate(e, ready.bits() as i16, 1) };
+            return true;
         }
+        if self.engine.reactor.try_reserve().is_err() {
+            return false;
+        }
+        let key = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), SlotKind::default());
+        Self::mark(e, key);
+        self.engine.reactor.activate_next_turn(key, ready);
         true
     }
 }
@@ -164,30 +161,23 @@ impl Base {
         self.section(|core| core.engine.reactor.activity())
     }
 
-    /// Takes back what had an event tried, if nothing else was made active since and the loop was not told to end.
-    ///
-    /// # Safety
-    /// `e` points to an assigned event of this base, whose loop this thread runs.
+    /// Takes back the activation of an event, if nothing else was made active since and the loop, which this thread runs, was not
+    /// told to end.
     #[inline(always)]
-    unsafe fn recall(&self, e: *mut event) -> bool {
+    fn undo_activation(&self, e: &event) -> bool {
         if self.wake.reasons() != 0 {
             return false;
         }
         let Some(mut core) = (if self.plain { self.core.try_enter_locked() } else { self.core.try_enter() }) else {
             return false;
         };
-        let cb = e.cast::<event_callback>();
-        // SAFETY: the caller's promise; nothing else refers to the struct inside this section.
-        unsafe {
-            let flags = (*cb).evcb_flags;
-            let Some(key) = Key::from_bits((*cb).key).filter(|_| flags & evlist::INSERTED != 0) else { return false };
-            if !core.engine.reactor.undo_activation(key) {
-                return false;
-            }
-            (*cb).evcb_flags = flags & !evlist::INSERTED;
+        let Some(key) = Key::from_bits(e.key.get()).filter(|_| e.is(evlist::INSERTED)) else { return false };
+        if !core.engine.reactor.undo_activation(key) {
+            return false;
         }
+        e.clear(evlist::INSERTED);
         if !self.plain {
-            crate::debug::ended(e);
+            crate::debug::ended(Cb::of(e));
         }
         true
     }
@@ -197,8 +187,8 @@ impl Base {
     /// # Safety
     /// As for [`Core::activate_idle`].
     #[inline]
-    pub(super) unsafe fn queue_event(&self, e: *mut event, ready: Ready, later: bool) -> bool {
-        // SAFETY: the caller's promise.
+    pub(super) unsafe fn queue_event(&self, e: &event, ready: Ready, later: bool) -> bool {
+        // SAFETY: as promised.
         let queued = self.section(|core| unsafe { core.activate_idle(e, ready, later) });
         self.wake_if_waiting();
         queued
@@ -246,11 +236,12 @@ unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) 
 fn flush_other(base: &Base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
     let other = unsafe {
-        let Some(Cb(cb)) = base.section(|core| core.engine.reactor.last_detached()) else { return };
-        if (*cb).evcb_cb.raw != on_write as EventFn as *mut c_void {
+        let Some(name) = base.section(|core| core.engine.reactor.last_detached()) else { return };
+        let cb = name.callback();
+        if cb.evcb_cb.get().raw != on_write as EventFn as *mut c_void {
             return;
         }
-        Bev::from_arg((*cb).evcb_arg)
+        Bev::from_arg(cb.evcb_arg.get())
     };
     if other.is(flag::WRITE_QUEUED) && other.extension().lock.get().is_null() {
         let other = other.hold();
@@ -272,8 +263,7 @@ fn flush_now(bev: &Locked, base: &Base) {
     if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
         return;
     }
-    // SAFETY: the event is assigned as long as the object lives.
-    if !unsafe { base.recall(bev.event(Direction::WRITE)) } {
+    if !base.undo_activation(bev.event(Direction::WRITE)) {
         return;
     }
     bev.mark(flag::WRITE_QUEUED, false);

@@ -69,7 +69,7 @@ pub(super) fn begin(dns: &evdns_base, wish: Wish) -> *mut evdns_request {
     let Some(mut made) = made else { return ptr::null_mut() };
     // SAFETY: made just now.
     let this = unsafe { made.as_mut() };
-    crate::deferred::init(&mut this.deferred, dns.priority(), run, made.as_ptr().cast());
+    crate::deferred::init(&this.deferred, dns.priority(), run, made.as_ptr().cast());
     let qtype = match wish.kind {
         kind::A => rtype::A,
         kind::AAAA => rtype::AAAA,
@@ -108,7 +108,7 @@ impl evdns_request {
     fn schedule(&self) {
         self.key.set(None);
         // SAFETY: the base lives while requests do, and the callback was prepared; it frees the request.
-        unsafe { Base::live(self.base).schedule_deferred((&raw const self.deferred).cast_mut()) };
+        unsafe { Base::live(self.base).schedule_deferred(&self.deferred) };
     }
 
     /// Takes over what an answer says.

@@ -4,6 +4,7 @@ use core::cmp::Ordering;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 
+use crate::abi::entry::Out;
 use evoxide_core::net::{self, Scope};
 use evoxide_ffi::cstr::{self, Text};
 use libc::{AF_INET, AF_INET6, sockaddr, sockaddr_in, sockaddr_in6};
@@ -13,7 +14,7 @@ use libc::{AF_INET, AF_INET6, sockaddr, sockaddr_in, sockaddr_in6};
 /// # Safety
 /// `scope` is the terminated text whose bytes are `bytes`.
 unsafe fn scope_index(scope: *const c_char, bytes: &[u8]) -> Option<c_uint> {
-    // SAFETY: the caller's promise.
+    // SAFETY: terminated, as promised.
     match unsafe { libc::if_nametoindex(scope) } {
         0 => match net::parse_scope(bytes) {
             Scope::Index(index) => Some(index),
@@ -28,7 +29,7 @@ unsafe fn scope_index(scope: *const c_char, bytes: &[u8]) -> Option<c_uint> {
 /// # Safety
 /// `text` is terminated.
 unsafe fn parse_scoped(text: *const c_char, index: &mut c_uint) -> Option<[u8; 16]> {
-    // SAFETY: the caller's promise.
+    // SAFETY: terminated, as promised.
     let bytes = unsafe { cstr::bytes(text) }?;
     let (address, scope) = net::split_scope(bytes);
     if let Some(scope) = scope {
@@ -43,20 +44,25 @@ unsafe fn parse_scoped(text: *const c_char, index: &mut c_uint) -> Option<[u8; 1
 pub unsafe extern "C" fn evutil_inet_pton(family: c_int, text: *const c_char, target: *mut c_void) -> c_int {
     // SAFETY: the interface asks for a terminated text.
     let text = unsafe { cstr::bytes(text) }.unwrap_or_default();
-    // SAFETY (both writes): the interface asks for room for an address of the family.
-    match family {
-        AF_INET => net::parse_ipv4(text).map_or(0, |octets| {
-            // SAFETY: as said above.
-            unsafe { target.cast::<[u8; 4]>().write_unaligned(octets) };
-            1
-        }),
-        AF_INET6 => net::parse_ipv6(text).map_or(0, |octets| {
-            // SAFETY: as said above.
-            unsafe { target.cast::<[u8; 16]>().write_unaligned(octets) };
-            1
-        }),
-        _ => -1,
+    // SAFETY: there is room for an address of the family.
+    unsafe {
+        match family {
+            AF_INET => put_octets(net::parse_ipv4(text), target),
+            AF_INET6 => put_octets(net::parse_ipv6(text), target),
+            _ => -1,
+        }
     }
+}
+
+/// Writes an address, if the text was one: 1, or 0.
+///
+/// # Safety
+/// `target` has room for it.
+unsafe fn put_octets<const N: usize>(octets: Option<[u8; N]>, target: *mut c_void) -> c_int {
+    let Some(octets) = octets else { return 0 };
+    // SAFETY: room for as many bytes, aligned or not.
+    unsafe { target.cast::<[u8; N]>().write_unaligned(octets) };
+    1
 }
 
 /// As `evutil_inet_pton`, with `address%interface` for IPv6.
@@ -65,27 +71,17 @@ pub unsafe extern "C" fn evutil_inet_pton_scope(
     family: c_int,
     text: *const c_char,
     target: *mut c_void,
-    index: *mut c_uint,
+    index: Out<'_, c_uint>,
 ) -> c_int {
     let mut found = 0;
-    let result = if family == AF_INET6 {
-        // SAFETY: the interface asks for a terminated text and room for an address.
-        match unsafe { parse_scoped(text, &mut found) } {
-            Some(octets) => {
-                // SAFETY: as above.
-                unsafe { target.cast::<[u8; 16]>().write_unaligned(octets) };
-                1
-            }
-            None => 0,
+    // SAFETY: a terminated text, and room for an address of the family.
+    let result = unsafe {
+        match family {
+            AF_INET6 => put_octets(parse_scoped(text, &mut found), target),
+            _ => evutil_inet_pton(family, text, target),
         }
-    } else {
-        // SAFETY: the same arguments under the same interface.
-        unsafe { evutil_inet_pton(family, text, target) }
     };
-    if !index.is_null() {
-        // SAFETY: not null, so the caller's number.
-        unsafe { *index = found };
-    }
+    index.set(found);
     result
 }
 
@@ -98,13 +94,14 @@ pub unsafe extern "C" fn evutil_inet_ntop(
     size: usize,
 ) -> *const c_char {
     let mut text = Text::<64>::new();
-    // SAFETY (both reads): the interface asks for an address of the family.
-    let (written, limit) = match family {
-        // SAFETY: as said above.
-        AF_INET => (net::write_ipv4(unsafe { address.cast::<[u8; 4]>().read_unaligned() }, &mut text), 1),
-        // SAFETY: as said above. The original lets an IPv6 text be cut by one byte.
-        AF_INET6 => (net::write_ipv6(unsafe { address.cast::<[u8; 16]>().read_unaligned() }, &mut text), 0),
-        _ => return ptr::null(),
+    // SAFETY: an address of the family.
+    let (written, limit) = unsafe {
+        match family {
+            AF_INET => (net::write_ipv4(address.cast::<[u8; 4]>().read_unaligned(), &mut text), 1),
+            // The original lets an IPv6 text be cut by one byte.
+            AF_INET6 => (net::write_ipv6(address.cast::<[u8; 16]>().read_unaligned(), &mut text), 0),
+            _ => return ptr::null(),
+        }
     };
     let fits = written.is_ok() && text.len() + limit <= size;
     // SAFETY: the caller's room of `size` bytes.
@@ -141,7 +138,7 @@ unsafe fn parse_sockaddr_port(text: *const c_char, out: *mut sockaddr, size: *mu
         let mut host = Text::<1024>::new();
         host.push(parts.host);
         let mut scope = 0;
-        // SAFETY: the copy is terminated.
+        // SAFETY: the copy ends in a zero byte.
         let octets = unsafe { parse_scoped(host.as_ptr(), &mut scope) }.filter(|_| host.len() == parts.host.len())?;
         let address = sockaddr_in6 {
             sin6_family: AF_INET6 as libc::sa_family_t,

@@ -12,13 +12,12 @@ use crate::abi::util::{AI_LIBEVENT_ALLOCATED, EAI_CANCEL, evutil_addrinfo};
 pub unsafe extern "C" fn evutil_getaddrinfo(
     host: *const c_char,
     service: *const c_char,
-    hints: *const evutil_addrinfo,
+    hints: Option<&evutil_addrinfo>,
     result: *mut *mut evutil_addrinfo,
 ) -> c_int {
     // SAFETY: all fields are numbers or nullable pointers.
     let mut asked: evutil_addrinfo = unsafe { mem::zeroed() };
-    // SAFETY: null or the caller's hints.
-    if let Some(hints) = unsafe { hints.as_ref() } {
+    if let Some(hints) = hints {
         asked.ai_flags = hints.ai_flags & !AI_LIBEVENT_ALLOCATED;
         asked.ai_family = hints.ai_family;
         asked.ai_socktype = hints.ai_socktype;
@@ -127,7 +126,7 @@ mod tests {
             evutil_freeaddrinfo(first);
             evutil_freeaddrinfo(ptr::null_mut());
             let mut list = ptr::null_mut();
-            assert_eq!(evutil_getaddrinfo(c"127.0.0.1".as_ptr(), c"80".as_ptr(), ptr::null(), &mut list), 0);
+            assert_eq!(evutil_getaddrinfo(c"127.0.0.1".as_ptr(), c"80".as_ptr(), None, &mut list), 0);
             evutil_freeaddrinfo(list);
         }
         assert!(new_addrinfo(&[0], 0, 0).is_null());

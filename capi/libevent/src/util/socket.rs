@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io;
 use std::os::fd::IntoRawFd;
 
+use crate::abi::entry::Out;
 use evoxide_ffi::{errno, warn};
 use evoxide_sys::{io as sys_io, socket};
 
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn evutil_socketpair(
     family: c_int,
     kind: c_int,
     protocol: c_int,
-    sockets: *mut evutil_socket_t,
+    sockets: Out<'_, [evutil_socket_t; 2]>,
 ) -> c_int {
     if sockets.is_null() {
         errno::set(libc::EFAULT);
@@ -94,11 +95,7 @@ pub unsafe extern "C" fn evutil_socketpair(
     }
     match socket::pair(family, kind, protocol) {
         Ok((first, second)) => {
-            // SAFETY: not null, so by the interface an array of two, given to the caller for good.
-            unsafe {
-                *sockets = first.into_raw_fd();
-                *sockets.add(1) = second.into_raw_fd();
-            }
+            sockets.set([first, second].map(IntoRawFd::into_raw_fd));
             0
         }
         Err(error) => fail(&error),

@@ -43,9 +43,8 @@ pub unsafe extern "C" fn evutil_ascii_strncasecmp(a: *const c_char, b: *const c_
 
 /// Writes a date in the form of RFC 1123 (now, if null), cut to the room; returns the length of the uncut text, or 0 without room.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evutil_date_rfc1123(target: *mut c_char, size: usize, date: *const libc::tm) -> c_int {
-    // SAFETY: null or the caller's date.
-    let fields = match unsafe { date.as_ref() } {
+pub unsafe extern "C" fn evutil_date_rfc1123(target: *mut c_char, size: usize, date: Option<&libc::tm>) -> c_int {
+    let fields = match date {
         Some(date) => DateFields {
             year: date.tm_year,
             month: date.tm_mon,

@@ -1,5 +1,6 @@
 //! Monotonic time for programs.
 
+use core::cell::Cell;
 use core::ffi::c_int;
 use core::ptr::{self, NonNull};
 
@@ -7,6 +8,7 @@ use evoxide_ffi::mm;
 use evoxide_sys::clock;
 use libc::timeval;
 
+use crate::abi::entry::Out;
 use crate::abi::util::{MONOT_FALLBACK, MONOT_PRECISE};
 
 /// Which clock a timer reads.
@@ -25,13 +27,13 @@ enum Source {
 
 /// `struct evutil_monotonic_timer`, opaque to C.
 pub struct evutil_monotonic_timer {
-    source: Source,
+    source: Cell<Source>,
 }
 
 /// A timer; null without memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evutil_monotonic_timer_new() -> *mut evutil_monotonic_timer {
-    mm::alloc(evutil_monotonic_timer { source: Source::TimeOfDay }).map_or(ptr::null_mut(), NonNull::as_ptr)
+    mm::alloc(evutil_monotonic_timer { source: Cell::new(Source::TimeOfDay) }).map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
 /// Ends a timer.
@@ -45,7 +47,7 @@ pub unsafe extern "C-unwind" fn evutil_monotonic_timer_free(timer: *mut evutil_m
 
 /// Chooses the clock: coarse by default, `EV_MONOT_PRECISE`, `EV_MONOT_FALLBACK` (the time of day, corrected).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evutil_configure_monotonic_time(timer: *mut evutil_monotonic_timer, flags: c_int) -> c_int {
+pub unsafe extern "C" fn evutil_configure_monotonic_time(timer: &evutil_monotonic_timer, flags: c_int) -> c_int {
     let source = if flags & MONOT_FALLBACK != 0 {
         Source::Fallback { last: 0, correction: 0 }
     } else if flags & MONOT_PRECISE != 0 {
@@ -53,26 +55,28 @@ pub unsafe extern "C" fn evutil_configure_monotonic_time(timer: *mut evutil_mono
     } else {
         Source::Coarse
     };
-    // SAFETY: the caller's timer, which one thread uses at a time.
-    unsafe { (*timer).source = source };
+    timer.source.set(source);
     0
 }
 
 /// Reads the timer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evutil_gettime_monotonic(timer: *mut evutil_monotonic_timer, out: *mut timeval) -> c_int {
-    // SAFETY: the caller's timer and result; one thread uses the timer at a time.
-    unsafe { *out = to_timeval((*timer).read()) };
+pub unsafe extern "C" fn evutil_gettime_monotonic(timer: &evutil_monotonic_timer, out: Out<'_, timeval>) -> c_int {
+    out.set(to_timeval(timer.read()));
     0
 }
 
 impl evutil_monotonic_timer {
-    fn read(&mut self) -> u64 {
-        match &mut self.source {
+    fn read(&self) -> u64 {
+        match self.source.get() {
             Source::TimeOfDay => clock::realtime(),
             Source::Coarse => clock::monotonic_coarse(),
             Source::Precise => clock::monotonic(),
-            Source::Fallback { last, correction } => steady(clock::realtime(), last, correction),
+            Source::Fallback { mut last, mut correction } => {
+                let now = steady(clock::realtime(), &mut last, &mut correction);
+                self.source.set(Source::Fallback { last, correction });
+                now
+            }
         }
     }
 }
