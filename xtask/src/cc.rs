@@ -11,6 +11,16 @@ pub fn cc() -> Command {
     Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
 }
 
+/// The C compiler for one of rustc's targets, as Debian's cross packages call it.
+pub fn cross(target: &str) -> Command {
+    Command::new(format!("{}-gcc", gnu(target)))
+}
+
+/// The GNU name of one of rustc's targets: `aarch64-unknown-linux-gnu` is `aarch64-linux-gnu`.
+pub fn gnu(target: &str) -> String {
+    target.replace("-unknown-", "-")
+}
+
 /// `$CXX`, or `c++`.
 pub fn cxx() -> Command {
     Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()))

@@ -8,7 +8,7 @@
 
 pub mod cases;
 mod grind;
-mod program;
+pub mod program;
 pub mod sanitize;
 
 use std::path::{Path, PathBuf};

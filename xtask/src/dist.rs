@@ -10,6 +10,9 @@
 //! lib/pkgconfig/*.pc, lib/cmake/libevent/, include/
 //! share/man/, share/doc/evoxide/, bin/evoxide-run
 //! ```
+//!
+//! `--target aarch64-unknown-linux-gnu` builds for another machine, below `target/dist-aarch64-unknown-linux-gnu`; it needs that
+//! target's standard library and Debian's cross compiler, and leaves the adaptor to OpenSSL out.
 
 mod link;
 mod pc;
@@ -23,7 +26,7 @@ use std::process::Command;
 
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{nm, tree};
+use crate::{cc, nm, tree};
 
 /// The libraries that one shared object stands for.
 pub const NAMES: [&str; 4] = ["libevent", "libevent_core", "libevent_extra", "libevent_pthreads"];
@@ -42,6 +45,14 @@ impl Dist {
     /// Where the distribution of that profile is, built or not.
     pub fn at(profile: &str) -> Self {
         Dist { root: tree::target().join(if profile == "dev" { "dist-dev" } else { "dist" }) }
+    }
+
+    /// Where the distribution that these options name is, built or not.
+    fn named(opts: &Opts) -> Result<Self, String> {
+        let dist = Dist::at(opts.choice("profile", &["release", "dev"])?);
+        let Some(target) = opts.value("target") else { return Ok(dist) };
+        let name = dist.root.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Dist { root: tree::target().join(format!("{name}-{target}")) })
     }
 
     /// The libraries.
@@ -68,7 +79,7 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
         }
     }
     println!("  include/ share/ bin/evoxide-run");
-    if opts.value("profile") != Some("dev") {
+    if opts.value("profile") != Some("dev") && opts.value("target").is_none() {
         report::print(&dist)?;
     }
     Ok(Tally::default())
@@ -77,7 +88,7 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
 /// Builds the distribution that `--profile` names, unless `--no-build` says that it is there.
 pub fn build(opts: &Opts) -> Result<Dist, String> {
     let profile = opts.choice("profile", &["release", "dev"])?;
-    let dist = Dist::at(profile);
+    let (dist, target) = (Dist::named(opts)?, opts.value("target"));
     if opts.flag("no-build") {
         return if dist.lib().is_dir() { Ok(dist) } else { Err(format!("--no-build: no {}", dist.lib().display())) };
     }
@@ -85,17 +96,22 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);
     cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
     cargo.args(["--package", "event-rpcgen"]);
-    let tls = has_openssl();
+    if let Some(target) = target {
+        let name = target.to_uppercase().replace('-', "_");
+        cargo.args(["--target", target]);
+        cargo.env(format!("CARGO_TARGET_{name}_LINKER"), cc::cross(target).get_program());
+    }
+    let tls = target.is_none() && has_openssl();
     if tls {
         cargo.args(["--package", "evoxide-libevent-openssl-cdylib"]);
-    } else {
+    } else if target.is_none() {
         println!("libevent_openssl-2.1.so.7 is left out: it needs OpenSSL's headers (Debian: libssl-dev, pkg-config)");
     }
     proc::show(&mut cargo)?;
-    let from = tree::target().join(if profile == "dev" { "debug" } else { "release" });
+    let from = tree::target().join(target.unwrap_or("")).join(if profile == "dev" { "debug" } else { "release" });
     let lib = dist.lib();
     tree::make_dir(&lib)?;
-    libevent(&from, &lib)?;
+    libevent(&from, &lib, target)?;
     libev(&from, &lib)?;
     if tls {
         openssl(&from, &lib)?;
@@ -110,7 +126,7 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     Ok(dist)
 }
 
-fn libevent(from: &Path, lib: &Path) -> Result<(), String> {
+fn libevent(from: &Path, lib: &Path, target: Option<&str>) -> Result<(), String> {
     place(&from.join("libevent.so"), &lib.join(OBJECT))?;
     place(&from.join("libevent.a"), &lib.join("libevent.a"))?;
     for name in NAMES {
@@ -120,7 +136,7 @@ fn libevent(from: &Path, lib: &Path) -> Result<(), String> {
         }
     }
     let have = nm::names(&lib.join(OBJECT))?;
-    link::write_all(lib, &have)
+    link::write_all(lib, &have, || target.map_or_else(cc::cc, cc::cross))
 }
 
 /// Whether the adaptor to OpenSSL can be built here.

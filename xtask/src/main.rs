@@ -6,6 +6,7 @@
 mod bench;
 mod cc;
 mod clients;
+mod cross;
 mod ctest;
 mod deb;
 mod demo;
@@ -72,6 +73,10 @@ cargo xtask TASK [OPTIONS]
               --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
   links     link programs with target/dist in every way, and start them on both libraries
+  cross     build for another machine and run C tests there, under qemu-user
+              [FILTER...]              files by part of the name; an echo, timers, HTTP, functions with `...`
+              --target T               aarch64-unknown-linux-gnu; `dist` takes it too
+              --profile dev
   loom      the models of what threads share, in every order of their steps
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent
@@ -97,6 +102,7 @@ fn main() -> ExitCode {
         "deb" => deb::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
+        "cross" => cross::task(&opts),
         "clients" => clients::task(&opts),
         "links" => links::task(&opts),
         "loom" => loom::task(&opts),

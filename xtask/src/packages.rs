@@ -45,6 +45,9 @@ pub const TEST: &[&str] = &[
 /// What `deb` builds with; the originals tell their versions.
 pub const DEB: &[&str] = &["libevent-dev", "libev-dev", "binutils", "dpkg-dev"];
 
+/// What `cross` builds and runs with.
+pub const CROSS: &[&str] = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
+
 /// What `deb --root` makes a fresh system with.
 pub const DEB_ROOT: &[&str] = &["mmdebstrap"];
 

@@ -2,6 +2,7 @@
 #![allow(non_camel_case_types)]
 
 use core::ffi::{c_char, c_int, c_short, c_void};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use core::mem::{offset_of, size_of};
 
 /// `struct ev_loop`, opaque: callers hold its address, and `state` knows what is there.
@@ -183,6 +184,7 @@ pub(crate) struct event {
     pub(crate) ev_events: c_short,
 }
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 macro_rules! layout {
     ($($t:ty : $size:literal { $($f:ident $at:literal)* })*) => {
         const _: () = { $( assert!(size_of::<$t>() == $size); $( assert!(offset_of!($t, $f) == $at); )* )* };

@@ -86,10 +86,27 @@ impl Program {
         Ok(out)
     }
 
+    /// Compiles for another machine with our headers and the libraries of `lib`.
+    pub fn build_for(&self, suite: &Suite, target: &str, lib: &Path) -> Result<PathBuf, String> {
+        let out = tree::scratch(&format!("ctest-{target}"))?.join(&self.name);
+        let mut cmd = self.options(cc::cross(target), suite, Headers::Ours);
+        cmd.arg(&self.path).arg("-o").arg(&out).arg("-L").arg(lib);
+        cmd.args(suite.libs).args(&self.ldflags).args(["-lpthread", "-lm", "-ldl"]);
+        cc::compile(&mut cmd)?;
+        Ok(out)
+    }
+
     /// The compiler with all that comes before the source and says nothing of linking.
     pub fn compiler(&self, suite: &Suite, headers: Headers) -> Command {
-        let plus = self.path.extension().is_some_and(|e| e == "cc");
-        let mut cmd = if plus { cc::cxx() } else { cc::cc() };
+        self.options(if self.is_cxx() { cc::cxx() } else { cc::cc() }, suite, headers)
+    }
+
+    fn is_cxx(&self) -> bool {
+        self.path.extension().is_some_and(|e| e == "cc")
+    }
+
+    fn options(&self, mut cmd: Command, suite: &Suite, headers: Headers) -> Command {
+        let plus = self.is_cxx();
         cmd.args(["-g", "-O1", "-Wall", "-Wextra", if plus { "-std=gnu++17" } else { "-std=gnu11" }]);
         if !plus {
             cmd.args(["-Werror=implicit-function-declaration", "-Werror=int-conversion"]);

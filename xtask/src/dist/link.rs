@@ -8,12 +8,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use super::{NAMES, OBJECT};
 use crate::{cc, dist, symtab, tree};
 
-/// Writes `lib/link/NAME.so` for every library, and `lib/NAME.so` leading there; `have` are the names we export.
-pub fn write_all(lib: &Path, have: &BTreeSet<String>) -> Result<(), String> {
+/// Writes `lib/link/NAME.so` for every library, and `lib/NAME.so` leading there; `have` are the names we export, `compiler` the C
+/// compiler for the machine they are for.
+pub fn write_all(lib: &Path, have: &BTreeSet<String>, compiler: impl Fn() -> Command) -> Result<(), String> {
     let dir = lib.join("link");
     tree::make_dir(&dir)?;
     let rows = symtab::libevent()?;
@@ -32,7 +34,7 @@ pub fn write_all(lib: &Path, have: &BTreeSet<String>) -> Result<(), String> {
         let changed = tree::read(&source).map_or(true, |old| old != code);
         if changed || !object.exists() {
             tree::write(&source, &code)?;
-            let mut cmd = cc::cc();
+            let mut cmd = compiler();
             // -fno-builtin: a few names are known to compilers.
             cmd.args(["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "-O1", "-w", "-o"]).arg(&object).arg(&source);
             cmd.arg(format!("-Wl,-soname,{name}-2.1.so.7")).arg(format!("-Wl,-F,{OBJECT}"));
