@@ -79,6 +79,7 @@ static void step(int inside)
 {
 	struct event *e;
 	unsigned n = dice(EVENTS);
+	short count;
 	int r;
 
 	e = ev[n];
@@ -100,7 +101,8 @@ static void step(int inside)
 		r = event_get_events(e) & EV_SIGNAL;
 		if (inside && r)
 			break;
-		event_active(e, 1 << dice(4), (short)(1 + dice(3)));
+		count = (short)(1 + dice(3));
+		event_active(e, 1 << dice(4), count);
 		tell("active", n, 0);
 		if (r)
 			calm();
