@@ -3,6 +3,7 @@
 //! Every task is a function from arguments to a [`Tally`] or an error; this file only chooses. Nothing here depends on
 //! a crate, so that a fresh machine builds it in a second.
 
+mod abi;
 mod bench;
 mod cc;
 mod clients;
@@ -71,6 +72,8 @@ cargo xtask TASK [OPTIONS]
   uncovered HEADER...: what these headers declare and no C case mentions; event2/tag.h, for one
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
+  abi       abidiff of the shared objects against the distribution's
+              --profile release|dev, --no-build
   headers   compile our headers alone as C89, C11 and C++17; compare layouts, prototypes and macros with the original's
   links     link programs with target/dist in every way, and start them on both libraries
   cross     build for another machine and run C tests there, under qemu-user
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         "deb" => deb::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
+        "abi" => abi::task(&opts),
         "cross" => cross::task(&opts),
         "clients" => clients::task(&opts),
         "links" => links::task(&opts),

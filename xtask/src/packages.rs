@@ -9,6 +9,7 @@ use crate::proc;
 pub const TEST: &[&str] = &[
     "libevent-dev",
     "libev-dev",
+    "abigail-tools",
     "g++",
     "memcached",
     "tmux",
@@ -44,6 +45,9 @@ pub const TEST: &[&str] = &[
 
 /// What `deb` builds with; the originals tell their versions.
 pub const DEB: &[&str] = &["libevent-dev", "libev-dev", "binutils", "dpkg-dev"];
+
+/// What `abi` compares with, and what it compares.
+pub const ABI: &[&str] = &["abigail-tools", "libevent-dev", "libev-dev"];
 
 /// What `cross` builds and runs with.
 pub const CROSS: &[&str] = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];

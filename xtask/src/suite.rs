@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
+use crate::{abi, clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -72,6 +72,7 @@ fn dist_lane(opts: &Opts) -> Tally {
     let built = Opts::default().with("no-build", "");
     tally.add(step("exported names", || symbols::task(&built)));
     tally.add(step("headers, layouts, prototypes", || headers::task(&built)));
+    tally.add(step("abidiff", || abi::task(&built)));
     tally.add(step("linking", || links::task(&built)));
     tally
 }
