@@ -3,6 +3,7 @@
 //! | package | what is in it | instead of |
 //! |---|---|---|
 //! | `evoxide-libevent` | `libevent-2.1.so.7` and a small object for each other name | `libevent-2.1-7`, `libevent-core-2.1-7`, ... |
+//! | `evoxide-libevent-openssl` | `libevent_openssl-2.1.so.7`, where `dist` could build it | `libevent-openssl-2.1-7` |
 //! | `evoxide-libevent-dev` | headers, archives, what the linker reads, `.pc`, CMake's files, manual pages | `libevent-dev` |
 //! | `evoxide-libev`, `evoxide-libev-dev` | the same for libev | `libev4`, `libev-dev` |
 //! | `evoxide-run` | the script of that name | |
@@ -33,6 +34,9 @@ const PARTS: [(&str, &str); 4] = [
     ("libevent_extra", "libevent-extra-2.1-7"),
     ("libevent_pthreads", "libevent-pthreads-2.1-7"),
 ];
+
+/// The adaptor's name and its Debian package.
+const OPENSSL: (&str, &str) = ("libevent_openssl", "libevent-openssl-2.1-7");
 
 /// What the packages of one build have in common.
 struct Build<'a> {
@@ -95,7 +99,10 @@ fn build(dist: &Dist, version: &str) -> Result<Vec<PathBuf>, String> {
         libev: first(original("libev4")?),
         out: tree::scratch(&format!("deb/{version}"))?,
     };
-    let made = [libevent(&build)?, libevent_dev(&build)?, libev(&build)?, libev_dev(&build)?, run(&build)?];
+    let mut made = vec![libevent(&build)?, libevent_dev(&build)?, libev(&build)?, libev_dev(&build)?, run(&build)?];
+    if build.has_openssl() {
+        made.push(libevent_openssl(&build)?);
+    }
     made.into_iter().map(|package| build.pack(&package)).collect()
 }
 
@@ -134,6 +141,24 @@ fn libevent(b: &Build) -> Result<Package, String> {
     Ok(p)
 }
 
+/// The adaptor to OpenSSL.
+fn libevent_openssl(b: &Build) -> Result<Package, String> {
+    let stands_for = vec![format!("{} (= {})", OPENSSL.1, b.libevent)];
+    let mut p = b.package("evoxide-libevent-openssl", "TLS for evoxide's libevent", "libs", stands_for)?;
+    p.depends = format!("evoxide-libevent (= {}), libssl3 (>= 3.0.0)", b.version);
+    let lib = b.lib(&p)?;
+    b.strip(&b.dist.lib().join(dist::OPENSSL), &lib.join(dist::OPENSSL))?;
+    link(dist::OPENSSL, &lib.join("libevent_openssl-2.1.so.7"))?;
+    let mut symbols = format!("{}-2.1.so.7 {} #MINVER#\n", OPENSSL.0, OPENSSL.1);
+    symbols.push_str(&format!("| evoxide-libevent-openssl (>= {})\n", b.version));
+    for name in nm::names(&b.dist.lib().join(dist::OPENSSL))? {
+        let _ = writeln!(symbols, " {name}@Base 2.1.12-stable");
+    }
+    b.control(&p, "shlibs", &format!("{}-2.1 7 {} (>= 2.1.12-stable)\n", OPENSSL.0, OPENSSL.1))?;
+    b.control(&p, "symbols", &symbols)?;
+    Ok(p)
+}
+
 /// What is needed to build with libevent.
 fn libevent_dev(b: &Build) -> Result<Package, String> {
     let stands_for = vec![format!("libevent-dev (= {})", b.libevent)];
@@ -156,12 +181,18 @@ fn libevent_dev(b: &Build) -> Result<Package, String> {
     }
     for pc in tree::list(&b.dist.lib().join("pkgconfig"), ".pc") {
         let name = pc.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if PARTS.iter().any(|(part, _)| name == format!("{part}.pc")) {
+        let parts = PARTS.iter().map(|(part, _)| *part).chain(b.has_openssl().then_some(OPENSSL.0));
+        if parts.into_iter().any(|part| name == format!("{part}.pc")) {
             let text = tree::read(&pc)?.replace("prefix=${pcfiledir}/../..", "prefix=/usr");
             let text = text.replace("libdir=${prefix}/lib\n", &format!("libdir=${{prefix}}/lib/{}\n", b.triplet));
             tree::make_dir(&lib.join("pkgconfig"))?;
             tree::write(&lib.join("pkgconfig").join(name), &text)?;
         }
+    }
+    if b.has_openssl() {
+        p.depends.push_str(&format!(", evoxide-libevent-openssl (= {})", b.version));
+        b.strip_archive(&b.dist.lib().join("libevent_openssl.a"), &lib.join("libevent_openssl.a"))?;
+        link(dist::OPENSSL, &lib.join("libevent_openssl.so"))?;
     }
     copy_each(&tree::list(&b.dist.root.join("lib/cmake/libevent"), ""), &lib.join("cmake/libevent"))?;
     b.manual(&p, |name| name != "ev.3")?;
@@ -232,6 +263,11 @@ impl Build<'_> {
                          Both texts are in this folder: LICENSE-MIT and LICENSE-APACHE.\n";
         tree::write(&doc.join("copyright"), copyright)?;
         Ok(Package { name, about, section, depends: String::new(), stands_for, root })
+    }
+
+    /// Whether the adaptor to OpenSSL was built.
+    fn has_openssl(&self) -> bool {
+        self.dist.lib().join(dist::OPENSSL).exists()
     }
 
     /// The folder of the package's libraries.

@@ -34,6 +34,9 @@ pub const NAMES: [&str; 4] = ["libevent", "libevent_core", "libevent_extra", "li
 /// The shared object's file name and soname.
 pub const OBJECT: &str = "libevent-2.1.so.7.0.1";
 
+/// The file name of the adaptor to OpenSSL.
+pub const OPENSSL: &str = "libevent_openssl-2.1.so.7.0.1";
+
 /// A built distribution folder.
 #[derive(Clone, Debug)]
 pub struct Dist {
@@ -145,10 +148,10 @@ pub fn has_openssl() -> bool {
 }
 
 fn openssl(from: &Path, lib: &Path) -> Result<(), String> {
-    place(&from.join("libevent_openssl.so"), &lib.join("libevent_openssl-2.1.so.7.0.1"))?;
+    place(&from.join("libevent_openssl.so"), &lib.join(OPENSSL))?;
     place(&from.join("libevent_openssl.a"), &lib.join("libevent_openssl.a"))?;
-    point(&lib.join("libevent_openssl-2.1.so.7"), "libevent_openssl-2.1.so.7.0.1")?;
-    point(&lib.join("libevent_openssl.so"), "libevent_openssl-2.1.so.7.0.1")
+    point(&lib.join("libevent_openssl-2.1.so.7"), OPENSSL)?;
+    point(&lib.join("libevent_openssl.so"), OPENSSL)
 }
 
 fn libev(from: &Path, lib: &Path) -> Result<(), String> {

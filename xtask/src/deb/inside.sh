@@ -2,6 +2,9 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 PROGRAMS="memcached tmux tor"
+# Where the adaptor to OpenSSL is among the packages, a program that needs it as well.
+TLS=$(ls /packages/first/evoxide-libevent-openssl_*.deb 2>/dev/null) || true
+[ -z "$TLS" ] || PROGRAMS="$PROGRAMS sslsplit"
 
 # No service is to start here.
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
@@ -77,12 +80,25 @@ use_tor() {
     echo "  tor: its control socket, on $package"
 }
 
-# Each dependant by itself; the first argument is the package that has libevent, the second the one with libevent_core.
+use_sslsplit() {
+    sslsplit -V >/dev/null 2>&1
+    file=$(LD_TRACE_LOADED_OBJECTS=1 /usr/bin/sslsplit | sed -n 's,.*libevent_openssl[^ ]* => \(/[^ ]*\).*,\1,p')
+    found=$(dpkg -S "$file" 2>/dev/null || dpkg -S "/usr$file" 2>/dev/null || dpkg -S "${file#/usr}")
+    case $found in
+    "$1"[:,]*) ;;
+    *) echo "sslsplit has $file of $found, not of $1"; exit 1 ;;
+    esac
+    echo "  sslsplit: starts, on $1"
+}
+
+# Each dependant by itself; the first argument is the package that has libevent, the second the one with libevent_core, the
+# third the one with libevent_openssl.
 use_programs() {
     failed=
     (use_memcached "$1") || failed="$failed memcached"
     (use_tmux "$2") || failed="$failed tmux"
     (use_tor "$1") || failed="$failed tor"
+    [ -z "$TLS" ] || (use_sslsplit "$3") || failed="$failed sslsplit"
     [ -z "$failed" ] || { echo "  failed:$failed"; exit 1; }
 }
 
@@ -94,7 +110,7 @@ install)
     ldconfig
     echo "  installed: $(dpkg-query -W 'evoxide-*' | tr '\t\n' ' ,')"
     ;;
-use) use_programs evoxide-libevent evoxide-libevent ;;
+use) use_programs evoxide-libevent evoxide-libevent evoxide-libevent-openssl ;;
 upgrade)
     get install /packages/next/evoxide-lib*.deb
     dpkg-query -W -f '${Version}\n' evoxide-libevent | grep -q '+next'
@@ -103,11 +119,11 @@ upgrade)
     ;;
 remove)
     # The originals take the place of ours; the dependants stay.
-    get install libevent-2.1-7 libevent-core-2.1-7 libev4
+    get install libevent-2.1-7 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-pthreads-2.1-7 libev4 ${TLS:+libevent-openssl-2.1-7}
     ours=$(dpkg-query -W -f '${Package} ' 'evoxide-*' 2>/dev/null || true)
     [ -z "$ours" ] || get purge $ours
     ! dpkg -l 'evoxide-*' 2>/dev/null | grep '^ii' || { echo "ours is still there"; exit 1; }
     ldconfig
-    use_programs libevent-2.1-7 libevent-core-2.1-7
+    use_programs libevent-2.1-7 libevent-core-2.1-7 libevent-openssl-2.1-7
     ;;
 esac
