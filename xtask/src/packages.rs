@@ -41,6 +41,7 @@ pub const TEST: &[&str] = &[
     "nsd",
     "bind9-dnsutils",
     "dnsperf",
+    "redis-tools",
 ];
 
 /// What `deb` builds with; the originals tell their versions.

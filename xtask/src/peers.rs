@@ -7,7 +7,7 @@ use crate::demo::client::Echo;
 use crate::demo::server::{self, Server};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::tree;
+use crate::{shape, tree};
 
 /// Messages in the counted run beyond those of a short one.
 const MESSAGES: usize = 2000;
@@ -65,8 +65,6 @@ pub fn task(_: &Opts) -> Result<Tally, String> {
     Ok(Tally::default())
 }
 
-/// Lines that are neither empty nor comment.
 fn lines(source: &Path) -> Result<usize, String> {
-    let text = tree::read(source)?;
-    Ok(text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")).count())
+    Ok(shape::code(&tree::read(source)?))
 }

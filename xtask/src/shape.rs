@@ -2,7 +2,7 @@
 //!
 //! Reads `use` lines and paths of modules. It fails on a circle of imports between folders, on imports that run up from a
 //! lower layer to a higher one, on large circles of files, on a module that no layer names, on function names that end in
-//! an adverb, and where a figure is over its budget. Whoever lowers a figure lowers its budget; none is raised.
+//! an adverb, where an example is longer than 1.1 times its counterpart on tokio, and where a figure is over its budget. Whoever lowers a figure lowers its budget; none is raised.
 
 mod graph;
 mod layers;
@@ -46,6 +46,9 @@ const VERBS: Budget = Budget { goal: 40, most: 76 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
 const LINES: Budget = Budget { goal: 34_763, most: 36_200 };
+
+/// Examples that have a counterpart on tokio, `bench/peers/src/bin/NAME_tokio.rs`.
+const PROGRAMS: [&str; 8] = ["chat", "proxy", "reconnect", "resp", "supervisor", "udp_echo", "virtual_time", "workers"];
 
 /// The sources whose length is watched.
 const MEASURED: [&str; 5] = [
@@ -96,7 +99,29 @@ pub fn task() -> Result<Tally, String> {
     tally.add(UP.check("imports that run up", up.len()));
     tally.add(ADVERBS.check("function names that end in an adverb", adverbs.len()));
     tally.add(figures()?);
+    tally.add(programs()?);
     Ok(tally.print())
+}
+
+/// Whether each example has at most 1.1 times the lines of its counterpart, and needs no `clone`.
+fn programs() -> Result<Tally, String> {
+    let mut tally = Tally::default();
+    println!("lines of the examples, and of the same programs on tokio:");
+    for name in PROGRAMS {
+        let ours = tree::read(&tree::root().join(format!("crates/evoxide/examples/{name}.rs")))?;
+        let theirs = tree::read(&tree::root().join(format!("bench/peers/src/bin/{name}_tokio.rs")))?;
+        let (lines, most) = (code(&ours), code(&theirs));
+        let clones = ours.matches("clone(").count();
+        let held = lines * 10 <= most * 11 && clones == 0;
+        println!("{}    {name}: {lines}, {most} on tokio; {clones} clones", if held { "" } else { "FAIL" });
+        tally.count(held);
+    }
+    Ok(tally)
+}
+
+/// Lines that are neither empty nor comment.
+pub fn code(text: &str) -> usize {
+    text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")).count()
 }
 
 /// What can be counted line by line.

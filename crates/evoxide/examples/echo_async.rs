@@ -1,18 +1,17 @@
 //! The echo server of `echo.rs` with a task for each connection. `echo_async [PORT]` listens on 127.0.0.1.
 
 use evoxide::EventLoop;
+use evoxide::buffer::Buffer;
 use evoxide::task::AsyncStream;
 use std::io;
 use std::net::TcpListener;
 
 async fn echo(stream: AsyncStream) -> io::Result<()> {
-    let mut bytes = vec![0; 16 * 1024];
-    loop {
-        match stream.read(&mut bytes).await? {
-            0 => return Ok(()),
-            n => stream.write_all(&bytes[..n]).await?,
-        }
+    let mut bytes = Buffer::new();
+    while stream.read_buffer(&mut bytes).await? > 0 {
+        stream.write_buffer(&mut bytes).await?;
     }
+    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

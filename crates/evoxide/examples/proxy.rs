@@ -1,15 +1,18 @@
-//! A TCP proxy. Bytes move from one connection's input to the other's output without a copy, and who sends faster than the
-//! other side reads has to wait.
-//!
-//! `cargo run --example proxy -- TARGET [port]` prints `listening PORT`.
+//! A TCP proxy with limits: `proxy TARGET [PORT] [CONNECTIONS] [RATE]`. So many clients are served at once, others are turned away;
+//! each may send, and be sent, so many bytes a second; who reads slowly makes the other side wait. Bytes move without a copy.
 
-use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
+use evoxide::stream::{Rate, StreamCtx, StreamEvent, StreamHandler};
 use evoxide::{Context, EventId, EventLoop};
 use std::collections::HashMap;
+use std::error::Error;
+use std::io::Write;
 use std::net::TcpListener;
+use std::time::Duration;
 
+/// How long to try to reach the target.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// So much may wait for a slow reader.
-const HIGH: usize = 256 * 1024;
+const HIGH: usize = 64 * 1024;
 
 /// Each stream's other side.
 type Pairs = HashMap<EventId, EventId>;
@@ -41,13 +44,11 @@ impl StreamHandler<Pairs> for Side {
     fn on_event(&mut self, cx: &mut StreamCtx<'_, Pairs>, event: StreamEvent) {
         match event {
             StreamEvent::Connected => {}
-            StreamEvent::Eof => {
-                // Half of the connection ends; the other half may go on.
-                match other(cx).and_then(|id| cx.stream(id)) {
-                    Some(other) => other.shutdown_write(),
-                    None => cx.close_after_flush(),
-                }
-            }
+            // Half of the connection ends; the other half may go on.
+            StreamEvent::Eof => match other(cx).and_then(|id| cx.stream(id)) {
+                Some(other) => other.shutdown_write(),
+                None => cx.close_after_flush(),
+            },
             _ => cx.close(),
         }
     }
@@ -63,22 +64,23 @@ impl StreamHandler<Pairs> for Side {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let target = args.next().ok_or("usage: proxy TARGET [port]")?;
+    let target = args.next().ok_or("usage: proxy TARGET [PORT] [CONNECTIONS] [RATE]")?;
     let port = args.next().map_or(Ok(0), |arg| arg.parse())?;
+    let connections: usize = args.next().map_or(Ok(100), |arg| arg.parse())?;
+    let rate = Rate::per_second(args.next().map_or(Ok(10 << 20), |arg| arg.parse())?);
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("listening {}", listener.local_addr()?.port());
-
     let mut ev = EventLoop::new(Pairs::new())?;
-    ev.accept_from(listener, move |cx, conn, _peer| {
-        let client = cx.open(conn, Side)?;
-        match cx.connect(target.as_str(), Side) {
-            Ok(server) => cx.state().extend([(client, server), (server, client)]),
-            Err(_) => {
-                cx.remove(client);
-            }
+    ev.accept_from(listener, move |cx, mut conn, _peer| {
+        if cx.state().len() >= connections * 2 {
+            return Ok(conn.write_all(b"too many connections\n")?);
         }
+        let server = cx.connect_timeout(target.as_str(), PATIENCE, Side)?;
+        let client = cx.open(conn, Side)?;
+        cx.set_rate(client, rate)?;
+        cx.state().extend([(client, server), (server, client)]);
         Ok::<_, evoxide::Error>(())
     })?;
     ev.run()?;

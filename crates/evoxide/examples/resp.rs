@@ -7,9 +7,10 @@ use evoxide::stream::{Parts, StreamCtx, StreamHandler};
 use std::collections::HashMap;
 use std::net::TcpListener;
 
-/// The longest line, and the longest value.
+/// The longest line, the longest value, the most arguments.
 const LINE: usize = 64 * 1024;
 const VALUE: usize = 16 << 20;
+const ARGS: usize = 1024;
 
 type Store = HashMap<Vec<u8>, Vec<u8>>;
 
@@ -44,7 +45,7 @@ impl Client {
                         self.next = Some(number().filter(|n| *n <= VALUE).ok_or("invalid bulk length")?);
                     }
                     _ if self.missing > 0 => return Err("expected '$'"),
-                    Some(b'*') => self.missing = number().filter(|n| *n <= 1024).ok_or("invalid multibulk length")?,
+                    Some(b'*') => self.missing = number().filter(|n| *n <= ARGS).ok_or("invalid multibulk length")?,
                     _ => {
                         let words = line.split(|b| *b == b' ').filter(|w| !w.is_empty());
                         self.args.extend(words.map(<[u8]>::to_vec));

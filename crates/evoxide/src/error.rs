@@ -43,6 +43,8 @@ pub enum ErrorKind {
     TimedOut,
     /// The loop of this handle has gone.
     Closed,
+    /// As much waits already as may.
+    Busy,
 }
 
 impl ErrorKind {
@@ -60,6 +62,7 @@ impl ErrorKind {
             Self::Malformed => "malformed",
             Self::TimedOut => "timed out",
             Self::Closed => "the loop has gone",
+            Self::Busy => "as much waits already as may",
         }
     }
 }

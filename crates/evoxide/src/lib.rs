@@ -40,7 +40,7 @@
 //! |---|---|
 //! | running a loop, its state, time | [`EventLoop`], [`Context`], [`Config`], [`Clock`] |
 //! | descriptors, timers, signals, hooks: adding and changing events | [`Registry`], [`Interest`], [`Timer`], [`Signal`] |
-//! | other threads | [`Handle`] |
+//! | other threads, and work that takes long | [`Handle`], [`Workers`] |
 //! | connections, listeners, filters, rate limits | [`stream`] |
 //! | names of hosts: look-ups, connecting by name, servers | `dns` (feature `dns`) |
 //! | bytes in memory: frames, lines, integers, moves without copies | [`buffer`], [`codec`] |
@@ -96,6 +96,7 @@ pub mod task;
 mod timer;
 pub mod udp;
 pub mod watch;
+mod workers;
 
 pub use clock::Clock;
 pub use config::Config;
@@ -104,6 +105,7 @@ pub use event_loop::{Context, Counts, EventId, EventLoop, Handle, Hold, Outcome,
 pub use interest::{Interest, Ready, Watch};
 pub use signal::Signal;
 pub use timer::Timer;
+pub use workers::Workers;
 
 /// The programs of the README are tests too.
 #[cfg(doctest)]

@@ -28,6 +28,7 @@ signals! {
     HUP = SIGHUP, "The terminal went, or: read your configuration again.";
     INT = SIGINT, "Interrupted from the keyboard.";
     QUIT = SIGQUIT, "Quit from the keyboard.";
+    KILL = SIGKILL, "Ends a process, whatever it does. No event can wait for it.";
     USR1 = SIGUSR1, "The program's own, first.";
     USR2 = SIGUSR2, "The program's own, second.";
     PIPE = SIGPIPE, "Wrote to what nobody reads.";

@@ -37,5 +37,5 @@ mod waker;
 pub use executor::{JoinError, JoinHandle, TaskCx};
 pub use guest::Guest;
 pub use io::{AsyncListener, AsyncStream};
-pub use time::Sleep;
+pub use time::{Sleep, race};
 pub use wait::Signals;

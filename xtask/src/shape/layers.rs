@@ -16,7 +16,7 @@ pub const CRATES: &[(&str, Option<Levels>)] = &[
 ];
 
 /// Modules that came after the redesign, with what they stand for in both faces: their lines are no part of its budget.
-pub const PROTOCOLS: [&str; 9] = ["codec", "dns", "http", "rpc", "tag", "task", "tls", "udp", "ws"];
+pub const PROTOCOLS: [&str; 10] = ["codec", "dns", "http", "rpc", "tag", "task", "tls", "udp", "workers", "ws"];
 
 const LIBEVENT: Levels = &[
     &["abi"],
@@ -47,7 +47,7 @@ const EVOXIDE: Levels = &[
     &["error", "interest", "clock", "config", "signal", "timer"],
     &["buffer", "codec"],
     &["event_loop", "manual"],
-    &["stream", "task", "udp", "watch"],
+    &["stream", "task", "udp", "workers", "watch"],
     &["dns", "tls"],
     &["http", "ws"],
     &["rpc"],

@@ -47,7 +47,7 @@ impl<S> Registry<S> {
             Kind::Timer { period, .. } => period.is_some(),
             Kind::Signal(_) => true,
             // Its slot waits for nothing, so that activating it is cheap.
-            Kind::User => true,
+            Kind::User | Kind::Task => true,
             Kind::Prepare | Kind::Check | Kind::Idle => return Ok(()),
             Kind::Extension => {
                 self.turn_end.push_back(id);
@@ -116,6 +116,7 @@ impl<S> Registry<S> {
                 self.idles.retain(|i| *i != id);
                 self.engine.reactor.add_virtual(if entry.paused || entry.background { 0 } else { -1 });
             }
+            Kind::Task => self.engine.reactor.add_virtual(if entry.background { 0 } else { -1 }),
             _ => {}
         }
         Some(entry)

@@ -70,7 +70,9 @@ impl<S> Registry<S> {
         let events = self.entries.len();
         let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.engine.reactor.readiness(slot).is_some());
         let active = |e: &Entry<Handler<S>>| is_active(e.slot) || is_active(e.second);
-        let waits = |e: &Entry<Handler<S>>| (e.slot.is_some() || e.second.is_some()) && e.kind != Kind::User;
+        let waits = |e: &Entry<Handler<S>>| {
+            (e.slot.is_some() || e.second.is_some()) && !matches!(e.kind, Kind::User | Kind::Task)
+        };
         let waiting = self.entries.iter().filter(|e| waits(e) && !active(e)).count();
         Counts { events, waiting, ready }
     }

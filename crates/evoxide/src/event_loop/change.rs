@@ -71,7 +71,7 @@ impl<S> Registry<S> {
             }
             Kind::Timer { .. } => core::Ready::TIMEOUT,
             Kind::Signal(_) => core::Ready::SIGNAL,
-            Kind::User => core::Ready::READ,
+            Kind::User | Kind::Task => core::Ready::READ,
             Kind::Prepare | Kind::Check | Kind::Idle | Kind::Extension => return false,
         };
         self.activate_with(id, ready);
@@ -269,7 +269,7 @@ impl<S> Registry<S> {
         entry.background = !keep;
         let (kind, paused) = (entry.kind, entry.paused);
         let slots = [entry.slot.take(), entry.second.take()];
-        if kind == Kind::Idle && !paused {
+        if kind == Kind::Task || kind == Kind::Idle && !paused {
             self.engine.reactor.add_virtual(if keep { 1 } else { -1 });
         }
         let first = slots[0].map(|slot| (self.engine.reactor.deadline(slot), self.engine.reactor.readiness(slot)));

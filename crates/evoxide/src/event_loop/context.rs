@@ -131,6 +131,11 @@ pub(crate) trait Callback<S> {
         None
     }
 
+    /// All of it, for the extension that made it.
+    fn whole(&mut self) -> Option<&mut dyn Any> {
+        None
+    }
+
     /// Whether it is called by [`call_with`](Self::call_with).
     fn borrows_loop(&self) -> bool {
         false

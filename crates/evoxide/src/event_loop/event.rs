@@ -94,6 +94,8 @@ pub(crate) enum Kind {
     Signal(i32),
     #[default]
     User,
+    /// As [`User`](Self::User); it keeps the loop running although it waits for nothing.
+    Task,
     Prepare,
     Check,
     Idle,

@@ -74,6 +74,10 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
         Some(&mut self.stream)
     }
 
+    fn whole(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
+    }
+
     fn panicked(&mut self, cx: &mut Context<'_, S>) {
         self.handler.on_close(cx);
     }

@@ -88,6 +88,8 @@ struct Node {
     parent: Option<Key>,
     /// How many streams draw from it, directly or through others.
     members: usize,
+    /// It goes with its only member.
+    private: bool,
 }
 
 /// The limits of a loop, and the streams that wait for them.
@@ -134,6 +136,11 @@ impl Limits {
 
     fn join(&mut self, id: Option<LimitId>, by: isize) {
         self.each(id, |node| node.members = node.members.saturating_add_signed(by));
+        if let Some(id) = id
+            && self.nodes.get(id.key).is_some_and(|node| node.private && node.members == 0)
+        {
+            self.nodes.remove(id.key);
+        }
     }
 
     /// When there will be more.
@@ -194,7 +201,7 @@ impl<S> Registry<S> {
         }
         let now = self.fresh_now();
         let bucket = Bucket::new(&rate, rate.tick_at(now / MS));
-        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.key), members: 0 };
+        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.key), members: 0, private: false };
         let owner = self.entries.owner();
         Ok(LimitId { key: self.limits().nodes.insert(node), owner })
     }
@@ -230,6 +237,44 @@ impl<S> Registry<S> {
         let old = stream.replace_limit(limit);
         self.limits().join(old, -1);
         self.limits().join(limit, 1);
+        Ok(())
+    }
+
+    /// Puts a stream under a limit of its own, which goes with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a rate that lets nothing pass; as [`set_limit`](Self::set_limit).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{Rate, StreamCtx, StreamHandler};
+    ///
+    /// struct Echo;
+    ///
+    /// impl<S> StreamHandler<S> for Echo {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+    ///         let (input, output) = cx.io();
+    ///         output.append_buffer(input);
+    ///     }
+    /// }
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.listen("127.0.0.1:0", |cx, conn, _peer| {
+    ///     let id = cx.open(conn, Echo)?;
+    ///     cx.set_rate(id, Rate::per_second(64 * 1024))
+    /// })?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn set_rate(&mut self, id: EventId, rate: Rate) -> Result<(), Error> {
+        let limit = self.limit(rate, None)?;
+        if let Err(error) = self.set_limit(id, Some(limit)) {
+            self.remove_limit(limit);
+            return Err(error);
+        }
+        if let Some(node) = self.limits().nodes.get_mut(limit.key) {
+            node.private = true;
+        }
         Ok(())
     }
 

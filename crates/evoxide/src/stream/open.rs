@@ -330,6 +330,42 @@ impl<S> Registry<S> {
         self.object(id)
     }
 
+    /// The stream of that id with its handler, for use by others: for what comes later than the call that it is the answer to. `None`
+    /// where there is none, or its handler is running now, or is no `H`.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
+    /// use std::time::Duration;
+    ///
+    /// /// Answers each line later, and counts what is missing.
+    /// struct Late(usize);
+    ///
+    /// impl<S: 'static> StreamHandler<S> for Late {
+    ///     fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+    ///         let Some(id) = cx.id() else { return };
+    ///         while cx.input().next_line().is_some() {
+    ///             self.0 += 1;
+    ///             cx.timer(Duration::from_millis(100), move |cx| {
+    ///                 let Some((stream, late)) = cx.stream_and_handler::<Late>(id) else { return };
+    ///                 late.0 -= 1;
+    ///                 stream.output().append(format!("{} to come\n", late.0));
+    ///             });
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.listen("127.0.0.1:0", |cx, conn, _peer| cx.open(conn, Late(0)))?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn stream_and_handler<H: 'static>(&mut self, id: EventId) -> Option<(&mut Stream, &mut H)> {
+        self.stream(id)?;
+        let OnStream { stream, handler } = self.entries.get_mut(id)?.handler.as_mut()?.whole()?.downcast_mut()?;
+        Some((stream, handler))
+    }
+
     fn start<H>(&mut self, mut stream: Stream, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,

@@ -99,7 +99,7 @@ impl<S: 'static> Registry<S> {
     {
         let (home, wakes) = self.tasks();
         let state = Rc::new(RefCell::new(State { result: None, waker: None }));
-        let id = self.insert(Kind::User, None, false, None);
+        let id = self.insert(Kind::Task, None, false, None);
         // It needs nothing of the system.
         let _ = self.arm(id);
         self.engine.reactor.add_virtual(1);
@@ -116,6 +116,32 @@ impl<S: 'static> Registry<S> {
         }
         self.activate_with(id, Ready::READ);
         JoinHandle { state, id, home }
+    }
+
+    /// As [`spawn`](Self::spawn), for a future that works with the loop: it is made with a [`TaskCx`] of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(0)?;
+    /// for i in 1..=3 {
+    ///     ev.spawn_with(|cx| async move {
+    ///         cx.sleep(Duration::from_millis(i)).await;
+    ///         cx.with(|cx| *cx.state() += i);
+    ///     });
+    /// }
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 6);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn spawn_with<F>(&mut self, make: impl FnOnce(TaskCx<S>) -> F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        let future = make(self.task_cx());
+        self.spawn(future)
     }
 
     /// What tasks reach the loop through.
@@ -251,6 +277,18 @@ impl<S: 'static> TaskCx<S> {
     /// ```
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         self.with(|cx| cx.spawn(future))
+    }
+
+    /// Starts a task beside this one, with a [`TaskCx`] of its own: see [`Registry::spawn_with`].
+    ///
+    /// # Panics
+    /// As [`with`](Self::with).
+    ///
+    /// # Examples
+    /// As for [`Registry::spawn_with`].
+    pub fn spawn_with<F: Future + 'static>(&self, make: impl FnOnce(Self) -> F) -> JoinHandle<F::Output> {
+        let future = make(self.clone());
+        self.spawn(future)
     }
 
     /// Waits for a while, on the loop's clock.
@@ -560,9 +598,5 @@ impl<S: 'static, F: Future + 'static> Callback<S> for OnTask<S, F> {
             Some(core) => core,
             None => unreachable!("every loan of the loop ends before its function returns"),
         }
-    }
-
-    fn removed(&mut self, registry: &mut Registry<S>) {
-        registry.engine.reactor.add_virtual(-1);
     }
 }

@@ -1,23 +1,29 @@
 //! Connections and listeners for tasks.
 
 use super::executor::{Home, TaskCx, wake_now};
+use crate::buffer::Buffer;
+use crate::buffer::pool::{Pool, READ};
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Kind};
 use crate::interest::Interest;
 use evoxide_core::interest::Ready;
-use evoxide_sys::{message, socket};
+use evoxide_sys::{io as sys, message, socket};
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as Polled, Poll, Waker};
+
+/// The most that one write moves, and in how many pieces.
+const MAX_WRITE: usize = 1 << 20;
+const PIECES: usize = 64;
 
 /// What the loop found out about a descriptor since it was last used.
 #[derive(Default)]
@@ -35,6 +41,10 @@ trait Watches {
     fn watch(&self, fd: RawFd, readiness: Rc<Readiness>) -> Result<(EventId, bool), Error>;
     fn arm(&self, id: EventId, interest: Interest);
     fn unwatch(&self, id: EventId);
+    /// Reads into storage of the loop.
+    fn receive(&self, into: &mut Buffer, read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize>;
+    /// Drops what was written, and keeps its storage for the loop.
+    fn consume(&self, from: &mut Buffer, len: usize);
 }
 
 impl<S: 'static> Watches for Home<S> {
@@ -65,6 +75,23 @@ impl<S: 'static> Watches for Home<S> {
 
     fn unwatch(&self, id: EventId) {
         self.forget(id);
+    }
+
+    fn receive(&self, into: &mut Buffer, read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
+        self.with(|cx| {
+            let pool = cx.registry.extensions.get::<Pool>();
+            let mut storage = pool.take();
+            let result = read(&mut storage);
+            match result {
+                Ok(n) if n > 0 => pool.fill(into, storage),
+                _ => pool.put(storage),
+            }
+            result
+        })
+    }
+
+    fn consume(&self, from: &mut Buffer, len: usize) {
+        self.with(|cx| cx.registry.extensions.get::<Pool>().consume(from, len));
     }
 }
 
@@ -212,6 +239,8 @@ pub struct AsyncStream {
     // The event goes before its descriptor.
     watched: Watched,
     fd: OwnedFd,
+    /// Not a socket: it is read and written as a file, in nonblocking mode.
+    is_file: Cell<bool>,
 }
 
 impl AsyncStream {
@@ -219,7 +248,7 @@ impl AsyncStream {
         let watched = Watched::new(&fd, home)?;
         // A new socket takes something, mostly.
         watched.readiness.writable.set(true);
-        Ok(Self { watched, fd })
+        Ok(Self { watched, fd, is_file: Cell::new(false) })
     }
 
     /// Reads what is there, at least one byte; 0 at the end of the data.
@@ -244,14 +273,37 @@ impl AsyncStream {
         Ok(())
     }
 
-    /// Appends what is there to a buffer: see its [frames](crate::buffer::Buffer::take_line_max). 0 at the end of the data.
+    /// Appends what is there to a buffer: see its [frames](Buffer::take_line_max). 0 at the end of the data. What is read lies in
+    /// storage of the loop, of which a waiting task holds none.
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub async fn read_buffer(&self, into: &mut crate::buffer::Buffer) -> io::Result<usize> {
-        let mut bytes = [0; 4096];
-        let n = self.read(&mut bytes).await?;
-        into.append(&bytes[..n]);
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::buffer::Buffer;
+    /// use evoxide::task::AsyncStream;
+    ///
+    /// async fn echo(stream: AsyncStream) -> std::io::Result<()> {
+    ///     let mut bytes = Buffer::new();
+    ///     while stream.read_buffer(&mut bytes).await? > 0 {
+    ///         stream.write_buffer(&mut bytes).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn read_buffer(&self, into: &mut Buffer) -> io::Result<usize> {
+        let home = &self.watched.home;
+        let read = poll_fn(|cx| {
+            self.watched.run(false, cx, || {
+                home.receive(into, &mut |storage| {
+                    self.as_file_or(|| message::receive(&self.fd, storage, READ))
+                        .unwrap_or_else(|| message::read(&self.fd, storage, READ))
+                })
+            })
+        });
+        let n = read.await?;
+        self.read_of(n, READ);
         Ok(n)
     }
 
@@ -275,6 +327,26 @@ impl AsyncStream {
         Ok(())
     }
 
+    /// Writes everything that lies in a buffer, and takes it out.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); what was not written is still there then.
+    ///
+    /// # Examples
+    /// See [`read_buffer`](Self::read_buffer).
+    pub async fn write_buffer(&self, from: &mut Buffer) -> io::Result<()> {
+        while !from.is_empty() {
+            let n = poll_fn(|cx| {
+                let mut pieces = [IoSlice::new(&[]); PIECES];
+                let (count, _) = from.io_slices(MAX_WRITE, &mut pieces);
+                self.poll_send(cx, &pieces[..count])
+            });
+            let n = n.await?;
+            self.watched.home.consume(from, n);
+        }
+        Ok(())
+    }
+
     /// Ends the sending side: the peer reads the end.
     ///
     /// # Errors
@@ -284,18 +356,42 @@ impl AsyncStream {
     }
 
     fn poll_receive(&self, cx: &Polled<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
-        let read = self.watched.run(false, cx, || message::receive_slice(&self.fd, bytes));
-        if let Poll::Ready(Ok(n)) = read
-            && n > 0
-            && n < bytes.len()
-        {
-            self.watched.short_read();
+        let read = self.watched.run(false, cx, || {
+            let received = self.as_file_or(|| message::receive_slice(&self.fd, bytes));
+            received.unwrap_or_else(|| sys::readv(&self.fd, &mut [IoSliceMut::new(bytes)]))
+        });
+        if let Poll::Ready(Ok(n)) = read {
+            self.read_of(n, bytes.len());
         }
         read
     }
 
     fn poll_send(&self, cx: &Polled<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.watched.run(true, cx, || message::send(&self.fd, slices))
+        self.watched.run(true, cx, || {
+            self.as_file_or(|| message::send(&self.fd, slices)).unwrap_or_else(|| sys::writev(&self.fd, slices))
+        })
+    }
+
+    /// What a call for sockets answers; `None` where this is none, and must be read and written as a file.
+    fn as_file_or<T>(&self, call: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
+        if self.is_file.get() {
+            return None;
+        }
+        match call() {
+            Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+                self.is_file.set(true);
+                // Only its mode keeps it from blocking.
+                sys::set_nonblocking(&self.fd, true).err().map(Err)
+            }
+            answer => Some(answer),
+        }
+    }
+
+    /// A socket's read that was not filled leaves nothing behind.
+    fn read_of(&self, n: usize, room: usize) {
+        if n > 0 && n < room && !self.is_file.get() {
+            self.watched.short_read();
+        }
     }
 }
 

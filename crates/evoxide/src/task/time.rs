@@ -6,11 +6,34 @@ use crate::event_loop::event::{EventId, Fired, Kind};
 use crate::timer::nanos;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context as Polled, Poll, Waker};
 use std::time::Duration;
+
+/// Waits for one of two futures, and drops the other one. Where both are ready, the first one counts.
+///
+/// # Examples
+/// ```
+/// use evoxide::EventLoop;
+/// use evoxide::task::race;
+/// use std::future::pending;
+/// use std::time::Duration;
+///
+/// let mut ev = EventLoop::new(())?;
+/// let cx = ev.task_cx();
+/// ev.block_on(async move { race(pending(), cx.sleep(Duration::from_millis(1))).await })?;
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+pub async fn race<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|cx| match a.as_mut().poll(cx) {
+        Poll::Pending => b.as_mut().poll(cx),
+        ready => ready,
+    })
+    .await
+}
 
 /// A wait: see [`TaskCx::sleep`](super::TaskCx::sleep). It counts from when it is polled first; dropping it removes its timer.
 pub struct Sleep {
