@@ -35,6 +35,50 @@ pub use build::{Builder, Rdata, Section};
 pub use message::{Data, Header, Message, Question, Record};
 pub use name::{Name, NameError};
 
+/// Bytes that rarely change their length and mostly fit in place: up to `N` of them need no allocation.
+#[derive(Debug)]
+pub(crate) enum Short<const N: usize> {
+    Here(u8, [u8; N]),
+    Boxed(Box<[u8]>),
+}
+
+impl<const N: usize> Short<N> {
+    pub(crate) fn copy_of(bytes: &[u8]) -> Result<Self, NoMemory> {
+        if bytes.len() > N || bytes.len() > usize::from(u8::MAX) {
+            return Ok(Self::Boxed(try_boxed(bytes)?));
+        }
+        let mut here = [0; N];
+        here[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self::Here(bytes.len() as u8, here))
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Self::Here(0, [0; N])
+    }
+}
+
+impl<const N: usize> core::ops::Deref for Short<N> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Here(len, bytes) => &bytes[..usize::from(*len)],
+            Self::Boxed(bytes) => bytes,
+        }
+    }
+}
+
+impl<const N: usize> core::ops::DerefMut for Short<N> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Here(len, bytes) => &mut bytes[..usize::from(*len)],
+            Self::Boxed(bytes) => bytes,
+        }
+    }
+}
+
 /// A source of random bytes that an attacker cannot predict: the system's generator outside of tests.
 pub trait Random {
     /// Fills `bytes`.

@@ -32,15 +32,21 @@ pub(super) struct Pool {
 
 impl Random for Pool {
     fn fill(&mut self, target: &mut [u8]) {
-        for byte in target {
+        let mut rest = target;
+        while !rest.is_empty() {
             if self.left == 0 {
                 if getrandom::fill(&mut self.bytes).is_err() {
                     errx!(log::ERR_ABORT, "evdns: the system has no random bytes");
                 }
                 self.left = POOL;
             }
-            self.left -= 1;
-            *byte = core::mem::take(&mut self.bytes[self.left]);
+            let taken = rest.len().min(self.left);
+            let of_pool = &mut self.bytes[self.left - taken..self.left];
+            rest[..taken].copy_from_slice(of_pool);
+            // What was used is forgotten.
+            of_pool.fill(0);
+            self.left -= taken;
+            rest = &mut rest[taken..];
         }
     }
 }

@@ -15,7 +15,7 @@ use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 use evoxide_proto::dns::Builder;
-use evoxide_proto::dns::server::{self, Request, Verdict};
+use evoxide_proto::dns::server::{self, Verdict};
 use evoxide_sys::socket::{self as net, Addr};
 use evoxide_sys::{clock, io};
 use libc::sockaddr;
@@ -25,6 +25,8 @@ use std::collections::VecDeque;
 const READ: usize = 4096;
 /// Datagrams taken in one turn.
 const BURST: u32 = 64;
+/// Requests that are over and kept.
+const MAX_SPARE: usize = 64;
 /// Replies that wait for room in the socket.
 const MAX_UNSENT: usize = 1024;
 const SECOND: u64 = 1_000_000_000;
@@ -44,6 +46,8 @@ pub(super) struct PortState {
     links: Vec<*mut Link>,
     max_clients: usize,
     idle: u64,
+    /// Requests that are over, for the next ones.
+    spare: Vec<*mut ServerRequest>,
 }
 
 /// `struct evdns_server_port`, opaque to C.
@@ -129,6 +133,9 @@ impl evdns_server_port {
             for link in links {
                 Link::free(link);
             }
+            for spare in this.state.with_locked(|state| core::mem::take(&mut state.spare)) {
+                ServerRequest::free(spare);
+            }
             if this.fd >= 0 {
                 let _ = io::close(this.fd);
             }
@@ -175,11 +182,7 @@ impl evdns_server_port {
         link.heard.set(clock::monotonic());
         let port = link.peer.get().map_or(1, |peer| peer.port());
         while let Some(frame) = frames.next_frame() {
-            match server::receive(frame, port, true) {
-                Verdict::Drop => {}
-                Verdict::Reply(reply) => Self::send_framed(link, &reply),
-                Verdict::Ask(request) => self.ask(request, None, ptr::from_ref(link).cast_mut()),
-            }
+            self.take_in(frame, port, None, ptr::from_ref(link).cast_mut());
             if link.gone.get() || self.closed.get() {
                 break;
             }
@@ -226,9 +229,51 @@ impl evdns_server_port {
         kept
     }
 
-    /// A request for the program. The lock is held, and let go while the callback runs.
-    fn ask(&self, request: Request, from: Option<Addr>, link: *mut Link) {
-        let Some(made) = ServerRequest::new(ptr::from_ref(self).cast_mut(), request, from, link) else { return };
+    /// Keeps a request that is over. The lock is held.
+    pub(super) fn keep(&self, request: *mut ServerRequest) -> bool {
+        self.state.with_locked(|state| {
+            let room = state.spare.len() < MAX_SPARE && state.spare.try_reserve(1).is_ok();
+            if room {
+                state.spare.push(request);
+            }
+            room
+        })
+    }
+
+    /// A packet: of a connection, or of a sender of datagrams. The lock is held, and let go while the program's callback runs.
+    fn take_in(&self, packet: &[u8], port: u16, from: Option<Addr>, link: *mut Link) {
+        let spare = self.state.with_locked(|state| state.spare.pop());
+        let mut made = spare.unwrap_or(ptr::null_mut());
+        // SAFETY: null, or a spare one of ours.
+        let machine = unsafe { ServerRequest::take_machine(made) };
+        match server::receive_in(machine, packet, port, !link.is_null()) {
+            Verdict::Drop => {}
+            Verdict::Reply(reply) => {
+                // SAFETY: null or the connection that the packet came by.
+                match (unsafe { link.as_ref() }, &from) {
+                    (Some(link), _) => Self::send_framed(link, &reply),
+                    (None, Some(from)) => drop(self.send_to(from, &reply)),
+                    (None, None) => {}
+                }
+            }
+            Verdict::Ask(request) => {
+                if made.is_null() {
+                    made = ServerRequest::new(ptr::from_ref(self).cast_mut());
+                }
+                // SAFETY: ours until the program sees it.
+                if !made.is_null() && unsafe { ServerRequest::fill(made, request, from, link) } {
+                    return self.ask(made, link);
+                }
+            }
+        }
+        if !made.is_null() && !self.keep(made) {
+            // SAFETY: nobody knows of it.
+            unsafe { ServerRequest::free(made) };
+        }
+    }
+
+    /// The program gets a request. The lock is held, and let go while the callback runs.
+    fn ask(&self, request: *mut ServerRequest, link: *mut Link) {
         self.refer();
         // SAFETY: null or the connection that the request came by.
         if let Some(link) = unsafe { link.as_ref() } {
@@ -239,8 +284,8 @@ impl evdns_server_port {
         // SAFETY: the user's callback with the user's argument; no section is open. The request is the program's from now on.
         unsafe {
             match callback {
-                Some(callback) => callback(made.cast(), arg),
-                None => drop(reply::evdns_server_request_drop(made.cast())),
+                Some(callback) => callback(request.cast(), arg),
+                None => drop(reply::evdns_server_request_drop(request.cast())),
             }
         }
         lock.lock();
@@ -262,13 +307,7 @@ unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_v
         match net::recv_from(fd, &mut bytes) {
             Ok((len, Some(from))) => {
                 let source = from.to_inet().map_or(1, |inet| inet.port());
-                match server::receive(&bytes[..len], source, false) {
-                    Verdict::Drop => {}
-                    Verdict::Reply(reply) => {
-                        this.send_to(&from, &reply);
-                    }
-                    Verdict::Ask(request) => this.ask(request, Some(from), ptr::null_mut()),
-                }
+                this.take_in(&bytes[..len], source, Some(from), ptr::null_mut());
             }
             Ok(_) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
@@ -371,6 +410,7 @@ fn new(
         links: Vec::new(),
         max_clients: 100,
         idle: 10 * SECOND,
+        spare: Vec::new(),
     });
     state.set_lock(lock);
     let made = mm::alloc(evdns_server_port {

@@ -4,7 +4,7 @@ use super::base::bytes;
 use super::link::Link;
 use super::port::evdns_server_port;
 use crate::abi::dns::{evdns_server_question, evdns_server_request, flags};
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
 use evoxide_ffi::mm;
@@ -13,16 +13,18 @@ use evoxide_proto::dns::{Name, NoMemory, Section, class, flag, rtype};
 use evoxide_sys::socket::Addr;
 use libc::{in_addr, sockaddr};
 
-/// A request: what C sees first, then ours. The questions lie in a block of their own.
+/// A request: what C sees first, then ours. One that was answered is kept by its port for the next.
 #[repr(C)]
 pub(super) struct ServerRequest {
     shown: UnsafeCell<evdns_server_request>,
     machine: UnsafeCell<Request>,
     port: *mut evdns_server_port,
-    from: Option<Addr>,
-    link: *mut Link,
+    from: UnsafeCell<Option<Addr>>,
+    link: Cell<*mut Link>,
     /// Set by `evdns_server_request_set_flags`.
-    extra: UnsafeCell<c_int>,
+    extra: Cell<c_int>,
+    /// The size of the block in which the questions lie.
+    block: Cell<usize>,
 }
 
 /// Room for one question's struct with its name, aligned for the next.
@@ -30,67 +32,77 @@ const fn room(name: usize) -> usize {
     (core::mem::offset_of!(evdns_server_question, name) + name + 1 + 7) & !7
 }
 
-/// The text of a name as 2.1 shows it: labels as they are, with dots between them.
-fn text_of(name: &Name, target: &mut [u8; 256]) -> usize {
-    let mut at = 0;
-    for label in name.labels() {
-        if at > 0 {
-            target[at] = b'.';
-            at += 1;
-        }
-        target[at..at + label.len()].copy_from_slice(label);
-        at += label.len();
-    }
-    at
-}
+/// A request of a program keeps no more than so many bytes for the next.
+const KEPT: usize = 4096;
 
 impl ServerRequest {
-    /// A request that a program is about to see; null without memory.
-    pub(super) fn new(
-        port: *mut evdns_server_port,
-        machine: Request,
-        from: Option<Addr>,
-        link: *mut Link,
-    ) -> Option<*mut Self> {
+    /// An object for the requests of a port; null without memory.
+    pub(super) fn new(port: *mut evdns_server_port) -> *mut Self {
+        let shown = evdns_server_request { flags: 0, nquestions: 0, questions: ptr::null_mut() };
+        let made = mm::alloc(Self {
+            shown: UnsafeCell::new(shown),
+            machine: UnsafeCell::new(Request::default()),
+            port,
+            from: UnsafeCell::new(None),
+            link: Cell::new(ptr::null_mut()),
+            extra: Cell::new(0),
+            block: Cell::new(0),
+        });
+        made.map_or(ptr::null_mut(), ptr::NonNull::as_ptr)
+    }
+
+    /// Takes the machine out, for its memory.
+    ///
+    /// # Safety
+    /// The request is not the program's.
+    pub(super) unsafe fn take_machine(this: *mut Self) -> Request {
+        // SAFETY: the caller's promise.
+        unsafe { this.as_ref().map_or_else(Request::default, |this| core::mem::take(&mut *this.machine.get())) }
+    }
+
+    /// Makes it the request that a program is about to see. `false`: no memory for its questions.
+    ///
+    /// # Safety
+    /// It lives and is not the program's.
+    pub(super) unsafe fn fill(this: *mut Self, machine: Request, from: Option<Addr>, link: *mut Link) -> bool {
         let count = machine.questions().len();
-        let names: usize = machine.questions().iter().map(|q| room(q.name().as_wire().len())).sum();
-        let block = mm::calloc(1, count * size_of::<*mut evdns_server_question>() + names);
-        if block.is_null() {
-            return None;
-        }
-        let questions = block.cast::<*mut evdns_server_question>();
-        // SAFETY: zeroed memory for the pointers and, behind them, aligned for 8, the structs with their names.
+        let names: usize = machine.questions().map(|q| room(q.wire().len())).sum();
+        let size = count * size_of::<*mut evdns_server_question>() + names;
+        // SAFETY: the caller's promise; the block has room for the pointers and, behind them, aligned for 8, the structs with
+        // their names.
         unsafe {
-            let mut place = questions.add(count).cast::<u8>();
-            for (at, asked) in machine.questions().iter().enumerate() {
+            let this = &*this;
+            let shown = &mut *this.shown.get();
+            if size > this.block.get() {
+                let block = mm::malloc(size);
+                if block.is_null() {
+                    return false;
+                }
+                mm::free(shown.questions.cast());
+                shown.questions = block.cast();
+                this.block.set(size);
+            }
+            shown.flags = c_int::from(machine.flags() & (flag::RD | flag::CD));
+            shown.nquestions = count as c_int;
+            let mut place = shown.questions.add(count).cast::<u8>();
+            for (at, asked) in machine.questions().enumerate() {
                 let question = place.cast::<evdns_server_question>();
                 (*question).r#type = c_int::from(asked.qtype);
                 (*question).dns_question_class = c_int::from(asked.class);
-                let mut text = [0; 256];
-                let len = text_of(&asked.name(), &mut text);
-                ptr::copy_nonoverlapping(text.as_ptr(), (&raw mut (*question).name).cast(), len);
-                questions.add(at).write(question);
-                place = place.add(room(asked.name().as_wire().len()));
+                write_text(asked.wire(), (&raw mut (*question).name).cast());
+                shown.questions.add(at).write(question);
+                place = place.add(room(asked.wire().len()));
             }
+            *this.machine.get() = machine;
+            *this.from.get() = from;
+            this.link.set(link);
+            this.extra.set(0);
         }
-        let asked_flags = c_int::from(machine.flags() & (flag::RD | flag::CD));
-        let shown = evdns_server_request { flags: asked_flags, nquestions: count as c_int, questions };
-        let made = mm::alloc(Self {
-            shown: UnsafeCell::new(shown),
-            machine: UnsafeCell::new(machine),
-            port,
-            from,
-            link,
-            extra: UnsafeCell::new(0),
-        });
-        if made.is_none() {
-            // SAFETY: made above.
-            unsafe { mm::free(block) };
-        }
-        made.map(ptr::NonNull::as_ptr)
+        true
     }
 
-    /// Ends a request: its memory, its hold on the connection, and its reference to the port. The port's lock is held.
+    /// Ends a request: its hold on the connection, and its reference to the port, which keeps its memory or not. The port's lock
+    /// is held.
     ///
     /// # Safety
     /// The program's request, which it does not use afterwards.
@@ -98,13 +110,44 @@ impl ServerRequest {
         // SAFETY: the caller's promise.
         unsafe {
             let port = (*this).port;
-            if let Some(link) = (*this).link.as_ref() {
+            if let Some(link) = (*this).link.get().as_ref() {
                 link.owed.set(link.owed.get() - 1);
             }
+            if (*this).block.get() > KEPT || (*(*this).machine.get()).held_memory() > KEPT || !(*port).keep(this) {
+                Self::free(this);
+            }
+            evdns_server_port::settle(port);
+        }
+    }
+
+    /// Gives its memory back.
+    ///
+    /// # Safety
+    /// Nobody uses it any more.
+    pub(super) unsafe fn free(this: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe {
             mm::free((*(*this).shown.get()).questions.cast());
             ptr::drop_in_place(this);
             mm::free(this.cast());
-            evdns_server_port::settle(port);
+        }
+    }
+}
+
+/// Writes a name as 2.1 shows it: labels as they are, with dots between them.
+///
+/// # Safety
+/// There is room for as many bytes as the wire form has.
+unsafe fn write_text(wire: &[u8], target: *mut u8) {
+    let inner = wire.get(1..wire.len() - 1).unwrap_or(&[]);
+    // SAFETY: the text is shorter than the wire form by one: the first length and the root go, a zero comes.
+    unsafe {
+        ptr::copy_nonoverlapping(inner.as_ptr(), target, inner.len());
+        target.add(inner.len()).write(0);
+        let mut at = usize::from(wire[0]);
+        while at < inner.len() {
+            target.add(at).write(b'.');
+            at += 1 + usize::from(inner[at]);
         }
     }
 }
@@ -261,7 +304,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_set_flags(request: *mut evd
     // SAFETY: the caller's promise.
     unsafe {
         if let Some(this) = request.cast::<ServerRequest>().as_ref() {
-            *this.extra.get() |= set & (flags::AA | flags::RD);
+            this.extra.set(this.extra.get() | set & (flags::AA | flags::RD));
         }
     }
 }
@@ -278,10 +321,10 @@ pub unsafe extern "C-unwind" fn evdns_server_request_respond(request: *mut evdns
         let port = &*(*this).port;
         port.lock().lock();
         let asked = (*(*this).machine.get()).flags() & flag::CD;
-        let extra = *(*this).extra.get() | code & (flags::AA | flags::RD);
+        let extra = (*this).extra.get() | code & (flags::AA | flags::RD);
         let mut builder = port.state.with_locked(|state| core::mem::take(&mut state.builder));
         let reply = (*(*this).machine.get()).reply_with(code as u16 & flag::RCODE, asked | extra as u16, &mut builder);
-        let sent = match (reply, (*this).link.as_ref(), &(*this).from) {
+        let sent = match (reply, (*this).link.get().as_ref(), &*(*this).from.get()) {
             (Ok(reply), Some(link), _) => {
                 evdns_server_port::send_framed(link, reply);
                 !link.gone.get()
@@ -320,9 +363,9 @@ pub unsafe extern "C-unwind" fn evdns_server_request_get_requesting_addr(
     // SAFETY: the caller's promise.
     unsafe {
         let Some(this) = request.cast::<ServerRequest>().as_ref() else { return -1 };
-        let peer = this.link.as_ref().and_then(|link| link.peer.get());
+        let peer = this.link.get().as_ref().and_then(|link| link.peer.get());
         let of_link = peer.map(Addr::from);
-        let Some(addr) = this.from.clone().or(of_link) else { return -1 };
+        let Some(addr) = (*this.from.get()).clone().or(of_link) else { return -1 };
         let raw = addr.as_bytes();
         if usize::try_from(len).unwrap_or(0) < raw.len() {
             return -1;

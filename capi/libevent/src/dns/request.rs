@@ -7,7 +7,7 @@ use super::base::evdns_base;
 use crate::abi::dns::{AnswerFn, err, kind, query};
 use crate::abi::event::event_callback;
 use crate::base::{Base, event_base};
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use evoxide_core::key::Key;
@@ -16,6 +16,9 @@ use evoxide_proto::dns::resolver::{Ask, RequestFlags};
 use evoxide_proto::dns::{Answer, Data, Failure, Name, rtype};
 use evoxide_sys::clock;
 use libc::{in_addr, in6_addr};
+
+/// Words for addresses in a request itself: four of IPv4, one of IPv6.
+const ROOM: usize = 2;
 
 /// `struct evdns_request`, opaque to C.
 pub struct evdns_request {
@@ -33,6 +36,8 @@ pub struct evdns_request {
     count: Cell<c_int>,
     /// Addresses, or a pointer to a name with the name behind it.
     data: Cell<*mut c_void>,
+    /// Room for the data of most answers.
+    room: UnsafeCell<[u64; ROOM]>,
     /// The canonical name, for lists.
     pub(super) alias: Cell<*mut c_char>,
 }
@@ -64,6 +69,7 @@ pub(super) fn begin(dns: &evdns_base, wish: Wish) -> *mut evdns_request {
         ttl: Cell::new(0),
         count: Cell::new(0),
         data: Cell::new(ptr::null_mut()),
+        room: UnsafeCell::new([0; ROOM]),
         alias: Cell::new(ptr::null_mut()),
     });
     let Some(mut made) = made else { return ptr::null_mut() };
@@ -113,7 +119,7 @@ impl evdns_request {
 
     /// Takes over what an answer says.
     fn store(&self, answer: &Answer) -> c_int {
-        let count = answer.records().count();
+        let count = answer.most_records();
         let size = match self.kind {
             kind::A => 4,
             kind::AAAA => 16,
@@ -123,7 +129,8 @@ impl evdns_request {
         if size == 0 {
             return self.store_name(answer);
         }
-        let memory = mm::malloc(count.saturating_mul(size));
+        let needed = count.saturating_mul(size);
+        let memory = if needed > ROOM * 8 { mm::malloc(needed) } else { self.room.get().cast() };
         if memory.is_null() {
             return err::UNKNOWN;
         }
@@ -256,7 +263,9 @@ unsafe extern "C-unwind" fn run(_cb: *mut event_callback, arg: *mut c_void) {
         } else {
             addrinfo::half_done(this.list, request, this.kind, result, count, ttl, data.cast());
         }
-        mm::free(data);
+        if data != this.room.get().cast() {
+            mm::free(data);
+        }
         mm::free(this.alias.get().cast());
         mm::free(request.cast());
     }

@@ -1,6 +1,6 @@
 //! What a response means for the question that was asked.
 
-use super::message::{Data, Message, PackedName, Record};
+use super::message::{Data, Message, PackedName, Record, records_at};
 use super::{NoMemory, class, rcode, rtype, try_boxed};
 use core::fmt;
 use std::net::IpAddr;
@@ -68,11 +68,16 @@ impl From<NoMemory> for Failure {
     }
 }
 
-/// A good answer: a message and where in it the chain of names ends.
+/// A good answer: a message, where its answers begin, and where the chain of names ends.
 #[derive(Clone, Debug)]
 pub struct Answer {
     message: Box<[u8]>,
     qtype: u16,
+    first: u16,
+    count: u16,
+    owner: u16,
+    /// The owner is not the name that was asked for.
+    renamed: bool,
     /// For how many seconds it may be kept: the least of the chain and the records.
     pub ttl: u32,
 }
@@ -89,22 +94,27 @@ impl Answer {
         Self { ttl, ..self.clone() }
     }
 
+    fn owner(&self) -> PackedName<'_> {
+        PackedName::at(&self.message, usize::from(self.owner))
+    }
+
+    /// How many [`records`](Self::records) there are at most.
+    #[must_use]
+    pub const fn most_records(&self) -> usize {
+        self.count as usize
+    }
+
     /// The records asked for, those of other names left out.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let message = Message::parse(&self.message).ok();
-        let owner = message.as_ref().and_then(|m| chain(m, self.qtype).ok()).map(|c| c.owner);
-        let qtype = self.qtype;
-        message.into_iter().flat_map(|m| m.answers()).filter(move |r| {
-            (r.rtype == qtype || qtype == rtype::ANY) && owner.is_some_and(|owner| r.name.is_same(owner))
-        })
+        let (owner, qtype) = (self.owner(), self.qtype);
+        records_at(&self.message, usize::from(self.first), self.count)
+            .filter(move |r| (r.rtype == qtype || qtype == rtype::ANY) && r.name.is_same(owner))
     }
 
     /// The name at the end of the chain, if it is not the one that was asked for.
     #[must_use]
     pub fn canonical_name(&self) -> Option<super::Name> {
-        let message = Message::parse(&self.message).ok()?;
-        let chain = chain(&message, self.qtype).ok()?;
-        (chain.links > 0).then(|| chain.owner.to_name())
+        self.renamed.then(|| self.owner().to_name())
     }
 
     /// The addresses among the records.
@@ -165,6 +175,9 @@ fn negative_ttl(message: &Message<'_>) -> u32 {
 /// # Errors
 /// What the response says, or that it is malformed.
 pub fn interpret(message: &Message<'_>, qtype: u16) -> Result<Answer, Failure> {
+    if message.as_bytes().len() > usize::from(u16::MAX) {
+        return Err(Failure::Malformed);
+    }
     match message.rcode() {
         rcode::NOERROR => {}
         rcode::FORMERR => return Err(Failure::FormErr),
@@ -186,5 +199,14 @@ pub fn interpret(message: &Message<'_>, qtype: u16) -> Result<Answer, Failure> {
     if !found {
         return Err(Failure::NoData(negative_ttl(message)));
     }
-    Ok(Answer { message: try_boxed(message.as_bytes())?, qtype, ttl })
+    Ok(Answer {
+        message: try_boxed(message.as_bytes())?,
+        qtype,
+        // Messages have at most 65,535 bytes.
+        first: message.answers_start() as u16,
+        count: message.header().counts[1],
+        owner: chain.owner.place() as u16,
+        renamed: chain.links > 0,
+        ttl,
+    })
 }

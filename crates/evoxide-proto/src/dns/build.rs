@@ -102,6 +102,10 @@ pub struct Builder {
     counts: [u16; 4],
     nodes: Vec<Node>,
     used: usize,
+    /// How many bytes the first name has, which is that of the question: most others are equal to it.
+    first: usize,
+    /// How many of its labels are nodes.
+    first_noted: usize,
     /// A part did not fit: from then on only the OPT record is taken, since nodes may name bytes that were taken back.
     full: bool,
 }
@@ -110,7 +114,17 @@ impl Builder {
     /// A builder, without an allocation.
     #[must_use]
     pub const fn new() -> Self {
-        Self { out: Vec::new(), limit: 0, section: 0, counts: [0; 4], nodes: Vec::new(), used: 0, full: false }
+        Self {
+            out: Vec::new(),
+            limit: 0,
+            section: 0,
+            counts: [0; 4],
+            nodes: Vec::new(),
+            used: 0,
+            first: 0,
+            first_noted: 0,
+            full: false,
+        }
     }
 
     /// Begins a message of at most `limit` bytes (at least 12, at most 65,535 count).
@@ -126,6 +140,7 @@ impl Builder {
             self.nodes.fill(EMPTY);
             self.used = 0;
         }
+        (self.first, self.first_noted) = (0, 0);
         self.full = false;
         self.grow(HEADER)?;
         self.put(&id.to_be_bytes());
@@ -253,7 +268,8 @@ impl Builder {
         if section < self.section || self.counts[section] == u16::MAX || self.out.len() < HEADER {
             return Err(BuildError::Order);
         }
-        let (start, before) = (self.out.len(), self.used);
+        let others = |b: &Self| b.used.saturating_sub(b.first_noted);
+        let (start, before) = (self.out.len(), others(self));
         let result = write(self);
         if result.is_ok() {
             self.section = section;
@@ -261,7 +277,7 @@ impl Builder {
         } else {
             self.out.truncate(start);
             // Nodes of bytes that are gone would be taken for what is written there next.
-            self.full |= result == Err(BuildError::Full) || self.used != before;
+            self.full |= result == Err(BuildError::Full) || others(self) != before;
         }
         result
     }
@@ -284,6 +300,9 @@ impl Builder {
     }
 
     fn name(&mut self, wire: &[u8]) -> Result<(), BuildError> {
+        if self.first > 1 && self.out.get(HEADER..HEADER + self.first) == Some(wire) {
+            return self.bytes(&(HEADER as u16 | 0xc000).to_be_bytes());
+        }
         let mut starts = [0u8; MAX_LABELS];
         let mut count = 0;
         let mut at = 0;
@@ -297,6 +316,14 @@ impl Builder {
         }
         if wire.get(at..) != Some(&[0]) {
             return Err(BuildError::Form);
+        }
+        if self.out.len() == HEADER {
+            self.bytes(wire)?;
+            self.first = wire.len();
+            return Ok(());
+        }
+        if self.first > 1 && self.first_noted == 0 {
+            self.note_first();
         }
         let (mut parent, mut known) = (0u16, count);
         while known > 0 {
@@ -324,6 +351,23 @@ impl Builder {
             parent = place as u16;
         }
         Ok(())
+    }
+
+    /// Notes the labels of the first name, from the last on.
+    fn note_first(&mut self) {
+        let (mut starts, mut count, mut at) = ([0u8; MAX_LABELS], 0, 0);
+        for label in labels(&self.out[HEADER..HEADER + self.first]) {
+            starts[count] = at as u8;
+            count += 1;
+            at += 1 + label.len();
+        }
+        let (mut parent, before) = (0, self.used);
+        for start in starts[..count].iter().rev() {
+            let place = (HEADER + usize::from(*start)) as u16;
+            self.remember(parent, place);
+            parent = place;
+        }
+        self.first_noted = self.used - before;
     }
 
     fn find(&self, parent: u16, label: &[u8]) -> Option<u16> {

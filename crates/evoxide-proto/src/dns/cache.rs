@@ -1,7 +1,7 @@
 //! Answers kept for as long as they may be, keyed by name, type, class and the flags that change an answer.
 
 use super::answer::{Answer, Failure};
-use super::{Random, try_boxed};
+use super::{NoMemory, Random, try_boxed};
 use core::hash::{BuildHasher, Hasher};
 use std::collections::HashMap;
 use std::hash::DefaultHasher;
@@ -43,6 +43,10 @@ impl CacheKey {
         let mut name = try_boxed(name).ok()?;
         name.make_ascii_lowercase();
         Some(Self { name, qtype, class, flags })
+    }
+
+    pub(crate) fn try_clone(&self) -> Result<Self, NoMemory> {
+        Ok(Self { name: try_boxed(&self.name)?, ..*self })
     }
 }
 

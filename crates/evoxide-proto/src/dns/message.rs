@@ -163,6 +163,22 @@ impl<'a> PackedName<'a> {
         })
     }
 
+    /// A name of a message that was checked.
+    pub(in crate::dns) const fn at(bytes: &'a [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    /// Where its first label is: behind the pointers that it may begin with.
+    pub(in crate::dns) fn place(self) -> usize {
+        let mut at = self.at;
+        while let Ok(pointer) = read_u16(self.bytes, at)
+            && pointer >= 0xc000
+        {
+            at = usize::from(pointer & 0x3fff);
+        }
+        at
+    }
+
     /// A copy that stands alone.
     #[must_use]
     pub fn to_name(self) -> Name {
@@ -199,6 +215,9 @@ impl<'a> PackedName<'a> {
     /// Whether two names of messages are equal, ASCII case aside.
     #[must_use]
     pub fn is_same(self, other: PackedName<'_>) -> bool {
+        if core::ptr::eq(self.bytes, other.bytes) && self.place() == other.place() {
+            return true;
+        }
         let mut others = other.labels();
         for label in self.labels() {
             if !others.next().is_some_and(|o| o.eq_ignore_ascii_case(label)) {
@@ -309,9 +328,9 @@ impl<'a> Message<'a> {
                 return Err(ParseError::Short);
             }
         }
-        for (start, count) in starts.iter_mut().zip(header.counts).skip(1) {
-            *start = at;
-            for _ in 0..count {
+        for section in 1..4 {
+            starts[section] = at;
+            for _ in 0..header.counts[section] {
                 at = skip_record(bytes, at)?;
             }
         }
@@ -346,10 +365,15 @@ impl<'a> Message<'a> {
         let mut at = self.starts[0];
         (0..self.header.counts[0]).map_while(move |_| {
             let name = PackedName { bytes, at };
-            let end = skip_name(bytes, at).ok()?;
+            let end = end_of_name(bytes, at)?;
             at = end + 4;
             Some(Question { name, qtype: read_u16(bytes, end).ok()?, class: read_u16(bytes, end + 2).ok()? })
         })
+    }
+
+    /// Where the answers begin.
+    pub(in crate::dns) const fn answers_start(&self) -> usize {
+        self.starts[1]
     }
 
     /// The answers.
@@ -374,24 +398,38 @@ impl<'a> Message<'a> {
     }
 
     fn section(&self, section: usize) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let bytes = self.bytes;
-        let mut at = self.starts[section];
-        (0..self.header.counts[section]).map_while(move |_| {
-            let name = PackedName { bytes, at };
-            let fixed = skip_name(bytes, at).ok()?;
-            let start = fixed + 10;
-            let end = start + usize::from(read_u16(bytes, fixed + 8).ok()?);
-            bytes.get(start..end)?;
-            at = end;
-            Some(Record {
-                name,
-                rtype: read_u16(bytes, fixed).ok()?,
-                class: read_u16(bytes, fixed + 2).ok()?,
-                ttl: read_u32(bytes, fixed + 4).ok()?,
-                message: bytes,
-                data: (start, end),
-            })
+        records_at(self.bytes, self.starts[section], self.header.counts[section])
+    }
+}
+
+/// So many records from `at` on of a message that was checked.
+pub(in crate::dns) fn records_at(bytes: &[u8], mut at: usize, count: u16) -> impl Iterator<Item = Record<'_>> {
+    (0..count).map_while(move |_| {
+        let name = PackedName { bytes, at };
+        let fixed = end_of_name(bytes, at)?;
+        let [t0, t1, c0, c1, l0, l1, l2, l3, d0, d1] = *bytes.get(fixed..fixed + 10)?.first_chunk::<10>()?;
+        let start = fixed + 10;
+        at = start + usize::from(u16::from_be_bytes([d0, d1]));
+        bytes.get(start..at)?;
+        Some(Record {
+            name,
+            rtype: u16::from_be_bytes([t0, t1]),
+            class: u16::from_be_bytes([c0, c1]),
+            ttl: u32::from_be_bytes([l0, l1, l2, l3]),
+            message: bytes,
+            data: (start, at),
         })
+    })
+}
+
+/// Where what follows a name begins, if the name was checked.
+fn end_of_name(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *bytes.get(at)? {
+            0 => return Some(at + 1),
+            len if len > MAX_LABEL as u8 => return Some(at + 2),
+            len => at += 1 + usize::from(len),
+        }
     }
 }
 

@@ -185,17 +185,6 @@ impl Name {
         &self.wire[..usize::from(self.len)]
     }
 
-    /// The wire form's letters, to change their case: each bit of `bits` that is 1 turns one letter to its other case.
-    pub fn flip_case(&mut self, bits: &[u8; 32]) {
-        let len = usize::from(self.len);
-        for (at, byte) in self.wire[..len].iter_mut().enumerate() {
-            // Lengths are at most 63, below the first letter.
-            if byte.is_ascii_alphabetic() && bits[at / 8] >> (at % 8) & 1 == 1 {
-                *byte ^= 0x20;
-            }
-        }
-    }
-
     /// Whether it is the root.
     #[must_use]
     pub const fn is_root(&self) -> bool {
@@ -276,6 +265,30 @@ fn unescape(bytes: &mut core::str::Bytes<'_>) -> Result<u8, NameError> {
         value = value * 10 + u32::from(digit - b'0');
     }
     u8::try_from(value).map_err(|_| NameError::Escape)
+}
+
+/// Changes the case of letters in a wire form: each bit of `bits` that is 1 turns one letter to its other case. Lengths are at
+/// most 63, below the first letter.
+pub(crate) fn flip_case(wire: &mut [u8], bits: &[u8; 32]) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let flip = |word: u64, bits: u8| {
+        // The high bit of each byte: one if the byte is a letter.
+        let lower = (word | 0x20 * ONES) & !HIGH;
+        let letters = (lower + 0x1f * ONES) & !(lower + 0x05 * ONES) & !word & HIGH;
+        // The high bit of each byte: one if its bit of `bits` is.
+        let chosen = ((u64::from(bits) * ONES & 0x8040_2010_0804_0201) + 0x7f * ONES) & HIGH;
+        word ^ (letters & chosen) >> 2
+    };
+    let (words, rest) = wire.as_chunks_mut::<8>();
+    let mut bits = bits.iter().copied();
+    for word in words {
+        *word = flip(u64::from_le_bytes(*word), bits.next().unwrap_or(0)).to_le_bytes();
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = flip(u64::from_le_bytes(last), bits.next().unwrap_or(0)).to_le_bytes();
+    rest.copy_from_slice(&last[..rest.len()]);
 }
 
 /// The labels of a name in wire form without compression. Ends where the bytes are no name.

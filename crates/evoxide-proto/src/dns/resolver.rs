@@ -27,7 +27,7 @@ mod server;
 
 use super::answer::{Answer, Failure};
 use super::cache::{Cache, CacheKey, Seed};
-use super::{Name, NoMemory, Random, class, try_boxed};
+use super::{Name, NoMemory, Random, Short, class};
 use evoxide_core::heap::{Entry, Heap, Positions};
 use evoxide_core::key::Key;
 use evoxide_core::slab::Slab;
@@ -228,7 +228,7 @@ pub enum Effect<T> {
 #[derive(Debug)]
 struct Request<T> {
     token: Option<T>,
-    name: Box<[u8]>,
+    name: Short<30>,
     qtype: u16,
     class: u16,
     flags: RequestFlags,
@@ -246,7 +246,7 @@ impl<T> Default for Request<T> {
     fn default() -> Self {
         Self {
             token: None,
-            name: Box::default(),
+            name: Short::default(),
             qtype: 0,
             class: 0,
             flags: RequestFlags::default(),
@@ -440,7 +440,7 @@ impl<T> Resolver<T> {
         self.reserve_timer()?;
         let key = self.requests.insert(Request {
             token: Some(token),
-            name: try_boxed(ask.name.as_wire())?,
+            name: Short::copy_of(ask.name.as_wire())?,
             qtype: ask.qtype,
             class: ask.class,
             flags: ask.flags,
@@ -544,10 +544,10 @@ impl<T> Resolver<T> {
         request.token
     }
 
-    /// The name that a request tries in its `step`; `None` behind the last.
-    fn candidate(&self, request: &Request<T>) -> Option<Result<Name, Failure>> {
+    /// The name that a request tries in a step; `None` behind the last.
+    fn candidate(&self, request: &Request<T>, step: u32) -> Option<Result<Name, Failure>> {
         let name = Name::from_wire(&request.name).ok()?;
-        let step = request.step as usize;
+        let step = step as usize;
         if request.absolute || request.flags.no_search || self.options.search.is_empty() {
             return (step == 0).then_some(Ok(name));
         }

@@ -9,7 +9,7 @@
 
 use super::build::{BuildError, Builder, Rdata, Section};
 use super::message::{HEADER, Header, Message};
-use super::{Name, NoMemory, flag, rcode, try_boxed};
+use super::{Name, NoMemory, flag, rcode};
 
 /// The largest reply over UDP, whatever the client announces: what is larger is fragmented (RFC 9715).
 pub const MAX_UDP: usize = 1232;
@@ -18,51 +18,69 @@ const PLAIN_UDP: usize = 512;
 const OPT_SIZE: isize = 11;
 
 /// A question of a client.
-#[derive(Clone, Debug)]
-pub struct Asked {
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
     /// Whose records, in wire form.
-    name: Box<[u8]>,
+    wire: &'a [u8],
     /// The type.
     pub qtype: u16,
     /// The class.
     pub class: u16,
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// Whose records.
     #[must_use]
     pub fn name(&self) -> Name {
-        Name::from_wire(&self.name).unwrap_or(Name::ROOT)
+        Name::from_wire(self.wire).unwrap_or(Name::ROOT)
+    }
+
+    /// Whose records, in wire form.
+    #[must_use]
+    pub const fn wire(&self) -> &'a [u8] {
+        self.wire
     }
 }
 
-/// Data of a record to be sent.
-#[derive(Clone, Debug)]
-enum Stored {
-    Bytes(Box<[u8]>),
-    Name(Box<[u8]>),
+/// Bytes among those of a request.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    at: u32,
+    len: u16,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
+struct Question {
+    name: Span,
+    qtype: u16,
+    class: u16,
+}
+
+/// A record to be sent.
+#[derive(Clone, Copy, Debug)]
 struct Item {
     section: Section,
-    name: Box<[u8]>,
+    /// The data are a name.
+    is_name: bool,
+    name: Span,
+    data: Span,
     rtype: u16,
     class: u16,
     ttl: u32,
-    data: Stored,
 }
 
-/// A query, and the reply to it as it grows.
-#[derive(Clone, Debug)]
+/// A query, and the reply to it as it grows. One that was used keeps its memory for the next ([`receive_in`]).
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     id: u16,
     flags: u16,
-    questions: Vec<Asked>,
-    items: Vec<Item>,
     /// What the client takes over UDP; `None` over TCP.
     limit: Option<usize>,
     edns: bool,
+    questions: Vec<Question>,
+    items: Vec<Item>,
+    /// Names and data, one behind the other.
+    bytes: Vec<u8>,
 }
 
 /// What becomes of a packet.
@@ -79,6 +97,12 @@ pub enum Verdict {
 /// Looks at a packet from a client's `port`, over TCP or UDP.
 #[must_use]
 pub fn receive(packet: &[u8], port: u16, tcp: bool) -> Verdict {
+    receive_in(Request::default(), packet, port, tcp)
+}
+
+/// As [`receive`], in the memory of a request that is over.
+#[must_use]
+pub fn receive_in(mut request: Request, packet: &[u8], port: u16, tcp: bool) -> Verdict {
     let Ok(header) = Header::parse(packet) else { return Verdict::Drop };
     if header.is_response() || port == 0 {
         return Verdict::Drop;
@@ -101,9 +125,9 @@ pub fn receive(packet: &[u8], port: u16, tcp: bool) -> Verdict {
     if header.counts[0] == 0 {
         return refuse(rcode::FORMERR);
     }
-    match Request::new(&message, tcp) {
-        Ok((request, 0)) => Verdict::Ask(request),
-        Ok((request, _)) => {
+    match request.take_over(&message, tcp) {
+        Ok(0) => Verdict::Ask(request),
+        Ok(_) => {
             let mut builder = Builder::new();
             match request.reply_with(rcode::BADVERS, 0, &mut builder) {
                 Ok(reply) => Verdict::Reply(reply.to_vec()),
@@ -115,33 +139,50 @@ pub fn receive(packet: &[u8], port: u16, tcp: bool) -> Verdict {
 }
 
 impl Request {
-    /// Takes over a checked query; also its EDNS version.
-    fn new(message: &Message<'_>, tcp: bool) -> Result<(Self, u8), NoMemory> {
-        let mut questions = Vec::new();
-        questions.try_reserve_exact(usize::from(message.header().counts[0]))?;
+    /// Takes over a checked query; returns its EDNS version.
+    fn take_over(&mut self, message: &Message<'_>, tcp: bool) -> Result<u8, NoMemory> {
+        self.questions.clear();
+        self.items.clear();
+        self.bytes.clear();
+        self.questions.try_reserve(usize::from(message.header().counts[0]))?;
         for question in message.questions() {
-            let name = try_boxed(question.name.to_name().as_wire())?;
-            questions.push(Asked { name, qtype: question.qtype, class: question.class });
+            let at = self.bytes.len();
+            for label in question.name.labels() {
+                self.bytes.try_reserve(1 + label.len())?;
+                self.bytes.push(label.len() as u8);
+                self.bytes.extend_from_slice(label);
+            }
+            self.bytes.try_reserve(1)?;
+            self.bytes.push(0);
+            let name = Span { at: at as u32, len: (self.bytes.len() - at) as u16 };
+            self.questions.push(Question { name, qtype: question.qtype, class: question.class });
         }
         let opt = message.opt();
         let announced = opt.map_or(PLAIN_UDP, |opt| usize::from(opt.class).clamp(PLAIN_UDP, MAX_UDP));
-        let version = opt.map_or(0, |opt| (opt.ttl >> 16) as u8);
         let header = message.header();
-        let request = Self {
-            id: header.id,
-            flags: header.flags,
-            questions,
-            items: Vec::new(),
-            limit: (!tcp).then_some(announced),
-            edns: opt.is_some(),
-        };
-        Ok((request, version))
+        (self.id, self.flags) = (header.id, header.flags);
+        self.limit = (!tcp).then_some(announced);
+        self.edns = opt.is_some();
+        Ok(opt.map_or(0, |opt| (opt.ttl >> 16) as u8))
+    }
+
+    fn span(&self, span: Span) -> &[u8] {
+        let at = span.at as usize;
+        self.bytes.get(at..at + usize::from(span.len)).unwrap_or(&[])
+    }
+
+    /// Notes bytes.
+    fn keep(&mut self, bytes: &[u8]) -> Result<Span, NoMemory> {
+        let at = u32::try_from(self.bytes.len()).map_err(|_| NoMemory)?;
+        let len = u16::try_from(bytes.len()).map_err(|_| NoMemory)?;
+        self.bytes.try_reserve(bytes.len())?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(Span { at, len })
     }
 
     /// The questions.
-    #[must_use]
-    pub fn questions(&self) -> &[Asked] {
-        &self.questions
+    pub fn questions(&self) -> impl ExactSizeIterator<Item = Asked<'_>> {
+        self.questions.iter().map(|q| Asked { wire: self.span(q.name), qtype: q.qtype, class: q.class })
     }
 
     /// The header's flags of the query.
@@ -169,8 +210,7 @@ impl Request {
         ttl: u32,
         data: &[u8],
     ) -> Result<(), NoMemory> {
-        let data = Stored::Bytes(try_boxed(data)?);
-        self.push(section, name, rtype, class, ttl, data)
+        self.push(section, name, rtype, class, ttl, (data, false))
     }
 
     /// Adds a record whose data are a name.
@@ -186,8 +226,7 @@ impl Request {
         ttl: u32,
         target: &Name,
     ) -> Result<(), NoMemory> {
-        let data = Stored::Name(try_boxed(target.as_wire())?);
-        self.push(section, name, rtype, class, ttl, data)
+        self.push(section, name, rtype, class, ttl, (target.as_wire(), true))
     }
 
     fn push(
@@ -197,12 +236,26 @@ impl Request {
         rtype: u16,
         class: u16,
         ttl: u32,
-        data: Stored,
+        (data, is_name): (&[u8], bool),
     ) -> Result<(), NoMemory> {
-        let name = try_boxed(name.as_wire())?;
         self.items.try_reserve(1)?;
-        self.items.push(Item { section, name, rtype, class, ttl, data });
+        // Most records are of the name that was asked for, or of the one before.
+        let known = self.items.last().map(|item| item.name).or_else(|| self.questions.first().map(|q| q.name));
+        let name = match known.filter(|known| self.span(*known) == name.as_wire()) {
+            Some(known) => known,
+            None => self.keep(name.as_wire())?,
+        };
+        let data = self.keep(data)?;
+        self.items.push(Item { section, is_name, name, data, rtype, class, ttl });
         Ok(())
+    }
+
+    /// How many bytes of memory it holds.
+    #[must_use]
+    pub const fn held_memory(&self) -> usize {
+        self.questions.capacity() * size_of::<Question>()
+            + self.items.capacity() * size_of::<Item>()
+            + self.bytes.capacity()
     }
 
     /// How many records were added.
@@ -225,16 +278,16 @@ impl Request {
         builder.start(self.id, head, limit).or_else(memory)?;
         let opt = if self.edns { OPT_SIZE } else { 0 };
         builder.reserve(opt);
-        for asked in &self.questions {
-            builder.question(&asked.name, asked.qtype, asked.class).or_else(memory)?;
+        for asked in self.questions() {
+            builder.question(asked.wire, asked.qtype, asked.class).or_else(memory)?;
         }
         for section in [Section::Answer, Section::Authority, Section::Additional] {
             for item in self.items.iter().filter(|item| item.section == section) {
-                let data = match &item.data {
-                    Stored::Bytes(bytes) => Rdata::Bytes(bytes),
-                    Stored::Name(name) => Rdata::Name(name),
-                };
-                builder.record(section, &item.name, item.rtype, item.class, item.ttl, data).or_else(memory)?;
+                let data =
+                    if item.is_name { Rdata::Name(self.span(item.data)) } else { Rdata::Bytes(self.span(item.data)) };
+                builder
+                    .record(section, self.span(item.name), item.rtype, item.class, item.ttl, data)
+                    .or_else(memory)?;
             }
         }
         if builder.is_full() {

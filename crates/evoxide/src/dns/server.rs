@@ -30,19 +30,19 @@ impl Query {
     /// Whose records are asked for first; hardly anybody asks more than one question.
     #[must_use]
     pub fn name(&self) -> Name {
-        self.request.questions().first().map_or(Name::ROOT, server::Asked::name)
+        self.request.questions().next().map_or(Name::ROOT, |asked| asked.name())
     }
 
     /// The type of the first question.
     #[must_use]
     pub fn rtype(&self) -> u16 {
-        self.request.questions().first().map_or(0, |asked| asked.qtype)
+        self.request.questions().next().map_or(0, |asked| asked.qtype)
     }
 
     /// The class of the first question.
     #[must_use]
     pub fn class(&self) -> u16 {
-        self.request.questions().first().map_or(0, |asked| asked.class)
+        self.request.questions().next().map_or(0, |asked| asked.class)
     }
 
     /// Who asks.

@@ -51,13 +51,25 @@ fn endings_and_case() {
     assert!(name.ends_with(&Name::from_text(b"example.com").unwrap()));
     assert!(name.ends_with(&Name::ROOT) && name.ends_with(&name));
     assert!(!name.ends_with(&Name::from_text(b"xample.com").unwrap()));
-    let mut flipped = name;
-    flipped.flip_case(&[0xff; 32]);
+    let mut flipped = name.as_wire().to_vec();
+    flip_case(&mut flipped, &[0xff; 32]);
+    let flipped = Name::from_wire(&flipped).unwrap();
     assert_eq!(flipped.to_string(), "A.eXAMPLE.com");
     assert_eq!(flipped, name);
 }
 
 proptest! {
+    /// Each letter whose bit is set changes its case, and nothing else changes.
+    #[test]
+    fn case_bits(wire in prop::collection::vec(any::<u8>(), 0..=255), bits in any::<[u8; 32]>()) {
+        let mut flipped = wire.clone();
+        flip_case(&mut flipped, &bits);
+        for (at, (before, after)) in wire.iter().zip(&flipped).enumerate() {
+            let flip = before.is_ascii_alphabetic() && bits[at / 8] >> (at % 8) & 1 == 1;
+            prop_assert_eq!(before ^ u8::from(flip) << 5, *after);
+        }
+    }
+
     #[test]
     fn text_survives_the_wire(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 1..12)) {
         let mut name = Name::empty();

@@ -1,11 +1,12 @@
 //! Queries: one question on its way, from its first transmission to its answer.
 
-use super::{NOWHERE, Random, Request, Resolver, timer};
+use super::{NOWHERE, Random, Resolver, timer};
 use crate::dns::answer::{Answer, Failure, interpret};
 use crate::dns::cache::CacheKey;
 use crate::dns::message::{HEADER, Header, Message, read_u16};
+use crate::dns::name::flip_case;
 use crate::dns::resolver::Effect;
-use crate::dns::{Name, NoMemory, class, flag, rcode, rtype, try_boxed};
+use crate::dns::{Name, NoMemory, Short, class, flag, rcode, rtype};
 use evoxide_core::key::Key;
 
 /// The size of an OPT record without options.
@@ -16,7 +17,7 @@ const OPT_SIZE: usize = 11;
 pub(super) struct Query {
     id: u16,
     /// The question as sent: header, name with its case bits, type, class, and an OPT record.
-    message: Box<[u8]>,
+    message: Short<62>,
     /// How long the message is without its OPT record.
     plain: u16,
     qtype: u16,
@@ -46,7 +47,7 @@ impl Default for Query {
     fn default() -> Self {
         Self {
             id: 0,
-            message: Box::default(),
+            message: Short::default(),
             plain: 0,
             qtype: 0,
             ignore_tc: false,
@@ -110,7 +111,7 @@ impl<T> Resolver<T> {
     pub(super) fn launch(&mut self, key: Key, now: u64, random: &mut impl Random) {
         loop {
             let Some(request) = self.requests.get(key) else { return };
-            match self.candidate(request) {
+            match self.candidate(request, request.step) {
                 Some(Ok(name)) => return self.ask(key, &name, now, random),
                 // Too long with this suffix: the next one.
                 Some(Err(_)) => {}
@@ -154,16 +155,13 @@ impl<T> Resolver<T> {
         match made {
             Ok(query) => {
                 if self.options.join
-                    && let Some(cache_key) = cache_key
+                    && let Some(cache_key) = &cache_key
+                    && let Ok(copy) = cache_key.try_clone()
                     && self.asked.try_reserve(1).is_ok()
                 {
-                    self.queries.at_mut(query.index).key = Some(cache_key.clone());
-                    self.asked.insert(cache_key, query.index);
-                } else if let Some(cache_key) = CacheKey::new(name.as_wire(), qtype, qclass, flags.cache_bits())
-                    && shares
-                {
-                    self.queries.at_mut(query.index).key = Some(cache_key);
+                    self.asked.insert(copy, query.index);
                 }
+                self.queries.at_mut(query.index).key = cache_key;
                 if let Some(request) = self.requests.get_mut(key) {
                     request.query = Some(query);
                 }
@@ -199,12 +197,6 @@ impl<T> Resolver<T> {
         self.reserve_timer()?;
         self.effects.try_reserve(4)?;
         let id = self.fresh_id(random);
-        let mut sent = *name;
-        if self.options.randomize_case {
-            let mut bits = [0; 32];
-            random.fill(&mut bits[..name.as_wire().len().div_ceil(8)]);
-            sent.flip_case(&bits);
-        }
         let mut bytes = [0u8; HEADER + 255 + 4 + OPT_SIZE];
         let mut at = 0;
         let mut put = |part: &[u8]| {
@@ -215,17 +207,22 @@ impl<T> Resolver<T> {
         put(&flag::RD.to_be_bytes());
         let additional = u8::from(self.options.edns.is_some());
         put(&[0, 1, 0, 0, 0, 0, 0, additional]);
-        put(sent.as_wire());
+        put(name.as_wire());
         put(&qtype.to_be_bytes());
         put(&qclass.to_be_bytes());
-        let plain = (HEADER + sent.as_wire().len() + 4) as u16;
+        let plain = (HEADER + name.as_wire().len() + 4) as u16;
         if let Some(size) = self.options.edns {
             put(&[0]);
             put(&rtype::OPT.to_be_bytes());
             put(&size.to_be_bytes());
             put(&[0; 6]);
         }
-        let message = try_boxed(&bytes[..at])?;
+        if self.options.randomize_case {
+            let mut bits = [0; 32];
+            random.fill(&mut bits[..name.as_wire().len().div_ceil(8)]);
+            flip_case(&mut bytes[HEADER..HEADER + name.as_wire().len()], &bits);
+        }
+        let message = Short::copy_of(&bytes[..at])?;
         let key = self.queries.insert(Query { id, message, plain, qtype, ..Query::default() });
         self.ids.insert(id, key.index);
         Ok(key)
@@ -522,16 +519,14 @@ impl<T> Resolver<T> {
         };
         if missing {
             request.step += 1;
-            let next = Request { name: core::mem::take(&mut request.name), ..request.without_token() };
-            let more = self.candidate(&next).is_some();
-            let Some(request) = self.requests.get_mut(key) else { return };
-            request.name = next.name;
-            if more && self.waiting.try_reserve(1).is_ok() {
+            let Some(request) = self.requests.get(key) else { return };
+            let exists = request.exists;
+            if self.candidate(request, request.step).is_some() && self.waiting.try_reserve(1).is_ok() {
                 // Every verb ends with a look at the queue.
                 self.waiting.push_front(key);
                 return;
             }
-            if let (Some(ttl), Err(Failure::NxDomain(_))) = (request.exists, &result) {
+            if let (Some(ttl), Err(Failure::NxDomain(_))) = (exists, &result) {
                 return self.finish(key, Err(Failure::NoData(ttl)));
             }
         }
@@ -588,12 +583,5 @@ impl<T> Resolver<T> {
             self.released(socket, now);
         }
         Some(query)
-    }
-}
-
-impl<T> Request<T> {
-    /// What names are tried depends on this alone.
-    fn without_token(&self) -> Self {
-        Self { flags: self.flags, absolute: self.absolute, step: self.step, ..Self::default() }
     }
 }

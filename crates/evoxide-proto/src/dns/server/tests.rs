@@ -61,7 +61,7 @@ fn replies_repeat_the_question_and_fit() {
         [(None, false, 512), (Some(100), false, 512), (Some(4096), false, MAX_UDP), (None, true, 65_535)]
     {
         let mut request = asked(&query("MiXed.example", rtype::A, edns), tcp);
-        let name = request.questions()[0].name();
+        let name = request.questions().next().unwrap().name();
         for n in 0..100u8 {
             request.add(Section::Answer, &name, rtype::A, class::IN, 60, &[10, 0, 0, n]).unwrap();
         }
