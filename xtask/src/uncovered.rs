@@ -161,7 +161,7 @@ fn function(text: &str, found: &mut Vec<(&'static str, String)>) {
     if words(text).next() == Some("typedef") {
         return;
     }
-    // Attributes have parentheses too; the name stands before the first that is none of theirs.
+    // Attributes have parentheses too; the name stands before the first that belongs to no attribute.
     let mut rest = text;
     while let Some((front, back)) = rest.split_once('(') {
         let Some(name) = words(front).last() else { return };

@@ -485,7 +485,7 @@ EV_API_DECL void ev_set_syserr_cb (void (*cb) (const char *msg) EV_NOEXCEPT) EV_
 EV_API_DECL struct ev_loop *ev_default_loop (unsigned int flags EV_CPP (= 0)) EV_NOEXCEPT;
 EV_API_DECL struct ev_loop *ev_loop_new (unsigned int flags EV_CPP (= 0)) EV_NOEXCEPT;
 EV_API_DECL void ev_loop_destroy (EV_P);
-/* In the child, or anywhere: what a fork shares is made anew before the next wait. */
+/* In the child, or anywhere: what a fork shares is rebuilt before the next wait. */
 EV_API_DECL void ev_loop_fork (EV_P) EV_NOEXCEPT;
 EV_API_DECL unsigned int ev_backend (EV_P) EV_NOEXCEPT;
 
@@ -553,7 +553,7 @@ EV_API_DECL void ev_io_stop (EV_P_ ev_io *w) EV_NOEXCEPT;
 
 EV_API_DECL void ev_timer_start (EV_P_ ev_timer *w) EV_NOEXCEPT;
 EV_API_DECL void ev_timer_stop (EV_P_ ev_timer *w) EV_NOEXCEPT;
-/* Starts a repeating timer anew, stops another. */
+/* Restarts a repeating timer, stops another. */
 EV_API_DECL void ev_timer_again (EV_P_ ev_timer *w) EV_NOEXCEPT;
 EV_API_DECL ev_tstamp ev_timer_remaining (EV_P_ ev_timer *w) EV_NOEXCEPT;
 

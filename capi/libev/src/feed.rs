@@ -40,7 +40,7 @@ pub unsafe extern "C-unwind" fn ev_invoke(l: *mut ev_loop, w: *mut c_void, reven
     }
 }
 
-/// `ev_clear_pending`: takes the pending state off a watcher and answers its events.
+/// `ev_clear_pending`: takes the pending state off a watcher and returns its events.
 ///
 /// # Safety
 /// A live loop of this thread; an initialised watcher.

@@ -4,7 +4,7 @@ use crate::abi::ev_loop;
 use crate::state::{Renew, of, with};
 use crate::{own, periodic, stat};
 
-/// `ev_loop_fork`: everything that a parent may share is made anew before the next wait.
+/// `ev_loop_fork`: everything that a parent may share is rebuilt before the next wait.
 ///
 /// # Safety
 /// A live loop.
@@ -14,7 +14,7 @@ pub unsafe extern "C" fn ev_loop_fork(l: *mut ev_loop) {
     unsafe { (*of(l)).renew = Renew::All }
 }
 
-/// Makes anew what has to be.
+/// Rebuilds what has to be.
 #[cold]
 pub(crate) unsafe fn renew(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).

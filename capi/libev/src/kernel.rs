@@ -90,7 +90,7 @@ impl Take for Taker<'_> {
     }
 }
 
-/// Waits, at most so many seconds, and makes the watchers of ready descriptors pending.
+/// Waits, at most `seconds`, and makes the watchers of ready descriptors pending.
 ///
 /// # Safety
 /// As for [`with`]. The release and acquire callbacks run inside.

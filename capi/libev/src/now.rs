@@ -5,7 +5,7 @@ use evoxide_sys::{clock, process};
 /// The wall clock.
 #[inline]
 pub(crate) fn wall() -> f64 {
-    // To the microsecond and in two parts, as the original does: so many nanoseconds do not fit a `f64`, and what programs
+    // To the microsecond and in two parts, as the original does: that number of nanoseconds does not fit an `f64`, and what programs
     // make of the last digit (the next time of a periodic) differs otherwise.
     let microseconds = clock::realtime() / 1000;
     (microseconds / 1_000_000) as f64 + (microseconds % 1_000_000) as f64 * 1e-6

@@ -23,7 +23,7 @@ unsafe fn run_pending(l: *mut ev_loop) {
     }
 }
 
-/// Runs what is pending on one level, until it is empty or a callback made something of a higher one pending; answers
+/// Runs what is pending on one level, until it is empty or a callback made something of a higher one pending; returns
 /// whether other levels may hold something.
 #[inline(always)]
 unsafe fn run_level<const LEVEL: u32>(l: *mut ev_loop) -> bool {

@@ -43,7 +43,7 @@ pub(crate) struct Loop {
     pub(crate) flags: u32,
     /// Under `EVFLAG_FORKCHECK`, the process that uses it; else zero.
     pub(crate) pid: c_int,
-    /// What must be made anew before the next wait.
+    /// What must be rebuilt before the next wait.
     pub(crate) renew: Renew,
     /// What `wake` rings.
     pub(crate) waker: Source<Waker>,
@@ -69,7 +69,7 @@ pub(crate) struct Loop {
     pub(crate) children: [*mut ev_child; SPREAD],
 }
 
-/// What must be made anew before the next wait.
+/// What must be rebuilt before the next wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Renew {
     Nothing,

@@ -126,7 +126,7 @@ impl Timer {
     /// The event.
     #[inline(always)]
     pub fn event(&self) -> &event {
-        // SAFETY: whoever made the name promised it.
+        // SAFETY: promised where the name was made.
         unsafe { self.0.as_ref() }
     }
 }

@@ -15,7 +15,7 @@
 //! - The *stream lock* is recursive and held across callbacks, unless they are unlocked ones. It is taken before a base's lock.
 //!   A [`handle::Locked`] says that it is held. Holding it is no `&mut`: words are cells, and the machine is changed in short
 //!   closures that call nothing.
-//! - Whoever runs a callback holds a reference, so that the user may free the bufferevent in it.
+//! - Code that runs a callback holds a reference, so that the user may free the bufferevent in it.
 //! - The last reference does not end the bufferevent at once: its finalizer runs from the loop, as libevent has it, when no
 //!   callback of the base can be running any more.
 //! - No frame here owns anything that needs dropping while a callback runs.

@@ -4,7 +4,7 @@
 //! [`Client`](evoxide_proto::http::Client)); this folder moves bytes, keeps the structs that programs read, and calls callbacks.
 //!
 //! # Discipline
-//! - An object may be freed inside every callback. Whoever runs a callback with a connection has [entered](connection::enter) it: freeing
+//! - An object may be freed inside every callback. Code that runs a callback with a connection has [entered](connection::enter) it: freeing
 //!   ends it at once, its memory goes with the last [`leave`](connection::leave). After a callback nothing is assumed but that memory.
 //! - A request in a callback is marked `EVHTTP_REQ_DEFER_FREE` for that time.
 //! - Everything belongs to the thread of its base; there are no locks.

@@ -110,11 +110,11 @@ fn build(
 /// # Safety
 /// `base` came from [`create`], is not used by another thread and runs no loop.
 pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
-    // SAFETY: the caller's promise.
+    // SAFETY: alive until it is freed at the end.
     let b = unsafe { Base::live(base) };
     b.take_async_if_any();
     if finalize {
-        // Finalizers may do anything, so each runs outside a section, and the search starts anew.
+        // Finalizers may do anything, so each runs outside a section, and the search starts again.
         while let Some(cb) = b.section(|core| core.take_finalizer()) {
             // SAFETY: a finalizing event is alive until its finalizer ran, and just left the base.
             unsafe { crate::run::finalize(cb.event()) };

@@ -182,7 +182,7 @@ fn report(this: *mut evconnlistener, listener: &evconnlistener, code: c_int) {
     let (arg, lock) = (listener.arg.get(), listener.lock);
     lock.unlock();
     errno::set(code);
-    // SAFETY: as for the other callback.
+    // SAFETY: the user's callback with the argument of both; no lock is held and no section is open.
     unsafe { callback(this, arg) };
     lock.lock();
 }

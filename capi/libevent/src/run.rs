@@ -216,7 +216,7 @@ impl Core {
                 self.engine.reactor.to_front(key);
             }
             let due = alive.map_or(e.deadline.get(), |a| a.1);
-            // SAFETY: as whoever added it promised: it stays until it is neither pending nor active.
+            // SAFETY: as promised when it was added: it stays until it is neither pending nor active.
             unsafe { self.rearm(e, alive.map(|a| a.0), ready, due) };
         } else if let Some((key, due)) = alive {
             if due != 0 && expired(key) {

@@ -98,7 +98,7 @@ pub unsafe extern "C" fn evwatch_free(watcher: *mut evwatch) {
     }
 }
 
-/// How long the loop is about to wait. Answers 0 where it waits without end.
+/// How long the loop is about to wait. Returns 0 where it waits without end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evwatch_prepare_get_timeout(
     info: &evwatch_prepare_cb_info,

@@ -41,7 +41,7 @@ use run::Run;
 pub const READ: i32 = 0x01;
 /// A descriptor is writable.
 pub const WRITE: i32 = 0x02;
-/// In a watcher's events: its descriptor was set anew since it was last started.
+/// In a watcher's events: its descriptor was set again since it was last started.
 pub const FD_SET: i32 = 0x80;
 /// A timer expired.
 pub const TIMER: i32 = 0x100;

@@ -9,7 +9,7 @@ pub(crate) use sort::{FEW, sort};
 use std::collections::TryReserveError;
 
 const ARITY: usize = 4;
-/// From so many entries on it only doubles.
+/// Number of entries from which on it only doubles.
 const LARGE: usize = 1 << 16;
 /// Capacity that an emptied heap keeps.
 const KEEP: usize = 64;
@@ -216,7 +216,7 @@ impl<I: Copy> Heap<I> {
         gone
     }
 
-    /// Gives every entry the deadline that `f` answers for its owner and its old deadline, and restores the order.
+    /// Gives every entry the deadline that `f` returns for its owner and its old deadline, and restores the order.
     pub fn update(&mut self, mut f: impl FnMut(I, u64) -> u64, owners: &mut impl Positions<I>) {
         for entry in &mut self.entries {
             entry.deadline = f(entry.id, entry.deadline);
@@ -227,7 +227,7 @@ impl<I: Copy> Heap<I> {
         }
     }
 
-    /// Keeps the entries for which `keep` answers so, with the deadline that it leaves in them, and restores the order.
+    /// Keeps the entries for which `keep` returns so, with the deadline that it leaves in them, and restores the order.
     pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, keep: impl FnMut(&mut Entry<I>) -> bool) {
         self.entries.retain_mut(keep);
         for at in 0..self.entries.len() {
@@ -262,7 +262,7 @@ impl<I: Copy> Heap<I> {
         Some(self.remove(0, owners))
     }
 
-    /// Puts `entry` at `at` or above it, and answers where.
+    /// Puts `entry` at `at` or above it, and returns where.
     #[inline]
     fn sift_up(&mut self, mut at: usize, entry: Entry<I>, owners: &mut impl Positions<I>) -> u32 {
         let heap = &mut self.entries[..];

@@ -59,7 +59,7 @@ impl Interest {
 pub struct Change {
     /// The descriptor.
     pub fd: Fd,
-    /// How often this descriptor was registered anew; travels with readiness and rejects stale reports.
+    /// Registrations of this descriptor so far; travels with readiness and rejects stale reports.
     pub serial: u32,
     /// What is registered now.
     pub old: Interest,

@@ -24,7 +24,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// A limit: so many bytes per tick on average, bursts up to so many.
+    /// A limit: bytes per tick on average, and bytes in a burst.
     ///
     /// `None` where a rate is zero or above its burst, a burst is above [`MAX`], or the tick is zero or longer than
     /// [`MAX_TICK`] milliseconds.
@@ -105,7 +105,7 @@ impl Bucket {
         self.updated = tick;
     }
 
-    /// Gives what the ticks since the last refill allow. Answers whether any time had passed; a clock that went backwards
+    /// Gives what the ticks since the last refill allow. Returns whether any time had passed; a clock that went backwards
     /// gives nothing.
     pub fn refill(&mut self, rate: &Rate, tick: u32) -> bool {
         let ticks = tick.wrapping_sub(self.updated);
@@ -200,7 +200,7 @@ impl Group {
         self.paused.contains(direction)
     }
 
-    /// What one of so many members may move now; `None` while the group is paused.
+    /// What one of `members` may move now; `None` while the group is paused.
     pub fn allowance(&self, direction: Direction, members: usize) -> Option<usize> {
         if self.is_paused(direction) {
             return None;
@@ -252,7 +252,7 @@ impl Group {
         self.totals
     }
 
-    /// Starts the totals anew.
+    /// Begins the totals again.
     pub fn reset_totals(&mut self) {
         self.totals = (0, 0);
     }

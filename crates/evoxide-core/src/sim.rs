@@ -227,7 +227,7 @@ impl World {
     /// Reads what the peer wrote; 0 is the end.
     ///
     /// # Errors
-    /// What `read` answers on a non-blocking socket, or a planned fault.
+    /// What `read` returns on a non-blocking socket, or a planned fault.
     pub fn read(&mut self, fd: Fd, into: &mut [u8]) -> Result<usize, Refusal> {
         self.calls += 1;
         let id = self.file(fd)?;
@@ -242,7 +242,7 @@ impl World {
     /// Writes to the peer, as much as there is room for.
     ///
     /// # Errors
-    /// What `write` answers on a non-blocking socket, or a planned fault.
+    /// What `write` returns on a non-blocking socket, or a planned fault.
     pub fn write(&mut self, fd: Fd, bytes: &[u8]) -> Result<usize, Refusal> {
         self.calls += 1;
         let id = self.file(fd)?;

@@ -5,9 +5,9 @@ use core::num::NonZeroU32;
 use std::collections::TryReserveError;
 
 const NONE: u32 = u32::MAX;
-/// From so many objects on it grows by a quarter: large allocations grow without a copy, and what is not used costs.
+/// Number of objects from which on it grows by a quarter: large allocations grow without a copy, and what is not used costs.
 const LARGE: usize = 1 << 12;
-/// So many vacant entries are made at once.
+/// Number of vacant entries that are made at once.
 const BLOCK: usize = 64;
 /// Capacity that an emptied slab keeps.
 const KEEP: usize = 64;
@@ -118,7 +118,7 @@ impl<T: Default> Slab<T> {
         Key { index, generation }
     }
 
-    /// Stores whatever object is at hand, the one that was there before or a default one, for the caller to make its own:
+    /// Stores the object that the entry held before, or a default one, for the caller to change:
     /// cheaper than [`insert`](Self::insert) where only some of it matters.
     #[inline(always)]
     pub fn insert_any(&mut self) -> (Key, &mut T) {

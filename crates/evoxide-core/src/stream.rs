@@ -19,7 +19,7 @@
 //! enabled and not held. An [`Outcome`] names the directions whose interest starts or stops, the notices for the
 //! user's data callbacks (subject to [`Watermarks`]) and at most one event. Nothing is told twice, and nothing here is ever lost:
 //! bytes are moved by the face alone, at most as many as the step said. Steps are shaped like completions: the face chooses the
-//! storage of a read before it makes the call, and whoever owns the descriptor makes it.
+//! storage of a read before it makes the call, and the owner of the descriptor makes it.
 //!
 //! # Examples
 //! ```
@@ -163,7 +163,7 @@ pub enum Step {
 /// How a read or a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Io {
-    /// So many bytes moved.
+    /// Number of bytes that moved.
     Moved(usize),
     /// End of file; for a write, a write that wrote nothing.
     Eof,
@@ -390,7 +390,7 @@ impl Stream {
         Outcome { stop: if first { self.stoppable(direction) } else { Direction::empty() }, ..Outcome::NOTHING }
     }
 
-    /// Drops a reason. Interest begins anew if it was the last one, or if there was none.
+    /// Drops a reason. Interest begins again if it was the last one, or if there was none.
     pub fn release(&mut self, direction: Direction, reason: Hold) -> Outcome {
         self.held_mut(direction).remove(reason);
         Outcome { start: if self.moves(direction) { direction } else { Direction::empty() }, ..Outcome::NOTHING }

@@ -210,7 +210,7 @@ impl<I: Owner> Timers<I> {
         self.heap.held_memory() + self.common.held_memory()
     }
 
-    /// Arms the timeout of an event that has none. Returns whether it is earlier than all entries: whoever waits for the first
+    /// Arms the timeout of an event that has none. Returns whether it is earlier than all entries: a loop that waits for the first
     /// must then look again.
     ///
     /// # Errors
@@ -319,7 +319,7 @@ impl<I: Owner> Timers<I> {
     }
 
     /// Takes out those that are due at `now` before they were in the heap, in order of their deadlines, if nothing in the
-    /// heap is due before; the others are put there. Where it answers none, [`pop_due`](Self::pop_due) finds them.
+    /// heap is due before; the others are put there. Where it returns none, [`pop_due`](Self::pop_due) finds them.
     #[inline(never)]
     pub fn take_staged(&mut self, now: u64) -> Vec<Entry<I>> {
         let mut due = Vec::new();
@@ -345,7 +345,7 @@ impl<I: Owner> Timers<I> {
         due
     }
 
-    /// Moves the timeout of an event that has one, away from its duration's list if it is in one. Answers as
+    /// Moves the timeout of an event that has one, away from its duration's list if it is in one. Returns as
     /// [`insert`](Self::insert) does.
     ///
     /// # Errors
@@ -357,7 +357,7 @@ impl<I: Owner> Timers<I> {
         self.insert(id, deadline)
     }
 
-    /// Moves the timeout of an event that has one, not in a duration's list. Answers as [`insert`](Self::insert) does.
+    /// Moves the timeout of an event that has one, not in a duration's list. Returns as [`insert`](Self::insert) does.
     #[inline]
     pub fn set(&mut self, id: I, deadline: u64) -> bool {
         if self.postpone(id, deadline) || !self.heap.set_of(id.position(), id, deadline, &mut Owners) {
@@ -368,7 +368,7 @@ impl<I: Owner> Timers<I> {
         self.heap.first().is_some_and(|first| first.deadline == deadline)
     }
 
-    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry, or has none yet. Answers
+    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry, or has none yet. Returns
     /// whether it did.
     #[inline(always)]
     pub fn postpone(&mut self, id: I, deadline: u64) -> bool {

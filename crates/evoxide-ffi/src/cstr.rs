@@ -27,7 +27,7 @@ pub unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
     core::str::from_utf8(unsafe { bytes(text) }?).ok()
 }
 
-/// Copies `source` into the caller's buffer, cut to fit, and terminates it. Answers `source.len()`, the length that an
+/// Copies `source` into the caller's buffer, cut to fit, and terminates it. Returns `source.len()`, the length that an
 /// uncut copy has (`strlcpy`'s convention: the text was cut if the answer is not below `size`). Writes nothing if `size` is 0.
 ///
 /// # Safety

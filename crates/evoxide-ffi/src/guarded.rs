@@ -100,7 +100,7 @@ impl<T> Guarded<T> {
         self.open_section(ExtLock::none())
     }
 
-    /// As [`Guarded::enter`], but answers `None` if a section is open on this thread.
+    /// As [`Guarded::enter`], but returns `None` if a section is open on this thread.
     #[inline(always)]
     pub fn try_enter(&self) -> Option<Section<'_, T>> {
         let lock = self.lock.get();
@@ -112,7 +112,7 @@ impl<T> Guarded<T> {
         Some(self.open_section(lock))
     }
 
-    /// As [`Guarded::enter_locked`], but answers `None` if a section is open on this thread.
+    /// As [`Guarded::enter_locked`], but returns `None` if a section is open on this thread.
     #[inline(always)]
     pub fn try_enter_locked(&self) -> Option<Section<'_, T>> {
         if self.open.load(Ordering::Relaxed) { None } else { Some(self.open_section(ExtLock::none())) }
@@ -138,7 +138,7 @@ impl<T> Guarded<T> {
         self.section(f)
     }
 
-    /// As [`Guarded::with`], but answers `None` if a section is open on this thread: for calls that deployed programs make
+    /// As [`Guarded::with`], but returns `None` if a section is open on this thread: for calls that deployed programs make
     /// from signal handlers.
     #[inline]
     pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {

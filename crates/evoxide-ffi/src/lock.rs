@@ -86,7 +86,7 @@ pub struct ConditionCallbacks {
 }
 
 /// A process-wide callback table: [`LockCallbacks`] and [`ConditionCallbacks`] share its shape (two ints, four pointers), and
-/// its address is what `evthread_get_lock_callbacks` answers.
+/// its address is what `evthread_get_lock_callbacks` returns.
 #[repr(C)]
 struct Table {
     version: AtomicI32,
@@ -346,7 +346,7 @@ pub struct ExtLock(*mut c_void);
 
 // SAFETY: lock handles are made for use from any thread, through callbacks that are thread-safe by their purpose.
 unsafe impl Send for ExtLock {}
-// SAFETY: as above.
+// SAFETY: several threads may pass one handle to those callbacks at the same time; it is what locks are for.
 unsafe impl Sync for ExtLock {}
 
 impl ExtLock {
@@ -445,7 +445,7 @@ impl ExtLock {
         }
         // SAFETY: the slot holds null or a `LockFreeFn`.
         if let Some(free) = unsafe { callback::<Option<LockFreeFn>>(&PLAIN_FREE) } {
-            // SAFETY: the caller's promise.
+            // SAFETY: a lock that these callbacks made, of this type, which nobody uses any more.
             unsafe { free(self.0, locktype) };
         }
     }
@@ -456,9 +456,9 @@ impl ExtLock {
 #[repr(transparent)]
 pub struct ExtCond(*mut c_void);
 
-// SAFETY: as for `ExtLock`.
+// SAFETY: condition handles are made for use from any thread.
 unsafe impl Send for ExtCond {}
-// SAFETY: as above.
+// SAFETY: several threads may wait on one handle and signal it at the same time.
 unsafe impl Sync for ExtCond {}
 
 /// How a wait ended.
@@ -548,7 +548,7 @@ impl ExtCond {
         }
         // SAFETY: the slot holds null or a `ConditionFreeFn`.
         if let Some(free) = unsafe { callback::<Option<ConditionFreeFn>>(&CONDITIONS.functions[1]) } {
-            // SAFETY: the caller's promise.
+            // SAFETY: a condition that these callbacks made, which nobody uses any more.
             unsafe { free(self.0) };
         }
     }

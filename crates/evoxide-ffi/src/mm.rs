@@ -104,7 +104,7 @@ pub unsafe fn free(memory: *mut c_void) {
     match hook {
         // SAFETY: the caller promised that the memory is theirs to free.
         Some(hook) => unsafe { hook(memory) },
-        // SAFETY: as above.
+        // SAFETY: without a hook the memory came from the C library.
         None => unsafe { libc::free(memory) },
     }
 }
@@ -135,7 +135,7 @@ pub fn strdup_bytes(text: &[u8]) -> *mut c_char {
 /// `text` is null or a terminated string.
 #[must_use]
 pub unsafe fn strdup(text: *const c_char) -> *mut c_char {
-    // SAFETY: the caller's promise.
+    // SAFETY: null or terminated, as promised.
     match unsafe { crate::cstr::bytes(text) } {
         Some(bytes) => strdup_bytes(bytes),
         None => {

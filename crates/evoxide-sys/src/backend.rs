@@ -102,12 +102,12 @@ pub trait Readiness: Sized {
 
 /// The waiting half of a backend. See the contract at the head of the crate.
 pub trait Wait {
-    /// What [`reports`](Self::reports) answers.
+    /// What [`reports`](Self::reports) returns.
     type Reports<'a>: Iterator<Item = Report>
     where
         Self: 'a;
 
-    /// Waits for readiness, at most `timeout` nanoseconds, and answers how many descriptors are ready.
+    /// Waits for readiness, at most `timeout` nanoseconds, and returns how many descriptors are ready.
     ///
     /// # Errors
     ///
@@ -352,7 +352,7 @@ impl Backend {
         self.set.prepare(&mut waiter.half)
     }
 
-    /// Starts anew with what is registered: after a fork, or because a stale entry keeps firing. Only `new` and `serial`
+    /// Rebuilds the kernel's set from what is registered: after a fork, or because a stale entry keeps firing. Only `new` and `serial`
     /// of the changes count. The set before is closed and not otherwise touched, since a parent may still use it.
     ///
     /// # Errors
@@ -391,7 +391,7 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits for readiness, at most `timeout` nanoseconds (`None`: without end), and answers how many descriptors are
+    /// Waits for readiness, at most `timeout` nanoseconds (`None`: without end), and returns how many descriptors are
     /// ready.
     ///
     /// # Errors

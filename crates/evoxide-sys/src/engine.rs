@@ -20,7 +20,7 @@
 //! 3. **Own descriptors.** The waker, the pipe and what a face [adds](Engine::watch_own) come out of
 //!    [`finish_wait`](Engine::finish_wait) as [`Tags`], never as events.
 //! 4. **Stale reports.** A descriptor that was removed while its file lives on elsewhere may keep firing. After
-//!    [`STALE_TURNS`] turns in a row (a face may say how many) with such reports the kernel's set is built anew; [`Tags::rebuilt`] says so.
+//!    [`STALE_TURNS`] turns in a row (a face may say how many) with such reports the kernel's set is rebuilt; [`Tags::rebuilt`] says so.
 //! 5. **Fork.** [`reinit`](Engine::reinit) in the child touches nothing that the parent uses.
 //!
 //! # How a face uses it
@@ -75,7 +75,7 @@ use crate::waker::Waker;
 /// no other number.
 pub const STALE_TURNS: u32 = 64;
 
-/// Which of the loop's own descriptors a wait reported, and whether the kernel's set was built anew after it.
+/// Which of the loop's own descriptors a wait reported, and whether the kernel's set was rebuilt after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the waker and the signals are to be served"]
 pub struct Tags {
@@ -104,7 +104,7 @@ impl Tags {
         self.contains(Self::WAKER)
     }
 
-    /// Whether stale reports did not stop, and the kernel's set was built anew.
+    /// Whether stale reports did not stop, and the kernel's set was rebuilt.
     pub const fn rebuilt(self) -> bool {
         self.rebuilt
     }
@@ -179,7 +179,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
         Ok(engine)
     }
 
-    /// After how many turns in a row with stale reports the kernel's set is built anew; [`STALE_TURNS`] from the start.
+    /// After how many turns in a row with stale reports the kernel's set is rebuilt; [`STALE_TURNS`] from the start.
     pub fn set_stale_limit(&mut self, turns: u32) {
         self.stale_limit = turns;
     }
@@ -307,7 +307,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     /// Makes ready what the wait found. Not to be called where it found nothing.
     ///
     /// # Errors
-    /// Stale reports did not stop, and the kernel's set could not be built anew: it is as it was.
+    /// Stale reports did not stop, and the kernel's set could not be rebuilt: it is as it was.
     #[inline(never)]
     pub fn finish_wait(&mut self, waiter: &Waiter) -> io::Result<Tags> {
         let finished = waiter.hand_to(Taker(&mut self.reactor));
@@ -369,7 +369,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
 }
 
 impl<T: Copy + Default> Engine<T> {
-    /// Starts anew in the child after a fork: nothing inherited is touched. The waker keeps its numbers.
+    /// Rebuilds everything in the child after a fork: nothing inherited is touched. The waker keeps its numbers.
     ///
     /// # Errors
     /// The first of what the kernel says; the rest is tried all the same.

@@ -268,7 +268,7 @@ pub struct Mapping {
 
 // SAFETY: the mapping is read-only memory that belongs to no thread.
 unsafe impl Send for Mapping {}
-// SAFETY: as above.
+// SAFETY: nobody writes to it.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {

@@ -9,7 +9,7 @@
 //!
 //! - [`Readiness`](backend::Readiness), the *registering half*, lives inside the loop's section. It carries out
 //!   [`Change`](evoxide_core::interest::Change)s at once and answers their errors.
-//! - [`Wait`](backend::Wait), the *waiting half*, belongs to whoever runs the loop and is used outside the section. It
+//! - [`Wait`](backend::Wait), the *waiting half*, belongs to the thread that runs the loop and is used outside the section. It
 //!   owns the memory that reports are read from and reuses it: a turn allocates nothing, unless the set has grown.
 //!
 //! One turn is `backend.prepare(&mut waiter)` in the section, `waiter.wait(timeout)` outside, then `waiter.reports()`.
@@ -25,7 +25,7 @@
 //!    what has just been removed: the serial tells, and the machine drops the report.
 //! 3. **Reports.** At most one [`Report`](evoxide_core::interest::Report) a descriptor and wait. `READ`, `WRITE` and
 //!    `CLOSED` only. An error or hang-up is reported as `READ | WRITE`, even where only one was asked for, since the next
-//!    call on the descriptor is what tells the reason; whoever maps reports to events masks them. Reports stay readable
+//!    call on the descriptor is what tells the reason; the code that maps reports to events masks them. Reports stay readable
 //!    until the next wait.
 //! 4. **Time.** A timeout is in nanoseconds, `None` waits without end, `Some(0)` polls. A wait never ends early for want of
 //!    resolution (it rounds up), but it may end early for other reasons: a signal handler ran, the timeout was longer than
@@ -36,7 +36,7 @@
 //!    it waits again, and such a re-application may have `old == new`.
 //! 6. **A descriptor closed behind its back** ends as the original library has it: epoll forgets it, poll reports it as
 //!    `READ | WRITE`, select fails the wait with `EBADF`. Never a silent spin.
-//! 7. **Fork.** Kernel state may be shared with the parent. [`Backend::rebuild`](backend::Backend::rebuild) starts anew
+//! 7. **Fork.** Kernel state may be shared with the parent. [`Backend::rebuild`](backend::Backend::rebuild) starts again
 //!    from the registered interests, and dropping a backend only closes: neither removes anything from a set that a parent
 //!    still uses.
 //! 8. **No thread, no global state, no clock reading.** A backend that completes operations instead of reporting readiness

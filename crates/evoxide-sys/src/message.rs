@@ -90,7 +90,7 @@ pub fn send(fd: impl Descriptor, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 #[derive(Clone, Copy)]
 struct Control([u8; 32]);
 
-/// Sends one datagram, to the connected peer where `to` is `None`. With `segment` the kernel cuts it into datagrams of so many
+/// Sends one datagram, to the connected peer where `to` is `None`. With `segment` the kernel cuts it into datagrams of that many
 /// bytes (Linux's generic segmentation offload).
 ///
 /// # Errors
@@ -131,7 +131,7 @@ pub fn send_datagram(fd: impl Descriptor, bytes: &[u8], to: Option<&Addr>, segme
     count(unsafe { libc::sendmsg(fd, &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })
 }
 
-/// Lets the kernel coalesce datagrams of one sender (generic receive offload). Answers whether it can.
+/// Lets the kernel coalesce datagrams of one sender (generic receive offload). Returns whether it can.
 pub fn coalesce(fd: impl Descriptor) -> bool {
     #[cfg(target_os = "linux")]
     if let Ok(fd) = fd.lend() {
@@ -168,7 +168,7 @@ impl Default for Datagrams {
 }
 
 impl Datagrams {
-    /// Receives as many datagrams as wait and fit; answers how many.
+    /// Receives as many datagrams as wait and fit; returns how many.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl Datagrams {
         Ok(n)
     }
 
-    /// Receives one datagram; answers how many that is.
+    /// Receives one datagram; returns how many that is.
     ///
     /// # Errors
     ///

@@ -78,7 +78,7 @@ impl SignalPipe {
         self.seat.subscribe(signo)
     }
 
-    /// Stops listening to a signal. What has come of it is still drained: whoever deletes and adds a signal's event between
+    /// Stops listening to a signal. What has come of it is still drained: a program that deletes and adds a signal's event between
     /// two waits loses none. If no other loop listens, the disposition that the first one found is restored.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ pub fn unblock(signo: c_int) -> io::Result<()> {
     mask(libc::SIG_UNBLOCK, bit_of(signo)?).map(drop)
 }
 
-/// Changes the calling thread's mask and answers which of those signals were blocked before.
+/// Changes the calling thread's mask and returns which of those signals were blocked before.
 fn mask(how: c_int, signals: u64) -> io::Result<u64> {
     let set = set_of(signals);
     let mut old = set_of(0);

@@ -54,7 +54,7 @@ impl Waker {
         self.write.as_ref().unwrap_or(&self.read).as_raw_fd()
     }
 
-    /// Starts anew after a fork, without touching what the parent uses: other files under the same numbers, so that who
+    /// Makes new descriptors after a fork, without touching what the parent uses: other files under the same numbers, so that who
     /// wakes by number at this moment wakes the old or the new.
     ///
     /// # Errors

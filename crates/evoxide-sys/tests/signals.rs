@@ -118,7 +118,7 @@ fn dispositions_come_back() {
         drop(first);
     }
 
-    // What the program installs meanwhile: whoever subscribes takes it over again, the last one gives it back.
+    // What the program installs meanwhile: the next subscriber takes it over again, the last one gives it back.
     dispose(libc::SIGALRM, libc::SIG_DFL);
     let (first, second) = (SignalPipe::new().unwrap(), SignalPipe::new().unwrap());
     first.subscribe(libc::SIGALRM).unwrap();
@@ -172,7 +172,7 @@ fn seats_are_used_again() {
 }
 
 /// Handlers at work on one thread while subscribers come and go on others: what leaves closes its pipe at once, and
-/// whoever gets the number must never find a byte in it.
+/// the next owner of the number must never find a byte in it.
 #[test]
 fn leaving_under_fire() {
     static ON: AtomicBool = AtomicBool::new(true);
@@ -203,7 +203,7 @@ fn leaving_under_fire() {
     assert_eq!(total, sent.load(Ordering::Relaxed));
 }
 
-/// Runs the test in a child of its own and answers its exit code. The child may do only what is safe between fork and
+/// Runs the test in a child of its own and returns its exit code. The child may do only what is safe between fork and
 /// exec of a program with threads.
 fn in_child(child: impl FnOnce() -> bool) -> c_int {
     // SAFETY: the child makes system calls and uses atomics, then leaves without running anyone's destructors.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The longest line.
 const LINE: usize = 1024;
-/// So many bytes may wait for who reads slowly.
+/// The most bytes that may wait for a slow reader.
 const UNREAD: usize = 1 << 20;
 
 struct Guest {

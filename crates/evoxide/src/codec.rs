@@ -40,7 +40,7 @@ pub trait Decoder {
     /// See the [module](self).
     fn decode(&mut self, input: &mut Buffer) -> Result<Option<Self::Item>, Error>;
 
-    /// The next message, where nothing follows what is in the buffer: called again and again until it answers `None`.
+    /// The next message, where nothing follows what is in the buffer: called again and again until it returns `None`.
     ///
     /// # Errors
     /// As for [`decode`](Self::decode); [`ErrorKind::Incomplete`] for a part of a message, unless a decoder has it otherwise.

@@ -219,7 +219,7 @@ impl Config {
         self
     }
 
-    /// After so many handlers, looks for new events before it goes on with the rest.
+    /// The number of handlers after which the loop looks for new events before it goes on with the rest.
     ///
     /// # Examples
     /// ```

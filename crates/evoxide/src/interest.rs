@@ -176,7 +176,7 @@ impl Watch {
         Self { once: true, ..self }
     }
 
-    /// Also calls, with [`Ready::is_timeout`], when nothing has happened for so long. The time starts anew with every call.
+    /// Also calls, with [`Ready::is_timeout`], when nothing has happened for so long. The time starts again with every call.
     ///
     /// # Examples
     /// ```

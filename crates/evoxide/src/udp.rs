@@ -12,7 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// At most so many batches are received in a row.
+/// The most batches that are received in a row.
 const BURST: usize = 16;
 
 /// A UDP endpoint: the source of its event, lent to the handler with each datagram, and to others by
@@ -51,7 +51,7 @@ impl Udp {
     }
 
     /// Sends `bytes` as datagrams of `segment` bytes each (the last may be shorter), to an address or to the connected peer: in
-    /// one call for many of them where the kernel can cut them, and one by one where it cannot. Answers how many bytes were sent;
+    /// one call for many of them where the kernel can cut them, and one by one where it cannot. Returns how many bytes were sent;
     /// fewer than there are where the system's queue is full.
     ///
     /// # Errors

@@ -112,7 +112,7 @@ fn once_is_once_and_can_be_added_again_from_inside() {
 }
 
 #[test]
-fn timeouts_start_anew_with_every_call() {
+fn timeouts_start_again_with_every_call() {
     let (mut a, b) = pair();
     let mut ev = on_virtual_time(Vec::new());
     let start = ev.now();

@@ -397,7 +397,7 @@ fn writes_are_limited_too() {
     assert_eq!(all, pattern(10_000));
 }
 
-/// Records of one length byte and so many bytes.
+/// Records of one length byte and the bytes it counts.
 struct Records;
 
 impl Filter for Records {

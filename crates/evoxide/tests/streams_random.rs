@@ -121,7 +121,7 @@ impl StreamHandler<World> for Server {
     }
 }
 
-/// Records of two length bytes and so many bytes, each turned by one.
+/// Records of two length bytes and the bytes they count, each turned by one.
 struct Records;
 
 impl Filter for Records {

@@ -12,6 +12,12 @@ const ADVERBS: &[&str] = &["anew", "already", "elsewhere", "length", "little", "
 const NONE: &[&str] =
     &["apply", "assembly", "family", "fly", "imply", "multiply", "only", "poly", "rely", "reply", "supply"];
 
+/// Words that comments do without (see the rules of style in CONTRIBUTING.md).
+const VAGUE: &[&str] = &["whoever", "so many", "at hand", "anew", "that is none"];
+
+/// Reasons for `unsafe` that are none.
+const UNREASONED: &[&str] = &["SAFETY: as above.", "SAFETY: as there.", "SAFETY: the caller's promise."];
+
 /// One module's file.
 #[derive(Debug)]
 pub struct Module {
@@ -19,6 +25,9 @@ pub struct Module {
     /// Without comments, literals and tests.
     text: String,
     lines: usize,
+    /// How many comments have one of the words of [`VAGUE`], and how many say no more than [`UNREASONED`].
+    vague: usize,
+    unreasoned: usize,
     /// The paths that it names, from the crate's root.
     paths: BTreeSet<Vec<String>>,
     /// What `use` makes known under a name of this module.
@@ -58,9 +67,17 @@ impl Sources {
     }
 
     fn insert(&mut self, name: String, file: PathBuf, text: &str) {
-        let lines = text.lines().count();
-        let module =
-            Module { file, text: bare(text), lines, paths: BTreeSet::new(), names: BTreeMap::new(), globs: Vec::new() };
+        let comments = || text.lines().filter_map(|line| line.split_once("//"));
+        let module = Module {
+            file,
+            text: bare(text),
+            lines: text.lines().count(),
+            vague: comments().filter(|(_, said)| VAGUE.iter().any(|words| has(&said.to_lowercase(), words))).count(),
+            unreasoned: comments().filter(|(_, said)| UNREASONED.contains(&said.trim())).count(),
+            paths: BTreeSet::new(),
+            names: BTreeMap::new(),
+            globs: Vec::new(),
+        };
         self.0.insert(name, module);
     }
 
@@ -95,6 +112,8 @@ impl Sources {
             file: m.file.clone(),
             text: m.text.clone(),
             lines: m.lines,
+            vague: m.vague,
+            unreasoned: m.unreasoned,
             paths: BTreeSet::new(),
             names: BTreeMap::new(),
             globs: Vec::new(),
@@ -146,6 +165,16 @@ impl Sources {
         self.0.values().map(|m| m.text.matches(what).count()).sum()
     }
 
+    /// How many comments have a word that they should do without.
+    pub fn vague(&self) -> usize {
+        self.0.values().map(|m| m.vague).sum()
+    }
+
+    /// How many `SAFETY` comments name no reason.
+    pub fn unreasoned(&self) -> usize {
+        self.0.values().map(|m| m.unreasoned).sum()
+    }
+
     /// The public functions in the `impl` blocks of a type itself.
     pub fn verbs(&self, of: &str) -> usize {
         self.0.values().map(|m| verbs(&m.text, of)).sum()
@@ -169,6 +198,13 @@ impl Sources {
         }
         found
     }
+}
+
+/// Whether a text has words, and not as a part of others.
+fn has(text: &str, words: &str) -> bool {
+    let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    text.match_indices(words)
+        .any(|(at, _)| !inside(text[..at].chars().next_back()) && !inside(text[at + words.len()..].chars().next()))
 }
 
 impl Module {

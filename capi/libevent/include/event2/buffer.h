@@ -243,7 +243,7 @@ int evbuffer_ptr_set(struct evbuffer *buffer, struct evbuffer_ptr *ptr, size_t p
 /** Writes to a descriptor and drains what went out. @return how many bytes, or -1 with errno set */
 int evbuffer_write(struct evbuffer *buffer, evutil_socket_t fd);
 
-/** evbuffer_write() of at most so many bytes; negative: all. */
+/** evbuffer_write() of at most `howmuch` bytes; negative: all. */
 int evbuffer_write_atmost(struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_t howmuch);
 
 /** Reads from a descriptor. @param howmuch at most; negative: what is there @return how many, 0 at the end, or -1 */

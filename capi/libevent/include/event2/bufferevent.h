@@ -319,7 +319,7 @@ int bufferevent_rate_limit_group_decrement_write(struct bufferevent_rate_limit_g
 void bufferevent_rate_limit_group_get_totals(struct bufferevent_rate_limit_group *grp, ev_uint64_t *total_read_out,
     ev_uint64_t *total_written_out);
 
-/** Starts those totals anew. */
+/** Resets those totals. */
 void bufferevent_rate_limit_group_reset_totals(struct bufferevent_rate_limit_group *grp);
 
 #ifdef __cplusplus

@@ -87,7 +87,7 @@ int event_base_get_features(const struct event_base *base);
 /** How many there are now of the kinds in `flags`. */
 int event_base_get_num_events(struct event_base *base, unsigned int flags);
 
-/** The highest that number has been, per kind and then added up; `clear` starts anew. */
+/** The highest that number has been, per kind and then added up; `clear` begins the count again. */
 int event_base_get_max_events(struct event_base *base, unsigned int flags, int clear);
 
 /* ---- wishes ------------------------------------------------------------------------------------------------------ */
@@ -180,7 +180,7 @@ int event_base_got_break(struct event_base *base);
 #define EV_READ 0x02	 /**< the descriptor can be read */
 #define EV_WRITE 0x04	 /**< the descriptor can be written */
 #define EV_SIGNAL 0x08	 /**< the signal came */
-#define EV_PERSIST 0x10	 /**< stays pending when its callback runs; its timeout starts anew then */
+#define EV_PERSIST 0x10	 /**< stays pending when its callback runs; its timeout starts again then */
 #define EV_ET 0x20	 /**< told of changes only, where the method can (EV_FEATURE_ET) */
 #define EV_FINALIZE 0x40 /**< event_del() does not wait for its callback: end it by event_finalize() */
 #define EV_CLOSED 0x80	 /**< the other side has closed, where the method can (EV_FEATURE_EARLY_CLOSE) */
@@ -339,7 +339,7 @@ const struct timeval *event_base_init_common_timeout(struct event_base *base, co
 /** The wall clock at the start of this turn's callbacks; now, where the loop does not run. */
 int event_base_gettimeofday_cached(struct event_base *base, struct timeval *tv);
 
-/** Asks the clock anew: after a callback that took long. */
+/** Reads the clock again: after a callback that took long. */
 int event_base_update_cache_time(struct event_base *base);
 
 /** The base's monotonic clock. */

@@ -174,7 +174,7 @@ impl EvBuffer {
     /// # Safety
     /// Both are alive. Runs callbacks.
     pub(super) unsafe fn add_segment(&self, segment: NonNull<FileSegment>, offset: i64, length: i64) -> c_int {
-        // SAFETY: the caller's promise.
+        // SAFETY: alive, as promised.
         let file = unsafe { segment.as_ref() };
         let Some(start) = usize::try_from(offset).ok().filter(|&o| o <= file.len()) else { return -1 };
         let rest = file.len() - start;

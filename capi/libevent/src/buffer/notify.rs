@@ -110,7 +110,7 @@ impl EvBuffer {
                 while left > 0 {
                     let step = self.look(|m| m.first_len()).min(left);
                     let Ok(released) = consume(step) else { break };
-                    // SAFETY: as above.
+                    // SAFETY: outside the section, which ended in `consume`.
                     unsafe { tell(released) };
                     left -= step;
                 }
@@ -145,7 +145,7 @@ impl EvBuffer {
     #[inline]
     pub(crate) unsafe fn notify(&self, delta: Delta) {
         self.account(delta);
-        // SAFETY: the caller's promise.
+        // SAFETY: the lock and a count are held.
         unsafe { self.announce(delta) };
     }
 
@@ -182,7 +182,7 @@ impl EvBuffer {
     /// # Safety
     /// As [`notify`](Self::notify).
     unsafe fn run_or_schedule(&self, observers: &Observers) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the lock and a count are held, which what runs here needs, too.
         unsafe {
             if observers.base.get().is_null() {
                 if !self.is_freed() {

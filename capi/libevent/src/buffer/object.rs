@@ -74,9 +74,9 @@ const _: () = assert!(size_of::<EvBuffer>() <= 96);
 #[inline(always)]
 pub(super) unsafe fn tell(released: Released<Handle>) {
     match released.only() {
-        // SAFETY: it came out of the machine; the caller promised the rest.
+        // SAFETY: it came out of the machine, outside every section.
         Ok(handle) => unsafe { handle.release() },
-        // SAFETY: the caller's promise.
+        // SAFETY: outside every section.
         Err(released) if !released.is_empty() => unsafe { tell_owners(released) },
         Err(_) => {}
     }
@@ -86,7 +86,7 @@ unsafe fn tell_owners(released: Released<Handle>) {
     // Nothing to drop in this frame while the program's code runs.
     let mut released = ManuallyDrop::new(released);
     for handle in released.by_ref() {
-        // SAFETY: it came out of the machine; the caller promised the rest.
+        // SAFETY: it came out of the machine, outside every section.
         unsafe { handle.release() };
     }
     drop(ManuallyDrop::into_inner(released));
@@ -99,7 +99,7 @@ impl evbuffer {
     /// `buffer` is alive for as long as the result is used, and shared between threads only with a lock.
     #[inline(always)]
     pub(crate) unsafe fn of<'a>(buffer: *mut Self) -> &'a EvBuffer {
-        // SAFETY: the caller's promise. All fields that change are cells.
+        // SAFETY: made by `create` or inside another object, and alive. All fields that change are cells.
         unsafe { &*buffer.cast() }
     }
 }

@@ -117,7 +117,7 @@ impl Handle {
     /// # Safety
     /// `block` is alive.
     pub(super) unsafe fn another(block: NonNull<Block>) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the block is alive.
         unsafe { block.as_ref() }.refs.fetch_add(1, Ordering::Relaxed);
         Handle(block)
     }
@@ -140,7 +140,7 @@ impl Handle {
     /// # Safety
     /// `self` is the only handle, from [`Handle::reference`].
     pub(super) unsafe fn forget(self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: nobody else has a count, and the block came from the hooks.
         unsafe { mm::free(self.0.as_ptr().cast()) };
     }
 

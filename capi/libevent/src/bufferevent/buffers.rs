@@ -29,12 +29,12 @@ unsafe fn changed(owner: *const Owner, buffer: *mut evbuffer, delta: Delta) {
 }
 
 unsafe fn hold(owner: *const Owner) {
-    // SAFETY: as in `changed`.
+    // SAFETY: the bufferevent that the buffer lies in.
     unsafe { Bev::of_owner(owner) }.hold().unlock();
 }
 
 unsafe fn release(owner: *const Owner) {
-    // SAFETY: as in `changed`; the reference is the one that `hold` took.
+    // SAFETY: the bufferevent that the buffer lies in; the reference is the one that `hold` took.
     unsafe { Bev::of_owner(owner) }.lock().release();
 }
 
@@ -75,7 +75,7 @@ const LARGE: usize = 2048;
 pub(crate) unsafe fn read(bev: &Locked, fd: c_int, max: usize, expected: usize) -> isize {
     match bev.base() {
         Some(base) if bev.input().is_unobserved() && bev.input().look(Machine::is_bare) => {
-            // SAFETY: the caller's promise.
+            // SAFETY: this thread runs the loop.
             unsafe { read_bare(bev, base, fd, max) }
         }
         _ => read_any(bev.input(), fd, max, expected),
@@ -104,7 +104,7 @@ unsafe fn read_bare(bev: &Locked, base: &Base, fd: c_int, max: usize) -> isize {
             return ended.map_or_else(|error| failed(&error), |_| 0);
         }
     };
-    // SAFETY: the kernel has written so many bytes from the start of the room.
+    // SAFETY: the kernel has written `n` bytes from the start of the room.
     unsafe { storage.set_len(n) };
     let received = bev.input().section(|m| m.receive_storage(fitting(storage, pool)));
     debug_assert!(received.is_ok(), "an empty buffer has a place for one segment");
@@ -164,7 +164,7 @@ pub(crate) unsafe fn write(bev: &Locked, fd: c_int, max: usize) -> isize {
     };
     match written {
         Ok(n) => {
-            // SAFETY: the caller's promise; so many bytes were there.
+            // SAFETY: this thread runs the loop; `n` bytes were there.
             unsafe { buffer.consume(n, &base.storage) };
             n as isize
         }

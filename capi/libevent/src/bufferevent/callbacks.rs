@@ -49,7 +49,7 @@ pub(crate) fn drained(bev: &Locked, options: c_int) {
     }
 }
 
-/// Tells of so many bytes that one read brought.
+/// Reports the bytes that one read brought.
 #[inline(always)]
 pub(crate) fn arrived(bev: &Locked, n: usize) {
     if n <= STEP { readable(bev, 0) } else { arrived_in_steps(bev, n) }
@@ -65,7 +65,7 @@ fn arrived_in_steps(bev: &Locked, n: usize) {
     }
 }
 
-/// Makes a read callback's call for so many bytes. One that takes only some of them is called again, as often as the original
+/// Makes a read callback's call for what one read brought. One that takes only some of them is called again, as often as the original
 /// would have read for them: a program may read into a small buffer, once in each call.
 fn in_steps(bev: &Locked, n: usize, call: impl Fn()) {
     let fd = bev.fd();
@@ -140,7 +140,7 @@ fn call_read(bev: &Locked) {
 fn call_write(bev: &Locked) {
     if let Some(function) = bev.writecb.get() {
         let arg = bev.cbarg.get();
-        // SAFETY: as in `call_read`.
+        // SAFETY: the user's function with the user's argument, read together under the lock; a reference is held.
         around(bev, || unsafe { function(bev.public(), arg) });
     }
 }
@@ -150,7 +150,7 @@ fn call_event(bev: &Locked, what: What, error: c_int) {
         let arg = bev.cbarg.get();
         around(bev, || {
             errno::set(error);
-            // SAFETY: as in `call_read`.
+            // SAFETY: function and argument were read together under the lock; a reference is held.
             unsafe { function(bev.public(), what.bits() as c_short, arg) }
         });
     }
@@ -184,7 +184,7 @@ fn readable_later(bev: &Locked) {
     readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 
-/// Notes something in the rare part, which is there, for the deferred callback and has that run. Without memory the notice is made at once rather than lost.
+/// Notes something in the extension, which is there, for the deferred callback and has that run. Without memory the notice is made at once rather than lost.
 fn schedule(bev: &Locked, note: impl FnOnce(&Locked)) {
     note(bev);
     if bev.is(flag::SCHEDULED) {
@@ -260,7 +260,7 @@ pub(crate) unsafe extern "C-unwind" fn read_timer(_fd: c_int, _what: c_short, ar
 
 /// The write timeout of a kind without a descriptor.
 pub(crate) unsafe extern "C-unwind" fn write_timer(_fd: c_int, _what: c_short, arg: *mut c_void) {
-    // SAFETY: as in `read_timer`.
+    // SAFETY: the write event, too, lies in the object.
     timed_out(unsafe { Bev::from_arg(arg) }, Direction::WRITE);
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn free(bev: &Bev) {
 pub(crate) unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_void) {
     // SAFETY: the object lives until the end of this function, which alone refers to it.
     let bev = unsafe { Bev::from_arg(arg) };
-    // Whoever ended it may still be about to give up the lock.
+    // The thread that ended it may still be about to give up the lock.
     let bev = bev.lock();
     bev.unlock();
     let below = (bev.ops().finish)(bev);

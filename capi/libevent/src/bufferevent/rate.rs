@@ -225,7 +225,7 @@ fn add_timer(bev: &Locked, timer: *mut event, tick: &timeval) {
 
 fn del_timer(bev: &Locked, timer: *mut event) {
     if let Some(base) = bev.base() {
-        // SAFETY: as in `add_timer`.
+        // SAFETY: assigned when the limits were made, and alive with them.
         unsafe { base.del(&*timer, Blocking::Never) };
     }
 }

@@ -314,7 +314,7 @@ fn read(bev: &Locked, fd: c_int) {
     }
 }
 
-/// Tells of a read that may be followed by another one. Answers the next step.
+/// Tells of a read that may be followed by another one. Returns the next step.
 #[inline(never)]
 fn arrived_and_again(bev: &Locked, fd: c_int, n: usize) -> Step {
     let before = bev.base().filter(|base| base.plain).map(|base| (base, base.activity(), bev.is(flag::WRITE_QUEUED)));
@@ -371,7 +371,7 @@ pub(crate) fn mark_writing(base: Option<&Base>, writing: bool) {
     }
 }
 
-/// Asks how the attempt ended and tells. Answers whether to go on writing.
+/// Asks how the attempt ended and tells. Returns whether to go on writing.
 fn finish_connect(bev: &Locked, fd: c_int) -> bool {
     let (attempt, error) = match socket::finished_connecting(fd) {
         Ok(true) => (Attempt::Made, 0),

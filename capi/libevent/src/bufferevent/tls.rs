@@ -278,7 +278,7 @@ fn ready(bev: &Locked, directions: Direction) {
     }
 }
 
-/// Goes on with the handshake. Answers whether it is over.
+/// Goes on with the handshake. Returns whether it is over.
 fn handshake(bev: &Locked) -> bool {
     let Some(part) = part(bev) else { return false };
     let answer = part.handshake();

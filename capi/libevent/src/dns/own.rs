@@ -35,7 +35,7 @@ unsafe extern "C-unwind" {
     pub(super) fn evutil_freeaddrinfo(list: *mut addrinfo);
 }
 
-/// A timeval of so many nanoseconds, rounded up.
+/// A timeval from nanoseconds, rounded up.
 pub(super) fn timeval_of(nanos: u64) -> timeval {
     let micros = nanos.div_ceil(1000);
     timeval { tv_sec: (micros / 1_000_000) as libc::time_t, tv_usec: (micros % 1_000_000) as libc::suseconds_t }

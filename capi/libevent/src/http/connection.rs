@@ -357,7 +357,7 @@ pub(super) unsafe fn watch_head(c: *mut evhttp_connection) {
         let partial = deadline(c) == Deadline::Head;
         if partial == is(c, state::HEAD_TIMER) {
             if partial {
-                // Progress must not extend it: the rest of the time is set anew with each piece.
+                // Progress must not extend it: the rest of the time is set again with each piece.
                 extend_head(c);
             }
             return;

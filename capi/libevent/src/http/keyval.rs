@@ -95,7 +95,7 @@ impl<'a> Iterator for Entries<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        // SAFETY: whoever called `entries` keeps the list as it is meanwhile.
+        // SAFETY: the caller of `entries` keeps the list as it is meanwhile.
         unsafe {
             let e = self.0.as_ref()?;
             self.0 = e.tqe_next;

@@ -247,7 +247,7 @@ pub unsafe extern "C-unwind" fn evhttp_uri_set_host(uri: *mut evhttp_uri, host: 
 /// Puts a URI together in `buf`; null where it does not fit, or where a host has a relative path.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_uri_join(uri: *mut evhttp_uri, buf: *mut c_char, limit: usize) -> *mut c_char {
-    // SAFETY: the caller passes a URI and room for so many bytes.
+    // SAFETY: a URI, and room for `limit` bytes.
     unsafe {
         let Some(u) = uri.as_ref() else { return ptr::null_mut() };
         let mut bracketed = Vec::new();
@@ -304,7 +304,7 @@ pub unsafe extern "C-unwind" fn evhttp_uriencode(text: *const c_char, len: isize
     if text.is_null() {
         return ptr::null_mut();
     }
-    // SAFETY: the caller passes so many bytes, or a string.
+    // SAFETY: `len` bytes, or a string.
     let bytes = unsafe {
         match usize::try_from(len) {
             Ok(len) => core::slice::from_raw_parts(text.cast(), len),
@@ -363,7 +363,7 @@ pub unsafe extern "C" fn evhttp_decode_uri_internal(
         n if n < 0 => Plus::SpaceInQuery,
         _ => Plus::Space,
     };
-    // SAFETY: the caller passes so many bytes, and room for them and a NUL.
+    // SAFETY: `len` bytes, and room for them and a zero byte.
     unsafe {
         let bytes = core::slice::from_raw_parts(uri.cast::<u8>(), length);
         let mut out = Vec::new();

@@ -129,7 +129,7 @@ pub unsafe fn output(hooks: *mut Hooks, subject: Subject) -> Verdict {
     unsafe { run(hooks, OUTPUT, subject) }
 }
 
-/// Adds a hook; its handle, or null for a kind that is none.
+/// Adds a hook; its handle, or null for an unknown kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evrpc_add_hook(
     vbase: *mut c_void,

@@ -129,7 +129,7 @@ pub unsafe extern "C" fn evutil_parse_sockaddr_port(
 /// # Safety
 /// As for [`evutil_parse_sockaddr_port`].
 unsafe fn parse_sockaddr_port(text: *const c_char, out: *mut sockaddr, size: *mut c_int) -> Option<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: a terminated text, and a number.
     let (bytes, room) = unsafe { (cstr::bytes(text)?, usize::try_from(*size).ok()?) };
     let parts = net::parse_host_port(bytes)?;
     let port = parts.port.to_be();
@@ -147,7 +147,7 @@ unsafe fn parse_sockaddr_port(text: *const c_char, out: *mut sockaddr, size: *mu
             sin6_addr: libc::in6_addr { s6_addr: octets },
             sin6_scope_id: scope,
         };
-        // SAFETY: the caller's room.
+        // SAFETY: `out` has `room` bytes.
         unsafe { store(&address, out, size, room) }
     } else {
         let address = sockaddr_in {
@@ -156,7 +156,7 @@ unsafe fn parse_sockaddr_port(text: *const c_char, out: *mut sockaddr, size: *mu
             sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(net::parse_ipv4(parts.host)?) },
             sin_zero: [0; 8],
         };
-        // SAFETY: the caller's room.
+        // SAFETY: `out` has `room` bytes.
         unsafe { store(&address, out, size, room) }
     }
 }

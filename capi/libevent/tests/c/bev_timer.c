@@ -1,5 +1,5 @@
 /*
- * What begins the time of a bufferevent's read timeout anew.
+ * What restarts a bufferevent's read timeout.
  */
 #include "bev_util.h"
 #include <event2/bufferevent_struct.h>

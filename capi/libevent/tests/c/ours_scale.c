@@ -211,7 +211,7 @@ CASE(ten_thousand_connections)
 	event_base_free(base);
 }
 
-/* Every so many cycles the peer waits until all are over, so that no stall makes a crowd that needs more memory than any before. */
+/* At intervals the peer waits until all are over, so that no stall makes a crowd that needs more memory than any before. */
 enum { WINDOW = 50 };
 static int go[2], over;
 

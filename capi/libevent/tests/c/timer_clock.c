@@ -133,7 +133,7 @@ static void mono_look(evutil_socket_t fd, short what, void *arg)
 	CHECK(evutil_timercmp(&a, &b, <));
 }
 
-/* The monotonic clock is asked anew even inside a callback. */
+/* The monotonic clock is read again even inside a callback. */
 CASE(monotonic_is_not_cached)
 {
 	base = event_base_new();

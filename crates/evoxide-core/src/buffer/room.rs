@@ -1,4 +1,4 @@
-//! Room behind the content: made before bytes come, shown to whoever writes them, and counted as content afterwards.
+//! Room behind the content: made before bytes come, shown to the code that writes them, and counted as content afterwards.
 //!
 //! - [`expand`](Buffer::expand) makes room in one place, [`expand_split`](Buffer::expand_split) in two.
 //! - [`fill`](Buffer::fill) and [`fill_split`](Buffer::fill_split) lend the room and count what was written there.

@@ -46,7 +46,7 @@ impl Clock {
         self.wall
     }
 
-    /// Takes a new monotonic time. Answers `true` where the offset can no longer be trusted: then read the wall clock and
+    /// Takes a new monotonic time. Returns `true` where the offset can no longer be trusted: then read the wall clock and
     /// call [`resync`](Self::resync).
     #[inline(always)]
     pub fn advance(&mut self, mono: f64) -> bool {

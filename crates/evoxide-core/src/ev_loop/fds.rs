@@ -1,7 +1,7 @@
 //! Descriptors: who watches which, what the kernel was told, and what it must be told before the next wait.
 //!
 //! Changes are collected and handed out once, just before the wait ([`EvLoop::next_change`]), so that a stop and start in
-//! the same turn costs nothing. A descriptor that was set anew since (`ev_io_set`) counts as a new one: it is announced to
+//! the same turn costs nothing. A descriptor that was set again since (`ev_io_set`) counts as a new one: it is announced to
 //! the kernel again even where nothing else changed.
 
 use super::{ERROR, EvLoop, FD_SET, READ, WRITE, Watcher};
@@ -105,7 +105,7 @@ impl<W: Watcher> EvLoop<W> {
         self.fds.slots.get(fd as usize).is_some_and(|s| s.wanted != 0)
     }
 
-    /// Starts a descriptor watcher. Answers `false`, with nothing changed, where memory for the table is refused.
+    /// Starts a descriptor watcher. Returns `false`, with nothing changed, where memory for the table is refused.
     #[inline]
     pub fn io_start(&mut self, w: W, fd: Fd) -> bool {
         if w.active() != 0 {
@@ -175,7 +175,7 @@ impl<W: Watcher> EvLoop<W> {
         }
     }
 
-    /// The next change that the kernel must be told of, oldest first. Call it until it answers `None`, before each wait.
+    /// The next change that the kernel must be told of, oldest first. Call it until it returns `None`, before each wait.
     #[inline]
     pub fn next_change(&mut self, from: &mut usize) -> Option<FdChange> {
         while let Some(&fd) = self.fds.changes.get(*from) {

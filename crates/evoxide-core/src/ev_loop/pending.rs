@@ -156,7 +156,7 @@ impl<W: Watcher> EvLoop<W> {
         self.queues.top = self.queues.top.max(level as u32);
     }
 
-    /// Takes the pending state off a watcher; answers the events it was pending for, or zero.
+    /// Takes the pending state off a watcher; returns the events it was pending for, or zero.
     #[inline]
     pub fn clear_pending(&mut self, w: W) -> i32 {
         if w.pending() == 0 { 0 } else { self.clear_pending_slow(w) }

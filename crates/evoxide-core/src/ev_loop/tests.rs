@@ -142,7 +142,7 @@ fn a_stop_and_start_costs_no_change() {
     assert!(m.io_start(w, 7));
     assert!(m.has_changes());
     assert_eq!(changes(&mut m), []);
-    // Set anew: the same number may mean another file.
+    // Set again: the same number may mean another file.
     m.io_stop(w, 7);
     w.set_events(READ | FD_SET);
     assert!(m.io_start(w, 7));

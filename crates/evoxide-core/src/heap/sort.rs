@@ -2,13 +2,13 @@
 
 use super::Entry;
 
-/// Fewer than one in so many entries are taken out one by one.
+/// Below one due entry in this many, entries are taken out one by one.
 pub(crate) const FEW: usize = 8;
-/// So many are sorted by comparing them.
+/// Up to this many are sorted by comparing them.
 const SMALL: usize = 128;
-/// From so many on one pass of the sort looks at 12 bits, before at 8.
+/// From this many on, one pass of the sort looks at 12 bits, below at 8.
 const LARGE: usize = 1 << 12;
-/// So many passes at most.
+/// The most passes.
 const PASSES: u32 = 4;
 
 /// Sorts by deadline: digit by digit, from the lowest, where the deadlines are near each other. Equal ones keep their order.

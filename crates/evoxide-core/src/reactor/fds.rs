@@ -162,7 +162,7 @@ impl FdMap {
         self.leftover.try_reserve(1).map_err(|_| AddError::NoMemory)
     }
 
-    /// Room for so many entries: twice as much as before, and from some size on a quarter more. Large allocations grow without
+    /// Room for more entries: twice as much as before, and from some size on a quarter more. Large allocations grow without
     /// a copy.
     fn make_room(&mut self, len: usize) -> Result<(), AddError> {
         let capacity = self.entries.capacity();

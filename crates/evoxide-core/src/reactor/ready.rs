@@ -5,7 +5,7 @@
 //!
 //! A ring that is mostly gaps is packed instead of grown; its detached activations then become slots, and `moved` says which.
 //!
-//! The ring of the priority that runs is at hand ([`Rings::front`]), so that pushing and popping look nothing up; how many
+//! The ring of the priority that runs is in a field of its own ([`Rings::front`]), so that pushing and popping look nothing up; how many
 //! events are active follows from its length.
 
 use super::ring::{CHANGES, DETACHED, DETACHED_MARK, Entry, GAP, INTERNAL_DETACHED, ROOM, Ring, detached_key};
@@ -41,7 +41,7 @@ impl<T: Copy + Default> Default for Rings<T> {
 }
 
 impl<T: Copy + Default> Rings<T> {
-    /// So many empty rings, 1 to 256, or `None` without memory.
+    /// `count` empty rings, 1 to 256, or `None` without memory.
     pub fn new(count: u16) -> Option<Self> {
         let mut rest = Vec::new();
         rest.try_reserve_exact(usize::from(count)).ok()?;
@@ -109,7 +109,7 @@ const fn is_detached(key: Key) -> bool {
 }
 
 impl<T: Copy + Default> Reactor<T> {
-    /// Makes something ready that is not pending, without a slot. The key answers like a slot's until it is popped or
+    /// Makes something ready that is not pending, without a slot. The key works like a slot's until it is popped or
     /// removed; [`promote`](Self::promote) makes a slot of it.
     #[inline]
     pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
@@ -272,7 +272,7 @@ impl<T: Copy + Default> Reactor<T> {
         ring.get_mut(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
     }
 
-    /// Makes a slot for a detached activation, so that it can become pending too. Any other key answers itself.
+    /// Makes a slot for a detached activation, so that it can become pending too. Any other key is returned as it is.
     #[inline]
     pub fn promote(&mut self, key: Key, persist: bool) -> Key {
         let resolved = self.resolve(key);
@@ -283,7 +283,7 @@ impl<T: Copy + Default> Reactor<T> {
             && persist
             && let Some(slot) = self.slots.get_mut(resolved)
         {
-            // Whoever packed the ring did not know.
+            // The code that packed the ring did not know.
             slot.state |= state::PERSIST;
         }
         resolved

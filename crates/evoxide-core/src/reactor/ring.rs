@@ -1,7 +1,7 @@
 //! One ring of what must run.
 //!
 //! Taking an entry out of the middle leaves a gap that popping skips. Places are counted, not indexed, so that a ring can
-//! grow under keys that name places. Every place that is not in use holds a gap too: whoever looks at the first entry need not
+//! grow under keys that name places. Every place that is not in use holds a gap too: code that looks at the first entry need not
 //! ask whether there is one.
 
 use super::slot::NONE;
@@ -18,7 +18,7 @@ pub(super) const GAP: u32 = NONE - 2;
 /// The least of these.
 const SPECIAL: u32 = GAP;
 /// In `Entry::slot`: popping must look at the slot. Without it the slot belongs to a persistent event that counts and waits on
-/// a descriptor, and no timeout made it ready: popping it changes nothing else. No slab has so many slots.
+/// a descriptor, and no timeout made it ready: popping it changes nothing else. No slab has a slot of this number.
 pub(super) const CHANGES: u32 = 1 << 31;
 
 /// Marks the generation of a detached activation's key; the slab never uses it.

@@ -82,7 +82,7 @@ pub struct Finished {
 /// callback, so what counts is their distance from it.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// Where it began: so many callbacks back. Internal events do not count.
+    /// Where it began: how many callbacks back. Internal events do not count.
     start: u32,
     /// Where to stop and look: at `last`, or earlier where the batch is limited in time.
     stop: u32,
@@ -99,7 +99,7 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// The ring's beginning moved so many places, and nothing ran.
+    /// The ring's beginning moved `by` places, and nothing ran.
     #[inline]
     pub fn shift(&mut self, by: u32) {
         self.start = self.start.wrapping_add(by);
@@ -362,7 +362,7 @@ impl<T: Copy + Default> Reactor<T> {
         self.batch.start = self.batch.start.wrapping_add(1);
     }
 
-    /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Answers
+    /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Returns
     /// what the kernel must be told. To be called for a [`After::Unlink`] event, at once.
     pub fn unlink_popped(&mut self, slot: u32) -> Removed {
         let gone = self.unlink_all(slot, true);

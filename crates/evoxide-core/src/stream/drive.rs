@@ -37,7 +37,7 @@ pub const STEP: usize = 4096;
 /// How many full reads are not followed by another one after one that found nothing.
 pub const BACKOFF: u8 = 15;
 
-/// After so many full reads, reads are larger.
+/// Number of full reads after which reads are larger.
 pub const FULL_READS: u8 = 4;
 
 /// How much one read or write may move, as far as the program and rate limits say.
@@ -45,7 +45,7 @@ pub const FULL_READS: u8 = 4;
 pub enum Allowance {
     /// Nobody set a bound.
     Free,
-    /// At most so many bytes. 0 moves nothing.
+    /// The most bytes. 0 moves nothing.
     AtMost(usize),
 }
 
@@ -85,9 +85,9 @@ pub enum Told {
     Done,
     /// Call it again.
     Again,
-    /// So many bytes are to be told of in the next turn, since the loop was asked to end.
+    /// Bytes to be reported in the next turn, since the loop was asked to end.
     NextTurn(usize),
-    /// So many bytes are to be told of when reading goes on.
+    /// Bytes to be reported when reading goes on.
     Unreported(usize),
 }
 

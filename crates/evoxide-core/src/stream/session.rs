@@ -8,7 +8,7 @@ use super::{Direction, What};
 /// What a session answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// So many bytes; for a handshake: it is over.
+    /// Number of bytes; for a handshake: it is over.
     Done(usize),
     /// The transport must become readable first.
     WantRead,
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    /// The handshake was tried. Answers the event to tell, if any.
+    /// The handshake was tried. Returns the event to tell, if any.
     pub fn handshake_done(&mut self, answer: Answer) -> What {
         match answer {
             Answer::Done(_) => {
@@ -139,7 +139,7 @@ impl Session {
         }
     }
 
-    /// A read (or a write) was tried. Answers the event to tell, if any.
+    /// A read (or a write) was tried. Returns the event to tell, if any.
     pub fn moved(&mut self, direction: Direction, answer: Answer) -> What {
         let side = if direction == Direction::READ { What::READING } else { What::WRITING };
         let wants = if direction == Direction::READ { &mut self.read_wants } else { &mut self.write_wants };

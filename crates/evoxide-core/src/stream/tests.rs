@@ -124,7 +124,7 @@ struct End {
     received: Vec<u8>,
 }
 
-/// A kernel's socket: bytes on their way, room for so many, closed by the sender or not.
+/// A kernel's socket: bytes on their way, room for `room`, closed by the sender or not.
 #[derive(Default)]
 struct Wire {
     bytes: VecDeque<u8>,

@@ -8,7 +8,7 @@ use super::{Fault, Head};
 pub enum Framing {
     /// There is none.
     None,
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(u64),
     /// With the last chunk.
     Chunked,

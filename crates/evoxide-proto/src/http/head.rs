@@ -99,7 +99,7 @@ impl Head {
 /// Where the search for an empty line stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Scan {
-    /// So many bytes were looked at.
+    /// Number of bytes that were looked at.
     at: u32,
     /// Where the line begins in which the search stands.
     line: u32,

@@ -52,7 +52,7 @@ pub enum Deadline {
 enum State {
     /// Before or in a head.
     Head,
-    /// So many bytes of the body are to come.
+    /// Number of bytes of the body that are to come.
     Length(u64),
     /// Before or in a line with a chunk's size.
     Size,

@@ -45,7 +45,7 @@ pub enum After {
 /// The body of an answer, as the program has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
-    /// All of it is there: so many bytes.
+    /// All of it is there: its number of bytes.
     Whole(u64),
     /// It comes in pieces.
     Stream,

@@ -170,7 +170,7 @@ impl EpollWaiter {
         }
     }
 
-    /// Has the timerfd expire in time and answers what is left to `epoll_wait`.
+    /// Has the timerfd expire in time and returns what is left to `epoll_wait`.
     fn arm(&mut self, timeout: Option<u64>) -> io::Result<Option<u64>> {
         let Timing::Timer(timer) = &self.kernel.timing else { return Ok(timeout) };
         let value = match timeout {

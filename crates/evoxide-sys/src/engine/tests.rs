@@ -88,7 +88,7 @@ fn stale_reports_make_the_set_new() {
 }
 
 #[test]
-fn it_starts_anew_after_a_fork() {
+fn it_starts_again_after_a_fork() {
     let (mut engine, mut waiter) = engine(Method::Epoll);
     let (mut near, far) = UnixStream::pair().unwrap();
     let key = engine.reactor.insert(1, 0, Kind { persist: true, internal: false });

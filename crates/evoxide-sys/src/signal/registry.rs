@@ -366,6 +366,6 @@ unsafe extern "C" fn in_child() {
         // What came before the fork came to the parent.
         node.forget(u64::MAX);
     }
-    // SAFETY: as in the parent.
+    // SAFETY: the child, too, has what `before` took, and gives it back once.
     unsafe { in_parent() };
 }

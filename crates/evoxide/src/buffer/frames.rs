@@ -137,7 +137,7 @@ impl Buffer {
         }
     }
 
-    /// Takes exactly `len` bytes out; `None`, with nothing taken, until there are so many.
+    /// Takes exactly `len` bytes out; `None`, with nothing taken, while there are fewer.
     ///
     /// # Examples
     /// ```

@@ -76,7 +76,7 @@ impl Buffer {
         self.chain.byte_at(self.lent.checked_add(at)?)
     }
 
-    /// Copies bytes from a position on, and leaves them there; answers how many there were.
+    /// Copies bytes from a position on, and leaves them there; returns how many there were.
     ///
     /// # Examples
     /// ```

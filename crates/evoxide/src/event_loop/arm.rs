@@ -134,7 +134,7 @@ impl<S> Registry<S> {
         self.engine.reactor.activate(slot, ready, 1);
     }
 
-    /// Lets one side of an extension's event wait on a descriptor, or no more. `fresh`: the timeout starts anew.
+    /// Lets one side of an extension's event wait on a descriptor, or no more. `fresh`: the timeout starts again.
     pub(crate) fn watch_side(
         &mut self,
         id: EventId,

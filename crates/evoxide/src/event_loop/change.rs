@@ -10,7 +10,7 @@ use evoxide_core::reactor;
 use std::time::Duration;
 
 impl<S> Registry<S> {
-    /// Removes an event, and drops its handler and source; if it is running now, when it returns. Answers whether there was
+    /// Removes an event, and drops its handler and source; if it is running now, when it returns. Returns whether there was
     /// one.
     ///
     /// # Examples
@@ -58,7 +58,7 @@ impl<S> Registry<S> {
         self.entries.get_mut(id)?.handler.as_mut()?.source()?.downcast_mut()
     }
 
-    /// Makes an event happen, whether or not anything happened to it. Answers whether there is one, of a kind that can: a
+    /// Makes an event happen, whether or not anything happened to it. Returns whether there is one, of a kind that can: a
     /// prepare, check or idle event cannot.
     ///
     /// # Examples
@@ -79,7 +79,7 @@ impl<S> Registry<S> {
     }
 
     /// Lets an event rest: it does not happen, and does not keep the loop running, until it is [resumed](Self::resume).
-    /// Answers whether there is one.
+    /// Returns whether there is one.
     ///
     /// # Examples
     /// ```
@@ -108,7 +108,7 @@ impl<S> Registry<S> {
         true
     }
 
-    /// Ends a [pause](Self::pause). A timer starts anew with its full delay.
+    /// Ends a [pause](Self::pause). A timer starts again with its full delay.
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchEvent`], or what the operating system says, as when it was added; it rests on then.
@@ -138,8 +138,8 @@ impl<S> Registry<S> {
         armed
     }
 
-    /// Starts the time of a timer, or the timeout of a descriptor event, anew: it is due `after` from now. Inside the handler
-    /// of a timer that is due once this keeps it. Answers whether there is such an event, and it does not rest.
+    /// Starts the time of a timer, or the timeout of a descriptor event, again: it is due `after` from now. Inside the handler
+    /// of a timer that is due once this keeps it. Returns whether there is such an event, and it does not rest.
     ///
     /// # Examples
     /// ```
@@ -246,7 +246,7 @@ impl<S> Registry<S> {
     }
 
     /// Whether an event keeps [`run`](crate::EventLoop::run) going. Every event does, unless told otherwise: a run ends when
-    /// only such events are left that do not. Answers whether there is such an event.
+    /// only such events are left that do not. Returns whether there is such an event.
     ///
     /// # Examples
     /// ```
@@ -292,7 +292,7 @@ impl<S> Registry<S> {
     }
 
     /// Gives an event another priority; 0 is the most urgent, and a number beyond the last means the last. An event that is
-    /// ready already keeps its place in the queue for this once. Answers whether there is such an event.
+    /// ready already keeps its place in the queue for this once. Returns whether there is such an event.
     ///
     /// # Examples
     /// ```

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-/// After so many waits in a row that reported what is not watched any more, the kernel's set is built anew.
+/// Number of waits in a row that reported what is not watched any more, after which the kernel's set is rebuilt.
 const STALE_WAITS: u32 = 8;
 
 /// A loop's events. [`EventLoop`](crate::EventLoop) and [`Context`](crate::Context) both dereference to it, so that events are added and

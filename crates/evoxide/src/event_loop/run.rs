@@ -304,7 +304,7 @@ impl<S> EventLoop<S> {
     }
 
     /// One wait, and the handlers of what it found: one priority level, or all of them where only one turn is asked for.
-    /// Answers whether any was called.
+    /// Returns whether any was called.
     fn turn(&mut self, mode: Mode) -> Result<bool, Error> {
         let registry = self.registry();
         registry.engine.reactor.promote_next_turn();
@@ -386,13 +386,13 @@ impl<S> EventLoop<S> {
         registry.time.update();
         let tags = if found > 0 { registry.engine.finish_wait(waiter)? } else { Tags::default() };
         if tags.rebuilt() {
-            log::warn!("a descriptor that is not watched any more keeps being reported: starting anew");
+            log::warn!("a descriptor that is not watched any more keeps being reported: rebuilding the set");
         }
         registry.serve(tags);
         Ok(())
     }
 
-    /// Calls the handlers of one batch of ready events. Answers whether any was called.
+    /// Calls the handlers of one batch of ready events. Returns whether any was called.
     fn batch(&mut self, now: u64) -> bool {
         self.registry().engine.reactor.begin_batch(|| now);
         let mut called = false;
@@ -488,7 +488,7 @@ impl<S> EventLoop<S> {
     }
 
     /// Calls events that asked to be called when the turn ends: once for each, or one that asks each time would keep the loop.
-    /// Answers whether there was any.
+    /// Returns whether there was any.
     fn end_turn(&mut self) -> bool {
         let count = self.registry().turn_end.len();
         for _ in 0..count {

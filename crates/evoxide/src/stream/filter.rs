@@ -241,7 +241,7 @@ pub(super) fn sink(layers: &mut [Layer], output: &mut Buffer, finish: bool) -> i
     Ok(())
 }
 
-/// Starts the filters that were not yet; answers whether there were any.
+/// Starts the filters that were not yet; returns whether there were any.
 pub(super) fn start(layers: &mut [Layer]) -> io::Result<bool> {
     let mut any = false;
     for layer in layers.iter_mut().filter(|l| !l.started) {

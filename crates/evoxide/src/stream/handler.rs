@@ -129,7 +129,7 @@ pub trait StreamHandler<S> {
     }
 
     /// The stream is about to be closed, and its event removed: by [`Stream::close`] or
-    /// [`Stream::close_after_flush`], whoever called them, or because the handler panicked. Not called where the event is removed by
+    /// [`Stream::close_after_flush`], or because the handler panicked. Not called where the event is removed by
     /// its id, or goes with its loop.
     ///
     /// A server that outlives panics of its handlers runs its loop again; only the connection is lost:

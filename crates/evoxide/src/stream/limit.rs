@@ -28,7 +28,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// So many bytes a second, in each direction, handed out ten times a second.
+    /// `bytes` a second, in each direction, handed out ten times a second.
     ///
     /// # Examples
     /// See [`Registry::limit`].
@@ -38,7 +38,7 @@ impl Rate {
         Self { read: each, write: each, burst: None, tick: Duration::from_millis(100) }
     }
 
-    /// So many bytes in each direction with every tick.
+    /// `read` and `write` bytes with every tick.
     ///
     /// # Examples
     /// ```
@@ -52,7 +52,7 @@ impl Rate {
         Self { read, write, burst: None, tick }
     }
 
-    /// Lets so many bytes be saved up. Without it, one tick's worth.
+    /// Lets `bytes` be saved up. Without it, one tick's worth.
     ///
     /// # Examples
     /// ```

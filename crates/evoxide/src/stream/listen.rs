@@ -13,13 +13,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-/// At most so many connections are accepted in a row.
+/// The most connections that are accepted in a row.
 const BURST: usize = 256;
 /// How long a listener rests when the process has no more descriptors.
 const REST: Duration = Duration::from_millis(100);
 
 impl<S> Registry<S> {
-    /// Listens on an address and calls `handler` with each connection and its peer. What `handler` answers is of no concern;
+    /// Listens on an address and calls `handler` with each connection and its peer. What `handler` returns is of no concern;
     /// a connection that it does not keep is closed.
     ///
     /// The listener is the [source](Self::source) of the event, as a [`TcpListener`]. When the process has no more

@@ -177,7 +177,7 @@ impl<S: 'static> Registry<S> {
 }
 
 impl<S: 'static> EventLoop<S> {
-    /// Runs the loop until a future is done, and answers what it answers. Events and other tasks run meanwhile.
+    /// Runs the loop until a future is done, and returns its output. Events and other tasks run meanwhile.
     ///
     /// # Errors
     /// As [`run`](Self::run); [`ErrorKind::Incomplete`] where the run was ended, or nothing is left to wait for, before the future

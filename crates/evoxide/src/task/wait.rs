@@ -54,7 +54,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Waits for the signal; answers how often it came since it was asked for last.
+    /// Waits for the signal; returns how often it came since it was asked for last.
     ///
     /// # Examples
     /// See [`TaskCx::signal`].

@@ -80,7 +80,7 @@ impl TaskWaker {
         Self { id, wakes, local: AtomicBool::new(false), foreign: AtomicBool::new(false) }
     }
 
-    /// The task is about to be polled: later wakes count anew.
+    /// The task is about to be polled: later wakes count again.
     pub fn start(&self) {
         self.local.store(false, Ordering::Relaxed);
         if self.foreign.load(Ordering::Relaxed) {

@@ -242,7 +242,7 @@ impl<T> Resolver<T> {
                 let idle = self.options.tcp_idle;
                 self.arm(timer::SOCKET | key.index, now.saturating_add(idle));
             }
-            // Without a time at hand: at the next look.
+            // No time is known here: at the next look.
             (false, true, None) => self.arm(timer::SOCKET | key.index, 0),
             (false, false, _) => {}
         }
