@@ -21,11 +21,19 @@
 //! ```
 //!
 //! # With other libraries
-//! [`AsyncStream`] implements `futures_io`'s traits, which `futures_util` and `tokio_util::compat` build on, and [`AsyncListener`] and
-//! [`Signals`] are `futures_core` streams. Futures that need nothing but a waker (channels, locks, `select!`, `join!`) work unchanged.
-//! Futures that need another library's reactor (`tokio::net`) do not: run the loop as a guest in that library instead, by
-//! [`EventLoop::poll`](crate::EventLoop::poll) whenever its [descriptor](crate::Registry::poll_fd) is readable or
-//! [`next_deadline`](crate::Registry::next_deadline) has come; [`Guest`] has both.
+//! [`AsyncStream`] implements `futures_io`'s traits, which `futures_util` builds on, and [`AsyncListener`] and [`Signals`] are
+//! `futures_core` streams. Futures that need nothing but a waker (channels, locks, `select!`, `join!`) work unchanged. What was written
+//! for tokio works like this:
+//!
+//! | what | how |
+//! |---|---|
+//! | `tokio::sync`, `tokio_util::sync`, `tokio::select!`, `tokio::join!`, `tokio::pin!` | as they are |
+//! | what is generic over tokio's `AsyncRead` and `AsyncWrite`: codecs, `tokio::io` | `tokio_util::compat`: `stream.compat()` |
+//! | what needs tokio's reactor or its timers: `tokio::net`, `tokio::time`, clients built on them | in tasks of this loop, after `let _entered = runtime.enter();` with a runtime that runs on a thread of its own; or in tasks of a [`Guest`] in that runtime |
+//! | `tokio::spawn` | as before; the future runs on that runtime's threads, and its handle may be awaited here |
+//! | `tokio::task::spawn_local`, `LocalSet`, `block_in_place` | not from here: spawn on this loop |
+//!
+//! The other way round, a [`Guest`] is a loop that tokio's or calloop's loop drives.
 
 mod executor;
 mod guest;

@@ -156,7 +156,10 @@ impl<S> Registry<S> {
 
     /// Whether a turn would call somebody without a wait.
     pub(crate) fn has_work(&self) -> bool {
-        self.engine.reactor.active() > 0 || !self.turn_end.is_empty() || self.mailbox.waiting.load(Ordering::SeqCst) > 0
+        self.served
+            || self.engine.reactor.active() > 0
+            || !self.turn_end.is_empty()
+            || self.mailbox.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Whether nothing is left to wait for: no event pending or ready, no posted work, no [`Hold`](crate::Hold).

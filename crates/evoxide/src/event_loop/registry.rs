@@ -38,8 +38,12 @@ pub struct Registry<S> {
     pub(crate) extensions: Extensions,
     /// Extensions that have something to queue before the loop asks what is ready.
     pub(crate) collectors: Vec<fn(&mut Self)>,
+    /// Extensions that must know that nobody drives the loop any more.
+    pub(crate) leavers: Vec<fn(&mut Self)>,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
+    /// The last turn called a handler, so that another turn may have something to do.
+    pub(crate) served: bool,
 }
 
 impl<S> Drop for Registry<S> {
@@ -71,7 +75,9 @@ impl<S> Registry<S> {
             turn_end: VecDeque::new(),
             extensions: Extensions::default(),
             collectors: Vec::new(),
+            leavers: Vec::new(),
             in_turn: false,
+            served: false,
         })
     }
 }

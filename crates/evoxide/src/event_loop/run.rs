@@ -261,6 +261,9 @@ impl<S> EventLoop<S> {
         let driven = catch_unwind(AssertUnwindSafe(|| self.turns(mode)));
         let registry = self.registry();
         registry.in_turn = false;
+        for at in 0..registry.leavers.len() {
+            (registry.leavers[at])(registry);
+        }
         if !registry.mailbox.alarm.leave() {
             // What was asked for meanwhile shows on the descriptor, for a loop that waits on it.
             registry.mailbox.alarm.waker.wake();
@@ -284,6 +287,7 @@ impl<S> EventLoop<S> {
             let called = self.turn(mode);
             self.registry().in_turn = false;
             let called = called?;
+            self.registry().served = called;
             if mode == Mode::Poll || (mode == Mode::Once && called) {
                 return Ok(self.asked().unwrap_or(Outcome::Turned));
             }

@@ -1,7 +1,7 @@
 //! Tasks as events of the loop.
 
 use super::time::Sleep;
-use super::waker::{TaskWaker, Wakes, take_local};
+use super::waker::{TaskWaker, Wakes, leave_local, take_local};
 use crate::error::{Error, ErrorKind};
 use crate::event_loop::context::{Callback, Context, Core};
 use crate::event_loop::event::{EventId, Fired, Kind};
@@ -153,10 +153,11 @@ impl<S: 'static> Registry<S> {
     }
 
     fn tasks(&mut self) -> (Rc<Home<S>>, Arc<Wakes>) {
-        let Self { extensions, mailbox, collectors, .. } = self;
+        let Self { extensions, mailbox, collectors, leavers, .. } = self;
         let tasks = extensions.get::<Tasks<S>>();
         let wakes = tasks.wakes.get_or_insert_with(|| {
             collectors.push(Self::collect_tasks);
+            leavers.push(|registry| leave_local(registry.entries.owner()));
             Arc::new(Wakes::new(Arc::clone(&mailbox.alarm)))
         });
         (Rc::clone(&tasks.home), Arc::clone(wakes))

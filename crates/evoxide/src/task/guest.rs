@@ -10,17 +10,8 @@ use std::time::Duration;
 /// A loop that another library's loop drives: call [`turn`](Self::turn) when its descriptor is readable, or the time that
 /// [`wait_time`](Self::wait_time) says has passed.
 ///
-/// In tokio, wrap it in `AsyncFd`; in calloop, in `Generic`:
-/// ```ignore
-/// let mut guest = AsyncFd::with_interest(Guest::new(ev)?, tokio::io::Interest::READABLE)?;
-/// loop {
-///     let wait = guest.get_mut().wait_time().unwrap_or(Duration::MAX);
-///     if let Ok(ready) = tokio::time::timeout(wait, guest.readable()).await {
-///         ready?.clear_ready();
-///     }
-///     guest.get_mut().turn()?;
-/// }
-/// ```
+/// In tokio, wrap it in `AsyncFd`; in calloop, in `Generic`: `examples/guest_tokio.rs` and `examples/guest_calloop.rs` are whole
+/// programs. A host that hears of changes only (tokio does) must ask for `wait_time` after each turn, as they do.
 ///
 /// # Examples
 /// ```
@@ -32,6 +23,7 @@ use std::time::Duration;
 /// ev.timer(Duration::ZERO, |cx| *cx.state() += 1);
 /// let mut guest = Guest::new(ev)?;
 /// assert_eq!(guest.wait_time(), Some(Duration::ZERO));
+/// guest.turn()?;
 /// guest.turn()?;
 /// assert_eq!((*guest.state(), guest.wait_time()), (1, None));
 /// # Ok::<(), evoxide::Error>(())
@@ -59,7 +51,8 @@ impl<S> Guest<S> {
         self.inner.poll()
     }
 
-    /// How long the host may wait, if the descriptor stays silent; `None` for as long as it likes.
+    /// How long the host may wait, if the descriptor stays silent; `None` for as long as it likes. Nothing as long as turns find
+    /// something to do: more may be there.
     pub fn wait_time(&mut self) -> Option<Duration> {
         let now = self.inner.update_now();
         if self.inner.has_work() {

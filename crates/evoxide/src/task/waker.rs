@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Wake;
 
 thread_local! {
-    /// The loop that ran last on this thread, and the tasks that were woken on it.
+    /// The loop that runs on this thread, and the tasks that were woken on it.
     static LOCAL: Local = const { Local { owner: Cell::new(0), woken: RefCell::new(Vec::new()) } };
 }
 
@@ -31,6 +31,15 @@ pub(super) fn take_local(owner: u32) -> Vec<EventId> {
         *woken = others;
         own
     })
+}
+
+/// Nobody drives the loop any more: it must be rung for.
+pub(super) fn leave_local(owner: u32) {
+    LOCAL.with(|local| {
+        if local.owner.get() == owner {
+            local.owner.set(0);
+        }
+    });
 }
 
 /// What other threads wake a loop's tasks through.
