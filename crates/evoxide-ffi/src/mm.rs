@@ -109,6 +109,41 @@ pub unsafe fn free(memory: *mut c_void) {
     }
 }
 
+/// How many bytes there are at `memory`, at least as many as were asked for; 0 where the program has an allocator of its own.
+///
+/// # Safety
+/// `memory` is null or came from these functions and was not freed.
+#[inline]
+#[must_use]
+pub unsafe fn capacity(memory: *mut c_void) -> usize {
+    if !MALLOC.load(Ordering::Relaxed).is_null() || !FREE.load(Ordering::Relaxed).is_null() {
+        return 0;
+    }
+    // SAFETY: the caller's promise, and without hooks it is the C library's.
+    unsafe { libc::malloc_usable_size(memory) }
+}
+
+/// A copy of the bytes with a terminator, in `spare` where that is large enough; otherwise that is freed. Null on failure.
+/// `text` may lie in `spare`.
+///
+/// # Safety
+/// `spare` is null or came from these functions, was not freed, and nothing but `text` uses it any more.
+#[must_use]
+pub unsafe fn strdup_into(spare: *mut c_char, text: &[u8]) -> *mut c_char {
+    // SAFETY: the caller's promise; `text` is not used after its memory is written or freed.
+    unsafe {
+        let len = text.len();
+        if capacity(spare.cast()) > len {
+            ptr::copy(text.as_ptr(), spare.cast(), len);
+            *spare.add(len) = 0;
+            return spare;
+        }
+        let copy = strdup_bytes(text);
+        free(spare.cast());
+        copy
+    }
+}
+
 /// A copy of the bytes with a terminator, for C to own; null on failure.
 #[must_use]
 pub fn strdup_bytes(text: &[u8]) -> *mut c_char {

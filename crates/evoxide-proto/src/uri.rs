@@ -154,7 +154,8 @@ fn authority<'a>(text: &'a [u8], parts: &mut Parts<'a>) -> Option<()> {
 pub fn parse(uri: &[u8], flags: Flags) -> Option<Parts<'_>> {
     let mut parts = Parts::default();
     let mut rest = uri;
-    if let Some(colon) = rest.iter().position(|&c| c == b':')
+    if rest.first().is_some_and(u8::is_ascii_alphabetic)
+        && let Some(colon) = rest.iter().position(|&c| c == b':')
         && is_scheme(&rest[..colon])
     {
         parts.scheme = Some(&rest[..colon]);
@@ -182,12 +183,13 @@ pub fn parse(uri: &[u8], flags: Flags) -> Option<Parts<'_>> {
         _ => (None, tail),
     };
     let fragment = tail.strip_prefix(b"#");
-    let well_formed = is_part(Part::Path, path, flags)
+    // Any path that ends where the query begins is well-formed then.
+    let well_formed = (flags.nonconformant || is_part(Part::Path, path, flags))
         && query.is_none_or(|q| is_part(Part::Query, q, flags))
         && fragment.is_none_or(|f| is_part(Part::Query, f, flags));
     // The first segment of a relative path has no colon: it would be a scheme.
-    let first = cut(path, |&c| c == b'/').0;
-    if !well_formed || parts.scheme.is_none() && parts.host.is_none() && first.contains(&b':') {
+    let first = || cut(path, |&c| c == b'/').0;
+    if !well_formed || parts.scheme.is_none() && parts.host.is_none() && first().contains(&b':') {
         return None;
     }
     parts.path = path;

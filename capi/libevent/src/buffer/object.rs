@@ -248,6 +248,15 @@ impl EvBuffer {
         self.is_unobserved() && (self.flags.get() & EMBEDDED != 0 || self.owner.get().is_null())
     }
 
+    /// Whether it is as a new one: empty, and nobody counts on it, observes, locks or freezes it.
+    pub(crate) fn is_pristine(&self) -> bool {
+        self.refs.get() == 1
+            && self.flags.get() == 0
+            && !self.is_observed()
+            && self.lock.get().is_null()
+            && self.look(|m| m.is_empty() && !m.is_frozen(End::Front) && !m.is_frozen(End::Back))
+    }
+
     /// Keeps the object alive across callbacks.
     #[inline]
     pub(crate) fn hold(&self) {

@@ -116,8 +116,9 @@ pub unsafe extern "C-unwind" fn evhttp_make_request(
     unsafe {
         (*req).kind = kind::REQUEST;
         (*req).type_ = method;
-        let target = cstr::bytes(uri).unwrap_or(&[]);
-        if (*c).client.is_null() || !request::set_text(&raw mut (*req).uri, target) || !is_writable(c, req, target) {
+        // It may be the request's own string.
+        let set = request::set_text(&raw mut (*req).uri, cstr::bytes(uri).unwrap_or(&[]));
+        if (*c).client.is_null() || !set || !is_writable(c, req, cstr::bytes((*req).uri).unwrap_or(&[])) {
             request::release_unowned(req);
             return -1;
         }

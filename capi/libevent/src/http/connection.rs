@@ -322,8 +322,12 @@ pub(super) unsafe fn set_timeouts_if_headed(c: *mut evhttp_connection) {
 pub(super) unsafe fn step(c: *mut evhttp_connection) -> Step {
     // SAFETY: the caller's promise; the machine calls nothing, so that these are the only references meanwhile.
     unsafe {
-        let (limits, eof) = (limits(c), is(c, state::EOF));
+        let eof = is(c, state::EOF);
         let input = crate::buffer::evbuffer::of(calls::bufferevent_get_input((*c).bev));
+        if !eof && input.len() == 0 && matches!(&(*c).role, Role::Server(machine) if machine.needs_input()) {
+            return Step::More;
+        }
+        let limits = limits(c);
         let head = &mut scratch(c).head;
         let role = &mut (*c).role;
         input.look(|input| match role {

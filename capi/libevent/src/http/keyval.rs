@@ -3,19 +3,11 @@
 //! Programs walk, build and edit them, so each entry, key and value is memory of its own from the hooks.
 
 use crate::http::abi::{evkeyval, evkeyvalq};
+use core::cell::Cell;
 use core::ffi::{c_char, c_int};
-use core::ptr;
+use core::ptr::{self, NonNull};
 use evoxide_ffi::{cstr, mm};
-
-/// A new empty list; null without memory.
-pub(crate) fn new() -> *mut evkeyvalq {
-    let Some(made) = mm::alloc(evkeyvalq { tqh_first: ptr::null_mut(), tqh_last: ptr::null_mut() }) else {
-        return ptr::null_mut();
-    };
-    // SAFETY: just made.
-    unsafe { init(made.as_ptr()) };
-    made.as_ptr()
-}
+use evoxide_proto::http::syntax::is_value;
 
 /// Makes a list empty, whatever it was.
 ///
@@ -29,33 +21,153 @@ pub(crate) unsafe fn init(list: *mut evkeyvalq) {
     }
 }
 
-/// Frees a list that [`new`] made.
-///
-/// # Safety
-/// `list` is null or such a list, and nobody uses it.
-pub(crate) unsafe fn free(list: *mut evkeyvalq) {
-    if !list.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe {
-            clear(list);
-            mm::free(list.cast());
+unsafe fn clear(list: *mut evkeyvalq) {
+    // SAFETY: a well-formed list, by the callers' promise; each entry is read before it is given back.
+    unsafe {
+        let mut entry = (*list).tqh_first;
+        if entry.is_null() {
+            return;
+        }
+        init(list);
+        let stashed = STASH.try_with(|stash| {
+            while let Some(e) = entry.as_ref()
+                && stash.len.get() < STASHED
+            {
+                let next = e.tqe_next;
+                if !stash.put(entry) {
+                    free_entry(entry);
+                }
+                entry = next;
+            }
+        });
+        let _ = stashed;
+        while let Some(e) = entry.as_ref() {
+            let next = e.tqe_next;
+            free_entry(entry);
+            entry = next;
         }
     }
 }
 
-unsafe fn clear(list: *mut evkeyvalq) {
-    // SAFETY: a well-formed list, by the callers' promise; each entry is read before it is freed.
-    unsafe {
-        let mut entry = (*list).tqh_first;
-        while !entry.is_null() {
-            let next = (*entry).tqe_next;
-            mm::free((*entry).key.cast());
-            mm::free((*entry).value.cast());
-            mm::free(entry.cast());
-            entry = next;
+/// Entries that were removed, with their strings, for those that come. They stay what programs know, three pieces of memory of the
+/// hooks each: how much a string holds is asked of the allocator, since the program may have put another in its place.
+struct Stash {
+    first: Cell<*mut evkeyval>,
+    len: Cell<u8>,
+}
+
+/// The most entries that a thread keeps.
+const STASHED: u8 = 32;
+/// The longest string that is kept, and the room of a new one.
+const KEPT: usize = 256;
+const ROOM: usize = 64;
+
+thread_local! {
+    static STASH: Stash = const { Stash { first: Cell::new(ptr::null_mut()), len: Cell::new(0) } };
+}
+
+impl Drop for Stash {
+    fn drop(&mut self) {
+        while let Some(entry) = self.pop() {
+            // SAFETY: entries of the stash are nobody else's.
+            unsafe { free_entry(entry.as_ptr()) };
         }
-        init(list);
     }
+}
+
+impl Stash {
+    fn pop(&self) -> Option<NonNull<evkeyval>> {
+        let entry = NonNull::new(self.first.get())?;
+        // SAFETY: entries of the stash are nobody else's.
+        self.first.set(unsafe { entry.as_ref() }.tqe_next);
+        self.len.set(self.len.get() - 1);
+        Some(entry)
+    }
+
+    /// Keeps an entry, if its strings have room for others. Whether it does.
+    ///
+    /// # Safety
+    /// It is of the hooks, with its strings; nobody uses it, and it is in no list.
+    unsafe fn put(&self, entry: *mut evkeyval) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let fits = |text: *mut c_char| (ROOM..=KEPT).contains(&mm::capacity(text.cast()));
+            let kept = self.len.get() < STASHED && fits((*entry).key) && fits((*entry).value);
+            if kept {
+                (*entry).tqe_next = self.first.replace(entry);
+                self.len.set(self.len.get() + 1);
+            }
+            kept
+        }
+    }
+}
+
+unsafe fn free_entry(entry: *mut evkeyval) {
+    // SAFETY: the callers give it up: entry and strings are memory of the hooks.
+    unsafe {
+        mm::free((*entry).key.cast());
+        mm::free((*entry).value.cast());
+        mm::free(entry.cast());
+    }
+}
+
+/// A copy of `text` with room for another.
+fn roomy(text: &[u8]) -> *mut c_char {
+    let copy = mm::malloc(text.len().saturating_add(1).max(ROOM)).cast::<u8>();
+    if !copy.is_null() {
+        // SAFETY: fresh, and large enough.
+        unsafe {
+            ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len());
+            *copy.add(text.len()) = 0;
+        }
+    }
+    copy.cast()
+}
+
+/// A copy of `text` in place of a string of the stash.
+///
+/// # Safety
+/// Nobody uses that string.
+unsafe fn refill(spare: *mut c_char, text: &[u8]) -> *mut c_char {
+    // SAFETY: the caller's promise; there is at least this room.
+    unsafe {
+        if text.len() >= ROOM {
+            return mm::strdup_into(spare, text);
+        }
+        ptr::copy_nonoverlapping(text.as_ptr(), spare.cast(), text.len());
+        *spare.add(text.len()) = 0;
+    }
+    spare
+}
+
+/// An entry with copies of these, in no list. `None` without memory.
+fn entry(key: &[u8], value: &[u8]) -> Option<NonNull<evkeyval>> {
+    if let Ok(Some(mut entry)) = STASH.try_with(Stash::pop) {
+        // SAFETY: nobody else has it; its strings are of the hooks.
+        unsafe {
+            let e = entry.as_mut();
+            (e.key, e.value) = (refill(e.key, key), refill(e.value, value));
+            if e.key.is_null() || e.value.is_null() {
+                free_entry(entry.as_ptr());
+                return None;
+            }
+        }
+        return Some(entry);
+    }
+    let (key, value) = (roomy(key), roomy(value));
+    let made = if key.is_null() || value.is_null() {
+        None
+    } else {
+        mm::alloc(evkeyval { tqe_next: ptr::null_mut(), tqe_prev: ptr::null_mut(), key, value })
+    };
+    if made.is_none() {
+        // SAFETY: made above, and nobody knows of them.
+        unsafe {
+            mm::free(key.cast());
+            mm::free(value.cast());
+        }
+    }
+    made
 }
 
 /// Appends an entry. `false` without memory.
@@ -63,23 +175,11 @@ unsafe fn clear(list: *mut evkeyvalq) {
 /// # Safety
 /// `list` is well-formed.
 pub(crate) unsafe fn add(list: *mut evkeyvalq, key: &[u8], value: &[u8]) -> bool {
-    let (key, value) = (mm::strdup_bytes(key), mm::strdup_bytes(value));
-    let made = if key.is_null() || value.is_null() {
-        None
-    } else {
-        mm::alloc(evkeyval { tqe_next: ptr::null_mut(), tqe_prev: ptr::null_mut(), key, value })
-    };
-    let Some(made) = made else {
-        // SAFETY: made above, and nobody knows of them.
-        unsafe {
-            mm::free(key.cast());
-            mm::free(value.cast());
-        }
-        return false;
-    };
+    let Some(made) = entry(key, value) else { return false };
     let made = made.as_ptr();
     // SAFETY: the caller's promise: `tqh_last` points to the null that ends the list.
     unsafe {
+        (*made).tqe_next = ptr::null_mut();
         (*made).tqe_prev = (*list).tqh_last;
         *(*list).tqh_last = made;
         (*list).tqh_last = &raw mut (*made).tqe_next;
@@ -146,9 +246,7 @@ pub(crate) unsafe fn remove(list: *mut evkeyvalq, key: &[u8]) -> bool {
             Some(next) => next.tqe_prev = e.tqe_prev,
             None => (*list).tqh_last = e.tqe_prev,
         }
-        mm::free(e.key.cast());
-        mm::free(e.value.cast());
-        mm::free(entry.cast());
+        free_entry(entry);
     }
     true
 }
@@ -182,7 +280,7 @@ pub unsafe extern "C-unwind" fn evhttp_add_header(
     key: *const c_char,
     value: *const c_char,
 ) -> c_int {
-    let breaks = |text: &[u8]| text.iter().any(|b| matches!(b, b'\r' | b'\n'));
+    let breaks = |text: &[u8]| !is_value(text) && text.iter().any(|b| matches!(b, b'\r' | b'\n'));
     // SAFETY: the caller passes a list and strings.
     unsafe {
         let (Some(key), Some(value)) = (cstr::bytes(key), cstr::bytes(value)) else { return -1 };

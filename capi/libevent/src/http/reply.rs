@@ -10,7 +10,7 @@ use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, warnx};
 use evoxide_proto::http::server::Body;
-use evoxide_proto::http::write::{self, Ambient, BodyMode, Decimal, Plan};
+use evoxide_proto::http::write::{self, Ambient, BodyMode, Plan};
 
 /// A status that can be written.
 fn status(code: c_int) -> u16 {
@@ -24,13 +24,14 @@ unsafe fn set_status(req: *mut evhttp_request, code: c_int, reason: *const c_cha
         (*req).kind = crate::http::abi::kind::RESPONSE;
         (*req).response_code = code;
         let text = cstr::bytes(reason).unwrap_or_else(|| write::reason(status(code)));
-        request::set_text(&raw mut (*req).response_code_line, text);
+        request::set_text_spared(&raw mut (*req).response_code_line, &mut request::spare(req).line, text);
     }
 }
 
-/// Makes the request's output headers what the plan says, so that programs see what is sent. `false`: without memory.
-unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>) -> bool {
-    // SAFETY: the caller's promise: the request lives.
+/// Makes the request's output headers what the plan says, so that programs see what is sent, and writes them. `false`: without
+/// memory.
+unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>, line: &mut Vec<u8>) -> bool {
+    // SAFETY: the caller's promise: the request lives. The list grows behind the entries that were written.
     unsafe {
         let headers = (*req).output_headers;
         if plan.drop_length {
@@ -39,15 +40,20 @@ unsafe fn carry_out(req: *mut evhttp_request, plan: &Plan, ambient: &Ambient<'_>
         if plan.drop_encoding {
             while keyval::remove(headers, b"transfer-encoding") {}
         }
-        plan.add.into_iter().flatten().all(|addition| {
-            let mut digits = Decimal::new(0);
-            addition.field(ambient, &mut digits).is_none_or(|(name, value)| keyval::add(headers, name, value))
-        })
+        let mut whole = true;
+        write::fields_noting(plan, ambient, keyval::entries(headers), line, |name, value| {
+            whole &= keyval::add(headers, name, value);
+        });
+        whole
     }
 }
 
-/// Decides on the answer and writes its head. `None`: there was one, or nobody to answer.
-unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
+/// A body of one piece that is no longer than this leaves in the head's segment.
+const SMALL: usize = 512;
+
+/// Decides on the answer and writes its head, with a small `whole` body behind it, which is empty then. `None`: there was an answer, or
+/// nobody to answer.
+unsafe fn begin(req: *mut evhttp_request, body: Body, whole: *mut evbuffer) -> Option<Plan> {
     // SAFETY: the caller's promise: the request lives and has a server's connection.
     unsafe {
         let c = (*req).evcon;
@@ -61,21 +67,32 @@ unsafe fn begin(req: *mut evhttp_request, body: Body) -> Option<Plan> {
         let minor = machine(c).minor();
         let mut line = core::mem::take(&mut (*server).scratch.out);
         line.clear();
+        let reason = cstr::bytes((*req).response_code_line).unwrap_or_else(|| write::reason(code));
+        write::status_line(minor, code, reason, &mut line);
         {
             // A string of the hooks, which stays as it is meanwhile.
             let content_type = cstr::bytes((*server).content_type);
             let (date, _) = (*server).scratch.dated();
             let ambient = Ambient { date, content_type, host: b"" };
-            if !carry_out(req, &plan, &ambient) {
+            if !carry_out(req, &plan, &ambient, &mut line) {
                 // What frames the body may be missing.
                 connection::mark(c, state::CUT, true);
             }
         }
-        let reason = cstr::bytes((*req).response_code_line).unwrap_or_else(|| write::reason(code));
-        write::status_line(minor, code, reason, &mut line);
-        let all = Plan { drop_length: false, drop_encoding: false, add: [None; 5], ..plan };
-        let nothing = Ambient { date: b"", content_type: None, host: b"" };
-        write::fields(&all, &nothing, keyval::entries((*req).output_headers), &mut line);
+        if let Body::Whole(len) = body
+            && plan.body == BodyMode::Plain
+            && len <= SMALL as u64
+            && evbuffer::of(whole).is_unobserved()
+            && evbuffer::of(whole).ext_lock().is_null()
+        {
+            evbuffer::of(whole).look(|whole| {
+                if let Some(bytes) = whole.as_owned() {
+                    // As many as announced, so that nothing is written before them.
+                    let n = machine(c).piece(len, &mut Vec::new()) as usize;
+                    line.extend_from_slice(&bytes[..n]);
+                }
+            });
+        }
         append(c, &line);
         (*server).scratch.out = line;
         Some(plan)
@@ -158,18 +175,22 @@ unsafe fn is_awaited(req: *mut evhttp_request) -> bool {
     }
 }
 
-/// Sends the answer that the request holds.
+/// Sends the answer that the request holds, with this body.
 ///
 /// # Safety
-/// The request lives.
-pub(super) unsafe fn send(req: *mut evhttp_request) {
+/// Both live.
+pub(super) unsafe fn send(req: *mut evhttp_request, body: *mut evbuffer) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (c, body) = ((*req).evcon, (*req).output_buffer);
-        if begin(req, Body::Whole(calls::evbuffer_get_length(body) as u64)).is_some() {
-            piece(c, body);
+        let c = (*req).evcon;
+        if begin(req, Body::Whole(calls::evbuffer_get_length(body) as u64), body).is_some() {
+            if !machine(c).is_written() {
+                piece(c, body);
+            }
             calls::evbuffer_drain(body, usize::MAX);
             finish(req);
+        } else if body != (*req).output_buffer {
+            calls::evbuffer_drain(body, usize::MAX);
         }
     }
 }
@@ -228,7 +249,7 @@ unsafe fn error_page(req: *mut evhttp_request, code: c_int, reason: *const c_cha
         if calls::evbuffer_get_length((*req).output_buffer) == 0 {
             calls::evbuffer_add((*req).output_buffer, page.as_ptr().cast(), page.len());
         }
-        send(req);
+        send(req, (*req).output_buffer);
     }
 }
 
@@ -262,10 +283,17 @@ pub unsafe extern "C-unwind" fn evhttp_send_reply(
             return;
         }
         set_status(req, code, reason);
-        if !databuf.is_null() && calls::evbuffer_add_buffer((*req).output_buffer, databuf) < 0 {
-            connection::mark((*req).evcon, state::CUT, true);
+        let own = (*req).output_buffer;
+        let mut body = own;
+        if !databuf.is_null() {
+            if evbuffer::of(own).is_pristine() {
+                // Nobody can see that it does not go through the request's.
+                body = databuf;
+            } else if calls::evbuffer_add_buffer(own, databuf) < 0 {
+                connection::mark((*req).evcon, state::CUT, true);
+            }
         }
-        send(req);
+        send(req, body);
     }
 }
 
@@ -279,7 +307,7 @@ pub unsafe extern "C-unwind" fn evhttp_send_reply_start(req: *mut evhttp_request
             return;
         }
         set_status(req, code, reason);
-        if let Some(plan) = begin(req, Body::Stream)
+        if let Some(plan) = begin(req, Body::Stream, ptr::null_mut())
             && plan.body == BodyMode::Chunked
         {
             (*req).bits |= bit::CHUNKED;

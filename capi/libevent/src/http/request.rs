@@ -1,4 +1,6 @@
 //! `struct evhttp_request`: its life and its accessors.
+//!
+//! A server keeps some requests that were answered, with what they are made of, for those that come ([`recycle`]).
 
 use super::calls;
 use super::connection::{self, evhttp_connection, state};
@@ -9,10 +11,47 @@ use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};
 
+/// A request as it lies in memory.
+#[repr(C)]
+struct Block {
+    request: evhttp_request,
+    input: evkeyvalq,
+    output: evkeyvalq,
+    /// What the request before left, for this one: memory of the hooks, or null.
+    spare: Spare,
+}
+
+/// Strings and an object that were a request's.
+#[derive(Clone, Copy)]
+pub(super) struct Spare {
+    pub uri: *mut c_char,
+    pub line: *mut c_char,
+    pub remote_host: *mut c_char,
+    pub elems: *mut uri::evhttp_uri,
+}
+
+impl Spare {
+    const NONE: Self =
+        Self { uri: ptr::null_mut(), line: ptr::null_mut(), remote_host: ptr::null_mut(), elems: ptr::null_mut() };
+}
+
+/// The most requests that a server keeps, and the most bytes that one of their strings may hold.
+const SPARES: u32 = 16;
+const KEPT: usize = 512;
+
+/// Where what a request left lies.
+///
+/// # Safety
+/// `req` lives.
+pub(super) unsafe fn spare<'a>(req: *mut evhttp_request) -> &'a mut Spare {
+    // SAFETY: all requests are made here, as a part of a block.
+    unsafe { &mut (*req.cast::<Block>()).spare }
+}
+
 /// A new request.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_request_new(cb: Option<RequestFn>, arg: *mut c_void) -> *mut evhttp_request {
-    let req = mm::calloc(1, size_of::<evhttp_request>()).cast::<evhttp_request>();
+    let req = mm::calloc(1, size_of::<Block>()).cast::<evhttp_request>();
     if req.is_null() {
         return req;
     }
@@ -21,20 +60,128 @@ pub unsafe extern "C-unwind" fn evhttp_request_new(cb: Option<RequestFn>, arg: *
         (*req).kind = kind::RESPONSE;
         (*req).cb = cb;
         (*req).cb_arg = arg;
-        (*req).input_headers = keyval::new();
-        (*req).output_headers = keyval::new();
+        link_lists(req);
         (*req).input_buffer = calls::evbuffer_new();
         (*req).output_buffer = calls::evbuffer_new();
-        if (*req).input_headers.is_null()
-            || (*req).output_headers.is_null()
-            || (*req).input_buffer.is_null()
-            || (*req).output_buffer.is_null()
-        {
+        if (*req).input_buffer.is_null() || (*req).output_buffer.is_null() {
             release(req);
             return ptr::null_mut();
         }
     }
     req
+}
+
+/// Gives a request its own lists, empty.
+unsafe fn link_lists(req: *mut evhttp_request) {
+    let block = req.cast::<Block>();
+    // SAFETY: the callers' promise: `req` lives; the lists hold nothing.
+    unsafe {
+        (*req).input_headers = &raw mut (*block).input;
+        (*req).output_headers = &raw mut (*block).output;
+        keyval::init((*req).input_headers);
+        keyval::init((*req).output_headers);
+    }
+}
+
+/// Requests that were answered, for those that come.
+pub(super) struct Spares {
+    first: *mut evhttp_request,
+    len: u32,
+}
+
+impl Spares {
+    pub const NONE: Self = Self { first: ptr::null_mut(), len: 0 };
+
+    /// A request as a new one, or null.
+    ///
+    /// # Safety
+    /// What is kept here lives.
+    pub unsafe fn take(&mut self) -> *mut evhttp_request {
+        let req = self.first;
+        if !req.is_null() {
+            // SAFETY: nobody else has it.
+            unsafe { self.first = (*req).tqe_next };
+            self.len -= 1;
+        }
+        req
+    }
+
+    /// Frees all.
+    ///
+    /// # Safety
+    /// What is kept here lives.
+    pub unsafe fn clear(&mut self) {
+        loop {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let req = self.take();
+                if req.is_null() {
+                    return;
+                }
+                release(req);
+            }
+        }
+    }
+}
+
+/// As [`release`], and keeps what the request is made of for another, where nobody can notice.
+///
+/// # Safety
+/// As [`release`]; `spares` belong to a server that lives.
+pub(super) unsafe fn recycle(req: *mut evhttp_request, spares: &mut Spares) {
+    let block = req.cast::<Block>();
+    // SAFETY: the caller's promise. A request that is kept is as a new one, but for what its block keeps beside it.
+    unsafe {
+        let r = &*req;
+        let held = r.flags & flag::DEFER_FREE != 0 || r.bits & bit::HELD != 0;
+        let own = r.input_headers == &raw mut (*block).input
+            && r.output_headers == &raw mut (*block).output
+            && [r.input_buffer, r.output_buffer].iter().all(|&b| !b.is_null() && evbuffer::of(b).is_pristine());
+        // With an allocator of the program nothing is kept: it may count.
+        if held || !own || spares.len >= SPARES || mm::capacity(req.cast()) == 0 {
+            return release(req);
+        }
+        mm::free(r.host_cache.cast());
+        keyval::evhttp_clear_headers(r.input_headers);
+        keyval::evhttp_clear_headers(r.output_headers);
+        let left = *spare(req);
+        // Programs may have put strings of their own in place.
+        let kept = |text: *mut c_char, other: *mut c_char| {
+            let (text, other) = if text.is_null() { (other, text) } else { (text, other) };
+            mm::free(other.cast());
+            if mm::capacity(text.cast()) <= KEPT {
+                return text;
+            }
+            mm::free(text.cast());
+            ptr::null_mut()
+        };
+        let elems = if r.uri_elems.is_null() {
+            left.elems
+        } else {
+            uri::evhttp_uri_free(left.elems);
+            r.uri_elems
+        };
+        let spare = Spare {
+            uri: kept(r.uri, left.uri),
+            line: kept(r.response_code_line, left.line),
+            remote_host: kept(r.remote_host, left.remote_host),
+            elems: if mm::capacity(elems.cast()) <= KEPT {
+                elems
+            } else {
+                uri::evhttp_uri_free(elems);
+                ptr::null_mut()
+            },
+        };
+        let (input, output) = (r.input_buffer, r.output_buffer);
+        ptr::write_bytes(req, 0, 1);
+        (*block).spare = spare;
+        (*req).input_buffer = input;
+        (*req).output_buffer = output;
+        link_lists(req);
+        (*req).tqe_next = spares.first;
+        spares.first = req;
+        spares.len += 1;
+    }
 }
 
 /// Frees a request, which is in no queue; or notes that it is to be freed, while a callback has it.
@@ -49,12 +196,17 @@ pub(super) unsafe fn release(req: *mut evhttp_request) {
             return;
         }
         let r = &*req;
-        for text in [r.remote_host, r.host_cache, r.uri, r.response_code_line] {
+        let left = core::mem::replace(spare(req), Spare::NONE);
+        for text in
+            [r.remote_host, r.host_cache, r.uri, r.response_code_line, left.uri, left.line, left.remote_host]
+        {
             mm::free(text.cast());
         }
         uri::evhttp_uri_free(r.uri_elems);
-        keyval::free(r.input_headers);
-        keyval::free(r.output_headers);
+        uri::evhttp_uri_free(left.elems);
+        for headers in [r.input_headers, r.output_headers] {
+            keyval::evhttp_clear_headers(headers);
+        }
         for buffer in [r.input_buffer, r.output_buffer] {
             if !buffer.is_null() {
                 calls::evbuffer_free(buffer);
@@ -265,15 +417,31 @@ pub unsafe extern "C" fn evhttp_request_set_on_complete_cb(
     }
 }
 
-/// Replaces a string of the hooks by a copy of `text`. `false` without memory.
+/// Replaces a string of the hooks by a copy of `text`, which may be that string. `false` without memory.
 ///
 /// # Safety
 /// `place` holds such a string or null.
 pub(super) unsafe fn set_text(place: *mut *mut c_char, text: &[u8]) -> bool {
-    let copy = mm::strdup_bytes(text);
     // SAFETY: the caller's promise.
-    unsafe { mm::free(place.replace(copy).cast()) };
-    !copy.is_null()
+    unsafe {
+        let copy = mm::strdup_into(place.read(), text);
+        place.write(copy);
+        !copy.is_null()
+    }
+}
+
+/// As [`set_text`], for a request's string that may have a spare: the spare is put to use first.
+///
+/// # Safety
+/// As [`set_text`]; `spare` holds a string of the hooks or null.
+pub(super) unsafe fn set_text_spared(place: *mut *mut c_char, spare: &mut *mut c_char, text: &[u8]) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if place.read().is_null() {
+            place.write(core::mem::replace(spare, ptr::null_mut()));
+        }
+        set_text(place, text)
+    }
 }
 
 /// Makes the fields of the head that was just read the request's input headers. `false` without memory.

@@ -7,7 +7,7 @@ use super::{client, keyval, reply, request, uri};
 use crate::abi::bufferevent::bufferevent;
 use crate::http::abi::{bit, evhttp_ext_method, evhttp_request, flag, kind};
 use core::ffi::{c_char, c_int, c_short};
-use core::ptr;
+use core::{mem, ptr};
 use evoxide_ffi::cstr;
 use evoxide_proto::http::head::is_absolute;
 use evoxide_proto::http::server::{After, CONTINUE};
@@ -141,15 +141,18 @@ unsafe fn hold_back(c: *mut evhttp_connection) {
 unsafe fn new_request(c: *mut evhttp_connection) -> *mut evhttp_request {
     // SAFETY: the caller's promise: `c` is entered and lives.
     unsafe {
-        let req = request::evhttp_request_new(None, ptr::null_mut());
+        let mut req = (*(*c).server).spares.take();
         if req.is_null() {
-            return req;
+            req = request::evhttp_request_new(None, ptr::null_mut());
+            if req.is_null() {
+                return req;
+            }
         }
         (*req).flags |= flag::OWN_CONNECTION;
         (*req).kind = kind::REQUEST;
         (*req).remote_port = (*c).port;
         if let Some(address) = cstr::bytes((*c).address)
-            && !request::set_text(&raw mut (*req).remote_host, address)
+            && !request::set_text_spared(&raw mut (*req).remote_host, &mut request::spare(req).remote_host, address)
         {
             request::release(req);
             return ptr::null_mut();
@@ -211,7 +214,7 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             let connect = method == b"CONNECT";
             (*req).major = 1;
             (*req).minor = head.minor as c_char;
-            let framing = framing::of_request(bytes, head).unwrap_or(framing::Framing::None);
+            let framing = machine(c).framing();
             (*req).ntoread = match framing {
                 framing::Framing::Length(n) => i64::try_from(n).unwrap_or(i64::MAX),
                 // As in the original.
@@ -224,8 +227,10 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             if is_absolute(target) {
                 (*req).flags |= flag::PROXY;
             }
-            (*req).uri_elems = uri::of_target(target, connect);
-            let whole = request::set_text(&raw mut (*req).uri, target) && request::take_fields(req, head, bytes);
+            let spare = request::spare(req);
+            (*req).uri_elems = uri::of_target(target, connect, mem::replace(&mut spare.elems, ptr::null_mut()));
+            let whole = request::set_text_spared(&raw mut (*req).uri, &mut spare.uri, target)
+                && request::take_fields(req, head, bytes);
             let len = method.len().min(name.len());
             name[..len].copy_from_slice(&method[..len]);
             // A name too long for the array is none of those known.
@@ -380,7 +385,7 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
         connection::unlink(c, req);
         (*req).evcon = ptr::null_mut();
         connection::mark(c, state::HANDED, false);
-        request::release(req);
+        request::recycle(req, &mut (*(*c).server).spares);
         match machine(c).proceed() {
             After::Close => connection::evhttp_connection_free(c),
             After::Upgraded => {}
@@ -449,7 +454,7 @@ pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut buff
         }
         (*req).response_code = status.into();
         connection::enter(c);
-        reply::send(req);
+        reply::send(req, (*req).output_buffer);
         if connection::is(c, state::FREED | state::CUT) || (*c).bev.is_null() {
             connection::evhttp_connection_free(c);
             connection::leave(c);

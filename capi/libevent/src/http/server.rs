@@ -81,6 +81,7 @@ pub struct evhttp {
     /// The server that this is a virtual host of.
     parent: *mut evhttp,
     pub(super) connections: *mut evhttp_connection,
+    pub(super) spares: request::Spares,
     pub(super) count: c_int,
     max_connections: c_int,
     general: Option<RequestFn>,
@@ -125,6 +126,7 @@ pub extern "C-unwind" fn evhttp_new(base: *mut event_base) -> *mut evhttp {
             aliases: Vec::new(),
             parent: ptr::null_mut(),
             connections: ptr::null_mut(),
+            spares: request::Spares::NONE,
             count: 0,
             max_connections: 0,
             general: None,
@@ -178,6 +180,7 @@ pub unsafe extern "C-unwind" fn evhttp_free(http: *mut evhttp) {
             evhttp_free(host);
         }
         mm::free((*http).content_type.cast());
+        (*http).spares.clear();
         ptr::drop_in_place(http);
         mm::free(http.cast());
     }

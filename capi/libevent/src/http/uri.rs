@@ -14,10 +14,13 @@ const UNIX_SOCKET: c_uint = 8;
 const QUERY_NONCONFORMANT: c_uint = 1;
 const QUERY_LAST: c_uint = 2;
 
-/// `struct evhttp_uri`, opaque to C: strings of the hooks, or null.
+/// `struct evhttp_uri`, opaque to C. Each string is null, lies in the room behind the object, or is of the hooks.
+#[repr(C)]
 pub struct evhttp_uri {
     flags: c_uint,
     port: c_int,
+    /// Bytes behind the object.
+    room: usize,
     scheme: *mut c_char,
     userinfo: *mut c_char,
     host: *mut c_char,
@@ -30,6 +33,7 @@ pub struct evhttp_uri {
 const EMPTY: evhttp_uri = evhttp_uri {
     flags: 0,
     port: -1,
+    room: 0,
     scheme: ptr::null_mut(),
     userinfo: ptr::null_mut(),
     host: ptr::null_mut(),
@@ -43,49 +47,99 @@ const fn flags(flags: c_uint) -> Flags {
     Flags { nonconformant: flags & NONCONFORMANT != 0, unix_socket: flags & UNIX_SOCKET != 0 }
 }
 
-/// A new object of these parts; null without memory.
-fn object(parts: &Parts<'_>, flags: c_uint) -> *mut evhttp_uri {
-    let Some(made) = mm::alloc(EMPTY) else { return ptr::null_mut() };
-    let made = made.as_ptr();
-    let mut whole = true;
-    let mut copy = |part: Option<&[u8]>| {
-        let copy = part.map_or(ptr::null_mut(), mm::strdup_bytes);
-        whole &= part.is_none() || !copy.is_null();
-        copy
-    };
+impl evhttp_uri {
+    /// Frees a string unless it lies behind the object.
+    ///
+    /// # Safety
+    /// It is, or was, one of this object.
+    unsafe fn free_text(this: *mut Self, text: *mut c_char) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let behind = this.add(1).addr();
+            if !(behind..behind + (*this).room).contains(&text.addr()) {
+                mm::free(text.cast());
+            }
+        }
+    }
+
+    /// Frees the strings.
+    ///
+    /// # Safety
+    /// `this` lives; the strings are not used any more.
+    unsafe fn free_texts(this: *mut Self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let u = &*this;
+            for text in [u.scheme, u.userinfo, u.host, u.unix_socket, u.path, u.query, u.fragment] {
+                Self::free_text(this, text);
+            }
+        }
+    }
+}
+
+/// An object of these parts, in place of `spare` where that is large enough; null without memory. `spare` is given up.
+///
+/// # Safety
+/// `spare` is null or an object that nobody uses.
+unsafe fn object(parts: &Parts<'_>, flags: c_uint, spare: *mut evhttp_uri) -> *mut evhttp_uri {
     let host = parts.host.map(|host| match host {
         [b'[', inner @ .., b']'] if flags & HOST_STRIP_BRACKETS != 0 => inner,
         host => host,
     });
-    // SAFETY: just made.
+    let texts =
+        [parts.scheme, parts.userinfo, host, parts.unix_socket, Some(parts.path), parts.query, parts.fragment];
+    let needed: usize = texts.iter().flatten().map(|text| text.len() + 1).sum();
+    // SAFETY: the caller's promise; the texts follow each other in the room behind the object, which is long enough.
     unsafe {
-        made.write(evhttp_uri {
-            flags,
-            port: parts.port.map_or(-1, c_int::from),
-            scheme: copy(parts.scheme),
-            userinfo: copy(parts.userinfo),
-            host: copy(host),
-            unix_socket: copy(parts.unix_socket),
-            path: copy(Some(parts.path)),
-            query: copy(parts.query),
-            fragment: copy(parts.fragment),
-        });
-        if !whole {
-            evhttp_uri_free(made);
-            return ptr::null_mut();
+        let mut made = spare;
+        if spare.is_null() || (*spare).room < needed {
+            evhttp_uri_free(spare);
+            let room = needed.max(64);
+            made = mm::malloc(size_of::<evhttp_uri>() + room).cast();
+            if made.is_null() {
+                return made;
+            }
+            made.write(evhttp_uri { room, ..EMPTY });
+        } else {
+            evhttp_uri::free_texts(spare);
         }
+        let mut end: *mut c_char = made.add(1).cast();
+        let [scheme, userinfo, host, unix_socket, path, query, fragment] = texts.map(|text| {
+            let Some(text) = text else { return ptr::null_mut() };
+            let start = end;
+            ptr::copy_nonoverlapping(text.as_ptr(), start.cast(), text.len());
+            *start.add(text.len()) = 0;
+            end = start.add(text.len() + 1);
+            start
+        });
+        let (room, port) = ((*made).room, parts.port.map_or(-1, c_int::from));
+        made.write(evhttp_uri { flags, port, room, scheme, userinfo, host, unix_socket, path, query, fragment });
+        made
     }
-    made
 }
 
-/// Parses a request's target: leniently, and the authority alone for CONNECT.
-pub(crate) fn of_target(target: &[u8], connect: bool) -> *mut evhttp_uri {
-    if connect {
-        let mut text = b"//".to_vec();
-        text.extend_from_slice(target);
-        return uri::parse(&text, Flags::default()).map_or(ptr::null_mut(), |p| object(&p, 0));
+/// Parses a request's target, leniently, and the authority alone for CONNECT; `spare` is given up.
+///
+/// # Safety
+/// `spare` is null or an object that nobody uses.
+pub(crate) unsafe fn of_target(target: &[u8], connect: bool, spare: *mut evhttp_uri) -> *mut evhttp_uri {
+    let text;
+    let (target, flags) = if connect {
+        text = [b"//", target].concat();
+        (&text[..], 0)
+    } else {
+        (target, NONCONFORMANT)
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        match uri::parse(target, self::flags(flags)) {
+            Some(parts) => object(&parts, flags, spare),
+            None => {
+                evhttp_uri_free(spare);
+                ptr::null_mut()
+            }
+        }
     }
-    uri::parse(target, flags(NONCONFORMANT)).map_or(ptr::null_mut(), |p| object(&p, NONCONFORMANT))
 }
 
 /// A new URI with nothing set.
@@ -99,11 +153,10 @@ pub extern "C-unwind" fn evhttp_uri_new() -> *mut evhttp_uri {
 pub unsafe extern "C-unwind" fn evhttp_uri_free(uri: *mut evhttp_uri) {
     // SAFETY: the caller gives the object up; its strings are its own.
     unsafe {
-        let Some(u) = uri.as_ref() else { return };
-        for text in [u.scheme, u.userinfo, u.host, u.unix_socket, u.path, u.query, u.fragment] {
-            mm::free(text.cast());
+        if !uri.is_null() {
+            evhttp_uri::free_texts(uri);
+            mm::free(uri.cast());
         }
-        mm::free(uri.cast());
     }
 }
 
@@ -112,7 +165,8 @@ pub unsafe extern "C-unwind" fn evhttp_uri_free(uri: *mut evhttp_uri) {
 pub unsafe extern "C-unwind" fn evhttp_uri_parse_with_flags(source: *const c_char, how: c_uint) -> *mut evhttp_uri {
     // SAFETY: the caller passes a string.
     let Some(text) = (unsafe { cstr::bytes(source) }) else { return ptr::null_mut() };
-    uri::parse(text, flags(how)).map_or(ptr::null_mut(), |p| object(&p, how))
+    // SAFETY: nothing is spare.
+    uri::parse(text, flags(how)).map_or(ptr::null_mut(), |p| unsafe { object(&p, how, ptr::null_mut()) })
 }
 
 /// Parses a URI-Reference, strictly.
@@ -175,8 +229,13 @@ pub unsafe extern "C" fn evhttp_uri_set_port(uri: *mut evhttp_uri, port: c_int) 
 /// Puts a copy of `text` in place of a part, if `check` allows it. -1 otherwise.
 ///
 /// # Safety
-/// `text` is null or a string; `part` is a part of a live URI.
-unsafe fn set(part: *mut *mut c_char, text: *const c_char, check: impl FnOnce(&[u8]) -> bool) -> c_int {
+/// `text` is null or a string; `part` is a part of `uri`, which lives.
+unsafe fn set(
+    uri: *mut evhttp_uri,
+    part: *mut *mut c_char,
+    text: *const c_char,
+    check: impl FnOnce(&[u8]) -> bool,
+) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
         let copy = match cstr::bytes(text) {
@@ -190,7 +249,7 @@ unsafe fn set(part: *mut *mut c_char, text: *const c_char, check: impl FnOnce(&[
                 copy
             }
         };
-        mm::free(part.replace(copy).cast());
+        evhttp_uri::free_text(uri, part.replace(copy));
     }
     0
 }
@@ -207,7 +266,7 @@ macro_rules! setters {
                     return -1;
                 }
                 let flags = flags((*uri).flags);
-                set(&raw mut (*uri).$field, text, |text| check(text, flags))
+                set(uri, &raw mut (*uri).$field, text, |text| check(text, flags))
             }
         }
     )+};
@@ -231,7 +290,7 @@ pub unsafe extern "C-unwind" fn evhttp_uri_set_host(uri: *mut evhttp_uri, host: 
             return -1;
         }
         let strip = (*uri).flags & HOST_STRIP_BRACKETS != 0;
-        let result = set(&raw mut (*uri).host, host, uri::is_host);
+        let result = set(uri, &raw mut (*uri).host, host, uri::is_host);
         if result == 0
             && strip
             && let Some([b'[', inner @ .., b']']) = cstr::bytes((*uri).host)

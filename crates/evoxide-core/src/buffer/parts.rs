@@ -16,6 +16,14 @@ impl<F: Owner> Buffer<F> {
         self.head().len()
     }
 
+    /// The whole content, where it is one segment of the buffer's own storage.
+    pub fn as_owned(&self) -> Option<&[u8]> {
+        match self.head() {
+            Segment::Owned(_) if self.first_len() == self.len() => Some(self.first()),
+            _ => None,
+        }
+    }
+
     /// Whether any of `len` bytes at an address lies in the storage of the segment at one end, in its content or its room.
     #[inline]
     pub fn stores(&self, end: End, address: usize, len: usize) -> bool {

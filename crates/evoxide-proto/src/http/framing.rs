@@ -19,6 +19,9 @@ pub enum Framing {
 /// What `Content-Length` and `Transfer-Encoding` say together: chunked, a length, or nothing.
 fn announced(bytes: &[u8], head: &Head) -> Result<Option<Framing>, Fault> {
     let (mut length, mut encoding) = (None, None);
+    if !head.has_name_of(14) && !head.has_name_of(17) {
+        return Ok(None);
+    }
     for (name, value) in head.fields(bytes) {
         let repeated = match name.len() {
             14 if name.eq_ignore_ascii_case(b"content-length") => {

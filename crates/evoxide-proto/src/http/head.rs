@@ -3,7 +3,7 @@
 //! A scan finds the empty line, wherever the input is split, and looks at no byte twice. The parsers then read the contiguous
 //! head once and leave ranges in a [`Head`].
 
-use super::syntax::{is_target, is_token, is_value, list, token_len, trim};
+use super::syntax::{is_token, line_feeds, list, target_len, token_len, trim, value_len};
 use super::{Fault, Leniency, Limits, Method};
 use evoxide_core::buffer::{Buffer, Owner};
 
@@ -54,6 +54,8 @@ pub struct Head {
     pub fields: Vec<Field>,
     /// Whether a value contains line breaks that stand for spaces.
     pub folded: bool,
+    /// A bit for each length that a name has: most fields that are looked for are not there.
+    lengths: u32,
 }
 
 impl Head {
@@ -67,6 +69,7 @@ impl Head {
             reason: Span { start: 0, end: 0 },
             fields: Vec::new(),
             folded: false,
+            lengths: 0,
         }
     }
 
@@ -75,9 +78,19 @@ impl Head {
         self.fields.iter().map(|f| (f.name.of_head(bytes), f.value.of_head(bytes)))
     }
 
+    /// Whether a field may have a name of this length.
+    #[inline]
+    pub(super) fn has_name_of(&self, len: usize) -> bool {
+        self.lengths >> len.min(31) & 1 != 0
+    }
+
     /// The values of all fields of one name, which is given in lower case.
     pub fn values<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.fields(bytes).filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
+        let fields: &[Field] = if self.has_name_of(name.len()) { &self.fields } else { &[] };
+        fields
+            .iter()
+            .filter(move |f| f.name.of_head(bytes).eq_ignore_ascii_case(name))
+            .map(move |f| f.value.of_head(bytes))
     }
 
     /// Whether a list field, over all its lines, has a member.
@@ -165,7 +178,7 @@ impl Scan {
         let max = (limits.head + 1).saturating_sub(self.at as usize).min(u32::MAX as usize - 1 - self.at as usize);
         let part = &part[..part.len().min(max)];
         let base = self.at as usize;
-        for lf in memchr::memchr_iter(b'\n', part) {
+        for lf in line_feeds(part) {
             let cr = match lf.checked_sub(1) {
                 Some(before) => part[before] == b'\r',
                 None => base > 0 && self.flags & LAST_CR != 0,
@@ -200,17 +213,19 @@ impl Scan {
     }
 }
 
-/// The lines of a head, each without its end.
-struct Lines<'a> {
-    rest: &'a [u8],
+/// Whether it begins with the end of a line. What is tolerated there was decided by the search.
+fn is_line_end(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'\n', ..] | [b'\r', b'\n', ..])
 }
 
-impl<'a> Lines<'a> {
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let end = memchr::memchr(b'\n', self.rest)?;
-        let (line, rest) = self.rest.split_at(end);
-        self.rest = rest.get(1..).unwrap_or(&[]);
-        Some(line.strip_suffix(b"\r").unwrap_or(line))
+/// The first line, of characters that values may have, and what is behind its end.
+fn cut_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+    let (line, rest) = bytes.split_at(value_len(bytes));
+    match rest {
+        [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => Ok((line, rest)),
+        [b'\r', ..] => Err(Fault::BareCr),
+        [] => Err(Fault::Truncated),
+        _ => Err(Fault::FieldValue),
     }
 }
 
@@ -226,19 +241,12 @@ fn version(text: &[u8]) -> Result<u8, Fault> {
                 Err(Fault::Version)
             }
         }
-        _ if text.contains(&b'\r') => Err(Fault::BareCr),
         _ => Err(Fault::VersionSyntax),
     }
 }
 
 /// The form of a request target.
 fn check_target(method: Method, target: &[u8]) -> Result<(), Fault> {
-    if target.contains(&b'\r') {
-        return Err(Fault::BareCr);
-    }
-    if !is_target(target) {
-        return Err(Fault::Target);
-    }
     let legal = match (method, target) {
         (Method::Connect, _) => {
             // Authority: a host and a port.
@@ -280,22 +288,24 @@ pub fn authority(target: &[u8]) -> Option<&[u8]> {
 /// What is wrong with it; `head` is of no use then.
 pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     head.reset();
-    let mut lines = Lines { rest: bytes };
-    let line = lines.next().ok_or(Fault::StartLine)?;
-    let method_len = token_len(line);
-    let (method, rest) = line.split_at(method_len);
-    let rest = match rest.first() {
-        Some(b' ') if method_len > 0 => &rest[1..],
-        Some(b' ' | b'\t') => return Err(Fault::Fold),
-        Some(b'\r') => return Err(Fault::BareCr),
-        None => return Err(Fault::StartLine),
+    let method_len = token_len(bytes);
+    let (method, rest) = bytes.split_at(method_len);
+    let rest = match rest {
+        [b' ', rest @ ..] if method_len > 0 => rest,
+        [b' ' | b'\t', ..] => return Err(Fault::Fold),
+        [b'\r' | b'\n', ..] => return Err(if is_line_end(rest) { Fault::StartLine } else { Fault::BareCr }),
         _ => return Err(Fault::Method),
     };
-    let space = memchr::memchr(b' ', rest).ok_or(Fault::StartLine)?;
-    let (target, text) = (&rest[..space], &rest[space + 1..]);
+    let (target, rest) = rest.split_at(target_len(rest));
+    let text = match rest {
+        [b' ', text @ ..] => text,
+        [b'\r' | b'\n', ..] => return Err(if is_line_end(rest) { Fault::StartLine } else { Fault::BareCr }),
+        _ => return Err(Fault::Target),
+    };
     if target.is_empty() {
         return Err(Fault::StartLine);
     }
+    let (text, lines) = cut_line(text)?;
     if memchr::memchr(b' ', text).is_some() {
         return Err(Fault::Target);
     }
@@ -303,7 +313,7 @@ pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fau
     check_target(Method::of(method), target)?;
     head.method = Span::of(bytes, method);
     head.target = Span::of(bytes, target);
-    fields(bytes, &mut lines, limits, head)
+    fields(bytes, lines, limits, head)
 }
 
 /// Parses the whole head of an answer, its empty line included.
@@ -312,8 +322,7 @@ pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fau
 /// What is wrong with it; `head` is of no use then.
 pub fn response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     head.reset();
-    let mut lines = Lines { rest: bytes };
-    let line = lines.next().ok_or(Fault::StartLine)?;
+    let (line, lines) = cut_line(bytes)?;
     let space = memchr::memchr(b' ', line).ok_or(Fault::StartLine)?;
     head.minor = version(&line[..space])?;
     let rest = &line[space + 1..];
@@ -330,11 +339,8 @@ pub fn response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fa
     if !(100..=599).contains(&head.status) {
         return Err(Fault::Status);
     }
-    if !is_value(reason) {
-        return Err(if reason.contains(&b'\r') { Fault::BareCr } else { Fault::FieldValue });
-    }
     head.reason = Span::of(bytes, reason);
-    fields(bytes, &mut lines, limits, head)
+    fields(bytes, lines, limits, head)
 }
 
 /// Parses trailers, their empty line included.
@@ -345,7 +351,7 @@ pub fn trailers(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fa
     head.reset();
     // Nothing of a trailer is tolerated.
     let strict = Limits { leniency: Leniency::NONE, ..*limits };
-    fields(bytes, &mut Lines { rest: bytes }, &strict, head)?;
+    fields(bytes, bytes, &strict, head)?;
     if head.fields(bytes).any(|(name, _)| is_forbidden_trailer(name)) {
         return Err(Fault::Trailer);
     }
@@ -384,45 +390,39 @@ fn is_forbidden_trailer(name: &[u8]) -> bool {
 }
 
 /// Parses field lines up to the empty line.
-fn fields(bytes: &[u8], lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
-    while let Some(line) = lines.next() {
-        let Some(&first) = line.first() else { return Ok(()) };
-        if first == b' ' || first == b'\t' {
-            extend(bytes, line, limits, head)?;
-            continue;
-        }
-        let name_len = token_len(line);
-        let (name, rest) = line.split_at(name_len);
-        match rest.first() {
-            Some(b':') if name_len > 0 => {}
-            Some(b'\r') => return Err(Fault::BareCr),
+fn fields(bytes: &[u8], mut rest: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
+    loop {
+        let name_len = token_len(rest);
+        let (name, after) = rest.split_at(name_len);
+        match after {
+            [b':', after @ ..] if name_len > 0 => {
+                let (value, after) = cut_line(after)?;
+                if head.fields.len() >= limits.fields {
+                    return Err(Fault::TooManyFields);
+                }
+                // The count is the peer's choice.
+                head.fields.try_reserve(1).map_err(|_| Fault::TooManyFields)?;
+                head.lengths |= 1 << name_len.min(31);
+                head.fields.push(Field { name: Span::of(bytes, name), value: Span::of(bytes, trim(value)) });
+                rest = after;
+            }
+            _ if name_len == 0 && is_line_end(after) => return Ok(()),
+            [b' ' | b'\t', ..] if name_len == 0 => {
+                let (line, after) = cut_line(after)?;
+                extend(bytes, line, limits, head)?;
+                rest = after;
+            }
+            [b'\r', ..] if !is_line_end(after) => return Err(Fault::BareCr),
+            [] => return Err(Fault::Truncated),
             _ => return Err(Fault::FieldName),
         }
-        let value = trim(&rest[1..]);
-        check_value(value)?;
-        if head.fields.len() >= limits.fields {
-            return Err(Fault::TooManyFields);
-        }
-        // The count is the peer's choice.
-        head.fields.try_reserve(1).map_err(|_| Fault::TooManyFields)?;
-        head.fields.push(Field { name: Span::of(bytes, name), value: Span::of(bytes, value) });
     }
-    Err(Fault::Truncated)
-}
-
-#[inline]
-fn check_value(value: &[u8]) -> Result<(), Fault> {
-    if is_value(value) {
-        return Ok(());
-    }
-    Err(if value.contains(&b'\r') { Fault::BareCr } else { Fault::FieldValue })
 }
 
 /// A line that begins with white space: part of the field before, where that is tolerated.
 fn extend(bytes: &[u8], line: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     let Some(last) = head.fields.last_mut().filter(|_| limits.leniency.folds) else { return Err(Fault::Fold) };
     let more = trim(line);
-    check_value(more)?;
     // Framing stays what its one line says.
     let name = last.name.of_head(bytes);
     if [&b"content-length"[..], b"transfer-encoding", b"host", b"connection"]

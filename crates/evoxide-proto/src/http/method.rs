@@ -48,7 +48,12 @@ const NAMES: [(&[u8], Method); 16] = [
 impl Method {
     /// The method of a name; names are case-sensitive.
     pub fn of(name: &[u8]) -> Self {
-        NAMES.iter().find(|(n, _)| *n == name).map_or(Method::Other, |&(_, m)| m)
+        match name {
+            // Most requests.
+            b"GET" => Method::Get,
+            b"POST" => Method::Post,
+            _ => NAMES.iter().find(|(n, _)| *n == name).map_or(Method::Other, |&(_, m)| m),
+        }
     }
 
     /// Its name; empty for [`Method::Other`].
@@ -58,7 +63,7 @@ impl Method {
 
     /// Its number in the order of the C interface: GET is 0, MOVE 15.
     pub fn index(self) -> Option<u32> {
-        NAMES.iter().position(|&(_, m)| m == self).map(|i| i as u32)
+        if self == Method::Other { None } else { Some(self as u32) }
     }
 
     /// The method of a number.

@@ -105,6 +105,21 @@ impl Receiver {
         self.state == State::Head && self.scan.is_started()
     }
 
+    /// What is to come of the body, as far as known.
+    pub fn framing(&self) -> Framing {
+        match self.state {
+            State::Length(left) => Framing::Length(left),
+            State::Size | State::Data(_) | State::DataEnd | State::Trailers => Framing::Chunked,
+            State::Close => Framing::Close,
+            State::Head | State::End | State::Whole | State::Dead => Framing::None,
+        }
+    }
+
+    /// Whether nothing is to be said before more input comes.
+    pub fn needs_input(&self) -> bool {
+        self.state != State::End
+    }
+
     /// Whether the message is whole.
     pub fn is_whole(&self) -> bool {
         self.state == State::Whole

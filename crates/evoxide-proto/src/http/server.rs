@@ -159,7 +159,8 @@ impl Server {
         }
         let mut close = self.minor == 0;
         let mut upgrade = false;
-        for (name, value) in head.fields(bytes) {
+        let plain = !head.has_name_of(10) && !head.has_name_of(6);
+        for (name, value) in head.fields(bytes).take(if plain { 0 } else { usize::MAX }) {
             match name.len() {
                 10 if name.eq_ignore_ascii_case(b"connection") => {
                     for token in list(value) {
@@ -221,6 +222,16 @@ impl Server {
     /// Whether the answer's head was given out.
     pub fn is_answered(&self) -> bool {
         self.is(ANSWERED)
+    }
+
+    /// What is to come of the request's body, as far as known; all of it once its head was read.
+    pub fn framing(&self) -> Framing {
+        self.receiver.framing()
+    }
+
+    /// Whether [`step`](Self::step) has nothing to say of an empty input.
+    pub fn needs_input(&self) -> bool {
+        self.receiver.needs_input() && !self.is(UPGRADED)
     }
 
     /// Whether the request is whole.
@@ -376,6 +387,11 @@ impl Server {
                 }
             },
         }
+    }
+
+    /// Whether all that was announced of the answer's body is written.
+    pub fn is_written(&self) -> bool {
+        self.is(ANSWERED) && self.left == Some(0)
     }
 
     /// How the answer's body is written.

@@ -87,6 +87,9 @@ pub struct Decimal {
 }
 
 impl Decimal {
+    /// The digit of zero.
+    pub const ZERO: Self = Self { digits: [b'0'; 20], start: 19 };
+
     /// The digits of `n`.
     pub fn new(mut n: u64) -> Self {
         let (mut digits, mut start) = ([b'0'; 20], 20);
@@ -107,6 +110,11 @@ impl Decimal {
 }
 
 impl Addition {
+    /// Whether its value is made here.
+    const fn is_ours(self) -> bool {
+        !matches!(self, Addition::ContentType | Addition::Host)
+    }
+
     /// Its name and value. `scratch` holds a number's digits.
     pub fn field<'a>(self, ambient: &Ambient<'a>, scratch: &'a mut Decimal) -> Option<(&'static [u8], &'a [u8])> {
         Some(match self {
@@ -131,14 +139,19 @@ pub fn is_field(name: &[u8], value: &[u8]) -> bool {
 
 /// Writes one field; one that may not be written is left out. Whether it was written.
 pub fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
-    if !is_field(name, value) {
-        return false;
+    let writable = is_field(name, value);
+    if writable {
+        append(name, value, out);
     }
+    writable
+}
+
+fn append(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-    true
 }
 
 /// Writes the status line; a reason that could bring a line of its own is replaced by the usual one.
@@ -198,16 +211,31 @@ pub fn fields<'a>(
     program: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     out: &mut Vec<u8>,
 ) {
+    fields_noting(plan, ambient, program, out, |_, _| {});
+}
+
+/// As [`fields`]; `added` is told what is added.
+pub fn fields_noting<'a>(
+    plan: &Plan,
+    ambient: &Ambient<'_>,
+    program: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    out: &mut Vec<u8>,
+    mut added: impl FnMut(&[u8], &[u8]),
+) {
     for (name, value) in program {
         if !plan.drops(name) {
             field(name, value, out);
         }
     }
     for addition in plan.add.into_iter().flatten() {
-        let mut digits = Decimal::new(0);
-        if let Some((name, value)) = addition.field(ambient, &mut digits) {
-            field(name, value, out);
+        let mut digits = Decimal::ZERO;
+        let Some((name, value)) = addition.field(ambient, &mut digits) else { continue };
+        // What the surroundings lend is a program's, too.
+        if !addition.is_ours() && !is_value(value) {
+            continue;
         }
+        append(name, value, out);
+        added(name, value);
     }
     out.extend_from_slice(b"\r\n");
 }
