@@ -20,3 +20,6 @@ pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod server;
 pub(crate) mod uri;
+
+#[cfg(test)]
+mod tests;

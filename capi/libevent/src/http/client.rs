@@ -1,6 +1,8 @@
 //! A client's connections: connecting, sending requests one after the other, reading answers.
 
 mod options;
+#[cfg(test)]
+pub(super) use options::evhttp_connection_base_bufferevent_reuse_new;
 pub(super) mod sockets;
 
 use super::calls::{self, what};
@@ -479,7 +481,10 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
 /// The error that programs know a fault by.
 unsafe fn error_of(c: *mut evhttp_connection, fault: Fault) -> c_uint {
     // SAFETY: the caller's promise: the connection lives.
-    let write_failed = unsafe { (*(*c).client).write_failed };
+    error_of_fault(fault, unsafe { (*(*c).client).write_failed })
+}
+
+pub(super) const fn error_of_fault(fault: Fault, write_failed: bool) -> c_uint {
     match fault {
         Fault::Truncated if write_failed => error::BUFFER,
         Fault::Truncated => error::EOF,

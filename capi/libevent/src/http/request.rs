@@ -197,9 +197,7 @@ pub(super) unsafe fn release(req: *mut evhttp_request) {
         }
         let r = &*req;
         let left = core::mem::replace(spare(req), Spare::NONE);
-        for text in
-            [r.remote_host, r.host_cache, r.uri, r.response_code_line, left.uri, left.line, left.remote_host]
-        {
+        for text in [r.remote_host, r.host_cache, r.uri, r.response_code_line, left.uri, left.line, left.remote_host] {
             mm::free(text.cast());
         }
         uri::evhttp_uri_free(r.uri_elems);

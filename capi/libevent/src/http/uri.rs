@@ -86,8 +86,7 @@ unsafe fn object(parts: &Parts<'_>, flags: c_uint, spare: *mut evhttp_uri) -> *m
         [b'[', inner @ .., b']'] if flags & HOST_STRIP_BRACKETS != 0 => inner,
         host => host,
     });
-    let texts =
-        [parts.scheme, parts.userinfo, host, parts.unix_socket, Some(parts.path), parts.query, parts.fragment];
+    let texts = [parts.scheme, parts.userinfo, host, parts.unix_socket, Some(parts.path), parts.query, parts.fragment];
     let needed: usize = texts.iter().flatten().map(|text| text.len() + 1).sum();
     // SAFETY: the caller's promise; the texts follow each other in the room behind the object, which is long enough.
     unsafe {

@@ -16,6 +16,7 @@
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -35,6 +36,19 @@ settle(void)
 		event_base_loopexit(base, &tv);
 		event_base_dispatch(base);
 	}
+}
+
+/* Runs the loop until the peer of a raw connection has closed it. */
+CASE_UNUSED static void
+until_closed(int fd)
+{
+	struct pollfd p;
+	p.fd = fd;
+	p.events = POLLRDHUP;
+	p.revents = 0;
+	while (poll(&p, 1, 0) == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	settle();
 }
 
 CASE_UNUSED static int

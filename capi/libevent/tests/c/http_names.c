@@ -72,15 +72,15 @@ asks(const char *answer, int end)
 	raw_serve();
 	evcon = client();
 	evhttp_connection_set_max_body_size(evcon, 4);
-	if (end == 't')
-		evhttp_connection_set_timeout_tv(evcon, &tv);
 	req = evhttp_request_new(on_kind, 0);
 	evhttp_request_set_error_cb(req, on_named);
 	evhttp_make_request(evcon, req, EVHTTP_REQ_GET, "/");
-	if (end == 't')
-		event_base_loop(base, EVLOOP_ONCE);
 	fd = raw_accept();
 	raw_show(fd);
+	if (end == 't') {
+		evhttp_connection_set_timeout_tv(evcon, &tv);
+		until_closed(fd);
+	}
 	if (answer)
 		put(fd, answer);
 	settle();

@@ -309,9 +309,7 @@ CASE(timeouts)
 	evhttp_set_timeout_tv(http, &tv);
 	fd = dial();
 	put(fd, "GET / HTTP/1.1\r\n");
-	tv.tv_usec = 400000;
-	event_base_loopexit(base, &tv);
-	event_base_dispatch(base);
+	until_closed(fd);
 	show(fd);
 	close(fd);
 	finish();
@@ -319,15 +317,13 @@ CASE(timeouts)
 
 CASE(idle_connections_end)
 {
-	struct timeval tv = { 0, 100000 };
+	struct timeval tv = { 0, 700000 };
 	int fd;
 	serve(on_ok, 0);
 	evhttp_set_timeout_tv(http, &tv);
 	fd = dial();
 	put(fd, GET("/"));
-	tv.tv_usec = 400000;
-	event_base_loopexit(base, &tv);
-	event_base_dispatch(base);
+	until_closed(fd);
 	show(fd);
 	close(fd);
 	finish();

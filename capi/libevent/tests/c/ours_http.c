@@ -84,9 +84,7 @@ CASE(server_time_outs)
 	evhttp_set_read_timeout_tv(http, &tv);
 	evhttp_set_write_timeout_tv(http, &tv);
 	fd = dial();
-	tv.tv_usec = 400000;
-	event_base_loopexit(base, &tv);
-	event_base_dispatch(base);
+	until_closed(fd);
 	show(fd);
 	close(fd);
 	finish();
@@ -113,30 +111,33 @@ CASE(slow_head)
 
 static struct evhttp_request *kept;
 
+/* Keeps a request, and gives its connection short time-outs meanwhile. */
 static void
 keep(struct evhttp_request *req, void *arg)
 {
+	struct timeval tv = { 0, 50000 };
 	(void)arg;
 	SAY("request\n");
 	kept = req;
+	evhttp_connection_set_timeout_tv(evhttp_request_get_connection(req), &tv);
 }
 
 /* No deadline runs while a handler thinks. */
 CASE(long_poll)
 {
-	struct timeval tv = { 0, 100000 };
+	struct timeval tv = { 0, 300000 };
 	int fd;
 	serve(keep, 0);
-	evhttp_set_timeout_tv(http, &tv);
 	fd = dial();
 	put(fd, GET("/"));
-	tv.tv_usec = 400000;
+	while (!kept)
+		event_base_loop(base, EVLOOP_ONCE);
 	event_base_loopexit(base, &tv);
 	event_base_dispatch(base);
 	show(fd);
+	evhttp_connection_set_timeout_tv(evhttp_request_get_connection(kept), 0);
 	evhttp_send_reply(kept, 200, "OK", 0);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	settle();
 	show(fd);
 	close(fd);
 	finish();
