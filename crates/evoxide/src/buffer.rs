@@ -267,6 +267,13 @@ impl Buffer {
         gone(released);
     }
 
+    /// The chain itself, for the machines of protocols.
+    #[cfg(feature = "http")]
+    pub(crate) fn chain(&mut self) -> &mut Chain<NoOwner> {
+        self.take_back();
+        &mut self.chain
+    }
+
     /// For a vectored write: at most `max` bytes, in as many pieces as fit.
     pub(crate) fn io_slices<'a>(&'a self, max: usize, into: &mut [IoSlice<'a>]) -> (usize, usize) {
         let (mut pieces, mut left) = (0, max);

@@ -88,6 +88,8 @@ pub mod config;
 pub mod dns;
 mod error;
 mod event_loop;
+#[cfg(feature = "http")]
+pub mod http;
 mod interest;
 mod signal;
 pub mod stream;

@@ -180,6 +180,15 @@ impl<H> Entries<H> {
         Some(entry)
     }
 
+    /// The events whose handlers, if they are not running, are `wanted`.
+    #[cfg(feature = "http")]
+    pub fn ids_where(&mut self, mut wanted: impl FnMut(&mut H) -> bool) -> Vec<EventId> {
+        let keys: Vec<Key> = self.slab.iter().map(|(key, _)| key).collect();
+        let mut is_wanted = |key: &Key| self.slab.get_mut(*key)?.handler.as_mut().map(&mut wanted);
+        let keys = keys.into_iter().filter(|key| is_wanted(key) == Some(true));
+        keys.map(|key| EventId { key, owner: self.owner }).collect()
+    }
+
     /// Hides an event from users.
     pub fn hide(&mut self, id: EventId) {
         if let Some(entry) = self.get_mut(id) {

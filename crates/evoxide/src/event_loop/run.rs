@@ -392,7 +392,7 @@ impl<S> EventLoop<S> {
         if tags.rebuilt() {
             log::warn!("a descriptor that is not watched any more keeps being reported: rebuilding the set");
         }
-        registry.serve(tags);
+        registry.serve_tags(tags);
         Ok(())
     }
 
@@ -542,7 +542,7 @@ impl<S> Registry<S> {
     }
 
     /// Serves the loop's own descriptors, and takes up what others asked for.
-    fn serve(&mut self, tags: Tags) {
+    fn serve_tags(&mut self, tags: Tags) {
         // Posted work runs before the signals of the turn; what came just before the waker was drained must not be missed.
         self.ready_posted();
         self.engine.serve(tags);

@@ -94,6 +94,37 @@ pub trait StreamHandler<S> {
         let _ = cx;
     }
 
+    /// Somebody called [`Stream::wake`]: there is something to do that is no input.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventId, EventLoop};
+    /// use evoxide::stream::{StreamCtx, StreamHandler};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// struct Counter;
+    ///
+    /// impl StreamHandler<u32> for Counter {
+    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, u32>) {}
+    ///
+    ///     fn on_wake(&mut self, cx: &mut StreamCtx<'_, u32>) {
+    ///         *cx.state() += 1;
+    ///         cx.close();
+    ///     }
+    /// }
+    ///
+    /// let (_peer, socket) = UnixStream::pair()?;
+    /// let mut ev = EventLoop::new(0)?;
+    /// let id = ev.open(socket, Counter)?;
+    /// ev.stream(id).unwrap().wake();
+    /// ev.run()?;
+    /// assert_eq!(*ev.state(), 1);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    fn on_wake(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let _ = cx;
+    }
+
     /// Something else happened. Unless a handler has it otherwise, an end of the data closes the stream once its output is
     /// written, and an error or a timeout closes it at once.
     ///

@@ -43,6 +43,12 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
                     }
                     self.offer(cx);
                 }
+                if std::mem::take(&mut self.stream.woken) && self.stream.closing != Closing::Now {
+                    self.handler.on_wake(&mut Self::ctx(&mut self.stream, cx));
+                    if cx.registry.contains(id) && !connecting && self.stream.may_write() {
+                        self.write(cx, id);
+                    }
+                }
             }
             Side::Second if connecting => self.finish_connect(cx, timeout),
             Side::Second if timeout => {
@@ -436,7 +442,7 @@ impl<S> Registry<S> {
         let timeout = if connecting { connect_timeout } else { write_timeout };
         let fresh = std::mem::take(&mut stream.write_moved);
         self.watch_side(id, Side::Second, write_fd, wants_write, timeout.filter(|_| wants_write), fresh)?;
-        let again = stream.may_write() || (stream.offered && !stream.input.is_empty());
+        let again = stream.may_write() || stream.woken || (stream.offered && !stream.input.is_empty());
         if again && !stream.queued {
             stream.queued = true;
             self.turn_end.push_back(id);

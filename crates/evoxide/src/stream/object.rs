@@ -82,6 +82,8 @@ pub struct Stream {
     pub(super) unannounced: bool,
     /// The handler is to be called with what lies in the input.
     pub(super) offered: bool,
+    /// The handler is to be called, whatever lies in the input.
+    pub(super) woken: bool,
     /// It is called when the turn ends.
     pub(super) queued: bool,
     /// The descriptor took less than there was: wait until it is writable.
@@ -128,6 +130,7 @@ impl Stream {
             finished: false,
             unannounced: false,
             offered: false,
+            woken: false,
             queued: false,
             blocked: false,
             read_moved: false,
@@ -362,6 +365,14 @@ impl Stream {
     /// ```
     pub fn read_again(&mut self) {
         self.offered = true;
+    }
+
+    /// Calls [`on_wake`](super::StreamHandler::on_wake) soon, but not at once.
+    ///
+    /// # Examples
+    /// See [`StreamHandler::on_wake`](super::StreamHandler::on_wake).
+    pub fn wake(&mut self) {
+        self.woken = true;
     }
 
     /// Whether the stream reads: not while it is [paused](Self::pause_reading), and not after the end of the data, an error or a

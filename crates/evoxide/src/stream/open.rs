@@ -366,6 +366,12 @@ impl<S> Registry<S> {
         Some((stream, handler))
     }
 
+    /// The streams whose handlers are of type `H`, but for the one whose handler is running now.
+    #[cfg(feature = "http")]
+    pub(crate) fn streams_of<H: 'static>(&mut self) -> Vec<EventId> {
+        self.entries.ids_where(|handler| handler.whole().is_some_and(|whole| whole.is::<OnStream<H>>()))
+    }
+
     fn start<H>(&mut self, mut stream: Stream, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,

@@ -1,0 +1,45 @@
+//! HTTP/1.1: servers and clients (feature `http`).
+//!
+//! ```
+//! use evoxide::EventLoop;
+//! use evoxide::http::{RequestExt, Server};
+//!
+//! let server = Server::<u32>::new()
+//!     .get("/", |_cx, _request| "hello\n")
+//!     .get("/hello/{name}", |cx, request| {
+//!         *cx.state() += 1;
+//!         format!("hello {}\n", request.param("name").unwrap_or_default())
+//!     });
+//! let mut ev = EventLoop::new(0)?;
+//! ev.serve("127.0.0.1:0", server)?;
+//! # Ok::<(), evoxide::Error>(())
+//! ```
+//!
+//! # How it hangs together
+//! - A [`Server`] is routes with their handlers. A handler answers at once, by what it returns, or later, by a [`Responder`].
+//! - A request's body is collected, under a limit, or taken as it comes by an [`Upload`].
+//! - A [`Body`] that is sent is there, is made piece by piece as fast as the peer reads, or is written by a [`BodyWriter`].
+//! - What is strict and what is refused is decided by the machines of `evoxide_proto::http`, which libevent's face of this project
+//!   runs too.
+//! - [`Request`], [`Response`] and what is in them are those of the crate `http`.
+
+mod answer;
+mod body;
+mod connection;
+mod context;
+mod incoming;
+mod routes;
+mod scratch;
+mod server;
+mod types;
+mod upload;
+
+pub use answer::{Answer, IntoAnswer, Later};
+pub use body::{Body, Flow};
+pub use context::{BodyWriter, RequestCx, Responder, Resumption};
+pub use routes::{RequestExt, body_text};
+pub use server::{Access, Server};
+pub use types::{
+    Head, HeaderMap, HeaderName, HeaderValue, Method, Request, RequestHead, Response, StatusCode, Uri, Version, header,
+};
+pub use upload::Upload;

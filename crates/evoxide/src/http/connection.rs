@@ -1,0 +1,736 @@
+//! A server's connection: a stream handler that drives the machine of `evoxide_proto::http`.
+
+use super::answer::{Answer, plain};
+use super::body::{Content, Flow, Source};
+use super::context::{Drained, Message, Place, RequestCx, orphaned};
+use super::incoming;
+use super::routes::Endpoint;
+use super::scratch::Scratch;
+use super::server::{Access, Server};
+use super::types::{RequestHead, Response, StatusCode, header};
+use super::upload::Upload;
+use crate::buffer::Buffer;
+use crate::buffer::pool::Pool;
+use crate::event_loop::context::Context;
+use crate::event_loop::registry::Registry;
+use crate::stream::{Stream, StreamCtx, StreamEvent, StreamHandler};
+use crate::{Error, ErrorKind};
+use ::http::HeaderValue;
+use evoxide_proto::http::server::{After, Body as Extent, CONTINUE};
+use evoxide_proto::http::write::{self, Ambient, BodyMode};
+use evoxide_proto::http::{Deadline, Fault, Server as Machine, Step};
+use std::mem;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// An answer is made until so much of it waits to be written; then until no more than [`LOW`] waits.
+const HIGH: usize = 256 * 1024;
+pub(super) const LOW: usize = 64 * 1024;
+/// A body of at most so much is written in one piece with its head.
+const SMALL: usize = 16 * 1024;
+/// What an upload may leave before reading stops.
+const HELD: usize = 128 * 1024;
+
+/// A request whose body is coming.
+struct Pending {
+    request: RequestHead,
+    endpoint: usize,
+    body: Buffer,
+}
+
+/// A body that is taken as it comes.
+struct Uploading<S> {
+    upload: Box<dyn Upload<S>>,
+    data: Buffer,
+    /// All of it has come.
+    ended: bool,
+    /// It left something, and reading has stopped.
+    full: bool,
+}
+
+/// An answer on its way.
+enum Reply<S> {
+    None,
+    Source(Source),
+    Writer(Option<Drained<S>>),
+}
+
+pub(super) struct Connection<S: 'static> {
+    server: Rc<Server<S>>,
+    machine: Machine,
+    serial: u32,
+    /// What the read timeout was set for, and since when.
+    phase: Deadline,
+    since: u64,
+    reply: Reply<S>,
+    /// The answer was given out to its end.
+    completed: bool,
+    eof: bool,
+    /// The last answer is out, and what still comes is thrown away.
+    lingering: bool,
+    /// Reading has stopped, since enough requests wait.
+    paused: bool,
+    /// Counted by its server.
+    counted: bool,
+    pending: Option<Box<Pending>>,
+    uploading: Option<Box<Uploading<S>>>,
+    upgraded: Option<Box<dyn StreamHandler<S>>>,
+    access: Option<Box<Access>>,
+}
+
+impl<S: 'static> Connection<S> {
+    pub fn new(server: Rc<Server<S>>) -> Self {
+        Self {
+            server,
+            machine: Machine::new(),
+            serial: 0,
+            phase: Deadline::Idle,
+            since: 0,
+            reply: Reply::None,
+            completed: false,
+            eof: false,
+            lingering: false,
+            paused: false,
+            counted: true,
+            pending: None,
+            uploading: None,
+            upgraded: None,
+            access: None,
+        }
+    }
+
+    /// Whose connection it is.
+    pub fn server(&self) -> &Rc<Server<S>> {
+        &self.server
+    }
+
+    /// Whether it waits for a request, or is past HTTP: nothing is lost where it is closed.
+    pub fn is_idle(&self) -> bool {
+        !self.machine.has_request() && self.machine.deadline() == Deadline::Idle && self.upgraded.is_none()
+    }
+
+    /// Does what there is to do, until more input, an answer or room for output is missing.
+    fn drive(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let Some(id) = cx.id() else { return };
+        let mut pending = self.pending.take().map(|pending| *pending);
+        loop {
+            if self.completed && !self.proceed(cx) {
+                return;
+            }
+            if cx.stream.output().len() > HIGH {
+                break;
+            }
+            let Some(step) = self.step(cx) else { break };
+            match step {
+                Step::More => break,
+                Step::Skip(n) | Step::Trailers(n) | Step::Interim(n) => consume(cx, n),
+                Step::Join(n) => {
+                    cx.input().contiguous(n);
+                }
+                Step::Head(n) => pending = self.begin(cx, n),
+                Step::Body(n) => self.take_body(cx, n, &mut pending),
+                Step::End => self.end(cx, pending.take()),
+                Step::Closed => return cx.close_after_flush(),
+                Step::Upgraded => return,
+                Step::Fault(fault) => self.refuse(cx, fault),
+            }
+            if !cx.contains(id) {
+                // Removed by a handler.
+                return;
+            }
+        }
+        self.pending = pending.map(Box::new);
+        self.pace(cx);
+    }
+
+    fn step(&mut self, cx: &mut StreamCtx<'_, S>) -> Option<Step> {
+        if self.lingering || self.uploading.as_ref().is_some_and(|u| u.full) {
+            return None;
+        }
+        let StreamCtx { cx, stream } = cx;
+        let scratch = cx.registry.extensions.get::<Scratch>();
+        Some(self.machine.step(stream.input().chain(), self.eof, &mut scratch.head, &self.server.limits))
+    }
+
+    /// A head has come: finds its handler.
+    fn begin(&mut self, cx: &mut StreamCtx<'_, S>, n: usize) -> Option<Pending> {
+        let StreamCtx { cx: inner, stream } = &mut *cx;
+        let scratch = inner.registry.extensions.get::<Scratch>();
+        let request = incoming::request(&scratch.head, &stream.input().chain().first()[..n]);
+        consume(cx, n);
+        if self.server.log.is_some() {
+            self.access =
+                Some(Box::new(Access::new(request.as_ref(), cx.stream.peer_addr(), cx.cx.registry.time.now())));
+        }
+        let Some(mut request) = request else {
+            self.reject(cx, StatusCode::BAD_REQUEST);
+            return None;
+        };
+        let endpoint = match self.server.routes.find(&mut request) {
+            Ok(endpoint) => endpoint,
+            Err(answer) => {
+                let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+                if !has_body.iter().any(|name| request.headers().contains_key(name)) {
+                    // It is whole, so that the connection can be kept.
+                    let _ = self.step(cx);
+                }
+                self.give(cx, *answer);
+                return None;
+            }
+        };
+        match &self.server.routes.endpoints[endpoint] {
+            Endpoint::Whole(_) => {
+                let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+                if length.is_some_and(|n: u64| n > self.server.max_body) {
+                    self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
+                    return None;
+                }
+                self.say_continue(cx);
+                Some(Pending { request, endpoint, body: Buffer::new() })
+            }
+            Endpoint::Upload(_) => {
+                let server = Rc::clone(&self.server);
+                let Endpoint::Upload(begin) = &server.routes.endpoints[endpoint] else { return None };
+                match begin(&mut self.request_cx(cx), request) {
+                    Ok(upload) => {
+                        self.say_continue(cx);
+                        let uploading = Uploading { upload, data: Buffer::new(), ended: false, full: false };
+                        self.uploading = Some(Box::new(uploading));
+                    }
+                    Err(answer) => self.give(cx, *answer),
+                }
+                self.receive_late(cx);
+                None
+            }
+        }
+    }
+
+    fn say_continue(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if self.machine.take_expectation() {
+            cx.output().append(CONTINUE);
+        }
+    }
+
+    /// A piece of a body has come.
+    fn take_body(&mut self, cx: &mut StreamCtx<'_, S>, n: usize, pending: &mut Option<Pending>) {
+        if self.uploading.is_some() {
+            if let Some(uploading) = &mut self.uploading {
+                uploading.data.append_prefix(cx.input(), n);
+            }
+            return self.offer(cx);
+        }
+        let Some(to) = pending else { return consume(cx, n) };
+        to.body.append_prefix(cx.input(), n);
+        if to.body.len() as u64 > self.server.max_body {
+            *pending = None;
+            self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
+        }
+    }
+
+    /// Offers an upload what has come.
+    fn offer(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let Some(mut uploading) = self.uploading.take() else { return };
+        if !uploading.data.is_empty() {
+            uploading.upload.on_data(&mut self.request_cx(cx), &mut uploading.data);
+        }
+        if uploading.ended && uploading.data.is_empty() {
+            let answer = uploading.upload.on_end(&mut self.request_cx(cx));
+            self.give(cx, answer);
+        } else {
+            uploading.full = uploading.data.len() > HELD;
+            self.uploading = Some(uploading);
+        }
+        self.receive_late(cx);
+    }
+
+    /// A request is whole: asks its handler.
+    fn end(&mut self, cx: &mut StreamCtx<'_, S>, pending: Option<Pending>) {
+        if let Some(uploading) = &mut self.uploading {
+            uploading.ended = true;
+            return self.offer(cx);
+        }
+        let Some(Pending { request, endpoint, body }) = pending else { return };
+        let server = Rc::clone(&self.server);
+        if let Endpoint::Whole(handler) = &server.routes.endpoints[endpoint] {
+            let answer = handler(&mut self.request_cx(cx), request.map(|()| body));
+            self.give(cx, answer);
+            self.receive_late(cx);
+        }
+    }
+
+    fn request_cx<'a>(&self, cx: &'a mut StreamCtx<'_, S>) -> RequestCx<'a, S> {
+        let StreamCtx { cx: Context { registry, state, id }, stream } = cx;
+        let Some(connection) = *id else { unreachable!("a stream's handler has an event") };
+        let place = Place { connection, serial: self.serial };
+        RequestCx { cx: Context { registry, state, id: *id }, stream, place }
+    }
+
+    /// Carries out what a handler answered.
+    fn give(&mut self, cx: &mut StreamCtx<'_, S>, answer: Answer<S>) {
+        match answer {
+            Answer::Now(response) => self.answer_now(cx, response),
+            Answer::Later(_) => {}
+            Answer::Upgrade(response, handler) => {
+                self.upgraded = Some(handler);
+                self.answer_now(cx, response);
+            }
+        }
+    }
+
+    fn answer_now(&mut self, cx: &mut StreamCtx<'_, S>, response: Response) {
+        let mut scratch = Scratch::lend(cx.cx.registry);
+        self.answer(cx.stream, &mut scratch, response);
+        scratch.give_back(cx.cx.registry);
+        self.pump(cx);
+    }
+
+    /// Messages that came while a handler of this connection ran.
+    fn receive_late(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let Some(id) = cx.id() else { return };
+        for (place, message) in cx.cx.registry.take_late(id) {
+            let mut scratch = Scratch::lend(cx.cx.registry);
+            let _ = self.receive(cx.stream, &mut scratch, place.serial, message);
+            scratch.give_back(cx.cx.registry);
+        }
+    }
+
+    /// A message for the request of that number.
+    pub fn receive(
+        &mut self,
+        stream: &mut Stream,
+        scratch: &mut Scratch,
+        serial: u32,
+        message: Message<S>,
+    ) -> Result<usize, Error> {
+        if serial != self.serial || self.completed || self.lingering || stream.is_closing() {
+            return Err(ErrorKind::NoSuchEvent.into());
+        }
+        match message {
+            Message::Answer(response) => {
+                self.answer(stream, scratch, response);
+                stream.wake();
+            }
+            Message::Write(mut data) => {
+                if !matches!(self.reply, Reply::Writer(_)) {
+                    return Err(ErrorKind::Incomplete.into());
+                }
+                self.write(stream, scratch, &mut data);
+            }
+            Message::Finish => {
+                if matches!(self.reply, Reply::Writer(_)) {
+                    self.finish(stream, scratch);
+                    stream.wake();
+                }
+            }
+            Message::Orphaned if self.machine.is_answered() => self.cut(stream),
+            Message::Orphaned => {
+                self.answer(stream, scratch, orphaned());
+                stream.wake();
+            }
+            Message::OnDrained(handler) => {
+                if let Reply::Writer(drained) = &mut self.reply {
+                    *drained = Some(handler);
+                }
+            }
+            Message::Resume => {
+                if let Some(uploading) = &mut self.uploading {
+                    uploading.full = false;
+                    stream.wake();
+                }
+            }
+        }
+        Ok(stream.output().len())
+    }
+
+    /// Writes an answer's head, and what there is of its body.
+    fn answer(&mut self, stream: &mut Stream, scratch: &mut Scratch, response: Response) {
+        let (mut parts, body) = response.into_parts();
+        if parts.status.is_informational() && self.upgraded.is_none() {
+            log::error!("a handler answered {}, which is no answer", parts.status);
+            parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        if self.server.is_draining() {
+            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let extent = match body.len() {
+            Some(n) => Extent::Whole(n),
+            None => Extent::Stream,
+        };
+        let status = parts.status.as_u16();
+        let fields = || parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        let Some(plan) = self.machine.answer(status, extent, fields()) else { return };
+        let Scratch { out, date, .. } = scratch;
+        out.clear();
+        write::status_line(self.machine.minor(), status, write::reason(status), out);
+        let ambient = Ambient { date: date.as_bytes(), content_type: body.media.map(str::as_bytes), host: b"" };
+        write::fields(&plan, &ambient, fields(), out);
+        if let Some(access) = &mut self.access {
+            access.status = parts.status;
+        }
+        let (is_whole, length) = (body.is_whole(), body.len().unwrap_or(0));
+        match body.content {
+            _ if plan.body == BodyMode::Omit => {}
+            Content::Source(source, _) => self.reply = Reply::Source(source),
+            Content::Writer(_) => self.reply = Reply::Writer(None),
+            content => {
+                let n = self.machine.piece(length, out);
+                if let Some(access) = &mut self.access {
+                    access.bytes = n;
+                }
+                if let Some(bytes) = content.small(SMALL) {
+                    out.extend_from_slice(bytes);
+                } else {
+                    stream.output().append(&out);
+                    out.clear();
+                    content.append_to(stream.output());
+                }
+            }
+        }
+        if is_whole || plan.body == BodyMode::Omit {
+            self.machine.finish(out);
+            self.completed = true;
+        }
+        stream.output().append(&out);
+    }
+
+    /// Writes a piece of an answer.
+    fn write(&mut self, stream: &mut Stream, scratch: &mut Scratch, data: &mut Buffer) {
+        let out = &mut scratch.out;
+        out.clear();
+        let n = self.machine.piece(data.len() as u64, out);
+        if n == 0 {
+            return data.clear();
+        }
+        if let Some(access) = &mut self.access {
+            access.bytes += n;
+        }
+        let output = stream.output();
+        output.append(&out);
+        output.append_prefix(data, n as usize);
+        data.clear();
+        if self.machine.mode() == BodyMode::Chunked {
+            output.append(b"\r\n");
+        }
+    }
+
+    fn finish(&mut self, stream: &mut Stream, scratch: &mut Scratch) {
+        scratch.out.clear();
+        self.machine.finish(&mut scratch.out);
+        stream.output().append(&scratch.out);
+        self.reply = Reply::None;
+        self.completed = true;
+    }
+
+    /// Ends an answer before its end, so that the client notices.
+    fn cut(&mut self, stream: &mut Stream) {
+        self.reply = Reply::None;
+        self.lingering = true;
+        stream.close_after_flush();
+    }
+
+    /// Makes more of the answer, as long as the client reads it.
+    fn pump(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let mut piece = Buffer::new();
+        while let Reply::Source(source) = &mut self.reply
+            && cx.stream.output().len() <= HIGH
+        {
+            let made = source(&mut piece);
+            let is_empty = piece.is_empty();
+            let mut scratch = Scratch::lend(cx.cx.registry);
+            self.write(cx.stream, &mut scratch, &mut piece);
+            match made {
+                Ok(Flow::More) => {}
+                Ok(Flow::End) => self.finish(cx.stream, &mut scratch),
+                Err(error) => {
+                    log::warn!("an answer is cut off: {error}");
+                    self.cut(cx.stream);
+                }
+            }
+            scratch.give_back(cx.cx.registry);
+            if is_empty && matches!(self.reply, Reply::Source(_)) {
+                // Nothing now: others first.
+                cx.stream.wake();
+                return;
+            }
+        }
+    }
+
+    /// An answer is out: goes on with the next request. Whether there may be one.
+    fn proceed(&mut self, cx: &mut StreamCtx<'_, S>) -> bool {
+        self.completed = false;
+        self.serial = self.serial.wrapping_add(1);
+        self.abort(cx);
+        self.tell_access(cx);
+        let is_received = self.machine.is_received();
+        match self.machine.proceed() {
+            After::Next => {
+                if mem::take(&mut self.paused) {
+                    cx.stream.resume_reading();
+                }
+                true
+            }
+            After::Close if is_received => {
+                cx.close_after_flush();
+                false
+            }
+            After::Close => {
+                self.linger(cx);
+                false
+            }
+            After::Upgraded => {
+                self.hand_over(cx);
+                false
+            }
+        }
+    }
+
+    fn tell_access(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if let (Some(mut access), Some(log)) = (self.access.take(), &self.server.log) {
+            access.end(cx.cx.registry.time.now());
+            let log = Rc::clone(log);
+            log(&mut cx.cx, &access);
+        }
+    }
+
+    fn hand_over(&mut self, cx: &mut StreamCtx<'_, S>) {
+        let Some(handler) = &mut self.upgraded else { return cx.close_after_flush() };
+        cx.stream.set_timeouts(None, None);
+        cx.stream.set_write_mark(0);
+        handler.on_wake(cx);
+        if !cx.input().is_empty() {
+            handler.on_read(cx);
+        }
+        if self.eof {
+            handler.on_event(cx, StreamEvent::Eof);
+        }
+    }
+
+    /// Refuses a request for a reason of this face: what comes of it is not read.
+    fn reject(&mut self, cx: &mut StreamCtx<'_, S>, status: StatusCode) {
+        self.machine.reject();
+        self.answer_now(cx, plain(status));
+    }
+
+    /// The peer sent what is no request.
+    fn refuse(&mut self, cx: &mut StreamCtx<'_, S>, fault: Fault) {
+        self.abort(cx);
+        self.pending = None;
+        if self.machine.is_answered() {
+            return self.cut(cx.stream);
+        }
+        if self.server.log.is_some() && self.access.is_none() {
+            self.access = Some(Box::new(Access::new(None, cx.stream.peer_addr(), cx.cx.registry.time.now())));
+        }
+        let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = Response::new(format!("{fault}\n").into());
+        *response.status_mut() = status;
+        self.answer_now(cx, response);
+    }
+
+    /// Ends this side, and throws away what comes: a socket that is closed with input unread takes the answer with it.
+    fn linger(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if self.eof {
+            return cx.close_after_flush();
+        }
+        self.lingering = true;
+        self.since = cx.cx.registry.time.now();
+        cx.stream.shutdown_write();
+        cx.input().clear();
+        cx.stream.set_timeouts(Some(self.server.times.linger), self.server.times.write);
+        cx.stream.resume_reading();
+    }
+
+    /// The rest of an upload does not come.
+    fn abort(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if let Some(uploading) = self.uploading.take() {
+            uploading.upload.on_abort(&mut cx.cx);
+        }
+    }
+
+    /// Sets the read timeout for what the machine waits for, and stops reading where enough has come.
+    fn pace(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if self.lingering {
+            return;
+        }
+        let full = self.uploading.as_ref().is_some_and(|u| u.full) || cx.stream.output().len() > HIGH;
+        let held = cx.stream.input().len();
+        if !self.paused && (full && held > HELD || self.machine.holds_back(held, &self.server.limits)) {
+            self.paused = true;
+            cx.stream.pause_reading();
+        } else if self.paused && !full && !self.machine.is_received() {
+            self.paused = false;
+            cx.stream.resume_reading();
+        }
+        let deadline = self.machine.deadline();
+        if deadline == self.phase && deadline != Deadline::Head || deadline == Deadline::None {
+            return;
+        }
+        let now = cx.cx.registry.time.now();
+        if deadline != self.phase {
+            self.since = now;
+        }
+        self.phase = deadline;
+        let times = &self.server.times;
+        let read = match deadline {
+            Deadline::Head => {
+                let gone = Duration::from_nanos(now - self.since);
+                times.head.map(|whole| whole.saturating_sub(gone))
+            }
+            Deadline::Progress => times.body,
+            Deadline::Idle | Deadline::None => times.idle,
+        };
+        cx.stream.set_timeouts(read, times.write);
+    }
+
+    /// Nothing came for as long as may be.
+    fn late(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if self.lingering {
+            return cx.close();
+        }
+        match self.machine.deadline() {
+            // A handler thinks, or the client reads.
+            Deadline::None => cx.stream.resume_reading(),
+            _ if !matches!(self.reply, Reply::None) => cx.stream.resume_reading(),
+            Deadline::Idle => cx.close_after_flush(),
+            Deadline::Head | Deadline::Progress => {
+                self.abort(cx);
+                self.pending = None;
+                self.refuse_late(cx);
+            }
+        }
+    }
+
+    fn refuse_late(&mut self, cx: &mut StreamCtx<'_, S>) {
+        // A head in part is no request yet: it becomes one that is refused.
+        let mut machine = mem::take(&mut self.machine);
+        if !machine.has_request() {
+            let mut rest = Buffer::from("\n");
+            let scratch = cx.cx.registry.extensions.get::<Scratch>();
+            machine = Machine::new();
+            let _ = machine.step(rest.chain(), true, &mut scratch.head, &self.server.limits);
+        }
+        machine.reject();
+        self.machine = machine;
+        self.answer_now(cx, plain(StatusCode::REQUEST_TIMEOUT));
+        self.drive(cx);
+    }
+
+    fn fail(&mut self, cx: &mut StreamCtx<'_, S>) {
+        self.abort(cx);
+        cx.close();
+    }
+
+    /// It does not count any more. Answers whether listeners that waited may go on.
+    fn leave(&mut self) -> bool {
+        mem::take(&mut self.counted) && self.server.leave()
+    }
+}
+
+/// See [`Deliver`](super::context::Deliver).
+pub(super) fn deliver<S: 'static>(
+    registry: &mut Registry<S>,
+    scratch: &mut Scratch,
+    place: Place,
+    message: &mut Option<Message<S>>,
+) -> Result<usize, Error> {
+    let Some((stream, connection)) = registry.stream_and_handler::<Connection<S>>(place.connection) else {
+        return Ok(0);
+    };
+    match message.take() {
+        Some(message) => connection.receive(stream, scratch, place.serial, message),
+        None => Ok(0),
+    }
+}
+
+/// Drops input, whose storage is used again.
+fn consume<S>(cx: &mut StreamCtx<'_, S>, n: usize) {
+    cx.cx.registry.extensions.get::<Pool>().consume(cx.stream.input(), n);
+}
+
+impl<S: 'static> StreamHandler<S> for Connection<S> {
+    fn on_read(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if self.lingering {
+            cx.input().clear();
+            let gone = cx.cx.registry.time.now() - self.since;
+            if gone >= crate::timer::nanos(self.server.times.linger) {
+                cx.close();
+            }
+            return;
+        }
+        match &mut self.upgraded {
+            Some(handler) if !self.machine.has_request() => handler.on_read(cx),
+            _ => self.drive(cx),
+        }
+    }
+
+    fn on_drained(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if let Some(handler) = &mut self.upgraded
+            && !self.machine.has_request()
+        {
+            return handler.on_drained(cx);
+        }
+        let id = cx.id();
+        match &mut self.reply {
+            Reply::None if cx.input().is_empty() && !self.completed => return,
+            Reply::Writer(Some(handler)) => {
+                handler(&mut cx.cx);
+                self.receive_late(cx);
+            }
+            _ => self.pump(cx),
+        }
+        if id.is_some_and(|id| cx.contains(id)) {
+            self.drive(cx);
+        }
+    }
+
+    fn on_wake(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if let Some(handler) = &mut self.upgraded
+            && !self.machine.has_request()
+        {
+            return handler.on_wake(cx);
+        }
+        self.pump(cx);
+        if self.uploading.as_ref().is_some_and(|u| !u.full) {
+            self.offer(cx);
+        }
+        self.drive(cx);
+    }
+
+    fn on_event(&mut self, cx: &mut StreamCtx<'_, S>, event: StreamEvent) {
+        if let Some(handler) = &mut self.upgraded
+            && !self.machine.has_request()
+        {
+            return handler.on_event(cx, event);
+        }
+        match event {
+            StreamEvent::Connected => {}
+            StreamEvent::Eof => {
+                self.eof = true;
+                if self.lingering {
+                    return cx.close_after_flush();
+                }
+                self.drive(cx);
+            }
+            StreamEvent::ReadTimeout => self.late(cx),
+            StreamEvent::WriteTimeout | StreamEvent::Error(_) => self.fail(cx),
+        }
+    }
+
+    fn on_close(&mut self, cx: &mut Context<'_, S>) {
+        if let Some(handler) = &mut self.upgraded {
+            handler.on_close(cx);
+        }
+        if let Some(uploading) = self.uploading.take() {
+            uploading.upload.on_abort(cx);
+        }
+        if self.leave() {
+            self.server.accept_again(cx);
+        }
+    }
+}
+
+impl<S: 'static> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
