@@ -214,13 +214,19 @@ pub unsafe extern "C-unwind" fn event_add(e: &event, timeout: In<'_, timeval>) -
 }
 
 /// The base of an event; without one, says that `function` needs one.
-#[inline]
+#[inline(always)]
 fn based<'a>(e: &'a event, function: &str) -> Option<&'a Base> {
     let base = base_of(e);
     if base.is_none() {
-        warnx!("{function}: event has no event_base set.");
+        without_base(function);
     }
     base
+}
+
+#[cold]
+#[inline(never)]
+fn without_base(function: &str) {
+    warnx!("{function}: event has no event_base set.");
 }
 
 /// `event_del` of its kind.

@@ -1,333 +1,47 @@
 /* Priorities. */
 #include "case.h"
-#include "loop_kit.h"
+#include "scene.h"
 
-CASE(number_of_priorities)
-{
-	struct event_base *base = event_base_new();
-
-	SAY("default %d\n", event_base_get_npriorities(base));
-	SAY("zero %d\n", event_base_priority_init(base, 0));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("negative %d\n", event_base_priority_init(base, -1));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("one %d\n", event_base_priority_init(base, 1));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("five %d\n", event_base_priority_init(base, 5));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("two %d\n", event_base_priority_init(base, 2));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("255 %d\n", event_base_priority_init(base, 255));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("256 %d\n", event_base_priority_init(base, 256));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	SAY("100000 %d\n", event_base_priority_init(base, 100000));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	event_base_free(base);
-}
-
-CASE(middle_is_the_default)
-{
-	static const int n[] = { 1, 2, 3, 4, 5, 9, 255 };
-	struct event_base *base = event_base_new();
-	size_t i;
-
-	for (i = 0; i < sizeof n / sizeof n[0]; i++) {
-		struct event *ev;
-
-		event_base_priority_init(base, n[i]);
-		ev = event_new(base, -1, 0, trace, "");
-		SAY("%d of %d\n", event_get_priority(ev), n[i]);
-		event_free(ev);
-	}
-	event_base_free(base);
-}
-
-CASE(set_within_range)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev;
-
-	event_base_priority_init(base, 4);
-	ev = event_new(base, -1, 0, trace, "");
-	SAY("-1 %d\n", event_priority_set(ev, -1));
-	SAY("0 %d\n", event_priority_set(ev, 0));
-	SAY("get %d\n", event_get_priority(ev));
-	SAY("3 %d\n", event_priority_set(ev, 3));
-	SAY("get %d\n", event_get_priority(ev));
-	SAY("4 %d\n", event_priority_set(ev, 4));
-	SAY("256 %d\n", event_priority_set(ev, 256));
-	SAY("get %d\n", event_get_priority(ev));
-	event_free(ev);
-	event_base_free(base);
-}
-
-CASE(set_while_pending_but_not_while_active)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev;
-
-	event_base_priority_init(base, 4);
-	ev = event_new(base, -1, 0, trace, "ev");
-	event_add(ev, ms(100000));
-	SAY("pending %d\n", event_priority_set(ev, 3));
-	event_active(ev, EV_READ, 1);
-	SAY("active %d\n", event_priority_set(ev, 1));
-	SAY("get %d\n", event_get_priority(ev));
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	SAY("after %d\n", event_priority_set(ev, 1));
-	event_free(ev);
-	event_base_free(base);
-}
-
-CASE(init_again_while_something_is_active)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev = event_new(base, -1, 0, trace, "ev");
-
-	event_active(ev, EV_READ, 1);
-	SAY("same %d\n", event_base_priority_init(base, 1));
-	SAY("more %d\n", event_base_priority_init(base, 4));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	SAY("more %d\n", event_base_priority_init(base, 4));
-	SAY("now %d\n", event_base_get_npriorities(base));
-	event_free(ev);
-	event_base_free(base);
-}
-
+SCENE(number_of_priorities,
+    "counts; levels 0; counts; levels -1; counts; levels 1; counts; levels 5; counts; levels 2; counts; levels 255; counts;"
+    "levels 256; counts; levels 100000; counts")
+SCENE(middle_is_the_default,
+    "levels 1; event a - 0; get a; levels 2; event b - 0; get b; levels 3; event c - 0; get c; levels 4; event d - 0; get d;"
+    "levels 5; event e - 0; get e; levels 9; event f - 0; get f; levels 255; event g - 0; get g")
+SCENE(set_within_range,
+    "levels 4; event e - 0; set e -1; set e 0; get e; set e 3; get e; set e 4; set e 256; get e")
+SCENE(set_while_pending_but_not_while_active,
+    "levels 4; event e - 0; add e 100000; set e 3; active e; set e 1; get e; loop nonblock; set e 1")
+SCENE(init_again_while_something_is_active,
+    "event e - 0; active e; levels 1; levels 4; counts; loop nonblock; levels 4; counts")
 /* Fewer priorities while events of a higher number are pending. */
-CASE(init_with_fewer_while_pending)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev;
+SCENE(init_with_fewer_while_pending, "levels 8; event e - 0; set e 1; add e 1; levels 2; loop")
 
-	event_base_priority_init(base, 8);
-	ev = event_new(base, -1, 0, trace, "ev");
-	event_priority_set(ev, 1);
-	event_add(ev, ms(1));
-	SAY("fewer %d\n", event_base_priority_init(base, 2));
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(ev);
-	event_base_free(base);
-}
-
-struct prio {
-	struct event_base *base;
-	struct event *ev, *wake;
-	const char *name;
-	int left;
-};
-
-static void run(evutil_socket_t fd, short what, void *arg)
-{
-	struct prio *p = arg;
-
-	(void)fd;
-	(void)what;
-	SAY("%s\n", p->name);
-	if (p->wake && p->left-- > 0)
-		event_active(p->wake, EV_READ, 1);
-}
-
-static struct event *at(struct event_base *base, int priority, struct prio *p, const char *name)
-{
-	p->base = base;
-	p->name = name;
-	p->ev = event_new(base, -1, 0, run, p);
-	event_priority_set(p->ev, priority);
-	return p->ev;
-}
-
-CASE(low_number_runs_first)
-{
-	struct event_base *base = event_base_new();
-	struct prio p[5] = { 0 };
-	static const char *names[] = { "0", "1", "2", "3", "4" };
-	static const int order[] = { 3, 1, 4, 0, 2 };
-	int i;
-
-	event_base_priority_init(base, 5);
-	for (i = 0; i < 5; i++)
-		at(base, i, &p[i], names[i]);
-	for (i = 0; i < 5; i++)
-		event_active(p[order[i]].ev, EV_READ, 1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	for (i = 0; i < 5; i++)
-		event_free(p[i].ev);
-	event_base_free(base);
-}
-
+SCENE(low_number_runs_first,
+    "levels 5; event 0 - 0; event 1 - 0; event 2 - 0; event 3 - 0; event 4 - 0; set 0 0; set 1 1; set 2 2; set 3 3; set 4 4;"
+    "active 3; active 1; active 4; active 0; active 2; loop")
 /* A more urgent event, activated in a callback, comes before the less urgent ones that wait. */
-CASE(urgent_one_activated_in_a_callback_goes_first)
-{
-	struct event_base *base = event_base_new();
-	struct prio hi = { 0 }, a = { 0 }, b = { 0 };
-
-	event_base_priority_init(base, 3);
-	at(base, 0, &hi, "urgent");
-	at(base, 2, &a, "a");
-	at(base, 2, &b, "b");
-	a.wake = hi.ev;
-	a.left = 1;
-	event_active(a.ev, EV_READ, 1);
-	event_active(b.ev, EV_READ, 1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(hi.ev);
-	event_free(a.ev);
-	event_free(b.ev);
-	event_base_free(base);
-}
-
-CASE(same_priority_activated_in_a_callback_goes_last)
-{
-	struct event_base *base = event_base_new();
-	struct prio hi = { 0 }, a = { 0 }, b = { 0 };
-
-	event_base_priority_init(base, 3);
-	at(base, 2, &hi, "c");
-	at(base, 2, &a, "a");
-	at(base, 2, &b, "b");
-	a.wake = hi.ev;
-	a.left = 1;
-	event_active(a.ev, EV_READ, 1);
-	event_active(b.ev, EV_READ, 1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(hi.ev);
-	event_free(a.ev);
-	event_free(b.ev);
-	event_base_free(base);
-}
-
+SCENE(urgent_one_activated_in_a_callback_goes_first,
+    "levels 3; event urgent - 0; event a - 0; event b - 0; set urgent 0; set a 2; set b 2; on a 1 active urgent;"
+    "active a; active b; loop")
+SCENE(same_priority_activated_in_a_callback_goes_last,
+    "levels 3; event c - 0; event a - 0; event b - 0; set c 2; set a 2; set b 2; on a 1 active c; active a; active b; loop")
 /* One priority a turn: between two levels the loop looks for new events. */
-CASE(new_events_are_looked_for_between_levels)
-{
-	struct event_base *base = event_base_new();
-	int fd[2];
-	struct prio low = { 0 };
-	struct event *mid, *high;
-
-	pair(fd);
-	event_base_priority_init(base, 3);
-	at(base, 2, &low, "low");
-	high = event_new(base, fd[0], EV_READ, trace_read, "high");
-	mid = event_new(base, fd[1], EV_WRITE, trace, "mid");
-	event_priority_set(high, 0);
-	event_priority_set(mid, 1);
-	event_add(high, NULL);
-	event_active(low.ev, EV_READ, 1);
-	event_active(mid, EV_WRITE, 1);
-	put(fd[1], "x");
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_free(high);
-	event_free(mid);
-	event_free(low.ev);
-	event_base_free(base);
-	close(fd[0]);
-	close(fd[1]);
-}
-
-static void send_urgent(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	SAY("sends\n");
-	put(*(int *)arg, "x");
-}
-
-CASE(data_sent_by_an_urgent_callback_beats_the_less_urgent)
-{
-	struct event_base *base = event_base_new();
-	int fd[2];
-	struct prio low = { 0 };
-	struct event *sender, *reader;
-
-	pair(fd);
-	event_base_priority_init(base, 3);
-	at(base, 2, &low, "low");
-	sender = event_new(base, -1, 0, send_urgent, &fd[1]);
-	reader = event_new(base, fd[0], EV_READ, trace_read, "reader");
-	event_priority_set(sender, 0);
-	event_priority_set(reader, 1);
-	event_add(reader, NULL);
-	event_active(low.ev, EV_READ, 1);
-	event_active(sender, EV_READ, 1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(reader);
-	event_free(sender);
-	event_free(low.ev);
-	event_base_free(base);
-	close(fd[0]);
-	close(fd[1]);
-}
-
-CASE(urgent_ones_can_starve_the_rest)
-{
-	struct event_base *base = event_base_new();
-	struct prio hi = { 0 }, low = { 0 };
-
-	event_base_priority_init(base, 2);
-	at(base, 0, &hi, "urgent");
-	at(base, 1, &low, "low");
-	hi.wake = hi.ev;
-	hi.left = 4;
-	event_active(low.ev, EV_READ, 1);
-	event_active(hi.ev, EV_READ, 1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(hi.ev);
-	event_free(low.ev);
-	event_base_free(base);
-}
-
+SCENE(new_events_are_looked_for_between_levels,
+    "pair a; levels 3; event low - 0; event high a0 RD; event mid a1 W; set low 2; set high 0; set mid 1; add high; active low;"
+    "active mid W; put a1 x; loop nonblock")
+SCENE(data_sent_by_an_urgent_callback_beats_the_less_urgent,
+    "pair a; levels 3; event low - 0; event sender - 0; event reader a0 RD; set low 2; set sender 0; set reader 1; add reader;"
+    "on sender 1 put a1 x; active low; active sender; loop")
+SCENE(urgent_ones_can_starve_the_rest,
+    "levels 2; event urgent - 0; event low - 0; set urgent 0; set low 1; on urgent 1 active urgent; on urgent 2 active urgent;"
+    "on urgent 3 active urgent; on urgent 4 active urgent; active low; active urgent; loop")
 /* ONCE ends only when nothing is active any more; every level runs. */
-CASE(once_runs_every_level)
-{
-	struct event_base *base = event_base_new();
-	struct prio a = { 0 }, b = { 0 }, c = { 0 };
-
-	event_base_priority_init(base, 3);
-	at(base, 0, &a, "0");
-	at(base, 1, &b, "1");
-	at(base, 2, &c, "2");
-	event_active(c.ev, EV_READ, 1);
-	event_active(b.ev, EV_READ, 1);
-	event_active(a.ev, EV_READ, 1);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_ONCE));
-	SAY("active %d\n", active(base));
-	event_free(a.ev);
-	event_free(b.ev);
-	event_free(c.ev);
-	event_base_free(base);
-}
-
-CASE(timers_and_signals_with_priorities)
-{
-	struct event_base *base = event_base_new();
-	struct event *t, *s, *f;
-	int fd[2];
-
-	event_base_priority_init(base, 3);
-	pair(fd);
-	put(fd[1], "x");
-	t = evtimer_new(base, trace, "timer");
-	s = event_new(base, SIGUSR1, EV_SIGNAL, trace, "signal");
-	f = event_new(base, fd[0], EV_READ, trace, "io");
-	event_priority_set(t, 0);
-	event_priority_set(s, 2);
-	event_priority_set(f, 1);
-	event_add(s, NULL);
-	event_add(f, NULL);
-	event_add(t, ms(1));
-	stall(5);
-	event_base_active_by_signal(base, SIGUSR1);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_ONCE));
-	event_free(t);
-	event_free(s);
-	event_free(f);
-	event_base_free(base);
-	close(fd[0]);
-	close(fd[1]);
-}
+SCENE(once_runs_every_level,
+    "levels 3; event 0 - 0; event 1 - 0; event 2 - 0; set 0 0; set 1 1; set 2 2; active 2; active 1; active 0; loop once; counts")
+SCENE(timers_and_signals_with_priorities,
+    "levels 3; pair a; put a1 x; event timer - 0; event signal USR1 S; event io a0 R; set timer 0; set signal 2; set io 1;"
+    "add signal; add io; add timer 1; stall 5; signal USR1; loop once")
 
 CASE(two_hundred_fifty_five_levels)
 {

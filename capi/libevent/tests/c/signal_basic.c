@@ -1,6 +1,6 @@
 /* Signals. */
 #include "case.h"
-#include "loop_kit.h"
+#include "scene.h"
 
 CASE(macros)
 {
@@ -23,88 +23,16 @@ CASE(macros)
 	event_base_free(base);
 }
 
-CASE(delivered_in_the_loop)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev = evsignal_new(base, SIGUSR1, trace, "usr1");
-
-	event_add(ev, NULL);
-	raise(SIGUSR1);
-	SAY("raised\n");
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_ONCE));
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_free(ev);
-	event_base_free(base);
-}
-
-CASE(called_as_often_as_raised)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev = evsignal_new(base, SIGUSR1, trace, "usr1");
-
-	event_add(ev, NULL);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(ev);
-	event_base_free(base);
-}
-
-CASE(each_event_is_called_as_often)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a"), *b = event_new(base, SIGUSR1, EV_SIGNAL, trace, "once"),
-		     *c = evsignal_new(base, SIGUSR2, trace, "c");
-
-	event_add(a, NULL);
-	event_add(b, NULL);
-	event_add(c, NULL);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	SAY("--\n");
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	SAY("--\n");
-	raise(SIGUSR2);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(a);
-	event_free(b);
-	event_free(c);
-	event_base_free(base);
-}
-
-CASE(low_number_first)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR2, trace, "usr2"), *b = evsignal_new(base, SIGHUP, trace, "hup"),
-		     *c = evsignal_new(base, SIGUSR1, trace, "usr1");
-
-	event_add(a, NULL);
-	event_add(b, NULL);
-	event_add(c, NULL);
-	raise(SIGUSR2);
-	raise(SIGUSR1);
-	raise(SIGHUP);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(a);
-	event_free(b);
-	event_free(c);
-	event_base_free(base);
-}
-
-CASE(realtime_signal)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev = evsignal_new(base, SIGRTMIN + 2, trace, "rt");
-
-	SAY("add %d\n", event_add(ev, NULL));
-	raise(SIGRTMIN + 2);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(ev);
-	event_base_free(base);
-}
+/* Delivery: in the loop, as often as raised, low numbers first. */
+SCENE(delivered_in_the_loop, "event s USR1 SP; add s; raise USR1; say raised; loop once; loop nonblock")
+SCENE(called_as_often_as_raised, "event s USR1 SP; add s; raise USR1 3; loop once")
+SCENE(each_event_is_called_as_often,
+    "event a USR1 SP; event b USR1 S; event c USR2 SP; add a; add b; add c; raise USR1 2; loop once; raise USR1; loop once;"
+    "raise USR2; loop once")
+SCENE(low_number_first,
+    "event a USR2 SP; event b HUP SP; event c USR1 SP; add a; add b; add c; raise USR2; raise USR1; raise HUP; loop once")
+SCENE(realtime_signal, "event s RT2 SP; add s; raise RT2; loop once")
+SCENE(last_number, "event s LAST SP; add s; raise LAST; loop once")
 
 CASE(impossible_numbers)
 {
@@ -124,364 +52,64 @@ CASE(impossible_numbers)
 	event_base_free(base);
 }
 
-CASE(last_number)
-{
-	struct event_base *base = event_base_new();
-	struct event *ev = evsignal_new(base, NSIG - 1, trace, "last");
-
-	SAY("add %d\n", event_add(ev, NULL));
-	raise(NSIG - 1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(ev);
-	event_base_free(base);
-}
-
-static void of_the_user(int sig)
-{
-	(void)sig;
-	SAY("the user's handler\n");
-}
+/* The handler that was there before comes back. */
+SCENE(previous_handler_comes_back_with_the_last_event,
+    "handler USR1 ours; raise USR1; event a USR1 SP; event b USR1 SP; add a; add b; raise USR1; loop once; del a; raise USR1;"
+    "loop once; del b; raise USR1; handles USR1")
+SCENE(previous_default_and_ignore_come_back,
+    "handler USR2 ignore; event a USR1 SP; event b USR2 SP; add a; add b; handles USR1; del a; del b; handles USR1; handles USR2")
+SCENE(base_free_restores_the_handler, "handler USR1 ours; event a USR1 SP; add a; base; raise USR1")
+SCENE(oneshot_restores_the_handler_when_it_fires, "handler USR1 ours; event a USR1 S; add a; raise USR1; loop; raise USR1")
 
 CASE(previous_handler_comes_back)
 {
 	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a"), *b = evsignal_new(base, SIGUSR1, trace, "b");
+	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
 	struct sigaction sa, old;
 
 	memset(&sa, 0, sizeof sa);
-	sa.sa_handler = of_the_user;
+	sa.sa_handler = scene_ours;
 	sigaddset(&sa.sa_mask, SIGHUP);
 	sa.sa_flags = SA_NODEFER;
 	sigaction(SIGUSR1, &sa, NULL);
-	raise(SIGUSR1);
 	event_add(a, NULL);
-	event_add(b, NULL);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_del(a);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_del(b);
-	raise(SIGUSR1);
 	sigaction(SIGUSR1, NULL, &old);
-	CHECK(old.sa_handler == of_the_user);
+	CHECK(old.sa_flags & SA_RESTART);
+	event_del(a);
+	sigaction(SIGUSR1, NULL, &old);
+	CHECK(old.sa_handler == scene_ours);
 	CHECK(old.sa_flags & SA_NODEFER);
 	CHECK(sigismember(&old.sa_mask, SIGHUP));
 	event_free(a);
-	event_free(b);
 	event_base_free(base);
 }
 
-CASE(previous_default_and_ignore_come_back)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a"), *b = evsignal_new(base, SIGUSR2, trace, "b");
-	struct sigaction old;
+/* What keeps the loop alive, and what a timeout does. */
+SCENE(keeps_the_loop_alive, "event a USR1 SP; on a 1 break; loop; add a; loop nonblock; raise USR1; loop; del a; loop")
+SCENE(signal_with_a_timeout,
+    "event a USR1 S; event p USR2 SP; add a 1; pending a; counts; loop; add a 100000; raise USR1; loop; pending a; add p 1;"
+    "loop once; pending p")
 
-	signal(SIGUSR2, SIG_IGN);
-	event_add(a, NULL);
-	event_add(b, NULL);
-	sigaction(SIGUSR1, NULL, &old);
-	CHECK(old.sa_handler != SIG_DFL);
-	CHECK(old.sa_flags & SA_RESTART);
-	event_del(a);
-	event_del(b);
-	sigaction(SIGUSR1, NULL, &old);
-	CHECK(old.sa_handler == SIG_DFL);
-	sigaction(SIGUSR2, NULL, &old);
-	CHECK(old.sa_handler == SIG_IGN);
-	event_free(a);
-	event_free(b);
-	event_base_free(base);
-}
+/* Inside its own callback. */
+SCENE(raised_inside_its_callback,
+    "event a USR1 SP; on a 1 raise USR1; on a 2 raise USR1; add a; raise USR1; loop once; loop once; loop once; loop nonblock")
+SCENE(delete_inside_ends_the_calls, "event a USR1 SP; on a 2 del a; add a; raise USR1 4; loop")
+SCENE(free_inside_ends_the_calls, "event a USR1 SP; on a 2 free a; add a; raise USR1 3; loop")
+SCENE(delete_and_add_inside_ends_the_calls_of_this_turn,
+    "event a USR1 SP; on a 2 del a; on a 2 add a; add a; raise USR1 3; loop once; raise USR1; loop once")
 
-CASE(base_free_restores_the_handler)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
+/* What was raised before, or is not asked for any more. */
+SCENE(raised_before_it_is_added_is_not_seen, "handler USR1 ignore; raise USR1; event a USR1 SP; add a; loop nonblock")
+SCENE(raised_then_deleted_is_not_delivered,
+    "event a USR1 SP; event b USR2 SP; add a; add b; raise USR1; del a; loop nonblock; add a; loop nonblock")
+SCENE(deleted_and_added_again_before_the_loop,
+    "event a USR1 SP; add a; raise USR1; del a; add a; loop nonblock; raise USR1 2; free a; event b USR1 S; add b; loop nonblock")
 
-	signal(SIGUSR1, of_the_user);
-	event_add(a, NULL);
-	event_base_free(base);
-	raise(SIGUSR1);
-	event_debug_unassign(a);
-	free(a);
-}
-
-CASE(oneshot_restores_the_handler_when_it_fires)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = event_new(base, SIGUSR1, EV_SIGNAL, trace, "a");
-
-	signal(SIGUSR1, of_the_user);
-	event_add(a, NULL);
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	raise(SIGUSR1);
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(keeps_the_loop_alive)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, breaker, base);
-
-	SAY("empty loop %d\n", event_base_dispatch(base));
-	event_add(a, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_del(a);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(signal_with_a_timeout)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = event_new(base, SIGUSR1, EV_SIGNAL, trace, "a"), *p = evsignal_new(base, SIGUSR2, trace, "p");
-
-	SAY("add %d\n", event_add(a, ms(1)));
-	SAY("pending %s\n", bits(event_pending(a, EV_SIGNAL | EV_TIMEOUT, NULL)));
-	SAY("added %d\n", added(base));
-	SAY("loop %d\n", event_base_dispatch(base));
-	SAY("add %d\n", event_add(a, ms(100000)));
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	SAY("pending %s\n", bits(event_pending(a, EV_SIGNAL | EV_TIMEOUT, NULL)));
-	SAY("add %d\n", event_add(p, ms(1)));
-	event_base_loop(base, EVLOOP_ONCE);
-	SAY("pending %s\n", bits(event_pending(p, EV_SIGNAL | EV_TIMEOUT, NULL)));
-	event_free(a);
-	event_free(p);
-	event_base_free(base);
-}
-
-static void raise_again(evutil_socket_t sig, short what, void *arg)
-{
-	int *left = arg;
-
-	SAY("raise %s %d\n", bits(what), *left);
-	if (--*left)
-		raise((int)sig);
-}
-
-CASE(raised_inside_its_callback)
-{
-	struct event_base *base = event_base_new();
-	int left = 3;
-	struct event *a = evsignal_new(base, SIGUSR1, raise_again, &left);
-
-	event_add(a, NULL);
-	raise(SIGUSR1);
-	while (left)
-		event_base_loop(base, EVLOOP_ONCE);
-	event_free(a);
-	event_base_free(base);
-}
-
-struct many {
-	struct event *ev;
-	int left;
-};
-
-static void del_at(evutil_socket_t sig, short what, void *arg)
-{
-	struct many *m = arg;
-
-	(void)sig;
-	SAY("call %s left %d\n", bits(what), m->left);
-	if (--m->left == 0)
-		event_del(m->ev);
-}
-
-CASE(delete_inside_ends_the_calls)
-{
-	struct event_base *base = event_base_new();
-	struct many m = { .left = 2 };
-
-	m.ev = evsignal_new(base, SIGUSR1, del_at, &m);
-	event_add(m.ev, NULL);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(m.ev);
-	event_base_free(base);
-}
-
-static void free_at(evutil_socket_t sig, short what, void *arg)
-{
-	struct many *m = arg;
-
-	(void)sig;
-	SAY("call %s left %d\n", bits(what), m->left);
-	if (--m->left == 0)
-		event_free(m->ev);
-}
-
-CASE(free_inside_ends_the_calls)
-{
-	struct event_base *base = event_base_new();
-	struct many m = { .left = 2 };
-
-	m.ev = evsignal_new(base, SIGUSR1, free_at, &m);
-	event_add(m.ev, NULL);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_base_free(base);
-}
-
-static void readd_at(evutil_socket_t sig, short what, void *arg)
-{
-	struct many *m = arg;
-
-	(void)sig;
-	SAY("call %s left %d\n", bits(what), m->left);
-	if (--m->left == 1) {
-		event_del(m->ev);
-		event_add(m->ev, NULL);
-	}
-}
-
-CASE(delete_and_add_inside_ends_the_calls_of_this_turn)
-{
-	struct event_base *base = event_base_new();
-	struct many m = { .left = 3 };
-
-	m.ev = evsignal_new(base, SIGUSR1, readd_at, &m);
-	event_add(m.ev, NULL);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	SAY("--\n");
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(m.ev);
-	event_base_free(base);
-}
-
-CASE(raised_before_it_is_added_is_not_seen)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
-
-	signal(SIGUSR1, SIG_IGN);
-	raise(SIGUSR1);
-	event_add(a, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(raised_then_deleted_is_not_delivered)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a"), *b = evsignal_new(base, SIGUSR2, trace, "b");
-
-	event_add(a, NULL);
-	event_add(b, NULL);
-	raise(SIGUSR1);
-	event_del(a);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_add(a, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_free(a);
-	event_free(b);
-	event_base_free(base);
-}
-
-/* What has arrived is kept until the loop looks, even if nobody asks for it in between. */
-CASE(deleted_and_added_again_before_the_loop)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
-
-	event_add(a, NULL);
-	raise(SIGUSR1);
-	event_del(a);
-	event_add(a, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	raise(SIGUSR1);
-	raise(SIGUSR1);
-	event_free(a);
-	a = event_new(base, SIGUSR1, EV_SIGNAL, trace, "b");
-	event_add(a, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(blocked_signal_waits)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
-	sigset_t set;
-
-	event_add(a, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	raise(SIGUSR1);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_NONBLOCK));
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	SAY("loop %d\n", event_base_loop(base, EVLOOP_ONCE));
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(signal_mask_is_left_alone)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "a");
-	sigset_t before, after;
-
-	sigprocmask(SIG_SETMASK, NULL, &before);
-	event_add(a, NULL);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	sigprocmask(SIG_SETMASK, NULL, &after);
-	CHECK(sigismember(&before, SIGUSR1) == sigismember(&after, SIGUSR1));
-	SAY("blocked %d\n", sigismember(&after, SIGUSR1));
-	event_free(a);
-	event_base_free(base);
-}
-
-CASE(a_signal_interrupts_the_wait)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGALRM, breaker, base);
-
-	event_add(a, NULL);
-	ualarm(5000, 0);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(a);
-	event_base_free(base);
-}
-
-static void nothing(int sig)
-{
-	(void)sig;
-}
-
-/* A handler of the user's own does not end the wait with an error. */
-CASE(foreign_signal_during_the_wait)
-{
-	struct event_base *base = event_base_new();
-	struct event *timer = evtimer_new(base, trace, "timer");
-
-	signal(SIGALRM, nothing);
-	evtimer_add(timer, ms(30));
-	ualarm(5000, 0);
-	SAY("loop %d\n", event_base_dispatch(base));
-	event_free(timer);
-	event_base_free(base);
-}
+/* Masks, and other handlers. */
+SCENE(blocked_signal_waits, "event a USR1 SP; add a; mask USR1 on; raise USR1; loop nonblock; mask USR1 off; loop once")
+SCENE(signal_mask_is_left_alone, "event a USR1 SP; blocked USR1; add a; loop nonblock; blocked USR1")
+SCENE(a_signal_interrupts_the_wait, "event a ALRM SP; on a 1 break; add a; alarm 5; loop")
+SCENE(foreign_signal_during_the_wait, "handler ALRM nothing; event t - 0; add t 30; alarm 5; loop")
 
 CASE(thousand_signals)
 {
@@ -518,24 +146,9 @@ CASE(child_exit)
 }
 
 /* One base after the other. */
-CASE(second_base_after_the_first_is_freed)
-{
-	struct event_base *base = event_base_new();
-	struct event *a = evsignal_new(base, SIGUSR1, trace, "first");
-
-	event_add(a, NULL);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(a);
-	event_base_free(base);
-	base = event_base_new();
-	a = evsignal_new(base, SIGUSR1, trace, "second");
-	event_add(a, NULL);
-	raise(SIGUSR1);
-	event_base_loop(base, EVLOOP_ONCE);
-	event_free(a);
-	event_base_free(base);
-}
+SCENE(second_base_after_the_first_is_freed,
+    "event first USR1 SP; add first; raise USR1; loop once; free first; base; event second USR1 SP; add second; raise USR1;"
+    "loop once")
 
 /* Wanted difference: the distribution's library delivers to the base that added last. */
 CASE(two_bases_ask_for_one_signal)

@@ -1,443 +1,56 @@
 /* Events and other threads: every call may come from anywhere and wakes the loop. */
 #include "case.h"
-#include "loop_kit.h"
-#include <event2/thread.h>
-#include <pthread.h>
+#include "scene.h"
 
-static struct event_base *base;
+/* Ends of the loop. The pause lets the loop be in its wait; the scene holds either way. */
+SCENE(loopbreak_from_another_thread, "thread; stall 20; break; finish")
+SCENE(loopexit_from_another_thread, "thread; stall 20; exit; finish")
+SCENE(timed_loopexit_from_another_thread, "thread; stall 20; exit 10; finish")
+SCENE(loopbreak_while_a_callback_runs,
+    "thread; event slow - G; event second - 0; active slow; await; active second; break; open; finish; pending second")
 
-static void *run_loop(void *arg)
-{
-	long *answer = arg;
-
-	*answer = event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
-	return NULL;
-}
-
-static pthread_t loop_thread;
-static long loop_answer;
-static int in_loop[2];
-
-static void tell(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	put(in_loop[1], "!");
-}
-
-/* Starts a thread that runs the base; returns when its loop is really running. */
-static void start(void)
-{
-	char c;
-
-	evthread_use_pthreads();
-	base = event_base_new();
-	if (pipe(in_loop) < 0)
-		abort();
-	event_base_once(base, -1, EV_TIMEOUT, tell, NULL, NULL);
-	pthread_create(&loop_thread, NULL, run_loop, &loop_answer);
-	if (read(in_loop[0], &c, 1) != 1)
-		abort();
-}
-
-static void finish(void)
-{
-	pthread_join(loop_thread, NULL);
-	SAY("loop %ld exit %d break %d\n", loop_answer, event_base_got_exit(base), event_base_got_break(base));
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-	libevent_global_shutdown();
-}
-
-/* A callback that reports through the pipe, so that the test waits for it. */
-static void report(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	SAY("%s %s\n", (const char *)arg, bits(what));
-	put(in_loop[1], "!");
-}
-
-static void await(void)
-{
-	char c;
-
-	if (read(in_loop[0], &c, 1) != 1)
-		abort();
-}
-
-/* Gives the loop time to be in its wait; the test holds either way. */
-static void let_it_wait(void)
-{
-	stall(20);
-}
-
-CASE(loopbreak_from_another_thread)
-{
-	start();
-	let_it_wait();
-	SAY("loopbreak %d\n", event_base_loopbreak(base));
-	finish();
-}
-
-CASE(loopexit_from_another_thread)
-{
-	start();
-	let_it_wait();
-	SAY("loopexit %d\n", event_base_loopexit(base, NULL));
-	finish();
-}
-
-CASE(timed_loopexit_from_another_thread)
-{
-	start();
-	let_it_wait();
-	SAY("loopexit %d\n", event_base_loopexit(base, ms(10)));
-	finish();
-}
-
-CASE(active_from_another_thread)
-{
-	struct event *ev;
-	int i;
-
-	start();
-	ev = event_new(base, -1, 0, report, "ev");
-	for (i = 0; i < 3; i++) {
-		let_it_wait();
-		event_active(ev, EV_READ, 1);
-		await();
-	}
-	event_base_loopbreak(base);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	SAY("got_break %d\n", event_base_got_break(base));
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
-CASE(add_timer_from_another_thread)
-{
-	int answer;
-	struct event *ev;
-
-	start();
-	ev = event_new(base, -1, 0, report, "timer");
-	let_it_wait();
-	answer = event_add(ev, ms(5));
-	await();
-	SAY("add %d\n", answer);
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
+/* Things to wait for. */
+SCENE(active_from_another_thread,
+    "thread; event e - 0; stall 20; active e; await; stall 20; active e; await; stall 20; active e; await; break; finish")
+SCENE(add_timer_from_another_thread, "thread; event timer - 0; stall 20; add timer 5; await; exit; finish")
 /* An earlier timer cuts a wait for a later one short. */
-CASE(earlier_timer_from_another_thread)
-{
-	struct event *far, *near;
-
-	start();
-	far = event_new(base, -1, 0, report, "far");
-	near = event_new(base, -1, 0, report, "near");
-	event_add(far, ms(100000));
-	let_it_wait();
-	event_add(near, ms(5));
-	await();
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	SAY("far pending %s\n", bits(event_pending(far, EV_TIMEOUT, NULL)));
-	event_free(far);
-	event_free(near);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
-CASE(add_descriptor_from_another_thread)
-{
-	int answer;
-	struct event *ev;
-	int fd[2];
-
-	start();
-	pair(fd);
-	put(fd[1], "x");
-	ev = event_new(base, fd[0], EV_READ, report, "io");
-	let_it_wait();
-	answer = event_add(ev, NULL);
-	await();
-	SAY("add %d\n", answer);
-	answer = event_add(ev, NULL);
-	await();
-	SAY("add %d\n", answer);
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	event_base_free(base);
-	close(fd[0]);
-	close(fd[1]);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
-CASE(once_from_another_thread)
-{
-	int answer;
-	int fd[2];
-
-	start();
-	pair(fd);
-	put(fd[1], "x");
-	let_it_wait();
-	answer = event_base_once(base, -1, EV_TIMEOUT, report, "at once", NULL);
-	await();
-	SAY("once %d\n", answer);
-	answer = event_base_once(base, -1, EV_TIMEOUT, report, "timer", ms(3));
-	await();
-	SAY("once %d\n", answer);
-	answer = event_base_once(base, fd[0], EV_READ, report, "io", NULL);
-	await();
-	SAY("once %d\n", answer);
-	event_base_loopexit(base, NULL);
-	finish();
-	close(fd[0]);
-	close(fd[1]);
-}
-
-CASE(signal_event_added_from_another_thread)
-{
-	struct event *ev;
-
-	start();
-	ev = event_new(base, SIGUSR1, EV_SIGNAL | EV_PERSIST, report, "signal");
-	let_it_wait();
-	SAY("add %d\n", event_add(ev, NULL));
-	kill(getpid(), SIGUSR1);
-	await();
-	raise(SIGUSR1);
-	await();
-	event_del(ev);
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
-CASE(delete_from_another_thread)
-{
-	struct event *ev, *mark;
-	int fd[2];
-
-	start();
-	pair(fd);
-	ev = event_new(base, fd[0], EV_READ | EV_PERSIST, report, "never");
-	mark = event_new(base, -1, 0, report, "mark");
-	event_add(ev, NULL);
-	let_it_wait();
-	SAY("del %d\n", event_del(ev));
-	put(fd[1], "x");
-	event_active(mark, EV_READ, 1);
-	await();
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	event_free(mark);
-	event_base_free(base);
-	close(fd[0]);
-	close(fd[1]);
-	close(in_loop[0]);
-	close(in_loop[1]);
-}
-
-/* Callbacks that another thread holds up: */
-static int gate[2];
-static volatile int finished;
-
-static void slow(evutil_socket_t fd, short what, void *arg)
-{
-	char c;
-
-	(void)fd;
-	(void)what;
-	(void)arg;
-	put(in_loop[1], "!");
-	if (read(gate[0], &c, 1) != 1)
-		abort();
-	stall(30);
-	__atomic_store_n(&finished, 1, __ATOMIC_SEQ_CST);
-}
-
-static void begin_slow(struct event **ev, short events)
-{
-	if (pipe(gate) < 0)
-		abort();
-	start();
-	*ev = event_new(base, -1, events, slow, NULL);
-	event_active(*ev, EV_READ, 1);
-	await();
-}
-
-static void end_slow(struct event *ev)
-{
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	event_free(ev);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-	close(gate[0]);
-	close(gate[1]);
-}
-
-CASE(del_waits_for_the_callback)
-{
-	struct event *ev;
-
-	begin_slow(&ev, 0);
-	put(gate[1], "!");
-	SAY("del %d\n", event_del(ev));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	end_slow(ev);
-}
-
-CASE(free_waits_for_the_callback)
-{
-	struct event *ev;
-
-	begin_slow(&ev, 0);
-	put(gate[1], "!");
-	event_free(ev);
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	ev = event_new(base, -1, 0, slow, NULL);
-	end_slow(ev);
-}
-
-CASE(del_noblock_does_not_wait)
-{
-	struct event *ev;
-
-	begin_slow(&ev, 0);
-	SAY("del %d\n", event_del_noblock(ev));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	put(gate[1], "!");
-	SAY("del %d\n", event_del_block(ev));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	end_slow(ev);
-}
-
-/* An event made with EV_FINALIZE: event_del does not wait, event_del_block does. */
-CASE(finalize_flag_and_del)
-{
-	struct event *ev;
-
-	begin_slow(&ev, EV_FINALIZE);
-	SAY("del %d\n", event_del(ev));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	put(gate[1], "!");
-	SAY("del_block %d\n", event_del_block(ev));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	end_slow(ev);
-}
-
-static void finalized(struct event *ev, void *arg)
-{
-	(void)ev;
-	(void)arg;
-	SAY("finalizer, callback finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	put(in_loop[1], "!");
-}
-
-/* The finalizer comes after the running callback. */
-CASE(finalize_while_the_callback_runs)
-{
-	struct event *ev;
-
-	begin_slow(&ev, EV_FINALIZE);
-	SAY("finalize %d\n", event_free_finalize(0, ev, finalized));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	put(gate[1], "!");
-	await();
-	ev = event_new(base, -1, 0, slow, NULL);
-	end_slow(ev);
-}
-
-static void del_own(evutil_socket_t fd, short what, void *arg)
-{
-	struct event **ev = arg;
-
-	(void)fd;
-	SAY("inside %s: del %d\n", bits(what), event_del(*ev));
-	SAY("del_block %d\n", event_del_block(*ev));
-	event_free(*ev);
-	put(in_loop[1], "!");
-}
-
-/* From the callback's own thread it never waits for itself. */
-CASE(del_inside_the_callback_does_not_deadlock)
-{
-	struct event *ev;
-
-	start();
-	ev = event_new(base, -1, EV_PERSIST, del_own, &ev);
-	event_add(ev, ms(1));
-	await();
-	event_base_loopexit(base, NULL);
-	finish();
-}
-
-/* Another event's deletion does not wait. */
-CASE(del_of_another_event_does_not_wait)
-{
-	struct event *ev, *other;
-
-	begin_slow(&ev, 0);
-	other = event_new(base, -1, 0, report, "other");
-	event_add(other, ms(100000));
-	SAY("del other %d\n", event_del(other));
-	SAY("finished %d\n", __atomic_load_n(&finished, __ATOMIC_SEQ_CST));
-	put(gate[1], "!");
-	event_free(other);
-	end_slow(ev);
-}
-
-CASE(add_while_the_callback_runs)
-{
-	struct event *ev, *other;
-
-	begin_slow(&ev, 0);
-	other = event_new(base, -1, 0, report, "other");
-	SAY("add %d\n", event_add(other, ms(1)));
-	SAY("pending %s\n", bits(event_pending(other, EV_TIMEOUT, NULL)));
-	put(gate[1], "!");
-	await();
-	event_free(other);
-	end_slow(ev);
-}
-
+SCENE(earlier_timer_from_another_thread,
+    "thread; event far - 0; event near - 0; add far 100000; stall 20; add near 5; await; exit; finish; pending far")
+SCENE(add_descriptor_from_another_thread,
+    "thread; pair a; put a1 x; event io a0 R; stall 20; add io; await; add io; await; exit; finish")
+SCENE(once_from_another_thread,
+    "thread; pair a; put a1 x; stall 20; once immediate - T; await; once timer - T 3; await; once io a0 R; await; exit; finish")
+SCENE(signal_event_added_from_another_thread,
+    "thread; event signal USR1 SP; stall 20; add signal; raise USR1; await; raise USR1; await; del signal; exit; finish")
+SCENE(add_while_the_callback_runs,
+    "thread; event slow - G; event other - 0; active slow; await; add other 1; pending other; open; await; exit; finish; finished")
 /* The running event, activated by another thread, runs again afterwards. */
-CASE(active_while_its_callback_runs)
-{
-	struct event *ev;
+SCENE(active_while_its_callback_runs,
+    "thread; event slow - G; active slow; await; active slow W; open; await; open; exit; finish; finished")
 
-	begin_slow(&ev, 0);
-	event_active(ev, EV_WRITE, 1);
-	put(gate[1], "!");
-	await();
-	put(gate[1], "!");
-	SAY("ran again\n");
-	end_slow(ev);
-}
+/* Deletion: whether it waits for a callback that runs in the loop's thread. */
+SCENE(delete_from_another_thread,
+    "thread; pair a; event never a0 RP; event mark - 0; add never; stall 20; del never; put a1 x; active mark; await; exit; finish")
+SCENE(del_waits_for_the_callback, "thread; event slow - G; active slow; await; open; del slow; finished; exit; finish")
+SCENE(free_waits_for_the_callback, "thread; event slow - G; active slow; await; open; free slow; finished; exit; finish")
+SCENE(del_noblock_does_not_wait,
+    "thread; event slow - G; active slow; await; noblock slow; finished; open; block slow; finished; exit; finish")
+/* An event made with EV_FINALIZE: event_del does not wait, event_del_block does. */
+SCENE(finalize_flag_and_del,
+    "thread; event slow - GF; active slow; await; del slow; finished; open; block slow; finished; exit; finish")
+/* The finalizer comes after the running callback. */
+SCENE(finalize_while_the_callback_runs,
+    "thread; event slow - GF; active slow; await; finalize slow; finished; open; await; exit; finish")
+/* Another event's deletion does not wait. */
+SCENE(del_of_another_event_does_not_wait,
+    "thread; event slow - G; event other - 0; active slow; await; add other 100000; del other; finished; open; free other; exit;"
+    "finish")
+/* From the callback's own thread it never waits for itself. */
+SCENE(del_inside_the_callback_does_not_deadlock,
+    "thread; event own - P; on own 1 del own; on own 1 block own; on own 1 free own; add own 1; await; exit; finish")
 
 /* Signal callbacks are called several times; a blocking delete from outside ends that. */
-static int signal_calls;
+static int signal_calls, called[2];
 
 static void slow_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -445,8 +58,57 @@ static void slow_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	signal_calls++;
-	put(in_loop[1], "!");
+	put(called[1], "!");
 	stall(50);
+}
+
+static struct event_base *base;
+static pthread_t loop_thread;
+static int loop_answer;
+
+static void *run_loop(void *arg)
+{
+	(void)arg;
+	loop_answer = event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+static void tell(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	put(called[1], "!");
+}
+
+static void await(void)
+{
+	char c;
+
+	if (read(called[0], &c, 1) != 1)
+		abort();
+}
+
+/* Starts a thread that runs the base; returns when its loop is really running. */
+static void start(void)
+{
+	evthread_use_pthreads();
+	base = event_base_new();
+	if (pipe(called) < 0)
+		abort();
+	event_base_once(base, -1, EV_TIMEOUT, tell, NULL, NULL);
+	pthread_create(&loop_thread, NULL, run_loop, NULL);
+	await();
+}
+
+static void finish(void)
+{
+	pthread_join(loop_thread, NULL);
+	SAY("loop %d exit %d break %d\n", loop_answer, event_base_got_exit(base), event_base_got_break(base));
+	event_base_free(base);
+	close(called[0]);
+	close(called[1]);
+	libevent_global_shutdown();
 }
 
 CASE(del_ends_the_signal_calls)
@@ -460,16 +122,25 @@ CASE(del_ends_the_signal_calls)
 	await();
 	SAY("del %d\n", event_del(ev));
 	CHECK(signal_calls < 100);
-	event_base_loopexit(base, NULL);
-	pthread_join(loop_thread, NULL);
-	CHECK(signal_calls < 100);
 	event_free(ev);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
+	event_base_loopexit(base, NULL);
+	finish();
+	CHECK(signal_calls < 100);
 }
 
+/* Many threads do the same at the same time. */
 enum { THREADS = 4, ROUNDS = 300 };
+
+static void everywhere(void *(*function)(void *))
+{
+	pthread_t t[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, function, NULL);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+}
 
 static int done_count;
 
@@ -494,14 +165,8 @@ static void *many_once(void *arg)
 
 CASE(many_threads_schedule_once)
 {
-	pthread_t t[THREADS];
-	int i;
-
 	start();
-	for (i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, many_once, NULL);
-	for (i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	everywhere(many_once);
 	finish();
 	SAY("ran %d\n", done_count);
 }
@@ -540,16 +205,9 @@ static void *add_and_delete(void *arg)
 
 CASE(many_threads_add_and_delete)
 {
-	pthread_t t[THREADS];
-	int i;
-
 	start();
-	for (i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, add_and_delete, NULL);
-	for (i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
-	SAY("added %d active %d\n", event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED),
-	    event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE));
+	everywhere(add_and_delete);
+	SAY("added %d active %d\n", added(base), active(base));
 	event_base_loopbreak(base);
 	finish();
 }
@@ -572,16 +230,9 @@ static void *activate_and_free(void *arg)
 
 CASE(many_threads_activate_and_free)
 {
-	pthread_t t[THREADS];
-	int i;
-
 	start();
-	for (i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, activate_and_free, NULL);
-	for (i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
-	SAY("added %d active %d\n", event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED),
-	    event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE));
+	everywhere(activate_and_free);
+	SAY("added %d active %d\n", added(base), active(base));
 	event_base_loopbreak(base);
 	finish();
 }
@@ -602,17 +253,12 @@ static void *asks(void *arg)
 
 CASE(questions_from_other_threads)
 {
-	pthread_t t[THREADS];
 	struct event *ev;
-	int i;
 
 	start();
 	ev = event_new(base, -1, EV_PERSIST, nothing, NULL);
 	event_add(ev, ms(1));
-	for (i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, asks, NULL);
-	for (i = 0; i < THREADS; i++)
-		pthread_join(t[i], NULL);
+	everywhere(asks);
 	event_del(ev);
 	event_free(ev);
 	event_base_loopbreak(base);
@@ -659,8 +305,8 @@ CASE(two_loops_play_ping_pong)
 	event_free(pong_ev);
 	event_base_free(pong_base);
 	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
+	close(called[0]);
+	close(called[1]);
 }
 
 CASE(make_notifiable)
@@ -673,26 +319,4 @@ CASE(make_notifiable)
 	SAY("loop %d\n", event_base_dispatch(base));
 	event_base_free(base);
 	libevent_global_shutdown();
-}
-
-/* A timed exit and a break from elsewhere while a callback runs. */
-CASE(loopbreak_while_a_callback_runs)
-{
-	struct event *ev, *second;
-
-	begin_slow(&ev, 0);
-	second = event_new(base, -1, 0, report, "second");
-	event_active(second, EV_READ, 1);
-	SAY("loopbreak %d\n", event_base_loopbreak(base));
-	put(gate[1], "!");
-	pthread_join(loop_thread, NULL);
-	SAY("loop %ld break %d\n", loop_answer, event_base_got_break(base));
-	SAY("second pending %s\n", bits(event_pending(second, EV_READ, NULL)));
-	event_free(second);
-	event_free(ev);
-	event_base_free(base);
-	close(in_loop[0]);
-	close(in_loop[1]);
-	close(gate[0]);
-	close(gate[1]);
 }
