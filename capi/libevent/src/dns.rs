@@ -3,10 +3,11 @@
 //! | file | purpose |
 //! |---|---|
 //! | `base.rs` | `evdns_base`: the resolver machine, its sockets and its timer on the loop |
-//! | `link.rs` | one UDP socket or TCP connection to a server |
-//! | `request.rs` | `evdns_request`: look-ups, their cancellation and callbacks |
+//! | `lifecycle.rs`, `current.rs` | how a base begins and ends; the global one of libevent 1.x |
+//! | `link.rs` | one UDP socket or TCP connection, for whoever owns it |
+//! | `request.rs`, `pending.rs` | how look-ups begin and are cancelled; `evdns_request`: their results and callbacks |
 //! | `servers.rs`, `options.rs` | name servers; options, `resolv.conf`, hosts, search lists |
-//! | `addrinfo.rs`, `cache.rs` | `evdns_getaddrinfo`, and 2.2's cache of its results |
+//! | `addrinfo.rs`, `cache.rs`, `kept.rs` | `evdns_getaddrinfo`, and 2.2's cache of its results |
 //! | `port.rs`, `reply.rs` | server ports; requests to them and their replies |
 //! | `global.rs`, `text.rs` | the calls of libevent 1.x; error texts, log and random hooks |
 //!
@@ -16,10 +17,14 @@
 mod addrinfo;
 mod base;
 mod cache;
+mod current;
 mod global;
+mod kept;
+mod lifecycle;
 mod link;
 mod options;
 mod own;
+mod pending;
 mod port;
 mod reply;
 mod request;

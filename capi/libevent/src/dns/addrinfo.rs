@@ -4,9 +4,10 @@
 //! halves are over.
 
 use super::base::evdns_base;
-use super::global::or_global;
+use super::current::or_global;
 use super::own;
-use super::request::{self, Wish, evdns_request};
+use super::pending::{HalfOps, Told, evdns_request};
+use super::request::{self, Wish};
 use crate::abi::dns::{AddrinfoFn, err, kind};
 use crate::abi::event::event;
 use crate::abi::util::EAI_CANCEL;
@@ -127,23 +128,18 @@ const fn code_of(result: c_int) -> c_int {
     }
 }
 
+static HALF: HalfOps = HalfOps { done: half_done, discarded: half_discarded };
+
 /// One half's callback: its result is taken over.
 ///
 /// # Safety
 /// `list` lives; `data` are `count` addresses of the half's kind.
-pub(super) unsafe fn half_done(
-    list: *mut evdns_getaddrinfo_request,
-    half: *mut evdns_request,
-    kind: u8,
-    result: c_int,
-    count: c_int,
-    _ttl: c_int,
-    data: *const u8,
-) {
+unsafe fn half_done(list: *mut c_void, half: &evdns_request, result: c_int, count: c_int, data: *const u8) {
+    let list: *mut evdns_getaddrinfo_request = list.cast();
     // SAFETY: the caller's promise.
     unsafe {
         let this = &*list;
-        let family = family_of(kind);
+        let family = family_of(half.kind());
         this.halves[family].set(ptr::null_mut());
         this.left.set(this.left.get() - 1);
         if !this.ended.get() {
@@ -167,7 +163,8 @@ pub(super) unsafe fn half_done(
 ///
 /// # Safety
 /// `list` lives.
-pub(super) unsafe fn half_discarded(list: *mut evdns_getaddrinfo_request) {
+unsafe fn half_discarded(list: *mut c_void) {
+    let list: *mut evdns_getaddrinfo_request = list.cast();
     // SAFETY: the caller's promise.
     unsafe {
         let this = &*list;
@@ -233,7 +230,7 @@ impl evdns_getaddrinfo_request {
 
     /// # Safety
     /// As for [`half_done`].
-    unsafe fn take(&self, family: usize, half: *mut evdns_request, result: c_int, count: c_int, data: *const u8) {
+    unsafe fn take(&self, family: usize, half: &evdns_request, result: c_int, count: c_int, data: *const u8) {
         if result != err::NONE {
             if self.error.get() == 0 {
                 self.error.set(code_of(result));
@@ -252,8 +249,7 @@ impl evdns_getaddrinfo_request {
             Err(()) => self.error.set(libc::EAI_MEMORY),
         }
         if self.alias.get().is_null() {
-            // SAFETY: the half lives until its callback returns.
-            unsafe { self.alias.set((*half).alias.replace(ptr::null_mut())) };
+            self.alias.set(half.alias.replace(ptr::null_mut()));
         }
     }
 
@@ -492,11 +488,11 @@ fn ask(
             continue;
         }
         let (name, absolute) = (whole.name, whole.absolute);
-        let wish = Wish { name, absolute, kind, flags: 0, callback: None, arg: ptr::null_mut(), list, beside };
+        let wish = Wish { name, absolute, kind, flags: 0, told: Told::Half(list.cast(), &HALF), beside };
         let half = request::begin(dns, wish);
         // SAFETY: null or a request just begun.
         if let Some(begun) = unsafe { half.as_ref() } {
-            beside = begun.key();
+            beside = begun.key.get();
             this.halves[family_of(kind)].set(half);
             this.left.set(this.left.get() + 1);
         } else {

@@ -1,26 +1,25 @@
 //! `evdns_base`: the resolver machine with its sockets and its timer.
 
-use super::link::Link;
-use super::request::{self, evdns_request};
-use super::{options, own, text};
-use crate::abi::dns::{base as flag, err};
+use super::kept::Kept;
+use super::link::{Link, Owner, OwnerOps, Settings};
+use super::pending::{self, evdns_request};
+use super::{own, text};
+use crate::abi::dns::base as flag;
 use crate::abi::event::event;
 use crate::base::event_base;
 use core::cell::{Cell, UnsafeCell};
-use core::ffi::{c_int, c_short, c_void};
+use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 use evoxide_core::key::Key;
-use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
-use evoxide_ffi::{cstr, errx, guarded::Guarded, log, mm, warnx};
+use evoxide_ffi::{errx, guarded::Guarded, log};
 use evoxide_proto::dns::hosts::Hosts;
-use evoxide_proto::dns::resolver::{Effect, Options, Resolver};
-use evoxide_proto::dns::{Answer, Failure, Name, Random};
+use evoxide_proto::dns::resolver::{Effect, Resolver};
+use evoxide_proto::dns::{Answer, Failure, Random};
 use evoxide_sys::clock;
-use evoxide_sys::socket::Addr;
 use std::net::SocketAddr;
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 /// Random bytes fetched at once.
 const POOL: usize = 1024;
 
@@ -28,6 +27,12 @@ const POOL: usize = 1024;
 pub(super) struct Pool {
     bytes: [u8; POOL],
     left: usize,
+}
+
+impl Pool {
+    pub(super) const fn new() -> Self {
+        Self { bytes: [0; POOL], left: 0 }
+    }
 }
 
 impl Random for Pool {
@@ -56,23 +61,14 @@ pub(super) struct State {
     pub(super) resolver: Resolver<*mut evdns_request>,
     pub(super) random: Pool,
     pub(super) hosts: Hosts,
-    pub(super) cached: super::cache::Kept,
+    pub(super) cached: Kept,
     /// By the index of the socket's key.
     pub(super) links: Vec<*mut Link>,
     /// When the timer fires.
-    armed: Option<u64>,
+    pub(super) armed: Option<u64>,
     /// Sockets are watched.
     pub(super) active: bool,
     pub(super) settings: Settings,
-}
-
-/// Options that the machine does not know.
-#[derive(Clone)]
-pub(super) struct Settings {
-    pub(super) skew: u64,
-    pub(super) bind: Option<Addr>,
-    pub(super) receive_buffer: c_int,
-    pub(super) send_buffer: c_int,
 }
 
 impl State {
@@ -102,7 +98,7 @@ impl State {
 pub struct evdns_base {
     pub(super) state: Guarded<State>,
     pub(super) base: *mut event_base,
-    timer: UnsafeCell<MaybeUninit<event>>,
+    pub(super) timer: UnsafeCell<MaybeUninit<event>>,
     pub(super) flags: c_int,
     pub(super) dead: Cell<bool>,
 }
@@ -188,7 +184,7 @@ impl evdns_base {
 
     fn open(&self, socket: Key, server: SocketAddr, tcp: bool) {
         let settings = self.state.with_locked(|state| state.settings.clone());
-        let link = Link::open(self, self.base, socket, server, tcp, &settings);
+        let link = Link::open(self.owner(socket), self.base, server, tcp, &settings);
         let watch = self.state.with_locked(|state| {
             let at = socket.index as usize;
             let room = (at + 1).saturating_sub(state.links.len());
@@ -218,7 +214,12 @@ impl evdns_base {
 
     fn deliver(&self, token: *mut evdns_request, result: Result<Answer, Failure>) {
         // SAFETY: a request lives until its callback ran, which is scheduled here.
-        unsafe { request::deliver(token, result) };
+        unsafe { pending::deliver(token, result) };
+    }
+
+    /// How a link of this base tells it what came.
+    fn owner(&self, key: Key) -> Owner {
+        Owner { object: ptr::from_ref(self).cast(), key: Some(key), ops: &OPS }
     }
 
     /// Sets the timer, and watches the sockets or not.
@@ -275,130 +276,27 @@ impl evdns_base {
     }
 }
 
-unsafe extern "C-unwind" fn on_timer(_fd: c_int, _what: c_short, arg: *mut c_void) {
-    // SAFETY: the base outlives its timer.
-    let dns = unsafe { &*arg.cast::<evdns_base>() };
-    let held = dns.hold();
-    held.with(|state| {
-        state.armed = None;
-        state.resolver.expire(clock::monotonic(), &mut state.random);
-    });
-}
+/// The verbs of a base as an owner of links, which it outlives: freeing it waits for their callbacks.
+static OPS: OwnerOps = OwnerOps {
+    // SAFETY: the object is the base that made the link; so below.
+    enter: |object| unsafe {
+        of(object).state.lock().lock();
+        true
+    },
+    // SAFETY: see above.
+    leave: |object| unsafe { of(object).state.lock().unlock() },
+    // SAFETY: see above; links of a base have keys.
+    input: |object, link, bytes| unsafe { link.owner.key.is_some_and(|key| of(object).input(key, bytes)) },
+    // SAFETY: see above.
+    settle: |object| unsafe {
+        of(object).drive();
+        of(object).state.lock().unlock();
+    },
+};
 
-/// What 2.1 does by default.
-fn defaults() -> Options {
-    let mut options = Options::default();
-    options.timeout = 5 * SECOND;
-    options.attempts = 3;
-    options.reissues = 1;
-    options.max_inflight = 64;
-    options.max_timeouts = 3;
-    options.initial_probe = 10 * SECOND;
-    options.max_probe = 3600 * SECOND;
-    options.probe_factor = 3;
-    options.probe_name = Name::from_text(b"google.com").ok();
-    options.rotate = true;
-    options.edns = None;
-    options.join = false;
-    options.wait_for_server = true;
-    options.tcp_idle = 3 * SECOND;
-    options.search_refused = true;
-    options
-}
-
-fn new(base: *mut event_base, flags: c_int) -> *mut evdns_base {
-    let lock = ExtLock::try_new(LOCKTYPE_RECURSIVE);
-    let Some(lock) = lock else { return ptr::null_mut() };
-    let mut random = Pool { bytes: [0; POOL], left: 0 };
-    let mut options = defaults();
-    if flags & flag::DISABLE_WHEN_INACTIVE != 0 {
-        // An idle connection would keep the loop alive.
-        options.tcp_idle = 0;
-    }
-    let resolver = Resolver::new(options, 0, &mut random);
-    let settings = Settings { skew: 3 * SECOND, bind: None, receive_buffer: 0, send_buffer: 0 };
-    let mut state = Guarded::new(State {
-        resolver,
-        random,
-        hosts: Hosts::default(),
-        cached: super::cache::Kept::default(),
-        links: Vec::new(),
-        armed: None,
-        active: flags & flag::DISABLE_WHEN_INACTIVE == 0,
-        settings,
-    });
-    state.set_lock(lock);
-    let timer = UnsafeCell::new(MaybeUninit::zeroed());
-    let Some(made) = mm::alloc(evdns_base { state, base, timer, flags, dead: Cell::new(false) }) else {
-        // SAFETY: made above, and nobody uses it.
-        unsafe { lock.free(LOCKTYPE_RECURSIVE) };
-        return ptr::null_mut();
-    };
-    let made = made.as_ptr();
-    // SAFETY: the event lies in the object just made.
-    unsafe { own::event_assign((*made).timer(), base, -1, 0, Some(on_timer), made.cast()) };
-    made
-}
-
-/// Makes a resolver on a base.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evdns_base_new(base: *mut event_base, flags: c_int) -> *mut evdns_base {
-    let mut initialize = flags & flag::INITIALIZE_NAMESERVERS != 0;
-    if flags & !flag::ALL != 0 {
-        warnx!("Unrecognized flag passed to evdns_base_new(). Assuming you meant EVDNS_BASE_INITIALIZE_NAMESERVERS.");
-        initialize = true;
-    }
-    let made = new(base, flags);
-    // SAFETY: made just now, or null.
-    if let Some(dns) = unsafe { made.as_ref() }
-        && initialize
-        && !options::initialize(dns, flags & flag::NAMESERVERS_NO_DEFAULT != 0)
-    {
-        // SAFETY: nobody knows of it.
-        unsafe { evdns_base_free(made, 0) };
-        return ptr::null_mut();
-    }
-    made
-}
-
-/// Frees a resolver. Its requests end with `DNS_ERR_SHUTDOWN`, or without a callback.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evdns_base_free(dns: *mut evdns_base, fail_requests: c_int) {
-    // SAFETY: the caller's base or null; null means the global one.
-    unsafe {
-        let Some(this) = super::global::or_global(dns).as_ref() else { return };
-        let lock = this.state.lock();
-        lock.lock();
-        this.dead.set(true);
-        let mut from = 0;
-        while let Some(token) = this.state.with_locked(|state| state.resolver.take_request(&mut from)) {
-            if fail_requests != 0 {
-                request::fail(token, err::SHUTDOWN);
-            } else {
-                request::discard(token);
-            }
-        }
-        let links = this.state.with_locked(|state| core::mem::take(&mut state.links));
-        lock.unlock();
-        // A callback of another thread may wait for the lock: it is waited for without it.
-        own::event_del(this.timer());
-        own::event_debug_unassign(this.timer());
-        for link in links {
-            Link::free(link);
-        }
-        super::global::forget(ptr::from_ref(this).cast_mut());
-        let this = ptr::from_ref(this).cast_mut();
-        ptr::drop_in_place(this);
-        lock.free(LOCKTYPE_RECURSIVE);
-        mm::free(this.cast());
-    }
-}
-
-/// The C string of an argument that must be there.
-///
 /// # Safety
-/// `text` is null or a C string that outlives the result.
-pub(super) unsafe fn bytes<'a>(text: *const core::ffi::c_char) -> &'a [u8] {
+/// The object is a base that lives.
+unsafe fn of<'a>(object: *const c_void) -> &'a evdns_base {
     // SAFETY: the caller's promise.
-    unsafe { cstr::bytes(text).unwrap_or(b"") }
+    unsafe { &*object.cast::<evdns_base>() }
 }

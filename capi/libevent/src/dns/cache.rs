@@ -1,7 +1,8 @@
 //! 2.2's cache of lists: what a program wrote is what `evdns_getaddrinfo` and `evdns_cache_lookup` find.
 
 use super::addrinfo::{Want, list_of};
-use super::base::{bytes, evdns_base};
+use super::base::evdns_base;
+use super::text::bytes;
 use core::ffi::{c_char, c_int};
 use core::ptr;
 use evoxide_sys::clock;
@@ -9,40 +10,8 @@ use evoxide_sys::socket::Addr;
 use libc::addrinfo;
 use std::net::IpAddr;
 
-/// Names kept at once.
-const MAX_NAMES: usize = 4096;
 /// Addresses kept of one name.
 const MAX_ADDRESSES: usize = 256;
-
-#[derive(Default)]
-pub(super) struct Kept {
-    names: Vec<Entry>,
-}
-
-struct Entry {
-    name: Box<[u8]>,
-    addresses: Vec<IpAddr>,
-    until: u64,
-}
-
-impl Kept {
-    /// The addresses kept of a name.
-    pub(super) fn find(&self, name: &[u8], now: u64) -> Option<impl Iterator<Item = IpAddr> + '_> {
-        let name = name.strip_suffix(b".").unwrap_or(name);
-        let entry = self.names.iter().find(|e| e.until > now && e.name.eq_ignore_ascii_case(name))?;
-        Some(entry.addresses.iter().copied())
-    }
-
-    fn write(&mut self, name: &[u8], addresses: Vec<IpAddr>, until: u64, now: u64) -> bool {
-        let name = name.strip_suffix(b".").unwrap_or(name);
-        self.names.retain(|e| e.until > now && !e.name.eq_ignore_ascii_case(name));
-        if self.names.len() >= MAX_NAMES || self.names.try_reserve(1).is_err() {
-            return false;
-        }
-        self.names.push(Entry { name: name.into(), addresses, until });
-        true
-    }
-}
 
 /// Keeps the addresses of a list for `ttl` seconds. 0, or -1.
 #[unsafe(no_mangle)]

@@ -1,26 +1,16 @@
 //! `event2/dns_compat.h`: the calls of libevent 1.x, on one base for the whole process.
 
-use super::base::{evdns_base, evdns_base_free, evdns_base_new};
+use super::base::evdns_base;
+use super::current::{or_global, set_global};
+use super::lifecycle::{evdns_base_free, evdns_base_new};
+use super::pending::evdns_request;
 use super::port::{evdns_add_server_port_with_base, evdns_server_port};
 use super::{options, request, servers};
 use crate::abi::dns::{AnswerFn, RequestFn, base, kind};
 use core::ffi::{c_char, c_int, c_ulong, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
 use evoxide_proto::dns::Name;
 use libc::{in_addr, in6_addr};
-
-static GLOBAL: AtomicPtr<evdns_base> = AtomicPtr::new(ptr::null_mut());
-
-/// The base given, or the global one if there is none.
-pub(super) fn or_global(dns: *mut evdns_base) -> *mut evdns_base {
-    if dns.is_null() { GLOBAL.load(Ordering::Acquire) } else { dns }
-}
-
-/// The base ends.
-pub(super) fn forget(dns: *mut evdns_base) {
-    let _ = GLOBAL.compare_exchange(dns, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
-}
 
 /// The global base, made if there is none.
 fn global() -> *mut evdns_base {
@@ -30,7 +20,7 @@ fn global() -> *mut evdns_base {
     }
     // SAFETY: the current base is null or lives.
     let made = unsafe { evdns_base_new(current(), 0) };
-    GLOBAL.store(made, Ordering::Release);
+    set_global(made);
     made
 }
 
@@ -43,7 +33,7 @@ fn current() -> *mut crate::base::event_base {
 pub unsafe extern "C-unwind" fn evdns_init() -> c_int {
     // SAFETY: the current base is null or lives.
     let made = unsafe { evdns_base_new(current(), base::INITIALIZE_NAMESERVERS) };
-    GLOBAL.store(made, Ordering::Release);
+    set_global(made);
     if made.is_null() { -1 } else { 0 }
 }
 
@@ -56,7 +46,8 @@ pub extern "C" fn evdns_get_global_base() -> *mut evdns_base {
 /// Frees the global base.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_shutdown(fail_requests: c_int) {
-    let dns = GLOBAL.swap(ptr::null_mut(), Ordering::AcqRel);
+    let dns = or_global(ptr::null_mut());
+    set_global(ptr::null_mut());
     if !dns.is_null() {
         // SAFETY: it was made here.
         unsafe { evdns_base_free(dns, fail_requests) };
@@ -98,7 +89,7 @@ pub unsafe extern "C-unwind" fn evdns_resume() -> c_int {
     unsafe { servers::evdns_base_resume(or_global(ptr::null_mut())) }
 }
 
-const fn code(request: *mut request::evdns_request) -> c_int {
+const fn code(request: *mut evdns_request) -> c_int {
     if request.is_null() { -1 } else { 0 }
 }
 

@@ -3,9 +3,7 @@
 //! A link belongs to its owner's table. Its callbacks take the owner's lock; it is closed with the lock held, so a callback of
 //! another thread may be waiting: with threads the memory goes when the loop has seen the end of both events.
 
-use super::base::{Settings, evdns_base};
 use super::own;
-use super::port::evdns_server_port;
 use crate::abi::event::{ev, event};
 use crate::base::event_base;
 use core::cell::{Cell, UnsafeCell};
@@ -13,7 +11,7 @@ use core::ffi::{c_int, c_short, c_void};
 use core::mem::MaybeUninit;
 use core::ptr;
 use evoxide_core::key::Key;
-use evoxide_ffi::lock::{ExtLock, threading_enabled};
+use evoxide_ffi::lock::threading_enabled;
 use evoxide_ffi::mm;
 use evoxide_proto::dns::server::Frames;
 use evoxide_sys::io;
@@ -27,16 +25,38 @@ const READ: usize = 4096;
 /// Bytes that wait for a peer who does not read before the connection is given up.
 const MAX_UNSENT: usize = 1 << 20;
 
-/// Whose it is.
+/// Options that the machine does not know.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) skew: u64,
+    pub(super) bind: Option<Addr>,
+    pub(super) receive_buffer: c_int,
+    pub(super) send_buffer: c_int,
+}
+
+/// Whose a link is.
 #[derive(Clone, Copy)]
-pub(super) enum Owner {
-    Base(*const evdns_base, Key),
-    Port(*const evdns_server_port),
+pub(super) struct Owner {
+    pub(super) object: *const c_void,
+    /// What the owner knows the link by, if it has such keys.
+    pub(super) key: Option<Key>,
+    pub(super) ops: &'static OwnerOps,
+}
+
+/// What an owner does. The object lives until its links' callbacks have returned.
+pub(super) struct OwnerOps {
+    /// Takes the owner's lock, and what keeps it. `false`: it ends, and nothing was taken.
+    pub(super) enter: unsafe fn(*const c_void) -> bool,
+    /// Gives up what was taken.
+    pub(super) leave: unsafe fn(*const c_void),
+    /// Hears of bytes, or that the link failed. Returns whether to read on.
+    pub(super) input: unsafe fn(*const c_void, &Link, Option<&[u8]>) -> bool,
+    /// Acts on what was heard, and gives up what was taken. The link may be gone after this.
+    pub(super) settle: unsafe fn(*const c_void),
 }
 
 pub(super) struct Link {
     pub(super) owner: Owner,
-    lock: ExtLock,
     fd: c_int,
     pub(super) tcp: bool,
     reader: UnsafeCell<MaybeUninit<event>>,
@@ -57,15 +77,14 @@ pub(super) struct Link {
 impl Link {
     /// Opens a socket to a server; null if that fails.
     pub(super) fn open(
-        dns: &evdns_base,
+        owner: Owner,
         base: *mut event_base,
-        key: Key,
         server: SocketAddr,
         tcp: bool,
         settings: &Settings,
     ) -> *mut Self {
         let Ok((fd, connecting)) = connected(server, tcp, settings) else { return ptr::null_mut() };
-        let link = Self::new(Owner::Base(dns, key), dns.state.lock(), base, fd, tcp);
+        let link = Self::new(owner, base, fd, tcp);
         // SAFETY: null, or just made.
         match unsafe { link.as_ref() } {
             Some(link) => link.connecting.set(connecting),
@@ -76,10 +95,9 @@ impl Link {
     }
 
     /// A link on a descriptor, which it closes in the end; null without memory.
-    pub(super) fn new(owner: Owner, lock: ExtLock, base: *mut event_base, fd: c_int, tcp: bool) -> *mut Self {
+    pub(super) fn new(owner: Owner, base: *mut event_base, fd: c_int, tcp: bool) -> *mut Self {
         let made = mm::alloc(Self {
             owner,
-            lock,
             fd,
             tcp,
             reader: UnsafeCell::new(MaybeUninit::zeroed()),
@@ -228,48 +246,32 @@ impl Link {
         }
     }
 
-    /// Takes the owner's lock, and a reference to a port. `false`: the link or its owner has ended, and nothing was taken.
+    /// Enters the owner. `false`: the link or its owner has ended, and nothing was taken.
     fn enter(&self) -> bool {
-        match self.owner {
-            Owner::Base(..) => self.lock.lock(),
-            // SAFETY: the port waits for its links' callbacks before it goes.
-            Owner::Port(port) if unsafe { !(*port).enter() } => return false,
-            Owner::Port(_) => {}
-        }
-        if !self.gone.get() {
-            return true;
-        }
-        match self.owner {
-            Owner::Base(..) => self.lock.unlock(),
-            // SAFETY: the reference just taken.
-            Owner::Port(port) => unsafe { evdns_server_port::release(port.cast_mut()) },
-        }
-        false
-    }
-
-    /// The owner hears of bytes, or that the link failed. Returns whether to read on.
-    fn tell(&self, bytes: Option<&[u8]>) -> bool {
-        // SAFETY: the owner outlives its links.
+        let Owner { object, ops, .. } = self.owner;
+        // SAFETY: the owner waits for its links' callbacks before it goes.
         unsafe {
-            match self.owner {
-                Owner::Base(dns, key) => (*dns).input(key, bytes),
-                Owner::Port(port) => (*port).input(self, bytes),
+            if !(ops.enter)(object) {
+                return false;
+            }
+            if self.gone.get() {
+                (ops.leave)(object);
+                return false;
             }
         }
+        true
+    }
+
+    fn tell(&self, bytes: Option<&[u8]>) -> bool {
+        // SAFETY: as in `enter`.
+        unsafe { (self.owner.ops.input)(self.owner.object, self, bytes) }
     }
 }
 
-/// The owner acts on what it heard, and the lock is given up. The link may be gone after this.
-fn settle(owner: Owner, lock: ExtLock) {
-    // SAFETY: the owner outlives its links' callbacks: freeing it waits for them.
-    unsafe {
-        match owner {
-            Owner::Base(dns, _) => {
-                (*dns).drive();
-                lock.unlock();
-            }
-            Owner::Port(port) => evdns_server_port::settle(port.cast_mut()),
-        }
+impl Owner {
+    fn settle(self) {
+        // SAFETY: the owner was entered.
+        unsafe { (self.ops.settle)(self.object) };
     }
 }
 
@@ -297,7 +299,7 @@ fn connected(server: SocketAddr, tcp: bool, settings: &Settings) -> Result<(c_in
 unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_void) {
     // SAFETY: the event is deleted before the link's memory goes.
     let link = unsafe { &*arg.cast::<Link>() };
-    let (owner, lock) = (link.owner, link.lock);
+    let owner = link.owner;
     if !link.enter() {
         return;
     }
@@ -324,20 +326,20 @@ unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_v
             },
         }
     }
-    settle(owner, lock);
+    owner.settle();
 }
 
 unsafe extern "C-unwind" fn on_writable(_fd: c_int, _what: c_short, arg: *mut c_void) {
     // SAFETY: the event is deleted before the link's memory goes.
     let link = unsafe { &*arg.cast::<Link>() };
-    let (owner, lock) = (link.owner, link.lock);
+    let owner = link.owner;
     if !link.enter() {
         return;
     }
     if link.flush().is_err() {
         link.tell(None);
     }
-    settle(owner, lock);
+    owner.settle();
 }
 
 unsafe extern "C-unwind" fn writer_ended(_event: *mut event, arg: *mut c_void) {

@@ -1,7 +1,8 @@
 //! Options, `resolv.conf`, hosts files and search lists.
 
-use super::base::{State, bytes, evdns_base};
-use super::{own, servers};
+use super::base::{State, evdns_base};
+use super::text::bytes;
+use super::{current, own, servers};
 use crate::abi::dns::option;
 use core::ffi::{CStr, c_char, c_int};
 use evoxide_ffi::cstr;
@@ -119,7 +120,7 @@ pub unsafe extern "C-unwind" fn evdns_base_set_option(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(dns) = super::global::or_global(dns).as_ref() else { return -1 };
+        let Some(dns) = current::or_global(dns).as_ref() else { return -1 };
         let held = dns.hold();
         let set = held.with(|state| {
             let done = set(state, bytes(name), bytes(value), !0);
@@ -230,7 +231,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolv_conf_parse(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(dns) = super::global::or_global(dns).as_ref().filter(|_| !path.is_null()) else { return -1 };
+        let Some(dns) = current::or_global(dns).as_ref().filter(|_| !path.is_null()) else { return -1 };
         parse_file(dns, flags, CStr::from_ptr(path))
     }
 }
@@ -256,7 +257,7 @@ fn load_hosts(dns: &evdns_base, path: Option<&CStr>) -> c_int {
 pub unsafe extern "C-unwind" fn evdns_base_load_hosts(dns: *mut evdns_base, path: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(dns) = super::global::or_global(dns).as_ref() else { return -1 };
+        let Some(dns) = current::or_global(dns).as_ref() else { return -1 };
         load_hosts(dns, (!path.is_null()).then(|| CStr::from_ptr(path)))
     }
 }

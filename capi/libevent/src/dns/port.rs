@@ -1,6 +1,6 @@
 //! Server ports: a UDP socket, or 2.2's listener for TCP, whose queries a program answers.
 
-use super::link::{Link, Owner};
+use super::link::{Link, Owner, OwnerOps};
 use super::own;
 use super::reply::{self, ServerRequest};
 use crate::abi::dns::RequestFn;
@@ -91,6 +91,11 @@ impl evdns_server_port {
 
     pub(super) fn lock(&self) -> ExtLock {
         self.state.lock()
+    }
+
+    /// How a connection of this port tells it what came.
+    fn owner(&self) -> Owner {
+        Owner { object: ptr::from_ref(self).cast(), key: None, ops: &OPS }
     }
 
     /// Takes a reference; the lock is held.
@@ -292,6 +297,18 @@ impl evdns_server_port {
     }
 }
 
+/// The verbs of a port as an owner of connections. Entering it takes a reference besides the lock.
+static OPS: OwnerOps = OwnerOps {
+    // SAFETY: the object is the port that made the link; so below.
+    enter: |object| unsafe { (*object.cast::<evdns_server_port>()).enter() },
+    // SAFETY: see above; the reference taken by `enter`.
+    leave: |object| unsafe { evdns_server_port::release(object.cast_mut().cast()) },
+    // SAFETY: see above.
+    input: |object, link, bytes| unsafe { (*object.cast::<evdns_server_port>()).input(link, bytes) },
+    // SAFETY: see above; the reference taken by `enter`.
+    settle: |object| unsafe { evdns_server_port::settle(object.cast_mut().cast()) },
+};
+
 unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_void) {
     let port: *mut evdns_server_port = arg.cast();
     // SAFETY: the event is deleted before the port goes; the reference keeps it over the callbacks.
@@ -379,7 +396,7 @@ unsafe extern "C-unwind" fn on_connection(
     this.lock().lock();
     let room =
         this.state.with_locked(|state| state.links.len() < state.max_clients && state.links.try_reserve(1).is_ok());
-    let link = if room { Link::new(Owner::Port(this), this.lock(), this.base, fd, true) } else { ptr::null_mut() };
+    let link = if room { Link::new(this.owner(), this.base, fd, true) } else { ptr::null_mut() };
     // SAFETY: null or made just now; the peer's address has that length.
     unsafe {
         if let Some(made) = link.as_ref() {

@@ -1,8 +1,8 @@
 //! Requests to a server port, and the replies to them.
 
-use super::base::bytes;
 use super::link::Link;
 use super::port::evdns_server_port;
+use super::text::bytes;
 use crate::abi::dns::{evdns_server_question, evdns_server_request, flags};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};

@@ -1,6 +1,7 @@
 //! Name servers: adding, counting, suspending.
 
-use super::base::{bytes, evdns_base};
+use super::base::evdns_base;
+use super::text::bytes;
 use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong};
 use core::{ptr, slice};
 use evoxide_ffi::warnx;

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use evoxide_ffi::cstr::Text;
-use evoxide_ffi::{msgx, warnx};
+use evoxide_ffi::{cstr, msgx, warnx};
 
 static LOG: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
@@ -64,3 +64,12 @@ pub extern "C" fn evdns_set_transaction_id_fn(_callback: Option<unsafe extern "C
 /// Without effect: random bytes come from the system.
 #[unsafe(no_mangle)]
 pub extern "C" fn evdns_set_random_bytes_fn(_callback: Option<unsafe extern "C-unwind" fn(*mut c_char, usize)>) {}
+
+/// The C string of an argument that must be there.
+///
+/// # Safety
+/// `text` is null or a C string that outlives the result.
+pub(super) unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
+    // SAFETY: the caller's promise.
+    unsafe { cstr::bytes(text).unwrap_or(b"") }
+}
