@@ -111,6 +111,10 @@ impl Link {
             gone: Cell::new(false),
         });
         let Some(made) = made else { return ptr::null_mut() };
+        if tcp {
+            // A reply must not wait until the one before it was acknowledged.
+            let _ = net::set_no_delay(fd, true);
+        }
         let link = made.as_ptr();
         // SAFETY: the events lie in the link just made.
         unsafe {

@@ -165,7 +165,7 @@ const fn code_of(failure: Failure) -> (c_int, u32) {
         Failure::NxDomain(ttl) => (err::NOTEXIST, ttl),
         Failure::NotImp => (err::NOTIMPL, 0),
         Failure::Refused => (err::REFUSED, 0),
-        Failure::Truncated | Failure::Malformed => (err::TRUNCATED, 0),
+        Failure::Truncated => (err::TRUNCATED, 0),
         Failure::Timeout => (err::TIMEOUT, 0),
         Failure::NoData(ttl) => (err::NODATA, ttl),
         _ => (err::UNKNOWN, 0),
