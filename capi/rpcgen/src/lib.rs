@@ -1,6 +1,6 @@
-//! The generator for `.rpc` files: structs in, C out.
+//! The generator for `.rpc` files: structs in, C or Rust out.
 //!
-//! `parse` reads the language, `check` sees that C can carry the names, `header` and `code` write the two files. What is
+//! `parse` reads the language, `check` sees that C can carry the names, `header` and `code` write the two files, `rust` a module. What is
 //! written compiles against the distribution's headers and against ours, and is the same on the wire as what programs
 //! were built with long ago: each entry is one tagged item (`event2/tag.h`), an array its tag repeated.
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@ pub mod code;
 pub mod header;
 pub mod model;
 pub mod parse;
+pub mod rust;
 
 use model::Source;
 
@@ -39,4 +40,14 @@ pub fn generate(text: &str, header_name: &str) -> Result<Output, Error> {
     let source: Source = parse::parse(text)?;
     check::check(&source)?;
     Ok(Output { header: header::write(&source, header_name), code: code::write(&source, header_name) })
+}
+
+/// Writes the Rust module for `text`; `name` is the file's, for the first line.
+///
+/// # Errors
+/// The first place where `text` is not as the language demands, or cannot be said in Rust: see [`rust::write`].
+pub fn generate_rust(text: &str, name: &str) -> Result<String, Error> {
+    let source: Source = parse::parse(text)?;
+    check::check(&source)?;
+    rust::write(&source, name)
 }

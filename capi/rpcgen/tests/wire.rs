@@ -9,6 +9,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use evoxide::rpc::Message;
+
 use event_rpcgen::model::{Entry, Kind, Often, Part, Source, Struct};
 use event_rpcgen::{generate, parse};
 
@@ -56,6 +58,87 @@ fn both_libraries_write_and_read_the_same() {
     }
 }
 
+/// What the generator writes for some of the files: `event_rpcgen tests/rpc/X.rpc tests/rust/X.rs`.
+mod rust {
+    pub mod fixed_by_name {
+        include!("rust/06_fixed_by_name.rs");
+    }
+    pub mod itself {
+        include!("rust/16_itself.rs");
+    }
+    pub mod each_other {
+        include!("rust/17_each_other.rs");
+    }
+    pub mod everything {
+        include!("rust/19_everything.rs");
+    }
+}
+
+const RUST: [(&str, &str); 4] = [
+    ("06_fixed_by_name", include_str!("rust/06_fixed_by_name.rs")),
+    ("16_itself", include_str!("rust/16_itself.rs")),
+    ("17_each_other", include_str!("rust/17_each_other.rs")),
+    ("19_everything", include_str!("rust/19_everything.rs")),
+];
+
+#[test]
+fn rust_modules_are_what_the_generator_writes() {
+    for (name, module) in RUST {
+        let text = fs::read_to_string(here().join(format!("tests/rpc/{name}.rpc"))).expect("a file");
+        let made = event_rpcgen::generate_rust(&text, &format!("{name}.rpc"))
+            .unwrap_or_else(|e| panic!("{name}:{}: {}", e.line, e.what));
+        assert_eq!(made, module, "{name}");
+    }
+}
+
+/// Reads what the C program wrote and writes it again; any bytes that are cut or changed are read or refused.
+fn through<M: Message>(lines: &mut std::str::Lines<'_>) {
+    for _ in 0..MESSAGES {
+        let line = lines.next().expect("a message");
+        let mut bytes: Vec<u8> =
+            (0..line.len() / 2).map(|i| u8::from_str_radix(&line[2 * i..2 * i + 2], 16).expect("two digits")).collect();
+        assert_eq!(M::from_bytes(&bytes).expect("a message of C").to_bytes(), bytes);
+        for i in 0..bytes.len() {
+            let _ = M::from_bytes(&bytes[..i]).map(|m| m.to_bytes());
+            bytes[i] ^= 0x55;
+            let _ = M::from_bytes(&bytes).map(|m| m.to_bytes());
+            bytes[i] ^= 0x55;
+        }
+    }
+}
+
+fn read_in_rust(name: &str, written: &str) {
+    let lines = &mut written.lines();
+    match name {
+        "06_fixed_by_name" => through::<rust::fixed_by_name::A>(lines),
+        "16_itself" => through::<rust::itself::Node>(lines),
+        "17_each_other" => {
+            through::<rust::each_other::Ping>(lines);
+            through::<rust::each_other::Pong>(lines);
+        }
+        "19_everything" => {
+            through::<rust::everything::Part>(lines);
+            through::<rust::everything::All>(lines);
+        }
+        _ => return,
+    }
+    assert_eq!(lines.next(), None, "{name}");
+}
+
+#[test]
+fn what_rust_cannot_say_is_refused() {
+    for (text, line, word) in [
+        ("#ifdef A\nstruct a { int i = 1; }\n#endif\n", 1, "#ifdef"),
+        ("#define N M + 1\nstruct a { bytes b[N] = 1; }\n", 1, "#define"),
+        ("struct a_b { int i = 1; }\nstruct aB { int i = 1; }\n", 2, "a_b and aB"),
+        ("struct a { int in = 1;\n int in_ = 2; }\n", 2, "in and in_"),
+        ("struct a { struct[b] b = 1; }\nstruct b { struct[a] a = 1; }\n", 1, "needs itself"),
+    ] {
+        let error = event_rpcgen::generate_rust(text, "x.rpc").expect_err(text);
+        assert!(error.line == line && error.what.contains(word), "{text}: {error:?}");
+    }
+}
+
 fn pair(dir: &Path, name: &str) {
     let files = files(name);
     fs::write(dir.join(format!("{name}.main.c")), driver(&files)).expect("to write");
@@ -85,6 +168,7 @@ fn pair(dir: &Path, name: &str) {
         for writer in &libs {
             let text = run(&program, *writer, "");
             assert_eq!(written.get_or_insert_with(|| text.clone()), &text, "{name}");
+            read_in_rust(name, &text);
             for reader in &libs {
                 assert_eq!(run(&program, *reader, &text), text, "{name}: written by {writer:?}, read by {reader:?}");
             }

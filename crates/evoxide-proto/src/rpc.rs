@@ -3,8 +3,71 @@
 //! A request is a POST to the command's path with tagged data ([`tag`](crate::tag)) as its body; the reply is the body of an
 //! answer 200. Anything else is a failure, whatever its body.
 
+use crate::tag::{Error, Items, Limits};
+
+pub mod field;
 #[cfg(test)]
 mod tests;
+
+/// A struct that travels as tagged data: each entry is an item, an array its tag repeated, a nested struct the items of its
+/// own. `event_rpcgen FILE.rpc MODULE.rs` writes the structs of a file with this trait; by hand it is a few lines.
+///
+/// ```
+/// use evoxide_proto::rpc::{Message, field};
+/// use evoxide_proto::tag::{Error, Items};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Greeting { text: String, times: Vec<u32> }
+///
+/// impl Message for Greeting {
+///     fn write(&self, out: &mut Vec<u8>) {
+///         field::put_bytes(out, 1, self.text.as_bytes());
+///         for n in &self.times {
+///             field::put_int(out, 2, u64::from(*n));
+///         }
+///     }
+///     fn read(items: Items<'_>) -> Result<Self, Error> {
+///         let (mut text, mut times) = (None, Vec::new());
+///         for item in items {
+///             let item = item?;
+///             match item.tag {
+///                 1 => field::once(&mut text, field::text(&item)?)?,
+///                 2 => times.push(item.int()?),
+///                 _ => {}
+///             }
+///         }
+///         Ok(Greeting { text: field::required(text)?, times })
+///     }
+/// }
+///
+/// let hello = Greeting { text: "hello".into(), times: vec![1, 2] };
+/// assert_eq!(Greeting::from_bytes(&hello.to_bytes()).unwrap(), hello);
+/// ```
+pub trait Message: Sized {
+    /// Appends the items of this struct, in the order of its entries.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Makes the struct of its items. Tags that are not known are passed over.
+    ///
+    /// # Errors
+    /// An item that is not of its type, an entry that is missing or comes twice, or more than the limits allow.
+    fn read(items: Items<'_>) -> Result<Self, Error>;
+
+    /// The message as it travels.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Reads a whole message under the default [`Limits`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Self::read(Items::new(bytes, Limits::default()))
+    }
+}
 
 /// The path of a command: `/.rpc.` and its name.
 ///

@@ -49,6 +49,10 @@ pub enum Error {
     Malformed,
     /// More bytes, items or levels than the [`Limits`] allow.
     Limit,
+    /// A message lacks an entry that it needs.
+    Missing,
+    /// An entry that may come once comes again.
+    Repeated,
 }
 
 impl fmt::Display for Error {
@@ -58,6 +62,8 @@ impl fmt::Display for Error {
             Error::TooLarge => "a tag or number is too large for its type",
             Error::Malformed => "a payload is not of the type that is asked for",
             Error::Limit => "tagged data is over its limits",
+            Error::Missing => "a message lacks an entry that it needs",
+            Error::Repeated => "an entry that may come once comes again",
         })
     }
 }

@@ -91,6 +91,8 @@ mod event_loop;
 #[cfg(feature = "http")]
 pub mod http;
 mod interest;
+#[cfg(feature = "rpc")]
+pub mod rpc;
 mod signal;
 pub mod stream;
 #[cfg(feature = "async")]
