@@ -48,10 +48,13 @@ const EVOXIDE: Levels = &[
     &["buffer", "codec"],
     &["event_loop", "manual"],
     &["stream", "task", "udp", "workers", "watch"],
-    &["dns", "tls"],
+    &["dns", "tls", REST],
     &["http", "ws"],
     &["rpc"],
 ];
+
+/// Stands for the modules that no layer names: a new protocol of the Rust loop needs no line here.
+const REST: &str = "*";
 
 /// The layer of a module.
 pub fn level(levels: Levels, module: &str) -> Option<usize> {
@@ -61,7 +64,7 @@ pub fn level(levels: Levels, module: &str) -> Option<usize> {
         match (of(name), name.rsplit_once("::")) {
             (Some(level), _) => return Some(level),
             (None, Some((front, _))) => name = front,
-            (None, None) => return None,
+            (None, None) => return of(REST),
         }
     }
 }

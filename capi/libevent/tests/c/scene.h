@@ -234,6 +234,16 @@ static void scene_on(const char *step)
 	snprintf(h->step, sizeof h->step, "%s", step + used);
 }
 
+/* The base of an event is gone: only its memory is freed. */
+static void scene_forget(struct actor *a)
+{
+	if (a->ev) {
+		event_debug_unassign(a->ev);
+		free(a->ev);
+		a->ev = NULL;
+	}
+}
+
 /* What verbs about an event return. */
 static int scene_event(const char *verb, struct actor *a, char words[WORDS][TEXT], int n)
 {
@@ -331,6 +341,8 @@ static int scene_other(const char *verb, char words[WORDS][TEXT], int n)
 		put(scene.gate[1], "!");
 	} else if (!strcmp(verb, "base")) {
 		event_base_free(scene.base);
+		for (i = 0; i < ACTORS; i++)
+			scene_forget(&scene.actors[i]);
 		scene.base = n > 1 && !strcmp(words[1], "epoll") ? epoll_base() : event_base_new();
 	} else {
 		abort();
