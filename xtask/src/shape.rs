@@ -52,7 +52,7 @@ const UNSAFE: Budget = Budget { goal: 350, most: 340 };
 const VERBS: Budget = Budget { goal: 40, most: 76 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
-const LINES: Budget = Budget { goal: 34_763, most: 36_600 };
+const LINES: Budget = Budget { goal: 34_763, most: 36_100 };
 
 /// Examples that have a counterpart on tokio, `bench/peers/src/bin/NAME_tokio.rs`.
 const PROGRAMS: [&str; 8] = ["chat", "proxy", "reconnect", "resp", "supervisor", "udp_echo", "virtual_time", "workers"];

@@ -107,7 +107,9 @@ impl Sources {
 
     /// The same without some modules and what is below them; only counts can be asked of it.
     pub fn without(&self, names: &[&str]) -> Self {
-        let outside = |name: &str| !names.contains(&name.split("::").next().unwrap_or(name));
+        let below =
+            |name: &str, of: &str| name.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let outside = |name: &str| !names.iter().any(|of| below(name, of));
         let text = |m: &Module| Module {
             file: m.file.clone(),
             text: m.text.clone(),
