@@ -107,9 +107,9 @@ unsafe extern "C" fn ctrl(bio: *mut ssl::BIO, command: c_int, _number: c_long, _
     let below = unsafe { ssl::BIO_get_data(bio) }.cast::<bufferevent>();
     match command {
         ssl::BIO_CTRL_FLUSH => 1,
-        // SAFETY: as above.
+        // SAFETY: the bufferevent below the BIO is not null, and alive as long as that.
         BIO_CTRL_PENDING if !below.is_null() => unsafe { evbuffer_get_length(bufferevent_get_input(below)) as c_long },
-        // SAFETY: as above.
+        // SAFETY: the same bufferevent.
         BIO_CTRL_WPENDING if !below.is_null() => unsafe {
             evbuffer_get_length(bufferevent_get_output(below)) as c_long
         },

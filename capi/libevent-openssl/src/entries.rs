@@ -46,7 +46,7 @@ unsafe fn with_session<R>(bev: *mut bufferevent, f: impl FnOnce(&mut Session) ->
 ///
 /// `ssl` is not null and lives.
 unsafe fn turn(ssl: *mut ssl::SSL, state: c_int) -> Option<c_int> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `ssl` is not null and lives, as promised.
     unsafe {
         match state {
             OPEN => return Some(OPEN),
@@ -132,7 +132,7 @@ unsafe fn refuse(
     options: c_int,
 ) -> *mut bufferevent {
     if made.is_null() {
-        // SAFETY: the caller's promise.
+        // SAFETY: `session` is null or was made for `ssl`, and is not used again where `made` is null, as promised.
         unsafe {
             if options & CLOSE_ON_FREE != 0 {
                 ssl::SSL_free(ssl);
@@ -150,7 +150,7 @@ unsafe fn refuse(
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut bufferevent) -> *mut ssl::SSL {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { with_session(bev, |session| session.ssl) }.unwrap_or(ptr::null_mut())
 }
 
@@ -169,7 +169,7 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut buffereven
         ssl::ERR_clear_error();
         result
     };
-    // SAFETY: as above.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { with_session(bev, begin) }.unwrap_or(-1)
 }
 
@@ -180,7 +180,7 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut buffereven
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_get_openssl_error(bev: *mut bufferevent) -> c_ulong {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { with_session(bev, Session::take_error) }.unwrap_or(0)
 }
 
@@ -191,7 +191,7 @@ pub unsafe extern "C-unwind" fn bufferevent_get_openssl_error(bev: *mut bufferev
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_get_allow_dirty_shutdown(bev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { with_session(bev, |_| evoxide_tls_dirty_shutdown(bev, -1)) }.unwrap_or(-1)
 }
 
@@ -202,7 +202,7 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_allow_dirty_shutdown(bev
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_openssl_set_allow_dirty_shutdown(bev: *mut bufferevent, allow: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { with_session(bev, |_| evoxide_tls_dirty_shutdown(bev, c_int::from(allow != 0))) };
 }
 
@@ -213,7 +213,7 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_set_allow_dirty_shutdown(bev
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_get_flags(bev: *mut bufferevent) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { change_flags(bev, 0, true) }
 }
 
@@ -224,7 +224,7 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_get_flags(bev: *mut bufferevent)
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_set_flags(bev: *mut bufferevent, flags: u64) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { change_flags(bev, flags, true) }
 }
 
@@ -235,7 +235,7 @@ pub unsafe extern "C-unwind" fn bufferevent_ssl_set_flags(bev: *mut bufferevent,
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_clear_flags(bev: *mut bufferevent, flags: u64) -> u64 {
-    // SAFETY: the caller's promise.
+    // SAFETY: `bev` is null or a bufferevent, as promised.
     unsafe { change_flags(bev, flags, false) }
 }
 
@@ -254,7 +254,7 @@ unsafe fn change_flags(bev: *mut bufferevent, flags: u64, on: bool) -> u64 {
         session.flags = if on { session.flags | flags } else { session.flags & !flags };
         before
     };
-    // SAFETY: as above.
+    // SAFETY: `bev` is null or alive.
     unsafe { with_session(bev, change) }.unwrap_or(u64::MAX)
 }
 

@@ -122,7 +122,7 @@ impl Session {
                 if !queued && (result == 0 || errno() == 0) { TRUNCATED } else { ERROR }
             }
             ssl::SSL_ERROR_SSL => {
-                // SAFETY: as above.
+                // SAFETY: looks at this thread's queue of errors only.
                 let cut = reason(unsafe { ERR_peek_error() }) == UNEXPECTED_EOF;
                 self.collect();
                 if cut { TRUNCATED } else { ERROR }
@@ -161,7 +161,7 @@ fn clear_errors() {
 ///
 /// `session` is one that [`Session::make`] returned, and nobody else uses it: the main library holds the bufferevent's lock.
 unsafe fn at<'a>(session: *mut c_void) -> &'a mut Session {
-    // SAFETY: the caller's promise.
+    // SAFETY: made by `Session::make`; the bufferevent's lock keeps others out.
     unsafe { &mut *session.cast::<Session>() }
 }
 
@@ -218,7 +218,7 @@ unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, siz
         return WANT_WRITE;
     }
     clear_errors();
-    // SAFETY: as above.
+    // SAFETY: `data` has `size` bytes, of which no more are written than there are.
     let result = unsafe { ssl::SSL_write(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
     if result > 0 {
         this.owed = 0;
@@ -279,7 +279,7 @@ unsafe extern "C-unwind" fn free(session: *mut c_void, close: c_int) {
 ///
 /// `ssl` is not null and lives.
 pub unsafe fn prepare(ssl: *mut ssl::SSL) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `ssl` is not null and lives, as promised.
     unsafe { ssl::SSL_ctrl(ssl, SSL_CTRL_MODE, ENABLE_PARTIAL_WRITE | ACCEPT_MOVING_WRITE_BUFFER, ptr::null_mut()) };
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `base.rs` | `evdns_base`: the resolver machine, its sockets and its timer on the loop |
 //! | `lifecycle.rs`, `current.rs` | how a base begins and ends; the global one of libevent 1.x |
-//! | `link.rs` | one UDP socket or TCP connection, for whoever owns it |
+//! | `link.rs` | one UDP socket or TCP connection, for its owner |
 //! | `request.rs`, `pending.rs` | how look-ups begin and are cancelled; `evdns_request`: their results and callbacks |
 //! | `servers.rs`, `options.rs` | name servers; options, `resolv.conf`, hosts, search lists |
 //! | `addrinfo.rs`, `cache.rs`, `kept.rs` | `evdns_getaddrinfo`, and 2.2's cache of its results |

@@ -122,7 +122,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
 /// # Safety
 /// `req` lives.
 unsafe fn accept_header(req: *const evhttp_request) -> Result<[u8; 29], Refusal> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, as promised.
     let accepted = unsafe {
         let method: &[u8] = if (*req).type_ == GET { b"GET" } else { b"" };
         let version = ((*req).major as u8, (*req).minor as u8);
@@ -140,7 +140,7 @@ unsafe fn accept_header(req: *const evhttp_request) -> Result<[u8; 29], Refusal>
 /// # Safety
 /// `req` is in its callback.
 unsafe fn refuse(req: *mut evhttp_request, refusal: Refusal) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` is in its callback, as promised.
     unsafe {
         if refusal == Refusal::Version {
             let headers = (*req).output_headers;
@@ -172,7 +172,7 @@ impl evws_connection {
     /// # Safety
     /// Nobody uses the session any more.
     unsafe fn forget(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: nobody uses the session any more, as promised.
         unsafe {
             ptr::drop_in_place(this);
             mm::free(this.cast());
@@ -195,7 +195,7 @@ impl evws_connection {
     /// # Safety
     /// The caller entered, and does not use the session afterwards.
     unsafe fn leave(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller entered, and does not use the session afterwards, as promised.
         unsafe {
             let busy = (*this).busy.get() - 1;
             (*this).busy.set(busy);
@@ -253,7 +253,7 @@ impl evws_connection {
     /// # Safety
     /// The caller has entered.
     unsafe fn settle(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller has entered, as promised.
         unsafe {
             let ws = &*this;
             if ws.ended.get() {
@@ -307,7 +307,7 @@ unsafe extern "C-unwind" fn on_read(bev: *mut bufferevent, arg: *mut c_void) {
 /// The caller has entered.
 unsafe fn tell(this: *mut evws_connection, kind: Kind, mut data: ManuallyDrop<Vec<u8>>) {
     let len = data.len();
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller has entered, as promised.
     unsafe {
         if data.try_reserve(1).is_err() {
             (*this).send(|machine, output| machine.close(code::INTERNAL_ERROR, "", [0; 4], output));

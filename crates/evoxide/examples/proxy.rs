@@ -1,5 +1,5 @@
-//! A TCP proxy with limits: `proxy TARGET [PORT] [CONNECTIONS] [RATE]`. So many clients are served at once, others are turned away;
-//! each may send, and be sent, so many bytes a second; who reads slowly makes the other side wait. Bytes move without a copy.
+//! A TCP proxy with limits: `proxy TARGET [PORT] [CONNECTIONS] [RATE]`. CONNECTIONS clients are served at once, others are turned away;
+//! each may send, and be sent, RATE bytes a second; who reads slowly makes the other side wait. Bytes move without a copy.
 
 use evoxide::stream::{Rate, StreamCtx, StreamEvent, StreamHandler};
 use evoxide::{Context, EventId, EventLoop};

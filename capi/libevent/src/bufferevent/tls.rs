@@ -119,13 +119,13 @@ impl Tls {
 
     /// Whether decrypted bytes wait inside the session, which its transport does not announce.
     fn pends(&self) -> bool {
-        // SAFETY: as above.
+        // SAFETY: the table's function with the session that came with it.
         unsafe { (self.ops.pending)(self.state) > 0 }
     }
 
     fn attach(&self, fd: c_int) {
         if let Some(attach) = self.ops.attach {
-            // SAFETY: as above.
+            // SAFETY: the table's function with its session; the descriptor is the bufferevent's.
             unsafe { attach(self.state, fd) };
         }
     }
@@ -133,7 +133,7 @@ impl Tls {
     /// Tells the peer that no more comes, if the session is open.
     fn shut_down(&self) {
         if self.session.get().is_open() {
-            // SAFETY: as above.
+            // SAFETY: the table's function with its session, which is open.
             unsafe { (self.ops.shutdown)(self.state) };
         }
     }
@@ -549,7 +549,7 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
     mode: c_int,
     options: c_int,
 ) -> *mut bufferevent {
-    // SAFETY: the caller's promise.
+    // SAFETY: `below` is null or alive; `ops` is null or of its type.
     let Some(under) = (unsafe { Bev::of(below) }) else { return ptr::null_mut() };
     let plan = Plan {
         base: under.ev_base.get(),

@@ -136,7 +136,7 @@ static HALF: HalfOps = HalfOps { done: half_done, discarded: half_discarded };
 /// `list` lives; `data` are `count` addresses of the half's kind.
 unsafe fn half_done(list: *mut c_void, half: &evdns_request, result: c_int, count: c_int, data: *const u8) {
     let list: *mut evdns_getaddrinfo_request = list.cast();
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` lives, as promised.
     unsafe {
         let this = &*list;
         let family = family_of(half.kind());
@@ -165,7 +165,7 @@ unsafe fn half_done(list: *mut c_void, half: &evdns_request, result: c_int, coun
 /// `list` lives.
 unsafe fn half_discarded(list: *mut c_void) {
     let list: *mut evdns_getaddrinfo_request = list.cast();
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` lives, as promised.
     unsafe {
         let this = &*list;
         this.left.set(this.left.get() - 1);
@@ -184,7 +184,7 @@ unsafe fn half_discarded(list: *mut c_void) {
 /// # Safety
 /// As for [`half_discarded`].
 unsafe fn release(list: *mut evdns_getaddrinfo_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `half_discarded` asks for is promised here, too.
     unsafe {
         let this = &*list;
         if this.left.get() > 0 || !this.ended.get() {
@@ -205,7 +205,7 @@ unsafe fn release(list: *mut evdns_getaddrinfo_request) {
 /// # Safety
 /// `list` lives; its owner sees to [`release`].
 unsafe fn finish(list: *mut evdns_getaddrinfo_request, code: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` lives, as promised.
     unsafe {
         let this = &*list;
         this.ended.set(true);
@@ -238,7 +238,7 @@ impl evdns_getaddrinfo_request {
             return;
         }
         let size = if family == 0 { 4 } else { 16 };
-        // SAFETY: the caller's promise.
+        // SAFETY: what `half_done` asks for is promised here, too.
         let bytes = unsafe { core::slice::from_raw_parts(data, usize::try_from(count).unwrap_or(0) * size) };
         let addresses = bytes.chunks_exact(size).filter_map(|chunk| match chunk.len() {
             4 => <[u8; 4]>::try_from(chunk).ok().map(IpAddr::from),
@@ -355,7 +355,7 @@ pub unsafe extern "C-unwind" fn evdns_getaddrinfo(
     callback: Option<AddrinfoFn>,
     arg: *mut c_void,
 ) -> *mut evdns_getaddrinfo_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `node` and `service` are null or end in a zero byte; `hints_in` is null or of its type.
     unsafe { look_up(dns, node, service, hints_in, callback, arg, false) }
 }
 
@@ -372,7 +372,7 @@ pub(crate) unsafe fn look_up(
     arg: *mut c_void,
     own: bool,
 ) -> *mut evdns_getaddrinfo_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `evdns_getaddrinfo` asks for is promised here, too.
     match unsafe { begin(dns, node, service, hints_in, callback, arg, own) } {
         Ok(request) => request,
         Err((code, list)) => {
@@ -399,7 +399,7 @@ unsafe fn begin(
     own: bool,
 ) -> Result<*mut evdns_getaddrinfo_request, (c_int, *mut addrinfo)> {
     let none = ptr::null_mut();
-    // SAFETY: the caller's promise.
+    // SAFETY: what `evdns_getaddrinfo` asks for is promised here, too.
     unsafe {
         let dns = or_global(dns).as_ref().ok_or((libc::EAI_FAIL, none))?;
         let mut hints: addrinfo = core::mem::zeroed();
@@ -511,7 +511,7 @@ fn ask(
 /// Cancels a request: its callback runs soon with `EVUTIL_EAI_CANCEL`. Not after its callback was called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_getaddrinfo_cancel(list: *mut evdns_getaddrinfo_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` is null or alive.
     unsafe {
         let Some(this) = list.as_ref() else { return };
         if this.ended.get() || this.cancelled.replace(true) {

@@ -297,6 +297,6 @@ static OPS: OwnerOps = OwnerOps {
 /// # Safety
 /// The object is a base that lives.
 unsafe fn of<'a>(object: *const c_void) -> &'a evdns_base {
-    // SAFETY: the caller's promise.
+    // SAFETY: the object is a base that lives, as promised.
     unsafe { &*object.cast::<evdns_base>() }
 }

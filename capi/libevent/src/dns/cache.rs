@@ -21,7 +21,7 @@ pub unsafe extern "C-unwind" fn evdns_cache_write(
     list: *mut addrinfo,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `name` is null or ends in a zero byte; `list` is null or of its type.
     unsafe {
         let Some(dns) = dns.as_ref() else { return -1 };
         let mut addresses = Vec::new();
@@ -53,7 +53,7 @@ pub unsafe extern "C-unwind" fn evdns_cache_lookup(
     port: u16,
     result: *mut *mut addrinfo,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `name` is null or ends in a zero byte; `hints` is null or of its type.
     unsafe {
         let Some(dns) = dns.as_ref().filter(|_| !result.is_null()) else { return libc::EAI_FAIL };
         let mut asked: addrinfo = core::mem::zeroed();

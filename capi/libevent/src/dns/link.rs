@@ -208,7 +208,7 @@ impl Link {
     /// # Safety
     /// `link` is null, or in no table any more.
     pub(super) unsafe fn close(link: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `link` is null, or in no table any more, as promised.
         unsafe {
             let Some(this) = link.as_ref() else { return };
             this.gone.set(true);
@@ -228,7 +228,7 @@ impl Link {
     /// # Safety
     /// As for [`close`](Self::close).
     pub(super) unsafe fn free(link: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: what `close` asks for is promised here, too.
         unsafe {
             let Some(this) = link.as_ref() else { return };
             own::event_del(this.reader());
@@ -242,7 +242,7 @@ impl Link {
     /// # Safety
     /// Nothing knows of the link any more.
     unsafe fn end(link: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: nothing knows of the link any more, as promised.
         unsafe {
             let _ = io::close((*link).fd);
             ptr::drop_in_place(link);

@@ -118,7 +118,7 @@ pub unsafe extern "C-unwind" fn evdns_base_set_option(
     name: *const c_char,
     value: *const c_char,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `name` and `value` are null or end in a zero byte.
     unsafe {
         let Some(dns) = current::or_global(dns).as_ref() else { return -1 };
         let held = dns.hold();
@@ -229,7 +229,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolv_conf_parse(
     flags: c_int,
     path: *const c_char,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `path` is null or ends in a zero byte.
     unsafe {
         let Some(dns) = current::or_global(dns).as_ref().filter(|_| !path.is_null()) else { return -1 };
         parse_file(dns, flags, CStr::from_ptr(path))
@@ -255,7 +255,7 @@ fn load_hosts(dns: &evdns_base, path: Option<&CStr>) -> c_int {
 /// Adds what a hosts file says; null: that `localhost` is this host.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_load_hosts(dns: *mut evdns_base, path: *const c_char) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `path` is null or ends in a zero byte.
     unsafe {
         let Some(dns) = current::or_global(dns).as_ref() else { return -1 };
         load_hosts(dns, (!path.is_null()).then(|| CStr::from_ptr(path)))
@@ -265,7 +265,7 @@ pub unsafe extern "C-unwind" fn evdns_base_load_hosts(dns: *mut evdns_base, path
 /// Forgets what hosts files said.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_clear_host_addresses(dns: *mut evdns_base) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     if let Some(dns) = unsafe { dns.as_ref() } {
         dns.hold().with(|state| state.hosts.clear());
     }
@@ -274,7 +274,7 @@ pub unsafe extern "C-unwind" fn evdns_base_clear_host_addresses(dns: *mut evdns_
 /// Empties the search list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_search_clear(dns: *mut evdns_base) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     if let Some(dns) = unsafe { dns.as_ref() } {
         dns.hold().with(|state| state.resolver.options_mut().search.clear());
     }
@@ -283,7 +283,7 @@ pub unsafe extern "C-unwind" fn evdns_base_search_clear(dns: *mut evdns_base) {
 /// Puts a domain in front of the search list, as the original does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_search_add(dns: *mut evdns_base, domain: *const c_char) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `domain` is null or ends in a zero byte.
     unsafe {
         let (Some(dns), Some(text)) = (dns.as_ref(), cstr::bytes(domain)) else { return };
         let Ok(name) = Name::from_text(text.strip_prefix(b".").unwrap_or(text)) else { return };
@@ -299,7 +299,7 @@ pub unsafe extern "C-unwind" fn evdns_base_search_add(dns: *mut evdns_base, doma
 /// Names with fewer dots are searched first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_search_ndots_set(dns: *mut evdns_base, ndots: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     if let Some(dns) = unsafe { dns.as_ref() } {
         dns.hold().with(|state| state.resolver.options_mut().ndots = u32::try_from(ndots).unwrap_or(0));
     }

@@ -23,7 +23,7 @@ pub(super) enum Told {
 
 /// What a list does.
 pub(super) struct HalfOps {
-    /// Takes over a half's result: its code, and so many addresses.
+    /// Takes over a half's result: its code, and `count` addresses.
     pub(super) done: unsafe fn(*mut c_void, &evdns_request, c_int, c_int, *const u8),
     /// A half went without a callback, with its resolver.
     pub(super) discarded: unsafe fn(*mut c_void),
@@ -177,7 +177,7 @@ const fn code_of(failure: Failure) -> (c_int, u32) {
 /// # Safety
 /// `request` lives and has not ended yet.
 pub(super) unsafe fn deliver(request: *mut evdns_request, result: Result<Answer, Failure>) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` lives and has not ended yet, as promised.
     let this = unsafe { &*request };
     let code = match result {
         Ok(answer) => this.store(&answer),
@@ -196,7 +196,7 @@ pub(super) unsafe fn deliver(request: *mut evdns_request, result: Result<Answer,
 /// # Safety
 /// As for [`deliver`].
 pub(super) unsafe fn fail(request: *mut evdns_request, code: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `deliver` asks for is promised here, too.
     let this = unsafe { &*request };
     this.result.set(code);
     this.schedule();
@@ -207,7 +207,7 @@ pub(super) unsafe fn fail(request: *mut evdns_request, code: c_int) {
 /// # Safety
 /// As for [`deliver`]; nobody uses the request afterwards.
 pub(super) unsafe fn discard(request: *mut evdns_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `deliver` asks for is promised here, too.
     unsafe {
         if let Told::Half(list, ops) = (*request).told {
             (ops.discarded)(list);

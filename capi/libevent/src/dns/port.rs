@@ -120,7 +120,7 @@ impl evdns_server_port {
     /// # Safety
     /// The caller owns the reference, holds the lock once, and does not use the port afterwards.
     pub(super) unsafe fn release(port: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller owns the reference, holds the lock once, and does not use the port afterwards, as promised.
         unsafe {
             let this = &*port;
             let left = this.refs.get() - 1;
@@ -155,7 +155,7 @@ impl evdns_server_port {
     /// # Safety
     /// As for [`release`](Self::release).
     pub(super) unsafe fn settle(port: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: what `release` asks for is promised here, too.
         unsafe {
             (*port).drop_links(|link| link.gone.get());
             Self::release(port);
@@ -506,7 +506,7 @@ pub unsafe extern "C-unwind" fn evdns_server_port_set_option(
     option: c_int,
     value: usize,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `port` is null or alive.
     let Some(port) = (unsafe { port.as_ref() }) else { return -1 };
     port.state.with(|state| match option {
         setting::TCP_MAX_CLIENTS => {
@@ -524,7 +524,7 @@ pub unsafe extern "C-unwind" fn evdns_server_port_set_option(
 /// Ends a port: no further queries; requests may still be answered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_close_server_port(port: *mut evdns_server_port) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `port` is null or alive.
     unsafe {
         let Some(this) = port.as_ref() else { return };
         if !this.listener.is_null() {

@@ -32,7 +32,7 @@ const fn room(name: usize) -> usize {
     (core::mem::offset_of!(evdns_server_question, name) + name + 1 + 7) & !7
 }
 
-/// A request of a program keeps no more than so many bytes for the next.
+/// A request of a program keeps at most this number of bytes for the next.
 const KEPT: usize = 4096;
 
 impl ServerRequest {
@@ -56,7 +56,7 @@ impl ServerRequest {
     /// # Safety
     /// The request is not the program's.
     pub(super) unsafe fn take_machine(this: *mut Self) -> Request {
-        // SAFETY: the caller's promise.
+        // SAFETY: the request is not the program's, as promised.
         unsafe { this.as_ref().map_or_else(Request::default, |this| core::mem::take(&mut *this.machine.get())) }
     }
 
@@ -107,7 +107,7 @@ impl ServerRequest {
     /// # Safety
     /// The program's request, which it does not use afterwards.
     unsafe fn end(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the program's request, which it does not use afterwards, as promised.
         unsafe {
             let port = (*this).port;
             if let Some(link) = (*this).link.get().as_ref() {
@@ -125,7 +125,7 @@ impl ServerRequest {
     /// # Safety
     /// Nobody uses it any more.
     pub(super) unsafe fn free(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: nobody uses it any more, as promised.
         unsafe {
             mm::free((*(*this).shown.get()).questions.cast());
             ptr::drop_in_place(this);
@@ -193,7 +193,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_reply(
     is_name: c_int,
     data: *const c_char,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive; `name` ends in a zero byte, and so does `data` or has its length.
     unsafe {
         let (Some(section), Ok(owner)) = (section_of(section), Name::from_text(bytes(name))) else { return -1 };
         let (Ok(kind), Ok(class)) = (u16::try_from(kind), u16::try_from(class)) else { return -1 };
@@ -221,7 +221,7 @@ unsafe fn add_addresses(
     addresses: *const c_void,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `addresses` are `n` of `size` bytes, as promised.
     unsafe {
         let (Ok(owner), Ok(n)) = (Name::from_text(bytes(name)), usize::try_from(n)) else { return -1 };
         let Some(len) = n.checked_mul(size).filter(|len| *len > 0 && !addresses.is_null()) else { return -1 };
@@ -241,7 +241,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_a_reply(
     addresses: *const c_void,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive; `name` is null or ends in a zero byte.
     unsafe { add_addresses(request, name, rtype::A, n, 4, addresses, ttl) }
 }
 
@@ -254,7 +254,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_aaaa_reply(
     addresses: *const c_void,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive; `name` is null or ends in a zero byte.
     unsafe { add_addresses(request, name, rtype::AAAA, n, 16, addresses, ttl) }
 }
 
@@ -267,7 +267,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_ptr_reply(
     host: *const c_char,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive, `address` null or an address; the names are null or end in a zero byte.
     unsafe {
         let owner = match (address.as_ref(), address_name.is_null()) {
             (Some(address), true) => Name::reverse_v4(address.s_addr.to_ne_bytes()),
@@ -291,7 +291,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_cname_reply(
     target: *const c_char,
     ttl: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive; `name` and `target` are null or end in a zero byte.
     unsafe {
         let kind = c_int::from(rtype::CNAME);
         evdns_server_request_add_reply(request, 0, name, kind, c_int::from(class::IN), ttl, -1, 1, target)
@@ -301,7 +301,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_add_cname_reply(
 /// Sets flags of the reply: `EVDNS_FLAGS_AA`, `EVDNS_FLAGS_RD`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_server_request_set_flags(request: *mut evdns_server_request, set: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive.
     unsafe {
         if let Some(this) = request.cast::<ServerRequest>().as_ref() {
             this.extra.set(this.extra.get() | set & (flags::AA | flags::RD));
@@ -342,7 +342,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_respond(request: *mut evdns
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_server_request_drop(request: *mut evdns_server_request) -> c_int {
     let this: *mut ServerRequest = request.cast();
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive.
     unsafe {
         if this.is_null() {
             return -1;
@@ -360,7 +360,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_get_requesting_addr(
     target: *mut sockaddr,
     len: c_int,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `request` is null or alive; `target` is null or of its type.
     unsafe {
         let Some(this) = request.cast::<ServerRequest>().as_ref() else { return -1 };
         let peer = this.link.get().as_ref().and_then(|link| link.peer.get());

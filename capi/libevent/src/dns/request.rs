@@ -67,7 +67,7 @@ pub(super) unsafe fn by_text(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: the base is null or lives, as promised.
     let (Some(dns), Some(text)) = (unsafe { dns.as_ref() }, unsafe { cstr::bytes(name) }) else {
         return ptr::null_mut();
     };
@@ -92,7 +92,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolve_ipv4(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `name` is null or ends in a zero byte.
     unsafe { by_text(dns, name, kind::A, flags, callback, arg) }
 }
 
@@ -105,7 +105,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolve_ipv6(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `name` is null or ends in a zero byte.
     unsafe { by_text(dns, name, kind::AAAA, flags, callback, arg) }
 }
 
@@ -120,7 +120,7 @@ pub(super) unsafe fn reverse(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: the base is null or lives, as promised.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return ptr::null_mut() };
     begin(dns, Wish { name, absolute: true, kind: kind::PTR, flags, told: Told::Program(callback, arg), beside: None })
 }
@@ -134,7 +134,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolve_reverse(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `address` is null or of its type.
     unsafe {
         let Some(address) = address.as_ref() else { return ptr::null_mut() };
         reverse(dns, Name::reverse_v4(address.s_addr.to_ne_bytes()), flags, callback, arg)
@@ -150,7 +150,7 @@ pub unsafe extern "C-unwind" fn evdns_base_resolve_reverse_ipv6(
     callback: Option<AnswerFn>,
     arg: *mut c_void,
 ) -> *mut evdns_request {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `address` is null or of its type.
     unsafe {
         let Some(address) = address.as_ref() else { return ptr::null_mut() };
         reverse(dns, Name::reverse_v6(address.s6_addr), flags, callback, arg)

@@ -56,7 +56,7 @@ fn interface(name: &[u8]) -> Option<u32> {
 /// Adds a server by its IPv4 address in network order.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_nameserver_add(dns: *mut evdns_base, address: c_ulong) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return -1 };
     let ip = Ipv4Addr::from((address as u32).to_ne_bytes());
     add(dns, SocketAddr::new(IpAddr::V4(ip), PORT))
@@ -65,7 +65,7 @@ pub unsafe extern "C-unwind" fn evdns_base_nameserver_add(dns: *mut evdns_base, 
 /// Adds a server by text, with a port or without.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_nameserver_ip_add(dns: *mut evdns_base, text: *const c_char) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `text` is null or ends in a zero byte.
     unsafe {
         let Some(dns) = dns.as_ref() else { return -1 };
         add_text(dns, bytes(text))
@@ -94,7 +94,7 @@ pub unsafe extern "C-unwind" fn evdns_base_nameserver_sockaddr_add(
 /// How many servers there are.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_count_nameservers(dns: *mut evdns_base) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return 0 };
     let held = dns.hold();
     held.with(|state| state.resolver.servers().len() as c_int)
@@ -118,7 +118,7 @@ pub unsafe extern "C-unwind" fn evdns_base_get_nameserver_addr(
     target: *mut sockaddr,
     len: socklen_t,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive; `target` is null or of its type.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return -1 };
     let held = dns.hold();
     let found = held.with(|state| {
@@ -137,7 +137,7 @@ pub unsafe extern "C-unwind" fn evdns_base_get_nameserver_addr(
 /// The socket that a server was asked through last, by the server's number; -1 if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_get_nameserver_fd(dns: *mut evdns_base, index: c_int) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return -1 };
     let held = dns.hold();
     held.with(|state| {
@@ -150,7 +150,7 @@ pub unsafe extern "C-unwind" fn evdns_base_get_nameserver_fd(dns: *mut evdns_bas
 /// Forgets all servers; requests wait until `evdns_base_resume`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_clear_nameservers_and_suspend(dns: *mut evdns_base) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return -1 };
     let held = dns.hold();
     held.with(|state| state.resolver.suspend());
@@ -160,7 +160,7 @@ pub unsafe extern "C-unwind" fn evdns_base_clear_nameservers_and_suspend(dns: *m
 /// Requests go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evdns_base_resume(dns: *mut evdns_base) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `dns` is null or alive.
     let Some(dns) = (unsafe { dns.as_ref() }) else { return -1 };
     let held = dns.hold();
     held.with(|state| {

@@ -70,6 +70,6 @@ pub extern "C" fn evdns_set_random_bytes_fn(_callback: Option<unsafe extern "C-u
 /// # Safety
 /// `text` is null or a C string that outlives the result.
 pub(super) unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
-    // SAFETY: the caller's promise.
+    // SAFETY: `text` is null or a C string that outlives the result, as promised.
     unsafe { cstr::bytes(text).unwrap_or(b"") }
 }

@@ -57,7 +57,7 @@ pub(super) unsafe fn free_part(part: *mut ClientPart) {
     if part.is_null() {
         return;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: `part` is null, or nobody uses it, as promised.
     unsafe {
         mm::free((*part).local_address.cast());
         mm::free((*part).unix_socket.cast());
@@ -74,7 +74,7 @@ pub(super) unsafe fn free_part(part: *mut ClientPart) {
 /// # Safety
 /// The memory of `c` is there.
 pub(super) unsafe fn stop(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the memory of `c` is there, as promised.
     unsafe {
         if let Some(part) = (*c).client.as_mut()
             && !part.timer.is_null()
@@ -89,7 +89,7 @@ pub(super) unsafe fn stop(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives; a time or null.
 pub(super) unsafe fn set_connect_timeout(c: *mut evhttp_connection, tv: *const timeval) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         if let Some(part) = (*c).client.as_mut() {
             part.connect_timeout = tv.as_ref().copied().unwrap_or(CONNECT_TIMEOUT);
@@ -171,7 +171,7 @@ unsafe fn method_name(c: *mut evhttp_connection, method: c_uint, name: &mut Vec<
 /// Whether a request line can be written of it.
 unsafe fn is_writable(c: *mut evhttp_connection, req: *mut evhttp_request, target: &[u8]) -> bool {
     let (mut name, mut line) = (Vec::new(), Vec::new());
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` and `req` are null or alive.
     unsafe { method_name(c, (*req).type_, &mut name) };
     write::request_line(&name, target, 1, &mut line).is_ok()
 }
@@ -323,7 +323,7 @@ unsafe fn completed(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn connected(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         if !connection::is(c, state::CONNECTING) {
             return;
@@ -701,7 +701,7 @@ pub(super) unsafe fn written(_c: *mut evhttp_connection) {}
 /// # Safety
 /// `c` is entered and lives.
 pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` is entered and lives, as promised.
     unsafe {
         if connection::is(c, state::CONNECTING) {
             return connect_failed(c);
@@ -766,7 +766,7 @@ unsafe fn repeat(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         connection::enter(c);
         if connection::is(c, state::DISPATCHED) && !connection::is(c, state::FREED) {

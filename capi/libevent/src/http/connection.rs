@@ -140,7 +140,7 @@ pub(super) fn create(base: *mut event_base, role: Role) -> *mut evhttp_connectio
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn enter(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe { (*c).busy += 1 };
 }
 
@@ -170,7 +170,7 @@ pub(super) unsafe fn leave(c: *mut evhttp_connection) -> bool {
 /// The memory of `c` is there.
 #[inline]
 pub(super) unsafe fn is(c: *mut evhttp_connection, bit: u32) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: the memory of `c` is there, as promised.
     unsafe { (*c).state & bit != 0 }
 }
 
@@ -180,7 +180,7 @@ pub(super) unsafe fn is(c: *mut evhttp_connection, bit: u32) -> bool {
 /// The memory of `c` is there.
 #[inline]
 pub(super) unsafe fn mark(c: *mut evhttp_connection, bits: u32, on: bool) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the memory of `c` is there, as promised.
     unsafe { (*c).state = if on { (*c).state | bits } else { (*c).state & !bits } };
 }
 
@@ -189,7 +189,7 @@ pub(super) unsafe fn mark(c: *mut evhttp_connection, bits: u32, on: bool) {
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn limits(c: *mut evhttp_connection) -> Limits {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         let lingers = (*c).options & option::LINGERING_CLOSE != 0 && !(*c).server.is_null();
         let head = (*c).max_head.min(HEAD);
@@ -248,7 +248,7 @@ pub(super) unsafe fn push(c: *mut evhttp_connection, req: *mut evhttp_request) {
 /// # Safety
 /// It is in the queue of `c`.
 pub(super) unsafe fn unlink(c: *mut evhttp_connection, req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: it is in the queue of `c`, as promised.
     unsafe {
         *(*req).tqe_prev = (*req).tqe_next;
         match (*req).tqe_next.as_mut() {
@@ -293,7 +293,7 @@ pub(super) unsafe fn attach_connecting(c: *mut evhttp_connection, timeout: &time
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn set_timeouts(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         mark(c, state::HEAD_TIMER, false);
         if !(*c).bev.is_null() && !is(c, state::CONNECTING) {
@@ -307,7 +307,7 @@ pub(super) unsafe fn set_timeouts(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn set_timeouts_if_headed(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         if is(c, state::HEAD_TIMER) {
             set_timeouts(c);
@@ -342,7 +342,7 @@ pub(super) unsafe fn step(c: *mut evhttp_connection) -> Step {
 /// # Safety
 /// The memory of `c` is there.
 unsafe fn deadline(c: *mut evhttp_connection) -> Deadline {
-    // SAFETY: the caller's promise.
+    // SAFETY: the memory of `c` is there, as promised.
     unsafe {
         match &(*c).role {
             Role::Server(machine) => machine.deadline(),
@@ -356,7 +356,7 @@ unsafe fn deadline(c: *mut evhttp_connection) -> Deadline {
 /// # Safety
 /// `c` lives and has a bufferevent.
 pub(super) unsafe fn watch_head(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives and has a bufferevent, as promised.
     unsafe {
         let partial = deadline(c) == Deadline::Head;
         if partial == is(c, state::HEAD_TIMER) {
@@ -503,7 +503,7 @@ pub(super) unsafe fn drop_bev(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives.
 pub(crate) unsafe fn has_usual_timeout(c: *const evhttp_connection) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe { (*c).read_timeout.tv_sec == TIMEOUT.tv_sec && (*c).read_timeout.tv_usec == TIMEOUT.tv_usec }
 }
 
@@ -673,7 +673,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_set_read_timeout_tv(
     evcon: *mut evhttp_connection,
     tv: *const timeval,
 ) {
-    // SAFETY: as above.
+    // SAFETY: `evcon` is null or alive; `tv` is null or of its type.
     unsafe {
         (*evcon).read_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
         set_timeouts(evcon);
@@ -686,7 +686,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_set_write_timeout_tv(
     evcon: *mut evhttp_connection,
     tv: *const timeval,
 ) {
-    // SAFETY: as above.
+    // SAFETY: `evcon` is null or alive; `tv` is null or of its type.
     unsafe {
         (*evcon).write_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
         set_timeouts(evcon);
@@ -699,6 +699,6 @@ pub unsafe extern "C-unwind" fn evhttp_connection_set_connect_timeout_tv(
     evcon: *mut evhttp_connection,
     tv: *const timeval,
 ) {
-    // SAFETY: as above.
+    // SAFETY: `evcon` is null or alive; `tv` is null or of its type.
     unsafe { client::set_connect_timeout(evcon, tv) };
 }

@@ -14,7 +14,7 @@ use evoxide_proto::http::syntax::is_value;
 /// # Safety
 /// `list` may be written.
 pub(crate) unsafe fn init(list: *mut evkeyvalq) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` may be written, as promised.
     unsafe {
         (*list).tqh_first = ptr::null_mut();
         (*list).tqh_last = &raw mut (*list).tqh_first;
@@ -89,7 +89,7 @@ impl Stash {
     /// # Safety
     /// It is of the hooks, with its strings; nobody uses it, and it is in no list.
     unsafe fn put(&self, entry: *mut evkeyval) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: it is of the hooks, with its strings, as promised.
         unsafe {
             let fits = |text: *mut c_char| (ROOM..=KEPT).contains(&mm::capacity(text.cast()));
             let kept = self.len.get() < STASHED && fits((*entry).key) && fits((*entry).value);
@@ -209,7 +209,7 @@ impl<'a> Iterator for Entries<'a> {
 /// # Safety
 /// `list` is null or well-formed, and stays as it is while the answer is used.
 pub(crate) unsafe fn entries<'a>(list: *const evkeyvalq) -> Entries<'a> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` is null or well-formed, and stays as it is while the answer is used, as promised.
     let first = unsafe { list.as_ref() }.map_or(ptr::null(), |l| l.tqh_first.cast_const());
     Entries(first, core::marker::PhantomData)
 }
@@ -219,7 +219,7 @@ pub(crate) unsafe fn entries<'a>(list: *const evkeyvalq) -> Entries<'a> {
 /// # Safety
 /// `list` is null or well-formed.
 pub(crate) unsafe fn find(list: *const evkeyvalq, key: &[u8]) -> *mut evkeyval {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` is null or well-formed, as promised.
     unsafe {
         let mut entry = list.as_ref().map_or(ptr::null_mut(), |l| l.tqh_first);
         while let Some(e) = entry.as_ref() {

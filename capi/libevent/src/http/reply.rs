@@ -180,7 +180,7 @@ unsafe fn is_awaited(req: *mut evhttp_request) -> bool {
 /// # Safety
 /// Both live.
 pub(super) unsafe fn send(req: *mut evhttp_request, body: *mut evbuffer) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both live, as promised.
     unsafe {
         let c = (*req).evcon;
         if begin(req, Body::Whole(calls::evbuffer_get_length(body) as u64), body).is_some() {
@@ -200,7 +200,7 @@ pub(super) unsafe fn send(req: *mut evhttp_request, body: *mut evbuffer) {
 /// # Safety
 /// The request lives.
 pub(super) unsafe fn fail(req: *mut evhttp_request, code: c_int) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the request lives, as promised.
     unsafe { evhttp_send_error(req, code, ptr::null()) };
 }
 
@@ -209,7 +209,7 @@ pub(super) unsafe fn fail(req: *mut evhttp_request, code: c_int) {
 /// # Safety
 /// The request lives.
 pub(super) unsafe fn not_found(req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the request lives, as promised.
     unsafe {
         let mut page = Vec::new();
         page.extend_from_slice(
@@ -318,7 +318,7 @@ pub unsafe extern "C-unwind" fn evhttp_send_reply_start(req: *mut evhttp_request
 /// Sends a piece of the body; `databuf` is empty afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_send_reply_chunk(req: *mut evhttp_request, databuf: *mut evbuffer) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` and `databuf` are null or alive.
     unsafe { evhttp_send_reply_chunk_with_cb(req, databuf, None, ptr::null_mut()) };
 }
 

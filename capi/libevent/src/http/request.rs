@@ -112,7 +112,7 @@ impl Spares {
     /// What is kept here lives.
     pub unsafe fn clear(&mut self) {
         loop {
-            // SAFETY: the caller's promise.
+            // SAFETY: what is kept here lives, as promised.
             unsafe {
                 let req = self.take();
                 if req.is_null() {
@@ -219,7 +219,7 @@ pub(super) unsafe fn release(req: *mut evhttp_request) {
 /// # Safety
 /// As [`release`].
 pub(super) unsafe fn release_unowned(req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `release` asks for is promised here, too.
     unsafe {
         if (*req).flags & flag::USER_OWNED == 0 {
             release(req);
@@ -232,7 +232,7 @@ pub(super) unsafe fn release_unowned(req: *mut evhttp_request) {
 /// # Safety
 /// `req` lives.
 pub(super) unsafe fn hold(req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, as promised.
     unsafe { (*req).flags |= flag::DEFER_FREE };
 }
 
@@ -241,7 +241,7 @@ pub(super) unsafe fn hold(req: *mut evhttp_request) {
 /// # Safety
 /// `req` lives.
 pub(super) unsafe fn hold_unseen(req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, as promised.
     unsafe { (*req).bits |= bit::HELD };
 }
 
@@ -420,7 +420,7 @@ pub unsafe extern "C" fn evhttp_request_set_on_complete_cb(
 /// # Safety
 /// `place` holds such a string or null.
 pub(super) unsafe fn set_text(place: *mut *mut c_char, text: &[u8]) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: `place` holds such a string or null, as promised.
     unsafe {
         let copy = mm::strdup_into(place.read(), text);
         place.write(copy);
@@ -433,7 +433,7 @@ pub(super) unsafe fn set_text(place: *mut *mut c_char, text: &[u8]) -> bool {
 /// # Safety
 /// As [`set_text`]; `spare` holds a string of the hooks or null.
 pub(super) unsafe fn set_text_spared(place: *mut *mut c_char, spare: &mut *mut c_char, text: &[u8]) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: what `set_text` asks for is promised here, too.
     unsafe {
         if place.read().is_null() {
             place.write(core::mem::replace(spare, ptr::null_mut()));
@@ -450,7 +450,7 @@ pub(super) unsafe fn take_fields(req: *mut evhttp_request, head: &evoxide_proto:
     let mut lines = 2;
     for (name, value) in head.fields(bytes) {
         lines += 1;
-        // SAFETY: the caller's promise.
+        // SAFETY: `req` lives, as promised.
         let added = unsafe {
             if head.folded && value.contains(&b'\n') {
                 let unfolded: Vec<u8> =
@@ -464,7 +464,7 @@ pub(super) unsafe fn take_fields(req: *mut evhttp_request, head: &evoxide_proto:
             return false;
         }
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, as promised.
     unsafe { (*req).headers_size += bytes.len().saturating_sub(2 * lines) };
     true
 }

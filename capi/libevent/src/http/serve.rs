@@ -19,7 +19,7 @@ use libc::sockaddr;
 /// # Safety
 /// The memory of `c` is there; the answer is used in a few lines that call nothing of the program's.
 pub(super) unsafe fn machine<'a>(c: *mut evhttp_connection) -> &'a mut Server {
-    // SAFETY: the caller's promise.
+    // SAFETY: the memory of `c` is there, as promised.
     match unsafe { &mut (*c).role } {
         Role::Server(machine) => machine,
         Role::Client(_) => unreachable!("only connections with a server come here"),
@@ -37,7 +37,7 @@ pub(super) unsafe fn accept(
     len: c_int,
     foreign: bool,
 ) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: all of them live, as promised.
     unsafe {
         let c = connection::create((*http).base, Role::Server(Server::new()));
         if c.is_null() {
@@ -362,7 +362,7 @@ unsafe fn refuse(c: *mut evhttp_connection, fault: Fault) {
 /// # Safety
 /// `c` is entered and lives.
 pub(super) unsafe fn written(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` is entered and lives, as promised.
     unsafe {
         let req = (*c).first;
         if req.is_null()
@@ -402,7 +402,7 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` is entered and lives.
 pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` is entered and lives, as promised.
     unsafe {
         let thinking = connection::is(c, state::HANDED) && !machine(c).is_answered();
         let reading = what & what::READING != 0 && what & what::TIMEOUT == 0;
@@ -430,7 +430,7 @@ pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
 /// # Safety
 /// `c` lives.
 pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
-    // SAFETY: the caller's promise.
+    // SAFETY: `c` lives, as promised.
     unsafe {
         if !connection::is(c, state::FREED) && !machine(c).is_answered() {
             connection::evhttp_connection_free(c);
@@ -446,7 +446,7 @@ pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
 /// `req` is in its server callback.
 #[allow(dead_code, reason = "for protocols that begin in HTTP")]
 pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut bufferevent {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` is in its server callback, as promised.
     unsafe {
         let c = (*req).evcon;
         if c.is_null() || (*c).server.is_null() || !machine(c).wants_upgrade() || machine(c).is_answered() {
@@ -479,6 +479,6 @@ pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut buff
 /// `req` lives.
 #[allow(dead_code, reason = "for protocols that begin in HTTP")]
 pub(crate) unsafe fn header<'a>(req: *mut evhttp_request, name: &[u8]) -> Option<&'a [u8]> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, as promised.
     unsafe { keyval::find((*req).input_headers, name).as_ref().and_then(|e| cstr::bytes(e.value)) }
 }

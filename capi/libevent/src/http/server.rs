@@ -222,14 +222,14 @@ pub unsafe extern "C-unwind" fn evhttp_bind_socket_with_handle(
 /// Listens on an address; -1 where that fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_bind_socket(http: *mut evhttp, address: *const c_char, port: u16) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `http` is null or alive; `address` is null or ends in a zero byte.
     unsafe { if evhttp_bind_socket_with_handle(http, address, port).is_null() { -1 } else { 0 } }
 }
 
 /// Accepts from a socket that listens; -1 where that fails.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_accept_socket(http: *mut evhttp, fd: c_int) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `http` is null or alive.
     unsafe { if evhttp_accept_socket_with_handle(http, fd).is_null() { -1 } else { 0 } }
 }
 
@@ -476,7 +476,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 /// # Safety
 /// Both live; the request is held.
 pub(super) unsafe fn dispatch(http: *mut evhttp, req: *mut evhttp_request) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both live, as promised.
     unsafe {
         let mut http = http;
         // The host is looked for only where it can matter.
@@ -712,14 +712,14 @@ pub unsafe extern "C" fn evhttp_set_timeout_tv(http: *mut evhttp, tv: *const tim
 /// Sets the time-out of reading of new connections.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evhttp_set_read_timeout_tv(http: *mut evhttp, tv: *const timeval) {
-    // SAFETY: as above.
+    // SAFETY: `http` is null or alive; `tv` is null or of its type.
     unsafe { (*http).read_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT) };
 }
 
 /// Sets the time-out of writing of new connections.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evhttp_set_write_timeout_tv(http: *mut evhttp, tv: *const timeval) {
-    // SAFETY: as above.
+    // SAFETY: `http` is null or alive; `tv` is null or of its type.
     unsafe { (*http).write_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT) };
 }
 

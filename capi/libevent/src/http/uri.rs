@@ -53,7 +53,7 @@ impl evhttp_uri {
     /// # Safety
     /// It is, or was, one of this object.
     unsafe fn free_text(this: *mut Self, text: *mut c_char) {
-        // SAFETY: the caller's promise.
+        // SAFETY: it is, or was, one of this object, as promised.
         unsafe {
             let behind = this.add(1).addr();
             if !(behind..behind + (*this).room).contains(&text.addr()) {
@@ -67,7 +67,7 @@ impl evhttp_uri {
     /// # Safety
     /// `this` lives; the strings are not used any more.
     unsafe fn free_texts(this: *mut Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `this` lives, as promised.
         unsafe {
             let u = &*this;
             for text in [u.scheme, u.userinfo, u.host, u.unix_socket, u.path, u.query, u.fragment] {
@@ -129,7 +129,7 @@ pub(crate) unsafe fn of_target(target: &[u8], connect: bool, spare: *mut evhttp_
     } else {
         (target, NONCONFORMANT)
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `spare` is null or an object that nobody uses, as promised.
     unsafe {
         match uri::parse(target, self::flags(flags)) {
             Some(parts) => object(&parts, flags, spare),
@@ -171,7 +171,7 @@ pub unsafe extern "C-unwind" fn evhttp_uri_parse_with_flags(source: *const c_cha
 /// Parses a URI-Reference, strictly.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_uri_parse(source: *const c_char) -> *mut evhttp_uri {
-    // SAFETY: the caller's promise.
+    // SAFETY: `source` is null or ends in a zero byte.
     unsafe { evhttp_uri_parse_with_flags(source, 0) }
 }
 
@@ -235,7 +235,7 @@ unsafe fn set(
     text: *const c_char,
     check: impl FnOnce(&[u8]) -> bool,
 ) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `text` is null or a string, as promised.
     unsafe {
         let copy = match cstr::bytes(text) {
             None => ptr::null_mut(),
@@ -352,7 +352,7 @@ fn string(text: &[u8]) -> *mut c_char {
 /// Encodes for a URI.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_encode_uri(text: *const c_char) -> *mut c_char {
-    // SAFETY: the caller's promise.
+    // SAFETY: `text` is null or ends in a zero byte.
     unsafe { evhttp_uriencode(text, -1, 0) }
 }
 
@@ -397,14 +397,14 @@ unsafe fn decoded(text: *const c_char, plus: Plus, len: *mut usize) -> *mut c_ch
 /// Decodes, plus signs after the first question mark included.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_decode_uri(uri: *const c_char) -> *mut c_char {
-    // SAFETY: the caller's promise.
+    // SAFETY: `uri` is null or ends in a zero byte.
     unsafe { decoded(uri, Plus::SpaceInQuery, ptr::null_mut()) }
 }
 
 /// Decodes; `len` gets the length, since a NUL may stand inside.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_uridecode(uri: *const c_char, plus: c_int, len: *mut usize) -> *mut c_char {
-    // SAFETY: the caller's promise.
+    // SAFETY: `uri` is null or ends in a zero byte; `len` is null or of its type.
     unsafe { decoded(uri, if plus != 0 { Plus::Space } else { Plus::Keep }, len) }
 }
 
@@ -437,7 +437,7 @@ pub unsafe extern "C" fn evhttp_decode_uri_internal(
 /// # Safety
 /// `list` may be written.
 unsafe fn parse_query(text: &[u8], list: *mut evkeyvalq, flags: c_uint) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `list` may be written, as promised.
     unsafe {
         keyval::init(list);
         let mut value = Vec::new();
@@ -475,7 +475,7 @@ pub unsafe extern "C-unwind" fn evhttp_parse_query(uri: *const c_char, headers: 
 /// The fields of a query string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_parse_query_str(query: *const c_char, headers: *mut evkeyvalq) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: `headers` is null or alive; `query` is null or ends in a zero byte.
     unsafe { evhttp_parse_query_str_flags(query, headers, 0) }
 }
 

@@ -119,13 +119,13 @@ unsafe fn run(hooks: *mut Hooks, kind: c_uint, subject: Subject) -> Verdict {
 
 /// [`run`] for what comes in.
 pub unsafe fn input(hooks: *mut Hooks, subject: Subject) -> Verdict {
-    // SAFETY: the caller's promise.
+    // SAFETY: `hooks` is null or of its type.
     unsafe { run(hooks, 0, subject) }
 }
 
 /// [`run`] for what goes out.
 pub unsafe fn output(hooks: *mut Hooks, subject: Subject) -> Verdict {
-    // SAFETY: the caller's promise.
+    // SAFETY: `hooks` is null or of its type.
     unsafe { run(hooks, OUTPUT, subject) }
 }
 

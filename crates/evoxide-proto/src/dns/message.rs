@@ -402,7 +402,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// So many records from `at` on of a message that was checked.
+/// `count` records from `at` on of a message that was checked.
 pub(in crate::dns) fn records_at(bytes: &[u8], mut at: usize, count: u16) -> impl Iterator<Item = Record<'_>> {
     (0..count).map_while(move |_| {
         let name = PackedName { bytes, at };

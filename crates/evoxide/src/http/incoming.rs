@@ -18,7 +18,7 @@ pub(super) fn fields(head: &Head, bytes: &Bytes) -> Option<HeaderMap> {
     Some(map)
 }
 
-/// A request's head. `None`: a target that is no URI, or a method that is none.
+/// A request's head. `None`: a target that is no URI, or a method that is no token.
 pub(super) fn request(head: &Head, bytes: &[u8]) -> Option<Request<()>> {
     let bytes = Bytes::copy_from_slice(bytes);
     let mut request = Request::new(());

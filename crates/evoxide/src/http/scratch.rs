@@ -20,7 +20,7 @@ pub(super) struct Date {
 }
 
 impl Date {
-    /// Makes the text anew if it is old.
+    /// Makes the text again if it is old.
     pub fn refresh(&mut self, time: &Time) {
         const SECOND: u64 = 1_000_000_000;
         if time.now() >= self.until {

@@ -329,7 +329,7 @@ impl<S: 'static> Server<S> {
         self
     }
 
-    /// The most connections at a time. The listeners rest when there are so many.
+    /// The most connections at a time. The listeners rest when that number is reached.
     ///
     /// # Examples
     /// ```

@@ -96,7 +96,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_base_bufferevent_unix_new(
     bev: *mut bufferevent,
     path: *const c_char,
 ) -> *mut evhttp_connection {
-    // SAFETY: as above.
+    // SAFETY: `base` and `bev` are null or alive; `path` is null or ends in a zero byte.
     unsafe {
         let Some(text) = cstr::bytes(path) else { return ptr::null_mut() };
         create(base, ptr::null_mut(), bev, None, Some(text), 0)
@@ -110,7 +110,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_base_bufferevent_reuse_new(
     dns: *mut c_void,
     bev: *mut bufferevent,
 ) -> *mut evhttp_connection {
-    // SAFETY: as above.
+    // SAFETY: `base` and `bev` are null or alive.
     unsafe {
         if bev.is_null() {
             return ptr::null_mut();
@@ -141,14 +141,14 @@ pub unsafe extern "C-unwind" fn evhttp_connection_base_new(
     address: *const c_char,
     port: u16,
 ) -> *mut evhttp_connection {
-    // SAFETY: the caller's promise.
+    // SAFETY: `base` is null or alive; `address` is null or ends in a zero byte.
     unsafe { evhttp_connection_base_bufferevent_new(base, dns, ptr::null_mut(), address, port) }
 }
 
 /// A client's connection to a host, on the base that was made last.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_connection_new(address: *const c_char, port: u16) -> *mut evhttp_connection {
-    // SAFETY: the caller's promise.
+    // SAFETY: `address` is null or ends in a zero byte.
     unsafe { evhttp_connection_base_new(ptr::null_mut(), ptr::null_mut(), address, port) }
 }
 
