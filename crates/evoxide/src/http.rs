@@ -19,15 +19,21 @@
 //! - A [`Server`] is routes with their handlers. A handler answers at once, by what it returns, or later, by a [`Responder`].
 //! - A request's body is collected, under a limit, or taken as it comes by an [`Upload`].
 //! - A [`Body`] that is sent is there, is made piece by piece as fast as the peer reads, or is written by a [`BodyWriter`].
+//! - A [`Client`] sends requests over connections that it keeps, and collects answers or gives them to an [`Exchange`] as they come.
 //! - What is strict and what is refused is decided by the machines of `evoxide_proto::http`, which libevent's face of this project
 //!   runs too.
 //! - [`Request`], [`Response`] and what is in them are those of the crate `http`.
 
 mod answer;
 mod body;
+mod client;
 mod connection;
 mod context;
+mod exchange;
+mod failure;
 mod incoming;
+mod origin;
+mod outgoing;
 mod routes;
 mod scratch;
 mod server;
@@ -36,10 +42,13 @@ mod upload;
 
 pub use answer::{Answer, IntoAnswer, Later};
 pub use body::{Body, Flow};
+pub use client::{Client, ClientConfig, Exchange, ExchangeId};
 pub use context::{BodyWriter, RequestCx, Responder, Resumption};
+pub use failure::Failure;
 pub use routes::{RequestExt, body_text};
 pub use server::{Access, Server};
 pub use types::{
-    Head, HeaderMap, HeaderName, HeaderValue, Method, Request, RequestHead, Response, StatusCode, Uri, Version, header,
+    Head, HeaderMap, HeaderName, HeaderValue, Method, OutRequest, Received, Request, RequestHead, Response, StatusCode,
+    Uri, Version, header,
 };
 pub use upload::Upload;

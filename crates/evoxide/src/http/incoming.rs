@@ -1,6 +1,6 @@
 //! From the ranges that the machine found to the types of the crate `http`.
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use bytes::Bytes;
 use evoxide_proto::http::Head;
 
@@ -27,4 +27,14 @@ pub(super) fn request(head: &Head, bytes: &[u8]) -> Option<Request<()>> {
     *request.version_mut() = version(head);
     *request.headers_mut() = fields(head, &bytes)?;
     Some(request)
+}
+
+/// An answer's head.
+pub(super) fn response(head: &Head, bytes: &[u8]) -> Option<Response<()>> {
+    let bytes = Bytes::copy_from_slice(bytes);
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status).ok()?;
+    *response.version_mut() = version(head);
+    *response.headers_mut() = fields(head, &bytes)?;
+    Some(response)
 }

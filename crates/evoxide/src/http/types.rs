@@ -28,3 +28,15 @@ pub type RequestHead = ::http::Request<()>;
 /// # Examples
 /// See [`Responder::stream`](super::Responder::stream).
 pub type Head = ::http::Response<()>;
+
+/// A request that a client sends.
+///
+/// # Examples
+/// See [`Client::send`](super::Client::send).
+pub type OutRequest = ::http::Request<Body>;
+
+/// An answer that a client collected.
+///
+/// # Examples
+/// See [`Client`](super::Client).
+pub type Received = ::http::Response<Buffer>;
