@@ -4,7 +4,7 @@
 //! Everything that changes is in [`Core`], which is only reached through short sections ([`Base::core`]); no
 //! callback ever runs inside one. What signal handlers touch is atomic and outside.
 //!
-//! - `lifecycle` : making and freeing a base; `pending` : adding, removing and activating events; `timer` : timers without a slot; `run` : the loop; `deferred` : callbacks without an event.
+//! - `lifecycle` : making and freeing a base; `pending` : adding, removing and activating events; `timer` : timeouts; `run` : the loop; `deferred` : callbacks without an event.
 
 pub use crate::abi::event::event_base;
 use crate::abi::event::{event, event_callback, evlist};
@@ -167,7 +167,7 @@ unsafe impl Sync for Base {}
 /// Everything of a base that changes inside sections.
 pub(crate) struct Core {
     pub engine: Engine<Cb>,
-    /// Events that wait for a timeout and for nothing else.
+    /// The timeouts of events.
     pub timers: Timers<Timer>,
     pub method: Choice,
     /// The callback that runs now, or the default name.
@@ -260,11 +260,11 @@ impl Core {
         timeval_of(nanos.saturating_add_signed(self.wall_offset))
     }
 
-    /// The key of a pending or active callback that is no plain timer: its flags say whether there is one, its address whether
-    /// it is its own.
+    /// The key of a callback's slot or detached activation: its flags say whether there is one, its address whether it is its
+    /// own.
     #[inline]
     pub fn key_of(&self, cb: &event_callback) -> Option<Key> {
-        if cb.evcb_flags.get() & (evlist::INSERTED | evlist::TIMEOUT) != evlist::INSERTED {
+        if !cb.is(evlist::INSERTED) {
             return None;
         }
         Key::from_bits(cb.key.get()).filter(|key| self.engine.reactor.payload(*key) == Some(Cb::bare(cb)))

@@ -8,6 +8,7 @@ use crate::lifecycle;
 use crate::once;
 use crate::run;
 use crate::time::{common_index, common_value, nanos, without_marks};
+use crate::timer::Structs;
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_short, c_uint, c_void};
 use core::fmt::Write;
@@ -15,7 +16,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::reactor::{Counts, View, Walk};
-use evoxide_core::timers::{Owner, Visit};
+use evoxide_core::timers::Visit;
 use evoxide_ffi::cstr::Text;
 use evoxide_ffi::{mm, warnx};
 use libc::timeval;
@@ -179,7 +180,7 @@ pub unsafe extern "C" fn event_base_init_common_timeout(base: &Base, duration: &
     if answer.is_null() {
         warnx!(
             "event_base_init_common_timeout: Too many common timeouts already in use; we only support {} per event_base",
-            evoxide_core::reactor::MAX_COMMON
+            evoxide_core::timers::MAX_COMMON
         );
     }
     answer
@@ -188,28 +189,11 @@ pub unsafe extern "C" fn event_base_init_common_timeout(base: &Base, duration: &
 impl Core {
     /// Makes every event of `fd` active that has a timeout, as if that were due.
     fn activate_timeouts(&mut self, fd: c_int) {
-        let mut from = 0;
-        while let Some(key) = self.engine.reactor.next_slot(from) {
-            from = key.index + 1;
-            let Some(payload) =
-                self.engine.reactor.payload(key).filter(|_| self.engine.reactor.deadline(key).is_some())
-            else {
-                continue;
-            };
-            // SAFETY: only events have timeouts, and a pending event is alive.
-            if unsafe { payload.event() }.ev_fd.get() == fd {
-                self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
-            }
-        }
-        let (mut visit, mut timers) = (Visit::default(), Vec::new());
-        while let Some(timer) = self.timers.next(&mut visit) {
-            if timer.event().ev_fd.get() == fd && timers.try_reserve(1).is_ok() {
-                timers.push(timer);
-            }
-        }
-        for timer in timers {
-            if let Some(key) = self.slotted(timer.event()) {
-                self.engine.reactor.activate(key, Ready::TIMEOUT, 1);
+        let mut visit = Visit::default();
+        while let Some(timer) = self.timers.next(&mut Structs, &mut visit) {
+            if timer.event().ev_fd.get() == fd {
+                // SAFETY: it is pending, so it stays as promised when it was added.
+                unsafe { self.activate(timer.event(), ev::TIMEOUT, 1) };
             }
         }
     }
@@ -223,11 +207,13 @@ impl Core {
         }
         // The value first: every queue has one.
         let index = self.commons.len();
-        if index == evoxide_core::reactor::MAX_COMMON {
+        if index == evoxide_core::timers::MAX_COMMON {
             return ptr::null();
         }
         let Some(value) = mm::Owned::new(common_value(duration, index as u16)) else { return ptr::null() };
-        let _ = self.engine.reactor.common_queue(duration);
+        if self.timers.common_queue(duration).is_none() {
+            return ptr::null();
+        }
         let answer = &raw const *value;
         self.commons.push(value);
         answer
@@ -381,32 +367,53 @@ pub unsafe extern "C" fn evthread_make_base_notifiable(base: Option<&Base>) -> c
     if base.is_none() { -1 } else { 0 }
 }
 
-/// Where a walk over all events stands: descriptors and signals, plain timers, and what is left.
+/// Where a walk over all events stands: descriptors and signals, then timeouts of others, and what is only active.
 #[derive(Default)]
 struct Steps {
     walk: Walk,
     timers: Visit<Timer>,
 }
 
+/// An event that a walk found.
+#[derive(Clone, Copy)]
+struct Found {
+    name: Cb,
+    /// Whether its timeout is armed.
+    armed: bool,
+    /// What the reactor knows of it.
+    view: Option<View<Cb>>,
+}
+
 impl Steps {
-    fn next(&mut self, core: &mut Core) -> Option<View<Cb>> {
-        if let Some(view) = core.engine.reactor.walk_watched(&mut self.walk) {
-            return Some(view);
+    fn next(&mut self, core: &mut Core) -> Option<Found> {
+        // SAFETY: pending and active callbacks are alive.
+        let found = |name: Cb, view| Found { name, armed: unsafe { name.callback() }.is(evlist::TIMEOUT), view };
+        if let Some(view) = core.engine.reactor.walk(&mut self.walk, true) {
+            return Some(found(view.payload, Some(view)));
         }
-        if let Some(timer) = core.timers.next(&mut self.timers) {
-            return Some(View::timer(Cb::of(timer.event()), timer.deadline()));
+        while let Some(timer) = core.timers.next(&mut Structs, &mut self.timers) {
+            let view = core.key_of(timer.event()).and_then(|key| core.engine.reactor.view(key));
+            if view.is_none_or(|view| !view.inserted) {
+                return Some(found(Cb::of(timer.event()), view));
+            }
         }
-        core.engine.reactor.walk(&mut self.walk)
+        loop {
+            let view = core.engine.reactor.walk(&mut self.walk, false)?;
+            let found = found(view.payload, Some(view));
+            if !found.armed {
+                return Some(found);
+            }
+        }
     }
 }
 
 /// The next event of a walk that C may see.
-fn step(core: &mut Core, steps: &mut Steps) -> Option<View<Cb>> {
+fn step(core: &mut Core, steps: &mut Steps) -> Option<Found> {
     loop {
-        let view = steps.next(core)?;
+        let found = steps.next(core)?;
         // SAFETY: pending and active callbacks are alive.
-        if unsafe { view.payload.callback() }.is(evlist::INIT) {
-            return Some(view);
+        if unsafe { found.name.callback() }.is(evlist::INIT) {
+            return Some(found);
         }
     }
 }
@@ -425,19 +432,20 @@ pub unsafe extern "C-unwind" fn event_base_foreach_event(
     // Other threads stay out for the whole walk, as documented.
     b.lock().lock();
     while answer == 0
-        && let Some(view) = b.section(|core| step(core, &mut steps))
+        && let Some(found) = b.section(|core| step(core, &mut steps))
     {
         // SAFETY: the user's callback, with a live event.
-        answer = unsafe { function(b.raw(), view.payload.raw().cast(), arg) };
+        answer = unsafe { function(b.raw(), found.name.raw().cast(), arg) };
     }
     b.lock().unlock();
     answer
 }
 
 /// Writes one line about what [`step`] found. `active`: for the list of active ones.
-fn describe(core: &Core, view: &View<Cb>, active: bool) -> Text<256> {
+fn describe(core: &Core, found: Found, active: bool) -> Text<256> {
+    let (ready, later) = found.view.map_or((None, false), |view| (view.ready, view.later));
     // SAFETY: a pending or active event is alive.
-    let e = unsafe { view.payload.event() };
+    let e = unsafe { found.name.event() };
     let mut line = Text::new();
     let kind = if e.has(ev::SIGNAL) { "sig" } else { "fd " };
     let _ = write!(line, "  {:p} [{kind} {}", e, e.ev_fd.get());
@@ -445,7 +453,7 @@ fn describe(core: &Core, view: &View<Cb>, active: bool) -> Text<256> {
         let _ = write!(line, ", priority={}", e.evcb_pri.get());
     }
     let shown = if active { e.ev_res.get() } else { e.ev_events.get() };
-    let shown = if active { view.ready.map_or(shown, |r| r.bits() as i16) } else { shown };
+    let shown = if active { ready.map_or(shown, |r| r.bits() as i16) } else { shown };
     let _ = line.write_char(']');
     let words = [
         (shown & ev::READ != 0, " Read"),
@@ -456,14 +464,14 @@ fn describe(core: &Core, view: &View<Cb>, active: bool) -> Text<256> {
         (!active && e.has(ev::PERSIST), " Persist"),
         (!active && e.has(ev::ET), " ET"),
         (e.is(evlist::INTERNAL), " Internal"),
-        (active && !view.later, " active"),
-        (active && view.later, " active_later"),
+        (active && !later, " active"),
+        (active && later, " active_later"),
     ];
     for (_, word) in words.iter().filter(|w| w.0) {
         let _ = line.write_str(word);
     }
-    if !active && let Some(due) = view.deadline {
-        let tv = core.wall(due);
+    if !active && found.armed {
+        let tv = core.wall(e.deadline.get());
         let _ = write!(line, " Timeout={}.{:06}", tv.tv_sec, tv.tv_usec);
     }
     let _ = line.write_char('\n');
@@ -482,10 +490,11 @@ pub unsafe extern "C" fn event_base_dump_events(base: &Base, output: *mut libc::
         print(if active { c"Active events:\n" } else { c"Inserted events:\n" });
         let mut steps = Steps::default();
         while let Some(line) = base.section(|core| {
-            while let Some(view) = step(core, &mut steps) {
-                let wanted = if active { view.ready.is_some() } else { view.inserted || view.deadline.is_some() };
-                if wanted {
-                    return Some(describe(core, &view, active));
+            while let Some(found) = step(core, &mut steps) {
+                let ready = found.view.is_some_and(|view| view.ready.is_some());
+                let pending = found.armed || found.view.is_some_and(|view| view.inserted);
+                if if active { ready } else { pending } {
+                    return Some(describe(core, found, active));
                 }
             }
             None

@@ -118,7 +118,7 @@ unsafe fn fill(
             deadline: Cell::new(0),
             ev_fd: Cell::new(fd),
             ev_base: Cell::new(base),
-            timer_word: Cell::new(ptr::null_mut()),
+            timer_prev: Cell::new(ptr::null_mut()),
             timer_next: Cell::new(ptr::null_mut()),
             ev_io_timeout: Cell::new(NO_TIME),
             ev_events: Cell::new(events),
@@ -265,15 +265,8 @@ pub extern "C-unwind" fn event_remove_timer(e: &event) -> c_int {
     base.section(|core| {
         if e.is(evlist::TIMEOUT) {
             core.take_timer(e);
-        } else {
-            let Some(key) = core.key_of(e).filter(|key| core.engine.reactor.deadline(*key).is_some()) else {
-                return;
-            };
-            if !core.engine.reactor.clear_timeout(key) {
-                e.clear(evlist::INSERTED);
-            }
+            e.ev_io_timeout.set(NO_TIME);
         }
-        e.ev_io_timeout.set(NO_TIME);
     });
     base.wake_if_waiting();
     0
@@ -295,27 +288,18 @@ pub unsafe extern "C-unwind" fn event_pending(e: &event, events: c_short, tv: Ou
     debug::assert_setup(e, "event_pending");
     base.take_async_if_any();
     let (found, due) = base.section(|core| {
-        if e.is(evlist::TIMEOUT) {
-            return (ev::TIMEOUT, Some(core.wall(e.deadline.get())));
-        }
-        let Some(view) = core.key_of(e).and_then(|key| core.engine.reactor.view(key)) else {
-            return (0, None);
-        };
-        let mut found = view.ready.map_or(0, |r| r.bits() as i16);
-        if view.inserted {
-            found |= e.ev_events.get() & (CONDITIONS | ev::SIGNAL);
-        }
-        if view.deadline.is_some() {
-            found |= ev::TIMEOUT;
+        let mut found = if e.is(evlist::TIMEOUT) { ev::TIMEOUT } else { 0 };
+        if let Some(view) = core.key_of(e).and_then(|key| core.engine.reactor.view(key)) {
+            found |= view.ready.map_or(0, |r| r.bits() as i16);
+            if view.inserted {
+                found |= e.ev_events.get() & (CONDITIONS | ev::SIGNAL);
+            }
         }
         // The time of a timeout that has come is told as well.
-        let due = if view.last_deadline != 0 { view.last_deadline } else { e.deadline.get() };
-        (found, Some(core.wall(due)))
+        (found, core.wall(e.deadline.get()))
     });
     let found = found & events & (ev::TIMEOUT | CONDITIONS | ev::SIGNAL);
-    if let Some(due) = due
-        && found & ev::TIMEOUT != 0
-    {
+    if found & ev::TIMEOUT != 0 {
         tv.set(due);
     }
     c_int::from(found)

@@ -3,11 +3,13 @@
 use crate::abi::event::{closure, event_base, event_callback, evlist};
 use crate::base::{Base, Cb, Core, RECURSIVE};
 use crate::config::{Choice, Settings, event_config};
+use crate::timer::Structs;
 use crate::watchers::Watchers;
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};
 use evoxide_core::buffer::StoragePool;
+use evoxide_core::reactor::Walk;
 use evoxide_core::timers::Timers;
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{self, ExtCond, ExtLock};
@@ -128,19 +130,13 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
                 crate::debug::ended(payload);
             }
         };
-        while let Some(timer) = core.timers.take() {
-            core.engine.reactor.release();
+        let mut walk = Walk::default();
+        while let Some(view) = core.engine.reactor.walk(&mut walk, false) {
+            core.engine.remove(view.key);
+            forget(view.payload);
+        }
+        while let Some(timer) = core.timers.take(&mut Structs) {
             forget(Cb::of(timer.event()));
-        }
-        while let Some(payload) = core.engine.reactor.take_detached() {
-            forget(payload);
-        }
-        let mut from = 0;
-        while let Some(key) = core.engine.reactor.next_slot(from) {
-            from = key.index + 1;
-            let payload = core.engine.reactor.payload(key).unwrap_or_default();
-            core.engine.remove(key);
-            forget(payload);
         }
         // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
         unsafe { crate::once::free_all(core) };
@@ -159,13 +155,13 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
 impl Core {
     /// Takes one event that waits to be finalized out of the ready queues.
     fn take_finalizer(&mut self) -> Option<Cb> {
-        let mut walk = evoxide_core::reactor::Walk::active();
-        while let Some(view) = self.engine.reactor.walk(&mut walk) {
+        let mut walk = Walk::active();
+        while let Some(view) = self.engine.reactor.walk(&mut walk, false) {
             // SAFETY: an active callback is alive.
             let cb = unsafe { view.payload.callback() };
             let how = cb.evcb_closure.get();
-            if let (Some(key), closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) = (view.key, how) {
-                self.engine.remove(key);
+            if matches!(how, closure::EVENT_FINALIZE | closure::EVENT_FINALIZE_FREE) {
+                self.engine.remove(view.key);
                 cb.clear(evlist::INSERTED);
                 return Some(view.payload);
             }

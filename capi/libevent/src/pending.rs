@@ -3,12 +3,13 @@
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Base, Cb, Core, Timer, in_loop_thread, reason};
 use crate::time::{after, common_index, is_set, usual_nanos};
+use crate::timer::{Due, Structs};
 use core::ffi::c_int;
 use core::ptr;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::{Change, Interest, Ready};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, Kind, QueueId};
+use evoxide_core::reactor::{AddError, Kind};
 use evoxide_ffi::{errno, warn, warnx};
 use evoxide_sys::engine::WatchError;
 use libc::timeval;
@@ -66,13 +67,6 @@ impl Refused {
     }
 }
 
-/// When a timeout is due, and in which common queue it waits.
-#[derive(Clone, Copy)]
-struct Due {
-    queue: Option<QueueId>,
-    at: u64,
-}
-
 /// What a deletion does about a callback that is running in another thread.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blocking {
@@ -100,8 +94,9 @@ impl Core {
                 }
                 // What every busy connection does to its timeout is one store.
                 if let Some(delay) = usual_nanos(tv)
-                    && flags & (evlist::INSERTED | evlist::INTERNAL | evlist::FINALIZING) == evlist::INSERTED
-                    && self.postpone(e, flags & evlist::TIMEOUT != 0, delay)
+                    && flags & (evlist::TIMEOUT | evlist::INTERNAL | evlist::FINALIZING) == evlist::TIMEOUT
+                    && self.only_waits(e)
+                    && self.postpone(e, delay)
                 {
                     return Ok(());
                 }
@@ -109,72 +104,67 @@ impl Core {
             }
         };
         // SAFETY: as promised.
-        unsafe { self.add_at(e, due) }
+        unsafe { self.add_due(e, due) }
     }
 
-    /// Moves the timeout of a pending event, if that is all there is to do and it gets no earlier.
+    /// Whether an event with a timeout waits for all it can wait for, and is not active.
     #[inline]
-    fn postpone(&mut self, e: &event, is_timer: bool, delay: u64) -> bool {
-        let deadline = self.now() + delay;
-        if is_timer {
-            // SAFETY: it is among the timers.
-            return self.timers.postpone(unsafe { Timer::new(e) }, deadline);
+    fn only_waits(&self, e: &event) -> bool {
+        if !e.is(evlist::INSERTED) {
+            return !e.has(INSERTABLE);
         }
-        Key::from_bits(e.key.get())
-            .is_some_and(|key| self.engine.reactor.postpone(key, Cb::of(e), e.has(INSERTABLE), deadline))
+        let view = self.key_of(e).and_then(|key| self.engine.reactor.view(key));
+        view.is_some_and(|view| view.inserted == e.has(INSERTABLE) && view.ready.is_none())
+    }
+
+    /// Moves the timeout of an event that has one, from now on, if that is one store.
+    #[inline]
+    pub fn postpone(&mut self, e: &event, delay: u64) -> bool {
+        let deadline = self.now() + delay;
+        // SAFETY: it is among the timers.
+        self.timers.postpone(&mut Structs, unsafe { Timer::new(e) }, deadline)
     }
 
     /// # Safety
     /// As for [`add`](Self::add).
     #[inline(never)]
-    unsafe fn add_at(&mut self, e: &event, due: Option<Due>) -> Result<(), Refused> {
-        let is_timer = e.is(evlist::TIMEOUT);
-        if e.is(evlist::FINALIZING) {
+    unsafe fn add_due(&mut self, e: &event, due: Option<Due>) -> Result<(), Refused> {
+        if e.is(evlist::FINALIZING) || (due.is_some() && self.timers.reserve().is_err()) {
             return Err(Refused::Silently);
         }
-        let waits_for_time = is_timer || (!e.is(evlist::INSERTED | evlist::INTERNAL) && !e.has(INSERTABLE));
-        match due {
-            None if is_timer => return Ok(()),
-            // SAFETY: it stays in place while it is pending, as promised.
-            Some(Due { queue, at }) if waits_for_time => unsafe {
-                return match queue {
-                    Some(queue) => self.put_common(e, queue, at).map(drop).ok_or(Refused::Silently),
-                    None if is_timer => self.timers.set_any(Timer::new(e), at).map(drop).map_err(|_| Refused::Silently),
-                    None => self.put_timer(e, at).map(drop).map_err(|_| Refused::Silently),
-                };
-            },
-            _ => {}
-        }
-        // Most are not in use, and need no look at what the base knows.
-        let existing = if e.is(evlist::TIMEOUT | evlist::INSERTED) { self.slotted(e) } else { None };
-        let key = match existing {
-            Some(key) => self.engine.reactor.promote(key, e.has(ev::PERSIST)),
-            None => {
-                if self.engine.reactor.try_reserve().is_err() {
-                    return Err(Refused::Silently);
-                }
-                let kind = Kind { persist: e.has(ev::PERSIST), internal: e.is(evlist::INTERNAL) };
-                self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind)
+        let key = self.key_of(e);
+        if key.is_none() && e.has(INSERTABLE) {
+            let key = self.watch(e)?;
+            Self::mark(e, key);
+            if !e.is(evlist::TIMEOUT) {
+                e.deadline.set(0);
             }
-        };
-        if e.has(INSERTABLE)
-            && (existing.is_none()
-                || !(self.engine.reactor.is_inserted(key) || self.engine.reactor.readiness(key).is_some()))
+        }
+        let Some(due) = due else { return Ok(()) };
+        // A timeout that is about to be reported is moved, not reported.
+        if let Some(key) = key
+            && self.engine.reactor.readiness(key).is_some_and(|ready| ready.contains(Ready::TIMEOUT))
+            && !self.engine.reactor.deactivate(key)
         {
-            let watched = if e.has(ev::SIGNAL) { self.add_signal(e, key) } else { self.add_fd(e, key) };
-            if let Err(refused) = watched {
-                let _ = self.engine.reactor.free_if_idle(key);
-                return Err(refused);
-            }
+            e.clear(evlist::INSERTED);
         }
-        if let Some(due) = due {
-            self.arm(key, due);
-        } else if existing.is_none() && !e.has(INSERTABLE) && !self.engine.reactor.free_if_idle(key) {
-            // Nothing to wait for: only its activation makes it run.
-            return Ok(());
-        }
-        Self::mark(e, key);
+        // SAFETY: as promised.
+        unsafe { self.set_timer(e, due) };
         Ok(())
+    }
+
+    /// Gives an event a slot that waits for its descriptor or signal.
+    fn watch(&mut self, e: &event) -> Result<Key, Refused> {
+        if self.engine.reactor.try_reserve().is_err() {
+            return Err(Refused::Silently);
+        }
+        let kind = Kind { persist: e.has(ev::PERSIST), internal: e.is(evlist::INTERNAL) };
+        let key = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind);
+        let watched = if e.has(ev::SIGNAL) { self.add_signal(e, key) } else { self.add_fd(e, key) };
+        if watched.is_err() {
+            self.engine.remove(key);
+        }
+        watched.map(|()| key)
     }
 
     #[inline]
@@ -202,30 +192,18 @@ impl Core {
 
     /// When a timeout that starts at `from` is due.
     #[inline]
-    fn end_of(&self, queue: Option<QueueId>, from: u64, tv: &timeval) -> u64 {
-        match queue.and_then(|queue| self.engine.reactor.common_duration(queue)) {
+    fn end_of(&self, queue: Option<u16>, from: u64, tv: &timeval) -> u64 {
+        match queue.and_then(|queue| self.timers.common_duration(queue)) {
             Some(delay) => from.saturating_add(delay),
             None => after(from, tv),
         }
     }
 
-    #[inline]
-    fn arm(&mut self, key: Key, due: Due) {
-        // A timeout that is about to be reported is moved, not reported.
-        if self.engine.reactor.readiness(key).is_some_and(|r| r.contains(Ready::TIMEOUT)) {
-            self.engine.reactor.deactivate(key);
-        }
-        match due.queue {
-            Some(queue) => self.engine.reactor.set_common_timeout(key, queue, due.at),
-            None => self.engine.reactor.set_timeout(key, due.at),
-        };
-    }
-
     /// The common queue that a value names, if it is one of this base's.
     #[inline]
-    pub fn common_of(&self, tv: &timeval) -> Option<QueueId> {
-        let queue = QueueId(common_index(tv)?);
-        self.engine.reactor.common_duration(queue).map(|_| queue)
+    pub fn common_of(&self, tv: &timeval) -> Option<u16> {
+        let queue = common_index(tv)?;
+        self.timers.common_duration(queue).map(|_| queue)
     }
 
     /// Arms the timeout of a persistent event again, before its callback runs: from when it was due, or from now if something
@@ -235,23 +213,16 @@ impl Core {
     /// # Safety
     /// As for [`add`](Self::add).
     #[inline]
-    pub unsafe fn rearm(&mut self, e: &event, key: Option<Key>, ready: Ready, due: u64) {
-        let tv = e.ev_io_timeout.get();
-        let now = self.now();
+    pub unsafe fn rearm(&mut self, e: &event, ready: Ready) {
+        let (tv, now) = (e.ev_io_timeout.get(), self.now());
         let queue = self.common_of(&tv);
-        let from = if ready.contains(Ready::TIMEOUT) { due } else { now };
+        let from = if ready.contains(Ready::TIMEOUT) { e.deadline.get() } else { now };
         let mut at = self.end_of(queue, from, &tv);
         if at < now {
             at = self.end_of(queue, now, &tv);
         }
-        // An event that waits on its descriptor already, or for none, only needs its timeout.
-        let waits = !e.has(INSERTABLE) || key.is_some_and(|key| self.engine.reactor.is_inserted(key));
-        if let (Some(key), None, true) = (key, queue, waits) {
-            self.engine.reactor.set_timeout(key, at);
-            return;
-        }
         // SAFETY: as promised.
-        let _ = unsafe { self.add_at(e, Some(Due { queue, at })) };
+        let _ = unsafe { self.add_due(e, Some(Due { queue, at })) };
     }
 
     /// Makes an event neither pending nor active.
@@ -260,16 +231,15 @@ impl Core {
         if self.current == Cb::of(e) {
             self.calls_left = 0;
         }
-        if !e.is(evlist::INSERTED) {
-            return;
-        }
         if e.is(evlist::TIMEOUT) {
-            return self.take_timer(e);
+            self.take_timer(e);
         }
-        if let Some(key) = self.key_of(e) {
-            self.engine.remove(key);
+        if e.is(evlist::INSERTED) {
+            if let Some(key) = self.key_of(e) {
+                self.engine.remove(key);
+            }
+            e.clear(evlist::INSERTED);
         }
-        e.clear(evlist::INSERTED);
     }
 
     /// Makes an event active.
@@ -307,7 +277,7 @@ impl Core {
 
     #[inline(never)]
     fn try_activate_known(&mut self, e: &event, result: i16, calls: i16) -> bool {
-        let room = !e.is(evlist::TIMEOUT) && self.engine.reactor.has_room(e.evcb_pri.get());
+        let room = self.engine.reactor.has_room(e.evcb_pri.get());
         if room {
             self.activate_known(e, result, calls);
         }
@@ -321,7 +291,7 @@ impl Core {
             return;
         }
         let (ready, calls) = (Ready::from_bits_retain(result as u16), calls as u16);
-        match self.slotted(e) {
+        match self.key_of(e) {
             Some(key) => self.engine.reactor.activate(key, ready, calls),
             None => {
                 let internal = e.is(evlist::INTERNAL);

@@ -4,10 +4,11 @@
 //! ready event one short section that pops it, publishes it as "current" and copies its callback, and the call. The call happens
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
 
-use crate::abi::event::{closure, event, event_callback, evlist};
+use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Base, Cb, Core, reason};
 use crate::pending::repeats;
 use crate::time::usual_nanos;
+use crate::timer::Structs;
 use crate::watch;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
@@ -109,16 +110,10 @@ impl Core {
             return Some(0);
         }
         if self.timers.is_empty() {
-            let first = self.engine.reactor.first_deadline()?;
-            return Some(first.saturating_sub(self.clock()));
+            return None;
         }
         let now = self.clock();
-        if self.timers.is_staged_due(now) {
-            return Some(0);
-        }
-        let first = self.timers.first_deadline().unwrap_or(u64::MAX);
-        let first = self.engine.reactor.first_deadline().map_or(first, |other| other.min(first));
-        Some(first.saturating_sub(now))
+        self.timers.first_deadline(&mut Structs, now).map(|first| first.saturating_sub(now))
     }
 
     /// Takes what the wait found, if `any`. Returns whether anything is ready. `at_once`: it was no wait, only a look.
@@ -127,12 +122,7 @@ impl Core {
         let now =
             if at_once && self.engine.reactor.active() > 0 { self.refresh_time_coarse() } else { self.refresh_time() };
         let tags = if any { self.engine.finish_wait(waiter).unwrap_or_default() } else { Tags::default() };
-        if self.timers.may_be_due(now) {
-            self.expire_timers(now);
-        }
-        if self.engine.reactor.may_be_due(now) {
-            self.engine.reactor.expire(now);
-        }
+        self.expire(now);
         // Signals come after timeouts, as in the original.
         self.engine.serve(tags);
         if self.engine.reactor.active() == 0 {
@@ -170,62 +160,61 @@ impl Core {
         self.engine.extend_batch(|| now)
     }
 
-    /// Finishes what popping an event left to do: its flags follow, its timeout is armed again, the kernel is told.
+    /// Finishes what popping an event left to do: its flags follow, its timeout ends or is armed again, the kernel is told.
     ///
     /// # Safety
     /// The callback was just popped, and is alive.
     #[inline(always)]
     unsafe fn finish_popped(&mut self, popped: &Popped<Cb>) {
-        let (slot, ready, after) = (popped.slot, popped.ready, popped.after);
         // SAFETY: alive, as promised.
         let cb = unsafe { popped.payload.callback() };
-        if after == After::Removed {
-            unmark(cb);
+        if popped.after == After::Removed {
+            cb.clear(evlist::INSERTED);
         }
-        let repeating = if cb.evcb_closure.get() == closure::PERSIST {
-            // SAFETY: events only have this closure.
-            Some(unsafe { popped.payload.event() }).filter(|e| repeats(e))
-        } else {
-            None
-        };
-        if matches!(after, After::Unchanged | After::Removed) && repeating.is_none() {
-            return;
+        // SAFETY: events only have this closure.
+        let repeating = cb.evcb_closure.get() == closure::PERSIST && repeats(unsafe { popped.payload.event() });
+        match popped.after {
+            After::Unchanged if !repeating => {}
+            After::Removed if !repeating && !cb.is(evlist::TIMEOUT) => crate::debug::ended(popped.payload),
+            // SAFETY: it has a slot that waits on a descriptor, so it is an event.
+            After::Unchanged if self.postpone_popped(unsafe { popped.payload.event() }) => {}
+            // SAFETY: it has a timeout or a slot that waits or waited, so it is an event.
+            _ => self.finish_event(unsafe { popped.payload.event() }, popped, repeating),
         }
-        if after == After::Unchanged
-            && self.cached != 0
-            && let Some(delay) = repeating.and_then(|e| usual_nanos(&e.ev_io_timeout.get()))
-            && self.engine.reactor.postpone_popped(slot, self.cached.wrapping_add(delay))
-        {
-            return;
-        }
-        let after = if after == After::Unchanged { After::Pending } else { after };
-        self.finish_slot(cb, repeating, slot, ready, after);
     }
 
-    /// Finishes what popping a callback left to do: the timeout of a `repeating` event is armed again, or the kernel is told.
+    /// Arms the timeout of a popped event again that waits for all it can wait for, if that is one store.
+    #[inline(always)]
+    fn postpone_popped(&mut self, e: &event) -> bool {
+        self.cached != 0
+            && e.is(evlist::TIMEOUT)
+            && usual_nanos(&e.ev_io_timeout.get()).is_some_and(|delay| self.postpone(e, delay))
+    }
+
+    /// [`finish_popped`](Self::finish_popped) of an event that ends, or whose timeout does or is armed again.
     #[inline(never)]
-    fn finish_slot(&mut self, cb: &event_callback, repeating: Option<&event>, slot: u32, ready: Ready, after: After) {
-        if after == After::Unlink {
-            unmark(cb);
-            self.engine.unlink_popped(slot);
+    fn finish_event(&mut self, e: &event, popped: &Popped<Cb>, repeating: bool) {
+        if popped.after == After::Unlink {
+            self.engine.finish_popped(popped);
+            e.clear(evlist::INSERTED);
         }
-        let alive = self.engine.reactor.slot_deadline(slot).filter(|_| matches!(after, After::Pending | After::Idle));
-        let expired = |key| ready.contains(Ready::TIMEOUT) && self.engine.reactor.deadline(key).is_none();
-        if let Some(e) = repeating {
-            if let Some((key, _)) = alive.filter(|a| a.1 != 0 && expired(a.0)) {
-                self.engine.reactor.to_front(key);
-            }
-            let due = alive.map_or(e.deadline.get(), |a| a.1);
+        if !e.has(ev::PERSIST) && e.is(evlist::TIMEOUT) {
+            self.take_timer(e);
+        }
+        if repeating {
             // SAFETY: as promised when it was added: it stays until it is neither pending nor active.
-            unsafe { self.rearm(e, alive.map(|a| a.0), ready, due) };
-        } else if let Some((key, due)) = alive {
-            if due != 0 && expired(key) {
-                // Its timeout ends even a persistent event, unless that repeats.
-                self.engine.remove(key);
-            } else if after != After::Idle || self.engine.reactor.free_if_idle(key) {
-                return;
-            }
-            unmark(cb);
+            unsafe { self.rearm(e, popped.ready) };
+        } else if let Some(key) = popped.kept_key()
+            && popped.ready.contains(Ready::TIMEOUT)
+            && !e.is(evlist::TIMEOUT)
+            && e.deadline.get() != 0
+        {
+            // Its timeout ends even a persistent event, unless that repeats.
+            self.engine.remove(key);
+            e.clear(evlist::INSERTED);
+        }
+        if !e.is(evlist::INSERTED | evlist::TIMEOUT) {
+            crate::debug::ended(popped.payload);
         }
     }
 }

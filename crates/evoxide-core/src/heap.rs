@@ -228,8 +228,8 @@ impl<I: Copy> Heap<I> {
     }
 
     /// Keeps the entries for which `keep` returns so, with the deadline that it leaves in them, and restores the order.
-    pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, keep: impl FnMut(&mut Entry<I>) -> bool) {
-        self.entries.retain_mut(keep);
+    pub fn retain<O: Positions<I>>(&mut self, owners: &mut O, mut keep: impl FnMut(&mut O, &mut Entry<I>) -> bool) {
+        self.entries.retain_mut(|entry| keep(owners, entry));
         for at in 0..self.entries.len() {
             let entry = self.entries[at];
             self.sift_up(at, entry, owners);
@@ -237,11 +237,6 @@ impl<I: Copy> Heap<I> {
         if self.entries.is_empty() {
             self.clear();
         }
-    }
-
-    /// Takes all entries out, in no order.
-    pub(crate) fn take_all(&mut self) -> Vec<Entry<I>> {
-        core::mem::take(&mut self.entries)
     }
 
     /// Takes all entries out.

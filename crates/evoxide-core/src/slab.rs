@@ -214,6 +214,14 @@ impl<T: Default> Slab<T> {
         self.entries.get_mut(index as usize).map(|e| &mut e.value)
     }
 
+    /// The object at an index, with its key. `None` where the index was never used.
+    #[inline(always)]
+    pub(crate) fn keyed_at_mut(&mut self, index: u32) -> Option<(Option<Key>, &mut T)> {
+        let entry = self.entries.get_mut(index as usize)?;
+        let key = NonZeroU32::new(entry.generation).map(|generation| Key { index, generation });
+        Some((key, &mut entry.value))
+    }
+
     /// All places by index, for several looks in a row.
     #[inline(always)]
     pub(crate) fn all_mut(&mut self) -> &mut [Entry<T>] {

@@ -1,163 +1,164 @@
-//! Plain timers: timeouts of events that wait for nothing else and keep what a timeout needs themselves.
+//! Timeouts: a heap for any duration, and lists for durations that many share.
 //!
-//! A slot for each of a hundred thousand timers is memory to touch first and to look at ever after. An event whose face gave it
-//! room for a deadline and a position ([`Owner`]) needs none: the heap's entry names the event, and that is all there is. Events
-//! with a descriptor or a signal, and events that are active, have slots of the [`reactor`](crate::reactor).
+//! The machine is generic over where a timeout keeps what it needs ([`Store`]): the struct of a C event, or the slab of the
+//! [`reactor`](crate::reactor). So there is no memory to touch but the owner's and the heap's entry.
 //!
-//! An owner's deadline is the truth; its entry in the heap may be *earlier*, so that moving a timeout later is one store, and
-//! is put right when it reaches the top. There is exactly one entry per timeout.
+//! An owner's deadline is the truth; its entry in the heap may be *earlier*. Moving a timeout later, what every busy connection
+//! does, is then one store, and the entry is put right when it reaches the top. There is exactly one entry per timeout and none
+//! for one that was disarmed.
 //!
-//! Nobody asks for the first deadline while callbacks run, so what they arm waits in a list until somebody does
-//! ([`flush_staged`](Timers::flush_staged)): a timeout that is moved or disarmed before never sees the heap. Memory for its entry is made sure
-//! of from the start. Timeouts of durations that many timers share wait in lists too, one for each duration, and never see it.
+//! Nobody asks for the first deadline while callbacks run, so what they arm is *staged*: it waits in a list until somebody does.
+//! A timeout that is moved or disarmed before never sees the heap, nor does one that is due by then. Memory for its entry is made
+//! sure of from the start. Timeouts of one duration come due in the order in which they were armed, so each common duration has a
+//! list that never sees the heap, and its verbs are O(1).
 //!
 //! # Examples
 //! ```
-//! use core::cell::Cell;
-//! use evoxide_core::timers::{Owner, Timers};
+//! use evoxide_core::timers::{Links, Store, Timers};
 //!
+//! /// Timeouts by their number.
 //! #[derive(Default)]
-//! struct Event<'a> {
-//!     deadline: Cell<u64>,
-//!     bound: Cell<u64>,
-//!     position: Cell<u32>,
-//!     links: Cell<[Option<Name<'a>>; 2]>,
-//! }
-//! #[derive(Clone, Copy)]
-//! struct Name<'a>(&'a Event<'a>);
-//! impl PartialEq for Name<'_> {
-//!     fn eq(&self, other: &Self) -> bool {
-//!         core::ptr::eq(self.0, other.0)
+//! struct Table([(u64, u32, Links<usize>); 2]);
+//! impl Store for Table {
+//!     type Id = usize;
+//!     fn deadline(&self, id: usize) -> u64 {
+//!         self.0[id].0
 //!     }
-//! }
-//! impl Owner for Name<'_> {
-//!     fn deadline(self) -> u64 {
-//!         self.0.deadline.get()
+//!     fn set_deadline(&mut self, id: usize, deadline: u64) {
+//!         self.0[id].0 = deadline;
 //!     }
-//!     fn set_deadline(self, deadline: u64) {
-//!         self.0.deadline.set(deadline);
+//!     fn position(&self, id: usize) -> u32 {
+//!         self.0[id].1
 //!     }
-//!     fn position(self) -> u32 {
-//!         self.0.position.get()
+//!     fn set_position(&mut self, id: usize, position: u32) {
+//!         self.0[id].1 = position;
 //!     }
-//!     fn set_position(self, position: u32) {
-//!         self.0.position.set(position);
+//!     fn links(&self, id: usize) -> Links<usize> {
+//!         self.0[id].2
 //!     }
-//!     fn bound(self) -> u64 {
-//!         self.0.bound.get()
+//!     fn set_prev(&mut self, id: usize, prev: Option<usize>) {
+//!         self.0[id].2.prev = prev;
 //!     }
-//!     fn set_bound(self, bound: u64) {
-//!         self.0.bound.set(bound);
-//!     }
-//!     fn links(self) -> [Option<Self>; 2] {
-//!         self.0.links.get()
-//!     }
-//!     fn set_prev(self, before: Option<Self>) {
-//!         self.0.links.set([before, self.0.links.get()[1]]);
-//!     }
-//!     fn set_next(self, after: Option<Self>) {
-//!         self.0.links.set([self.0.links.get()[0], after]);
+//!     fn set_next(&mut self, id: usize, next: Option<usize>) {
+//!         self.0[id].2.next = next;
 //!     }
 //! }
 //!
-//! let (a, b) = (Event::default(), Event::default());
-//! let mut timers = Timers::new();
-//! timers.insert(Name(&a), 20)?;
-//! assert!(timers.stage(Name(&b), 10));
-//! timers.set(Name(&b), 30);
-//! assert_eq!(timers.first_deadline(), Some(20));
-//! assert!(timers.pop_due(25).is_some_and(|due| due.id == Name(&a)));
-//! assert!(timers.pop_due(25).is_none());
+//! let (mut table, mut timers) = (Table::default(), Timers::new());
+//! timers.reserve()?;
+//! timers.arm(&mut table, 0, 20);
+//! timers.reserve()?;
+//! timers.arm(&mut table, 1, 10);
+//! timers.set(&mut table, 1, 30);
+//! assert_eq!(timers.first_deadline(&mut table, 0), Some(20));
+//! assert_eq!(timers.pop_due(&mut table, 25).map(|due| due.id), Some(0));
+//! assert!(timers.pop_due(&mut table, 25).is_none());
 //! # Ok::<(), std::collections::TryReserveError>(())
 //! ```
 
 mod common;
 
 use crate::heap::{self, Entry, FEW, Heap, Positions};
+pub use common::MAX_COMMON;
 use common::{Place, Queues, queue_at};
 use std::collections::TryReserveError;
 
-/// The position of one that is not in the heap yet.
-pub const STAGED: u32 = u32::MAX;
+/// The position of one that is staged.
+const STAGED: u32 = u32::MAX;
+/// The position of one that is due and left its list.
+const NOWHERE: u32 = STAGED - 1;
+/// How many entries memory is kept for between expiries.
+const KEEP: usize = 64;
 
-/// Names an event that has room for what its timeout needs.
-pub trait Owner: Copy + PartialEq {
-    /// When its timeout is due.
-    fn deadline(self) -> u64;
-    /// Changes when its timeout is due.
-    fn set_deadline(self, deadline: u64);
-    /// Where its entry is, [`STAGED`], or what says the list of its duration.
-    fn position(self) -> u32;
-    /// Notes where its entry is.
-    fn set_position(self, position: u32);
-    /// When its entry is due. Only asked of one that is in the heap.
-    fn bound(self) -> u64;
-    /// Notes when its entry is due.
-    fn set_bound(self, bound: u64);
-    /// Those before and after it in its list. Only asked of one that is not in the heap: the room may be the bound's.
-    fn links(self) -> [Option<Self>; 2];
+/// The neighbours of a timeout in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Links<I> {
+    /// The one before it.
+    pub prev: Option<I>,
+    /// The one after it.
+    pub next: Option<I>,
+}
+
+impl<I> Default for Links<I> {
+    fn default() -> Self {
+        Self { prev: None, next: None }
+    }
+}
+
+/// Where timeouts keep what they need. It holds what it is told, and nothing else changes it while a timeout is armed.
+pub trait Store {
+    /// Names a timeout.
+    type Id: Copy + PartialEq;
+    /// When it is due.
+    fn deadline(&self, id: Self::Id) -> u64;
+    /// Changes when it is due.
+    fn set_deadline(&mut self, id: Self::Id, deadline: u64);
+    /// Where it is: in the heap, staged, or in a list.
+    fn position(&self, id: Self::Id) -> u32;
+    /// Notes where it is.
+    fn set_position(&mut self, id: Self::Id, position: u32);
+    /// Its neighbours. Not asked of one in the heap.
+    fn links(&self, id: Self::Id) -> Links<Self::Id>;
     /// Notes who is before it.
-    fn set_prev(self, before: Option<Self>);
+    fn set_prev(&mut self, id: Self::Id, prev: Option<Self::Id>);
     /// Notes who is after it.
-    fn set_next(self, after: Option<Self>);
+    fn set_next(&mut self, id: Self::Id, next: Option<Self::Id>);
 }
 
 /// Tells owners where their entries are.
-struct Owners;
+struct Owners<'a, S>(&'a mut S);
 
-impl<I: Owner> Positions<I> for Owners {
+impl<S: Store> Positions<S::Id> for Owners<'_, S> {
     #[inline(always)]
-    fn moved(&mut self, id: I, position: u32) {
-        id.set_position(position);
+    fn moved(&mut self, id: S::Id, position: u32) {
+        self.0.set_position(id, position);
     }
 }
 
 /// The ends of a list through owners.
 #[derive(Debug)]
-struct Links<I> {
+struct List<I> {
     first: Option<I>,
     last: Option<I>,
 }
 
-impl<I: Owner> Links<I> {
+impl<I: Copy> List<I> {
     const fn new() -> Self {
         Self { first: None, last: None }
     }
 
     /// Puts one after another, or before all.
-    #[inline(always)]
-    fn insert_after(&mut self, before: Option<I>, id: I) {
-        let after = match before {
-            Some(before) => before.links()[1],
+    fn insert_after(&mut self, store: &mut impl Store<Id = I>, prev: Option<I>, id: I) {
+        let next = match prev {
+            Some(prev) => store.links(prev).next,
             None => self.first,
         };
-        id.set_prev(before);
-        id.set_next(after);
-        match before {
-            Some(before) => before.set_next(Some(id)),
+        store.set_prev(id, prev);
+        store.set_next(id, next);
+        match prev {
+            Some(prev) => store.set_next(prev, Some(id)),
             None => self.first = Some(id),
         }
-        match after {
-            Some(after) => after.set_prev(Some(id)),
+        match next {
+            Some(next) => store.set_prev(next, Some(id)),
             None => self.last = Some(id),
         }
     }
 
-    #[inline(always)]
-    fn remove(&mut self, id: I) {
-        let [before, after] = id.links();
-        match before {
-            Some(before) => before.set_next(after),
-            None => self.first = after,
+    fn remove(&mut self, store: &mut impl Store<Id = I>, id: I) {
+        let Links { prev, next } = store.links(id);
+        match prev {
+            Some(prev) => store.set_next(prev, next),
+            None => self.first = next,
         }
-        match after {
-            Some(after) => after.set_prev(before),
-            None => self.last = before,
+        match next {
+            Some(next) => store.set_prev(next, prev),
+            None => self.last = prev,
         }
     }
 }
 
-/// Where a visit of all timers stands. Timers that are armed or disarmed meanwhile may be missed.
+/// Where a visit of all timeouts stands. Those that are armed or disarmed meanwhile may be missed.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<I> {
     place: u32,
@@ -174,374 +175,273 @@ impl<I> Default for Visit<I> {
 #[derive(Debug)]
 pub struct Timers<I> {
     heap: Heap<I>,
-    /// How many are in the heap, or will be.
+    /// How many are in the heap, or staged.
     len: usize,
-    /// Those that are not in the heap yet.
-    staged: Links<I>,
+    staged: List<I>,
     common: Queues<I>,
+    /// What is due and not popped yet, in order, from `popped` on.
+    due: Vec<Entry<I>>,
+    popped: usize,
 }
 
-impl<I: Owner> Default for Timers<I> {
+impl<I: Copy + PartialEq> Default for Timers<I> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<I: Owner> Timers<I> {
+impl<I: Copy + PartialEq> Timers<I> {
     /// None, and no allocation.
     pub const fn new() -> Self {
-        Self { heap: Heap::new(), len: 0, staged: Links::new(), common: Queues::new() }
+        Self { heap: Heap::new(), len: 0, staged: List::new(), common: Queues::new(), due: Vec::new(), popped: 0 }
     }
 
-    /// How many there are.
-    #[inline]
+    /// How many are armed. Changes with `arm`, `set_common`, `remove`, `pop_due` and `take`.
     pub const fn len(&self) -> usize {
         self.len + self.common.len()
     }
 
-    /// Whether there are none.
-    #[inline]
+    /// Whether none is armed.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How much memory they hold, in bytes.
     pub const fn held_memory(&self) -> usize {
-        self.heap.held_memory() + self.common.held_memory()
+        self.heap.held_memory() + self.common.held_memory() + self.due.capacity() * size_of::<Entry<I>>()
     }
 
-    /// Arms the timeout of an event that has none. Returns whether it is earlier than all entries: a loop that waits for the first
-    /// must then look again.
-    ///
-    /// # Errors
-    /// The allocator's refusal, with nothing changed.
-    #[inline]
-    pub fn insert(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
-        if self.len >= self.heap.capacity() {
-            self.heap.try_reserve_beyond(self.len)?;
-        }
-        id.set_deadline(deadline);
-        self.len += 1;
-        self.push(id);
-        Ok(id.position() == 0)
-    }
-
-    /// Arms the timeout of an event that has none, while nobody waits for the first. `false`: nothing was done, memory is
-    /// needed, and [`reserve`](Self::reserve) gets it.
-    #[inline(always)]
-    pub fn stage(&mut self, id: I, deadline: u64) -> bool {
-        if self.len >= self.heap.capacity() {
-            return false;
-        }
-        id.set_deadline(deadline);
-        id.set_position(STAGED);
-        id.set_prev(self.staged.last);
-        id.set_next(None);
-        match self.staged.last {
-            Some(last) => last.set_next(Some(id)),
-            None => self.staged.first = Some(id),
-        }
-        self.staged.last = Some(id);
-        self.len += 1;
-        true
-    }
-
-    /// Arms the timeout of an event that has none, in the list of a duration; `deadline` is now plus that. Returns whether it
-    /// may be earlier than all others. `None`: nothing was done, memory is needed, and
-    /// [`reserve_common`](Self::reserve_common) gets it.
-    #[inline(always)]
-    pub fn insert_common(&mut self, id: I, queue: u16, deadline: u64) -> Option<bool> {
-        self.common.insert(id, queue, deadline)
-    }
-
-    /// Makes sure that there is a list for a duration, 0 to 255. Returns whether there is.
-    pub fn reserve_common(&mut self, queue: u16) -> bool {
-        self.common.reserve(queue)
-    }
-
-    /// In the list of which duration an event's timeout is, if it is in one.
-    #[inline(always)]
-    pub fn common_queue(&self, id: I) -> Option<u16> {
-        queue_at(id.position())
-    }
-
-    /// Makes sure that the next insertion needs no memory.
+    /// Makes sure that the next [`arm`](Self::arm) needs no memory.
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
     #[inline]
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
-        if self.len < self.heap.capacity() { Ok(()) } else { self.heap.try_reserve_beyond(self.len) }
+        if self.len < self.heap.capacity() { Ok(()) } else { self.reserve_more() }
     }
 
+    #[cold]
+    fn reserve_more(&mut self) -> Result<(), TryReserveError> {
+        // With room for one, all that is due can be popped.
+        self.due.try_reserve(1)?;
+        self.heap.try_reserve_beyond(self.len)
+    }
+
+    /// Arms a timeout that is not armed.
     #[inline(always)]
-    fn push(&mut self, id: I) {
-        let deadline = id.deadline();
-        id.set_bound(deadline);
-        self.heap.push(Entry { deadline, id }, &mut Owners);
+    pub fn arm(&mut self, store: &mut impl Store<Id = I>, id: I, deadline: u64) {
+        store.set_deadline(id, deadline);
+        store.set_position(id, STAGED);
+        let last = self.staged.last;
+        self.staged.insert_after(store, last, id);
+        self.len += 1;
     }
 
-    /// Puts those into the heap that are not there yet.
+    /// Moves a timeout that is armed. One that was in the list of a duration leaves it: [`reserve`](Self::reserve) first.
+    pub fn set(&mut self, store: &mut impl Store<Id = I>, id: I, deadline: u64) {
+        if self.postpone(store, id, deadline) {
+            return;
+        }
+        let position = store.position(id);
+        if let Some(queue) = queue_at(position) {
+            self.common.remove(store, id, queue);
+            self.arm(store, id, deadline);
+        } else if self.heap.set_of(position, id, deadline, &mut Owners(store)) {
+            store.set_deadline(id, deadline);
+        }
+    }
+
+    /// [`set`](Self::set), if that is one store: it gets no earlier than its entry, or has none yet. Returns whether it was.
     #[inline(always)]
-    pub fn flush_staged(&mut self) {
-        if self.staged.first.is_some() {
-            self.flush_all_staged();
-        }
-    }
-
-    #[inline(never)]
-    fn flush_all_staged(&mut self) {
-        let mut next = self.staged.first.take();
-        self.staged.last = None;
-        while let Some(id) = next {
-            next = id.links()[1];
-            self.push(id);
-        }
-    }
-
-    /// Whether one that is not in the heap yet is due at `now`. To be asked before [`first_deadline`](Self::first_deadline),
-    /// which moves them there.
-    #[inline(always)]
-    pub fn is_staged_due(&self, now: u64) -> bool {
-        self.staged.first.is_some() && self.is_any_staged_due(now)
-    }
-
-    #[inline(never)]
-    fn is_any_staged_due(&self, now: u64) -> bool {
-        let mut next = self.staged.first;
-        while let Some(id) = next {
-            if id.deadline() <= now {
-                return true;
-            }
-            next = id.links()[1];
-        }
-        false
-    }
-
-    /// Takes out those that are due at `now` before they were in the heap, in order of their deadlines, if nothing in the
-    /// heap is due before; the others are put there. Where it returns none, [`pop_due`](Self::pop_due) finds them.
-    #[inline(never)]
-    pub fn take_staged(&mut self, now: u64) -> Vec<Entry<I>> {
-        let mut due = Vec::new();
-        let late = self.len - self.heap.len();
-        let early = self.heap.first().is_some_and(|first| first.deadline <= now) || self.is_common_due(now);
-        if late == 0 || early || due.try_reserve_exact(late).is_err() {
-            return due;
-        }
-        let mut next = self.staged.first.take();
-        self.staged.last = None;
-        while let Some(id) = next {
-            next = id.links()[1];
-            let deadline = id.deadline();
-            if deadline <= now {
-                due.push(Entry { deadline, id });
-            } else {
-                self.push(id);
-            }
-        }
-        self.len = self.heap.len();
-        self.trim();
-        heap::sort(&mut due);
-        due
-    }
-
-    /// Moves the timeout of an event that has one, away from its duration's list if it is in one. Returns as
-    /// [`insert`](Self::insert) does.
-    ///
-    /// # Errors
-    /// The allocator's refusal, with nothing changed.
-    pub fn set_any(&mut self, id: I, deadline: u64) -> Result<bool, TryReserveError> {
-        let Some(queue) = self.common_queue(id) else { return Ok(self.set(id, deadline)) };
-        self.reserve()?;
-        self.common.remove(id, queue);
-        self.insert(id, deadline)
-    }
-
-    /// Moves the timeout of an event that has one, not in a duration's list. Returns as [`insert`](Self::insert) does.
-    #[inline]
-    pub fn set(&mut self, id: I, deadline: u64) -> bool {
-        if self.postpone(id, deadline) || !self.heap.set_of(id.position(), id, deadline, &mut Owners) {
-            return false;
-        }
-        id.set_deadline(deadline);
-        id.set_bound(deadline);
-        self.heap.first().is_some_and(|first| first.deadline == deadline)
-    }
-
-    /// [`set`](Self::set), if that only needs a note: the timeout gets no earlier than its entry, or has none yet. Returns
-    /// whether it did.
-    #[inline(always)]
-    pub fn postpone(&mut self, id: I, deadline: u64) -> bool {
-        let position = id.position();
-        let only_a_note = position == STAGED || (queue_at(position).is_none() && deadline >= id.bound());
+    pub fn postpone(&mut self, store: &mut impl Store<Id = I>, id: I, deadline: u64) -> bool {
+        let position = store.position(id);
+        let only_a_note = match self.heap.get(position) {
+            Some(entry) => entry.id == id && entry.deadline <= deadline,
+            None => position == STAGED,
+        };
         if only_a_note {
-            id.set_deadline(deadline);
+            store.set_deadline(id, deadline);
         }
         only_a_note
     }
 
-    /// Disarms the timeout of an event.
+    /// The list for timeouts of exactly `duration` nanoseconds, made on first use. `None`: there are [`MAX_COMMON`] others, or
+    /// no memory.
+    pub fn common_queue(&mut self, duration: u64) -> Option<u16> {
+        self.common.queue(duration)
+    }
+
+    /// The duration of a list. Never changes.
+    pub fn common_duration(&self, queue: u16) -> Option<u64> {
+        self.common.duration(queue)
+    }
+
+    /// Arms a timeout in the list of a duration; `deadline` is now plus that. `armed`: it is armed, and moves.
+    pub fn set_common(&mut self, store: &mut impl Store<Id = I>, id: I, queue: u16, deadline: u64, armed: bool) {
+        if armed {
+            self.remove(store, id);
+        }
+        self.common.insert(store, id, queue, deadline);
+    }
+
+    /// Disarms a timeout.
     #[inline]
-    pub fn remove(&mut self, id: I) {
-        let position = id.position();
-        if position == STAGED {
-            self.staged.remove(id);
-        } else if let Some(queue) = queue_at(position) {
-            return self.common.remove(id, queue);
-        } else if self.heap.get(position).is_some_and(|entry| entry.id == id) {
-            self.heap.take_out(position, &mut Owners);
+    pub fn remove(&mut self, store: &mut impl Store<Id = I>, id: I) {
+        let position = store.position(id);
+        if self.heap.get(position).is_some_and(|entry| entry.id == id) {
+            self.heap.take_out(position, &mut Owners(store));
+        } else if position == STAGED {
+            self.staged.remove(store, id);
         } else {
+            if let Some(queue) = queue_at(position) {
+                self.common.remove(store, id, queue);
+            }
             return;
         }
         self.len -= 1;
         self.trim();
     }
 
-    /// Gives the memory back when nobody needs it: those that are not in the heap yet do.
-    #[inline(always)]
+    /// Gives the memory back when nobody needs it: those that are staged do.
     fn trim(&mut self) {
         if self.len == 0 {
             self.heap.clear();
         }
     }
 
-    #[inline(always)]
-    fn is_common_due(&self, now: u64) -> bool {
-        self.common.len() != 0 && self.common.first().is_some_and(|(first, _)| first.deadline <= now)
-    }
-
-    /// The earliest deadline. Changes with every verb but this.
-    #[inline]
-    pub fn first_deadline(&mut self) -> Option<u64> {
-        let heap = self.first_in_heap();
-        if self.common.len() == 0 {
-            return heap;
+    /// Moves those that are staged to the heap, from the front, up to one that is due at `now`, if that matters.
+    fn flush(&mut self, store: &mut impl Store<Id = I>, now: Option<u64>) -> Option<u64> {
+        while let Some(id) = self.staged.first {
+            let deadline = store.deadline(id);
+            if now.is_some_and(|now| deadline <= now) {
+                return Some(deadline);
+            }
+            self.staged.remove(store, id);
+            self.heap.push(Entry { deadline, id }, &mut Owners(store));
         }
-        let common = self.common.first()?.0.deadline;
-        Some(heap.map_or(common, |deadline| deadline.min(common)))
+        None
     }
 
-    #[inline]
-    fn first_in_heap(&mut self) -> Option<u64> {
-        self.flush_staged();
+    /// The earliest deadline; where one that is staged is due at `now`, perhaps that instead: whoever waits need not then.
+    /// Changes with every verb but this.
+    pub fn first_deadline(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<u64> {
+        if let Some(due) = self.flush(store, Some(now)) {
+            return Some(due);
+        }
+        let (heap, common) = (self.first_in_heap(store), self.common.first_deadline(store));
+        heap.into_iter().chain(common).min()
+    }
+
+    /// The earliest deadline in the heap, whose top is then true.
+    fn first_in_heap(&mut self, store: &mut impl Store<Id = I>) -> Option<u64> {
         loop {
             let first = self.heap.first()?;
-            let truth = first.id.deadline();
+            let truth = store.deadline(first.id);
             if truth <= first.deadline {
                 return Some(first.deadline);
             }
-            first.id.set_bound(truth);
-            self.heap.set(0, truth, &mut Owners);
+            self.heap.set(0, truth, &mut Owners(store));
         }
     }
 
-    /// Whether there may be one to [pop](Self::pop_due) at `now`.
-    #[inline(always)]
-    pub fn may_be_due(&self, now: u64) -> bool {
-        self.staged.first.is_some()
+    /// Takes the earliest out if it is due at `now`. To be asked until there is none, with nothing armed, moved or disarmed in
+    /// between.
+    #[inline]
+    pub fn pop_due(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<Entry<I>> {
+        if let Some(due) = self.due.get(self.popped).copied() {
+            self.popped += 1;
+            return Some(due);
+        }
+        let may_be_due = self.staged.first.is_some()
             || self.common.len() != 0
             || self.heap.first().is_some_and(|first| first.deadline <= now)
+            || self.due.capacity() > KEEP;
+        if may_be_due { self.pop_first(store, now) } else { None }
     }
 
-    /// Takes the earliest out if it is due at `now`.
-    #[inline]
-    pub fn pop_due(&mut self, now: u64) -> Option<Entry<I>> {
-        let heap = self.first_in_heap();
-        if self.common.len() != 0
-            && let Some((first, queue)) = self.common.first()
-            && heap.is_none_or(|deadline| first.deadline <= deadline)
-        {
-            if first.deadline > now {
-                return None;
+    #[inline(never)]
+    fn pop_first(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<Entry<I>> {
+        self.due.clear();
+        self.due.shrink_to(KEEP);
+        self.collect(store, now);
+        self.popped = 1;
+        self.due.first().copied()
+    }
+
+    /// Collects what is due at `now`, in order. Equal deadlines: lists come first, then the heap's, then staged ones as they were
+    /// armed. Without memory some stay where they are, and come after the others.
+    fn collect(&mut self, store: &mut impl Store<Id = I>, now: u64) {
+        self.common.take_due(store, now, &mut self.due);
+        // After a few, all that are due are looked for at once, which takes a look at every entry.
+        let mut few = self.heap.len() / 64 + 16;
+        while self.first_in_heap(store).is_some_and(|deadline| deadline <= now) {
+            few = few.wrapping_sub(1);
+            if few == 0 && self.collect_many(store, now) {
+                break;
             }
-            self.common.remove(first.id, queue);
-            return Some(first);
+            if self.due.try_reserve(1).is_err() {
+                break;
+            }
+            self.due.push(self.heap.take_out(0, &mut Owners(store)));
+            self.len -= 1;
         }
-        if heap? > now {
-            return None;
+        while let Some(deadline) = self.flush(store, Some(now)) {
+            let Some(id) = self.staged.first.filter(|_| self.due.try_reserve(1).is_ok()) else { break };
+            self.staged.remove(store, id);
+            self.len -= 1;
+            store.set_position(id, NOWHERE);
+            self.due.push(Entry { deadline, id });
         }
-        let due = self.heap.take_out(0, &mut Owners);
-        self.len -= 1;
         self.trim();
-        Some(due)
-    }
-
-    /// The list of a duration that has the earliest of all, due at `now`, and until when the others have none that is:
-    /// [`pop_before`](Self::pop_before) takes them out.
-    #[inline]
-    pub fn due_list(&mut self, now: u64) -> Option<(u16, u64)> {
-        if self.common.len() == 0 {
-            return None;
+        if !self.due.is_sorted_by_key(|entry| entry.deadline) {
+            heap::sort(&mut self.due);
         }
-        let heap = self.first_in_heap().unwrap_or(u64::MAX);
-        self.common.due_list(heap.min(now).saturating_add(1))
     }
 
-    /// Takes the first of a duration's list out if it is due before `end`.
-    #[inline(always)]
-    pub fn pop_before(&mut self, queue: u16, end: u64) -> Option<Entry<I>> {
-        self.common.pop_before(queue, end)
-    }
-
-    /// Takes out all that are due at `now`, in order of their deadlines, if they are many: then sorting them is cheaper than
-    /// [popping](Self::pop_due) one by one. Otherwise nothing is done.
+    /// Takes all that are due at `now` out of the heap if they are many: then sorting them is cheaper than taking them out one
+    /// by one. Otherwise nothing is done, and `false` returned.
     #[cold]
     #[inline(never)]
-    pub fn take_many(&mut self, now: u64) -> Vec<Entry<I>> {
-        self.flush_staged();
-        if self.is_common_due(now) {
-            return Vec::new();
+    fn collect_many(&mut self, store: &mut impl Store<Id = I>, now: u64) -> bool {
+        let count = self.heap.iter().filter(|entry| entry.deadline <= now).count();
+        if count * FEW < self.heap.len() || self.due.try_reserve(count).is_err() {
+            return false;
         }
-        let count = self.heap.iter().filter(|e| e.deadline <= now).count();
-        let mut due = Vec::new();
-        if count * FEW < self.heap.len() {
-            return due;
-        }
-        let truth = |e: Entry<I>| Entry { deadline: e.id.deadline(), id: e.id };
-        if self.heap.iter().all(|e| e.id.deadline() <= now) {
-            // The heap's own memory will do.
-            due = self.heap.take_all();
-            due.iter_mut().for_each(|e| *e = truth(*e));
-        } else if due.try_reserve_exact(count).is_ok() {
-            due.extend(self.heap.iter().filter(|e| e.deadline <= now).map(truth).filter(|e| e.deadline <= now));
-            self.heap.retain(&mut Owners, |entry| {
-                if entry.deadline <= now {
-                    entry.deadline = entry.id.deadline();
-                    entry.id.set_bound(entry.deadline);
-                }
-                entry.deadline > now
-            });
-        }
-        self.len = self.heap.len();
-        self.trim();
-        heap::sort(&mut due);
-        due
+        let (due, held) = (&mut self.due, self.heap.len());
+        self.heap.retain(&mut Owners(store), |owners, entry| {
+            if entry.deadline > now {
+                return true;
+            }
+            entry.deadline = owners.0.deadline(entry.id);
+            if entry.deadline <= now {
+                due.push(*entry);
+            }
+            entry.deadline > now
+        });
+        self.len -= held - self.heap.len();
+        true
     }
 
     /// Takes any one out, for an end of everything.
-    pub fn take(&mut self) -> Option<I> {
-        self.flush_staged();
-        let Some(last) = (self.heap.len() as u32).checked_sub(1) else {
-            let (first, queue) = self.common.first()?;
-            self.common.remove(first.id, queue);
-            return Some(first.id);
-        };
-        let gone = self.heap.take_out(last, &mut Owners);
+    pub fn take(&mut self, store: &mut impl Store<Id = I>) -> Option<I> {
+        self.flush(store, None);
+        let Some(last) = (self.heap.len() as u32).checked_sub(1) else { return self.common.take(store) };
+        let removed = self.heap.take_out(last, &mut Owners(store));
         self.len -= 1;
         self.trim();
-        Some(gone.id)
+        Some(removed.id)
     }
 
     /// The next of a visit of all of them: the earliest in the heap first and the others there in no order, then duration by
     /// duration.
-    pub fn next(&mut self, visit: &mut Visit<I>) -> Option<I> {
-        self.flush_staged();
+    pub fn next(&mut self, store: &mut impl Store<Id = I>, visit: &mut Visit<I>) -> Option<I> {
+        self.flush(store, None);
         match self.heap.get(visit.place) {
             Some(entry) => {
                 visit.place += 1;
                 Some(entry.id)
             }
-            None => self.common.next(&mut visit.common),
+            None => self.common.next(store, &mut visit.common),
         }
     }
 }

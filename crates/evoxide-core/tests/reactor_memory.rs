@@ -19,17 +19,17 @@ fn a_million_timers_inserted_and_cancelled() {
         let mut keys = Vec::new();
         for i in shuffled(TIMERS) {
             let key = r.insert(i, 0, Kind::default());
-            r.set_timeout(key, u64::from(i) * 1000);
+            r.set_timeout(key, Some(u64::from(i) * 1000));
             keys.push(key);
         }
         assert_eq!(r.counts().added, TIMERS);
-        assert_eq!(r.first_deadline(), Some(0));
+        assert_eq!(r.first_deadline(0), Some(0));
         peak = r.held_memory().max(peak);
         assert!(r.held_memory() <= peak, "round {round} needs no more than the one before");
         for i in shuffled(TIMERS) {
             let _ = r.remove(keys[i as usize]);
         }
-        assert!(r.is_idle() && r.first_deadline().is_none());
+        assert!(r.is_idle() && r.first_deadline(0).is_none());
         assert!(r.held_memory() < EMPTY, "{} bytes are left", r.held_memory());
     }
 }
@@ -39,7 +39,7 @@ fn a_million_timers_expired() {
     let mut r = Reactor::new();
     for i in shuffled(TIMERS) {
         let key = r.insert(i, 0, Kind::default());
-        r.set_timeout(key, u64::from(i));
+        r.set_timeout(key, Some(u64::from(i)));
     }
     r.expire(u64::from(TIMERS / 2) - 1);
     assert_eq!(r.active(), TIMERS / 2);
@@ -54,15 +54,14 @@ fn a_million_timers_expired() {
 }
 
 #[test]
-fn common_timeouts_and_descriptors_leave_nothing() {
+fn timeouts_and_descriptors_leave_nothing() {
     let mut r = Reactor::new();
-    let queue = r.common_queue(500).unwrap();
     for _ in 0..300 {
         let keys: Vec<_> = (0..1000)
             .map(|i| {
                 let key = r.insert(i, 0, Kind::default());
                 assert!(r.watch_fd(key, i, Interest::READ, false).unwrap().is_some());
-                r.set_common_timeout(key, queue, 500);
+                r.set_timeout(key, Some(500));
                 key
             })
             .collect();
@@ -70,6 +69,6 @@ fn common_timeouts_and_descriptors_leave_nothing() {
             assert!(r.remove(key).change.is_some());
         }
     }
-    assert!(r.is_idle() && r.first_deadline().is_none());
+    assert!(r.is_idle() && r.first_deadline(0).is_none());
     assert!(r.held_memory() < 64 * 1024, "{} bytes are left", r.held_memory());
 }

@@ -65,7 +65,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use evoxide_core::interest::{Change, Fd, Interest, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, After, Finished, Popped, Reactor, Removed};
+use evoxide_core::reactor::{AddError, After, Finished, Payload, Popped, Reactor, Removed};
 
 use crate::backend::{Backend, Features, Take, Waiter};
 use crate::signal::SignalPipe;
@@ -156,7 +156,7 @@ pub struct Engine<T, W = Waker> {
 /// Gives the reports of a wait to a reactor.
 struct Taker<'a, T>(&'a mut Reactor<T>);
 
-impl<T: Copy + Default> Take for Taker<'_, T> {
+impl<T: Payload> Take for Taker<'_, T> {
     type Answer = Finished;
 
     #[inline(always)]
@@ -165,7 +165,7 @@ impl<T: Copy + Default> Take for Taker<'_, T> {
     }
 }
 
-impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
+impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
     /// An engine without events that can be woken.
     ///
     /// # Errors
@@ -268,15 +268,16 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     /// Finishes a pop: where the event ends by it, it leaves every list and the kernel is told. To be called at once.
     #[inline(always)]
     pub fn finish_popped(&mut self, popped: &Popped<T>) {
-        if popped.after == After::Unlink {
-            self.unlink_popped(popped.slot);
+        if popped.after == After::Unlink
+            && let Some(key) = popped.key
+        {
+            self.unlink_popped(key);
         }
     }
 
-    /// [`finish_popped`](Self::finish_popped) of an event that ends, by its slot.
     #[inline(never)]
-    pub fn unlink_popped(&mut self, slot: u32) {
-        let removed = self.reactor.unlink_popped(slot);
+    fn unlink_popped(&mut self, key: Key) {
+        let removed = self.reactor.unlink_popped(key);
         self.tell(removed);
     }
 
@@ -368,7 +369,7 @@ impl<T: Copy + Default, W: Borrow<Waker>> Engine<T, W> {
     }
 }
 
-impl<T: Copy + Default> Engine<T> {
+impl<T: Payload> Engine<T> {
     /// Rebuilds everything in the child after a fork: nothing inherited is touched. The waker keeps its numbers.
     ///
     /// # Errors

@@ -36,8 +36,8 @@ pub const PROTOCOLS: [&str; 14] = [
 const LIBEVENT: Levels = &[
     &["abi"],
     &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config", "watchers"],
-    &["base", "debug", "pending", "deferred", "watch"],
-    &["event", "timer", "once"],
+    &["base", "debug", "timer", "pending", "deferred", "watch"],
+    &["event", "once"],
     &["run"],
     &["lifecycle", "base_api"],
     &["buffer"],

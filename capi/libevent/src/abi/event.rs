@@ -1,7 +1,7 @@
 //! `event2/event_struct.h`, and the constants of `event2/event.h`.
 //!
 //! Words that the original uses for its lists and heap are ours to use: the key of the event's slot, the link of the
-//! list on which signal handlers leave events, and what a timer needs that has no slot.
+//! list on which signal handlers leave events, and what its timeout needs.
 
 use super::layout;
 use core::cell::Cell;
@@ -37,9 +37,9 @@ pub mod ev {
 
 /// `EVLIST_*`: bits of `evcb_flags`.
 pub mod evlist {
-    /// A plain timer: in its base's timers, and without a slot.
+    /// Its timeout is armed.
     pub const TIMEOUT: u16 = 0x01;
-    /// The event is pending or active in its base.
+    /// It waits for its descriptor or signal, or is active: its key names a slot or a detached activation.
     pub const INSERTED: u16 = 0x02;
     pub const INTERNAL: u16 = 0x10;
     pub const FINALIZING: u16 = 0x40;
@@ -133,15 +133,14 @@ pub struct event {
     pub ev_evcallback: event_callback,
     /// What a signal handler activated it with, and how many calls.
     pub async_result: AtomicU32,
-    /// Where its entry is in its base's timers, while it is [`evlist::TIMEOUT`].
+    /// Where its timeout is in its base's timers, while it is [`evlist::TIMEOUT`].
     pub timer_position: Cell<u32>,
     /// When its timeout is, or was last, due.
     pub deadline: Cell<u64>,
     pub ev_fd: Cell<c_int>,
     pub ev_base: Cell<*mut event_base>,
-    /// Of a plain timer: when its entry in the heap is due, or the timer before it in a list. Its position says which.
-    pub timer_word: Cell<*mut event>,
-    /// The timer after it in a list.
+    /// Its neighbours where the timers keep it in a list.
+    pub timer_prev: Cell<*mut event>,
     pub timer_next: Cell<*mut event>,
     /// `ev_io_timeout`: how long a persistent event waits each time.
     pub ev_io_timeout: Cell<timeval>,
@@ -182,7 +181,7 @@ layout!(
     deadline = 48,
     ev_fd = 56,
     ev_base = 64,
-    timer_word = 72,
+    timer_prev = 72,
     ev_io_timeout = 88,
     ev_events = 104,
     ev_res = 106,

@@ -462,11 +462,11 @@ impl Locked {
     /// Whether the event of one direction is pending or active.
     #[inline]
     pub fn waits(&self, direction: Direction) -> bool {
-        let inserted = || self.event(direction).is(evlist::INSERTED);
+        let pending = || self.event(direction).is(evlist::INSERTED | evlist::TIMEOUT);
         if self.extension().lock.get().is_null() {
-            inserted()
+            pending()
         } else {
-            self.base().is_some_and(|base| base.section(|_| inserted()))
+            self.base().is_some_and(|base| base.section(|_| pending()))
         }
     }
 

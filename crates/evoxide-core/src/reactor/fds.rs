@@ -1,7 +1,7 @@
 //! The descriptor map: which events wait on a descriptor, and what the kernel was told about it.
 
 use super::slot::{NONE, Slot, state};
-use super::{AddError, Reactor};
+use super::{AddError, Payload, Reactor};
 use crate::interest::{Change, Fd, Interest, Ready};
 use crate::key::Key;
 use crate::slab::Slab;
@@ -353,7 +353,7 @@ impl FdMap {
     }
 }
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires, so it is not persistent.
     ///
     /// A negative descriptor is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
@@ -416,7 +416,7 @@ impl<T: Copy + Default> Reactor<T> {
         while index != NONE {
             let slot = self.slots.at(index);
             let (next, bits) = (slot.fd_next, slot.interest.bits() & ready.bits());
-            if bits & Interest::CONDITIONS.bits() != 0 && !self.timed_out(index) {
+            if bits & Interest::CONDITIONS.bits() != 0 && !self.is_expired(index) {
                 self.activate_slot::<true>(index, Ready::from_bits_retain(bits), 1);
             }
             index = next;
@@ -481,11 +481,12 @@ impl<T: Copy + Default> Reactor<T> {
         all
     }
 
-    /// Makes an event that is not the first of its descriptor the first.
+    /// Makes an event the first of its descriptor.
+    #[cold]
     pub(super) fn move_to_front(&mut self, index: u32) {
         let slot = self.slots.at_mut(index);
         let (fd, next, prev) = (slot.fd, slot.fd_next, slot.fd_prev);
-        let Some(entry) = self.fds.entry(fd) else { return };
+        let Some(entry) = self.fds.entry(fd).filter(|entry| entry.head != index) else { return };
         let head = core::mem::replace(&mut entry.head, index);
         self.slots.at_mut(prev).fd_next = next;
         if next != NONE {

@@ -17,8 +17,8 @@
 //!
 //! let mut reactor = Reactor::new();
 //! let key = reactor.insert("tick", 0, Default::default());
-//! reactor.set_timeout(key, 1_000);
-//! assert_eq!(reactor.first_deadline(), Some(1_000));
+//! reactor.set_timeout(key, Some(1_000));
+//! assert_eq!(reactor.first_deadline(0), Some(1_000));
 //! reactor.expire(1_000);
 //! reactor.begin_batch(|| 1_000);
 //! let popped = reactor.pop_ready().unwrap();
@@ -38,20 +38,19 @@ mod walk;
 
 pub use fds::MAX_FD;
 pub use signals::SIGNALS;
-pub use timers::{MAX_COMMON, QueueId};
 pub use turn::{After, Finished, Limits, Popped};
 pub use walk::{View, Walk};
 
-use crate::heap::Heap;
 use crate::interest::Change;
 use crate::key::Key;
 use crate::slab::Slab;
+use crate::timers::Timers;
 use core::fmt;
 use fds::FdMap;
 use ready::Rings;
 use ring::Ring;
 use signals::SignalTable;
-use slot::{CommonQueue, Slot, state};
+use slot::{Slot, state};
 use std::collections::TryReserveError;
 use turn::Batch;
 
@@ -115,18 +114,26 @@ pub struct Counts {
     pub virtual_events: u32,
 }
 
+/// What slots and detached activations belong to.
+pub trait Payload: Copy + Default {
+    /// The key of its detached activation changed.
+    fn renamed(self, _from: Key, _to: Key) {}
+}
+
+impl Payload for i32 {}
+impl Payload for u32 {}
+impl Payload for u64 {}
+impl Payload for &str {}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Reactor<T> {
     slots: Slab<Slot<T>>,
-    heap: Heap,
-    queues: Vec<CommonQueue>,
+    timers: Timers<u32>,
     fds: FdMap,
     signals: SignalTable,
     rings: Rings<T>,
     next_turn: Ring<T>,
-    /// Detached activations that became slots.
-    moved: Vec<(Key, Key)>,
     batch: Batch,
     limits: Limits,
     /// How many lists of pending events hold one that counts.
@@ -137,24 +144,22 @@ pub struct Reactor<T> {
     most: Counts,
 }
 
-impl<T: Copy + Default> Default for Reactor<T> {
+impl<T: Payload> Default for Reactor<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// An empty reactor with one priority.
     pub fn new() -> Self {
         Self {
             slots: Slab::new(),
-            heap: Heap::new(),
-            queues: Vec::new(),
+            timers: Timers::new(),
             fds: FdMap::default(),
             signals: SignalTable::default(),
             rings: Rings::default(),
             next_turn: Ring::default(),
-            moved: Vec::new(),
             batch: Batch::default(),
             limits: Limits::default(),
             inserted: 0,
@@ -164,15 +169,13 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// Makes sure that one more event with a timeout needs no memory (descriptors aside, see
-    /// [`watch_fd`](Self::watch_fd)).
+    /// Makes sure that the next [`insert`](Self::insert) needs no memory.
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
     #[inline]
     pub fn try_reserve(&mut self) -> Result<(), TryReserveError> {
-        self.slots.try_reserve_one()?;
-        self.heap.try_reserve_one()
+        self.slots.try_reserve_one()
     }
 
     /// Makes a slot. It lives until it is removed, or popped with nothing left to wait for; a slot that waits for nothing
@@ -199,17 +202,16 @@ impl<T: Copy + Default> Reactor<T> {
 
     #[cold]
     fn detached_payload(&self, key: Key) -> Option<T> {
-        let resolved = self.resolve(key);
-        if resolved != key {
-            return self.slots.get(resolved).map(|s| s.payload);
-        }
         self.detached(key).map(|e| e.payload)
     }
 
     /// Takes an event out of every list and frees its slot.
     #[inline(never)]
     pub fn remove(&mut self, key: Key) -> Removed {
-        let Some(slot) = self.slots.get(key) else { return self.remove_other(key) };
+        let Some(slot) = self.slots.get(key) else {
+            self.remove_detached(key);
+            return Removed::default();
+        };
         if slot.state & (state::READY | state::NEXT_TURN) != 0 {
             self.deactivate_slot(key.index);
         }
@@ -221,25 +223,10 @@ impl<T: Copy + Default> Reactor<T> {
         gone
     }
 
-    #[cold]
-    fn remove_other(&mut self, key: Key) -> Removed {
-        let resolved = self.resolve(key);
-        if resolved != key {
-            return self.remove(resolved);
-        }
-        self.remove_detached(key);
-        Removed::default()
-    }
-
     /// Whether an event waits on a descriptor or for a signal.
     #[inline]
     pub fn is_inserted(&self, key: Key) -> bool {
         self.slots.get(key).is_some_and(|s| s.state & (state::FD | state::SIGNAL) != 0)
-    }
-
-    /// The first event at or after a slot index, for visiting all of them while they are removed.
-    pub fn next_slot(&self, from: u32) -> Option<Key> {
-        (from..self.slots.bound()).find_map(|index| self.slots.key_at(index))
     }
 
     /// Changes the priority of an event that is not ready.
@@ -263,16 +250,14 @@ impl<T: Copy + Default> Reactor<T> {
         }
     }
 
-    /// Counts a pending event that the face keeps itself (see [`timers`](crate::timers)).
+    /// Counts a timeout that the face keeps itself (see [`time_out`](Self::time_out)), with 1, or no more, with -1.
     #[inline(always)]
-    pub fn hold(&mut self) {
-        self.count_one_more();
-    }
-
-    /// Ends [`hold`](Self::hold).
-    #[inline(always)]
-    pub fn release(&mut self) {
-        self.inserted -= 1;
+    pub fn hold(&mut self, by: i32) {
+        if by > 0 {
+            self.count_one_more();
+        } else {
+            self.inserted = self.inserted.saturating_add_signed(by);
+        }
     }
 
     /// Adds to (or takes from) the events that exist only outside, and keep a loop alive.
@@ -314,7 +299,7 @@ impl<T: Copy + Default> Reactor<T> {
     /// How much memory events, timeouts and descriptors hold, in bytes.
     pub fn held_memory(&self) -> usize {
         let rings: usize = self.rings.iter().chain([&self.next_turn]).map(Ring::held_memory).sum();
-        self.slots.held_memory() + self.heap.held_memory() + self.fds.held_memory() + rings
+        self.slots.held_memory() + self.timers.held_memory() + self.fds.held_memory() + rings
     }
 
     /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.

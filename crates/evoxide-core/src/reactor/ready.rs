@@ -3,14 +3,14 @@
 //! An entry belongs to a slot, or it is a *detached activation*: an event that is active and nothing else (activated by hand, not pending)
 //! needs no slot, its key names its place in the ring. That makes user-space activation cost a few stores.
 //!
-//! A ring that is mostly gaps is packed instead of grown; its detached activations then become slots, and `moved` says which.
+//! A ring that is mostly gaps is packed instead of grown, and the [payloads](Payload::renamed) of detached activations are told.
 //!
 //! The ring of the priority that runs is in a field of its own ([`Rings::front`]), so that pushing and popping look nothing up; how many
 //! events are active follows from its length.
 
 use super::ring::{CHANGES, DETACHED, DETACHED_MARK, Entry, GAP, INTERNAL_DETACHED, ROOM, Ring, detached_key};
 use super::slot::{Slot, state};
-use super::{Kind, Reactor};
+use super::{Payload, Reactor};
 use crate::interest::Ready;
 use crate::key::Key;
 
@@ -108,9 +108,9 @@ const fn is_detached(key: Key) -> bool {
     key.generation.get() & DETACHED_MARK != 0
 }
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// Makes something ready that is not pending, without a slot. The key works like a slot's until it is popped or
-    /// removed; [`promote`](Self::promote) makes a slot of it.
+    /// removed.
     #[inline]
     pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
         let slot = if internal { INTERNAL_DETACHED } else { DETACHED };
@@ -215,42 +215,25 @@ impl<T: Copy + Default> Reactor<T> {
         if (ring.gaps as usize) < ring.entries.len() / 2 || ring.entries.is_empty() {
             return ring.grow();
         }
-        // Mostly gaps: pack. Keys that name places would break, so detached activations become slots.
-        let mut entries = Vec::new();
+        // Mostly gaps: pack.
         let old_head = ring.head;
-        loop {
-            let place = ring.head;
-            let Some(entry) = ring.take() else { break };
+        let mut entries = Vec::new();
+        while let Some(entry) = ring.take() {
             if entry.slot != GAP {
-                entries.push((place, entry));
+                entries.push((ring.head.wrapping_sub(1), entry));
             }
         }
         let moved = ring.head.wrapping_sub(old_head);
+        for (old, entry) in entries {
+            let new = ring.put(entry);
+            match entry.index() {
+                Some(index) => self.slots.at_mut(index).ready_place = new,
+                None => entry.payload.renamed(detached_key(old, priority), detached_key(new, priority)),
+            }
+        }
         if priority == self.rings.running {
             self.batch.shift(moved);
         }
-        self.moved.retain(|(_, key)| self.slots.get(*key).is_some());
-        for (place, mut e) in entries {
-            if e.is_special() {
-                let internal = e.slot == INTERNAL_DETACHED;
-                let key = self.insert(e.payload, priority, Kind { persist: false, internal });
-                self.slots.at_mut(key.index).state |= state::READY;
-                self.moved.push((detached_key(place, priority), key));
-                e.slot = key.index | CHANGES;
-            }
-            if let (Some(ring), Some(index)) = (self.rings.get_mut(usize::from(priority)), e.index()) {
-                self.slots.at_mut(index).ready_place = ring.put(e);
-            }
-        }
-    }
-
-    /// What became of a key: itself, or the slot that a packed ring made of a detached activation.
-    #[inline]
-    pub(super) fn resolve(&self, key: Key) -> Key {
-        if is_detached(key) && !self.moved.is_empty() {
-            return self.moved.iter().rev().find(|(old, _)| *old == key).map_or(key, |(_, new)| *new);
-        }
-        key
     }
 
     /// The ring and place of a detached activation that is still waiting.
@@ -272,53 +255,19 @@ impl<T: Copy + Default> Reactor<T> {
         ring.get_mut(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
     }
 
-    /// Makes a slot for a detached activation, so that it can become pending too. Any other key is returned as it is.
-    #[inline]
-    pub fn promote(&mut self, key: Key, persist: bool) -> Key {
-        let resolved = self.resolve(key);
-        if is_detached(resolved) {
-            return self.promote_detached(resolved, persist);
-        }
-        if resolved != key
-            && persist
-            && let Some(slot) = self.slots.get_mut(resolved)
-        {
-            // The code that packed the ring did not know.
-            slot.state |= state::PERSIST;
-        }
-        resolved
-    }
-
-    #[cold]
-    fn promote_detached(&mut self, key: Key, persist: bool) -> Key {
-        let Some(entry) = self.detached(key).copied() else { return key };
-        let priority = (key.generation.get() & 0xff) as u8;
-        let new = self.insert(entry.payload, priority, Kind { persist, internal: entry.slot == INTERNAL_DETACHED });
-        let slot = self.slots.at_mut(new.index);
-        slot.state |= state::READY;
-        slot.ready_place = key.index;
-        if let Some(entry) = self.detached_mut(key) {
-            entry.slot = new.index | CHANGES;
-        }
-        new
-    }
-
     /// Makes an event ready: `ready` is added to what happened. `calls` is how often to call back, if it was not ready yet.
     #[inline]
     pub fn activate(&mut self, key: Key, ready: Ready, calls: u16) {
         if self.slots.get(key).is_some() {
             self.activate_slot::<true>(key.index, ready, calls);
         } else {
-            self.activate_detached(key, ready, calls);
+            self.join_detached(key, ready);
         }
     }
 
     #[cold]
-    fn activate_detached(&mut self, key: Key, ready: Ready, calls: u16) {
-        let key = self.resolve(key);
-        if self.slots.get(key).is_some() {
-            self.activate_slot::<true>(key.index, ready, calls);
-        } else if let Some(entry) = self.detached_mut(key) {
+    fn join_detached(&mut self, key: Key, ready: Ready) {
+        if let Some(entry) = self.detached_mut(key) {
             entry.join(ready);
         }
     }
@@ -400,14 +349,16 @@ impl<T: Copy + Default> Reactor<T> {
         ring.get_mut(place)
     }
 
-    /// Takes an event out of the ready queue. A slot lives on, even with nothing left to wait for.
-    pub fn deactivate(&mut self, key: Key) {
-        let key = self.resolve(key);
-        if self.slots.get(key).is_some_and(|s| s.state & (state::READY | state::NEXT_TURN) != 0) {
-            self.deactivate_slot(key.index);
-        } else {
+    /// Takes an event out of the ready queue. Returns whether it has a slot, which lives on, even with nothing left to wait for.
+    pub fn deactivate(&mut self, key: Key) -> bool {
+        let Some(slot) = self.slots.get(key) else {
             self.remove_detached(key);
+            return false;
+        };
+        if slot.state & (state::READY | state::NEXT_TURN) != 0 {
+            self.deactivate_slot(key.index);
         }
+        true
     }
 
     /// Takes a detached activation back, if it is one.
@@ -424,7 +375,7 @@ impl<T: Copy + Default> Reactor<T> {
         let (later, priority, place) =
             (slot.state & state::NEXT_TURN != 0, usize::from(slot.priority), slot.ready_place);
         let internal = slot.state & state::INTERNAL != 0;
-        slot.state &= !(state::READY | state::NEXT_TURN);
+        slot.state &= !(state::READY | state::NEXT_TURN | state::EXPIRED);
         let fd = if slot.state & state::FD != 0 { Some(slot.fd) } else { None };
         self.take_out(priority, later, place);
         if let Some(fd) = fd {
@@ -459,38 +410,9 @@ impl<T: Copy + Default> Reactor<T> {
         ring.get(slot.ready_place).map(|e| e.ready)
     }
 
-    /// What made a slot ready that is in its ring.
-    pub(super) fn ready_of(&self, index: u32) -> Ready {
-        let slot = self.slots.at(index);
-        let entry = self.rings.get(usize::from(slot.priority)).and_then(|ring| ring.get(slot.ready_place));
-        entry.map_or(Ready::empty(), |e| e.ready)
-    }
-
     #[cold]
     fn detached_readiness(&self, key: Key) -> Option<Ready> {
-        let resolved = self.resolve(key);
-        if resolved != key {
-            return self.readiness(resolved);
-        }
         self.detached(key).map(|e| e.ready)
-    }
-
-    /// Takes the first detached activation of all rings back, for an end of everything.
-    pub fn take_detached(&mut self) -> Option<T> {
-        for priority in 0..self.rings.len() {
-            let ring = self.rings.get(priority)?;
-            let mut place = ring.head;
-            while place != ring.tail {
-                let key = detached_key(place, priority as u8);
-                if let Some(entry) = self.detached(key) {
-                    let payload = entry.payload;
-                    self.remove_detached(key);
-                    return Some(payload);
-                }
-                place = place.wrapping_add(1);
-            }
-        }
-        None
     }
 
     /// The key of the entry at a place: its slot's, or the detached activation's.

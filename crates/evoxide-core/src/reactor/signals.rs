@@ -1,7 +1,7 @@
 //! The signal table: which events wait for a signal.
 
 use super::slot::{NONE, state};
-use super::{AddError, Reactor};
+use super::{AddError, Payload, Reactor};
 use crate::interest::Ready;
 use crate::key::Key;
 
@@ -19,7 +19,7 @@ impl Default for SignalTable {
     }
 }
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// Lets the event of `key` wait for a signal. Returns whether it is the first for this signal: the face must then
     /// subscribe to it.
     ///
@@ -79,7 +79,7 @@ impl<T: Copy + Default> Reactor<T> {
             let slot = self.slots.at(index);
             let next = slot.fd_next;
             // One that its timeout has ended waits for signals no longer.
-            if slot.state & (state::READY | state::TIMER | state::COMMON) != state::READY || slot.deadline == 0 {
+            if slot.state & state::EXPIRED == 0 {
                 self.activate_slot::<true>(index, Ready::SIGNAL, calls);
             }
             index = next;

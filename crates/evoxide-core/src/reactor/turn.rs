@@ -7,7 +7,7 @@ use super::fds::name_of;
 use super::ready::Rings;
 use super::ring::{CHANGES, DETACHED, GAP};
 use super::slot::{NONE, state};
-use super::{Reactor, Removed};
+use super::{Payload, Reactor, Removed};
 use crate::interest::{Fd, Interest, Ready, Report};
 use crate::key::Key;
 use crate::slab::Entry as SlabEntry;
@@ -49,8 +49,8 @@ pub enum After {
 pub struct Popped<T> {
     /// Whose it is.
     pub payload: T,
-    /// Where its slot is, while it has one; [`NO_SLOT`](Self::NO_SLOT) otherwise.
-    pub slot: u32,
+    /// The key of its slot, while it has one.
+    pub key: Option<Key>,
     /// What happened.
     pub ready: Ready,
     /// What became of it.
@@ -58,13 +58,16 @@ pub struct Popped<T> {
 }
 
 impl<T> Popped<T> {
-    /// No slot.
-    pub const NO_SLOT: u32 = NONE;
-
     /// Whether it is persistent: then its slot is still there.
     #[inline(always)]
     pub fn kept(&self) -> bool {
         matches!(self.after, After::Unchanged | After::Pending | After::Idle)
+    }
+
+    /// The key of its slot if that is still there.
+    #[inline]
+    pub fn kept_key(&self) -> Option<Key> {
+        self.key.filter(|_| self.kept())
     }
 }
 
@@ -108,7 +111,7 @@ impl Batch {
     }
 }
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// Turns what a wait reported into ready events.
     #[inline(always)]
     pub fn finish_wait(&mut self, mut reports: impl Iterator<Item = Report>) -> Finished {
@@ -184,7 +187,7 @@ impl<T: Copy + Default> Reactor<T> {
             let slot = self.slots.at(index);
             let next = slot.fd_next;
             let bits = slot.interest.bits() & reported;
-            if bits & Interest::CONDITIONS.bits() != 0 && !self.timed_out(index) {
+            if bits & Interest::CONDITIONS.bits() != 0 && !self.is_expired(index) {
                 self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
                 any = true;
             }
@@ -261,17 +264,17 @@ impl<T: Copy + Default> Reactor<T> {
         let (payload, slot, ready) = (entry.payload, entry.slot, entry.ready);
         entry.slot = GAP;
         *head = head.wrapping_add(1);
-        let after = if let Some(slot) = self.slots.try_at_mut(slot) {
+        let (key, after) = if let Some((key, slot)) = self.slots.keyed_at_mut(slot) {
             slot.state &= !state::READY;
-            After::Unchanged
+            (key, After::Unchanged)
         } else if slot == DETACHED {
-            After::Removed
+            (None, After::Removed)
         } else {
             entry.slot = slot;
             *head = head.wrapping_sub(1);
             return None;
         };
-        Some(Popped { payload, slot, ready, after })
+        Some(Popped { payload, key, ready, after })
     }
 
     /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`pass_or_end`](Self::pass_or_end).
@@ -283,13 +286,18 @@ impl<T: Copy + Default> Reactor<T> {
         }
         let (entry, head) = ring.first()?;
         let index = entry.index()?;
-        let slot = self.slots.try_at_mut(index)?;
+        let (key, slot) = self.slots.keyed_at_mut(index)?;
         let (payload, ready) = (entry.payload, entry.ready);
         entry.slot = GAP;
         *head = head.wrapping_add(1);
-        slot.state &= !state::READY;
+        let ended = slot.state & (state::EXPIRED | state::PERSIST | state::FD);
+        slot.state &= !(state::READY | state::EXPIRED);
+        if ended == state::EXPIRED | state::PERSIST | state::FD {
+            // As if it had been removed and inserted again.
+            self.move_to_front(index);
+        }
         let after = if self.retire(index) { After::Removed } else { self.after_pop(index) };
-        Some(Popped { payload, slot: if after == After::Removed { NONE } else { index }, ready, after })
+        Some(Popped { payload, key: key.filter(|_| after != After::Removed), ready, after })
     }
 
     /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
@@ -327,10 +335,10 @@ impl<T: Copy + Default> Reactor<T> {
         if slot.state & KIND != state::FD || !self.fds.retire(slot.fd, index) {
             return false;
         }
-        let timeout = slot.state & (state::TIMER | state::COMMON) != 0;
+        let timeout = slot.state & state::TIMER != 0;
         self.inserted -= 1;
         if timeout {
-            self.clear_timeout_slot(index);
+            self.disarm(index);
         }
         self.slots.discard(index);
         true
@@ -364,31 +372,13 @@ impl<T: Copy + Default> Reactor<T> {
 
     /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Returns
     /// what the kernel must be told. To be called for a [`After::Unlink`] event, at once.
-    pub fn unlink_popped(&mut self, slot: u32) -> Removed {
-        let gone = self.unlink_all(slot, true);
-        self.slots.discard(slot);
-        gone
-    }
-
-    /// The key of a popped event that is kept.
-    #[inline]
-    pub fn popped_key(&self, popped: &Popped<T>) -> Option<Key> {
-        self.slots.key_at(popped.slot).filter(|_| popped.kept())
-    }
-
-    /// The key of the slot of a popped event, with the deadline it was last armed with: what repeating timeouts count from.
-    #[inline]
-    pub fn slot_deadline(&self, slot: u32) -> Option<(Key, u64)> {
-        self.slots.key_at(slot).map(|key| (key, self.slots.at(slot).deadline))
-    }
-
-    /// Puts an event before the others of its descriptor, as if it had been removed and inserted again.
-    #[cold]
-    pub fn to_front(&mut self, key: Key) {
-        let waits = |s: &&super::slot::Slot<T>| s.state & state::FD != 0 && s.fd_prev != NONE;
-        if self.slots.get(key).filter(waits).is_some() {
-            self.move_to_front(key.index);
+    pub fn unlink_popped(&mut self, key: Key) -> Removed {
+        if self.slots.get(key).is_none() {
+            return Removed::default();
         }
+        let gone = self.unlink_all(key.index, true);
+        self.slots.discard(key.index);
+        gone
     }
 
     /// Goes on with less urgent events where only internal ones ran so far.
@@ -452,9 +442,7 @@ impl<T: Copy + Default> Reactor<T> {
         if linked & state::SIGNAL != 0 {
             gone.signal = self.unlink_signal(index);
         }
-        if linked & (state::TIMER | state::COMMON) != 0 {
-            self.clear_timeout_slot(index);
-        }
+        self.disarm(index);
         gone
     }
 }

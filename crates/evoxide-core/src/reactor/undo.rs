@@ -1,10 +1,10 @@
 //! Taking back what was made ready last, and whether anything was.
 
-use super::Reactor;
 use super::ring::DETACHED;
+use super::{Payload, Reactor};
 use crate::key::Key;
 
-impl<T: Copy + Default> Reactor<T> {
+impl<T: Payload> Reactor<T> {
     /// Takes back a detached activation (see [`enqueue`](Self::enqueue)), if it is what was made ready last in the queue that
     /// runs. `false`: nothing was done.
     #[inline(always)]

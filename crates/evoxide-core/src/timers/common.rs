@@ -1,39 +1,40 @@
-//! Common timeouts of plain timers: timeouts of one duration come due in the order in which they were armed, so each duration has
-//! a list, and arming, moving and disarming are O(1).
+//! Common timeouts: a list for each duration.
 
-use super::{Links, Owner};
+use super::{List, Store};
 use crate::heap::Entry;
 
 /// How many durations there may be.
-const MOST: u32 = 256;
-/// Positions of timers in lists: this and the [`MOST`] - 1 below it, one for each list.
-const TOP: u32 = super::STAGED - 1;
+pub const MAX_COMMON: usize = 256;
+/// Positions of timeouts in lists: this and the [`MAX_COMMON`] - 1 below it, one for each list.
+const TOP: u32 = super::NOWHERE - 1;
 
 /// The list that a position says, if it says one.
 #[inline(always)]
 pub(super) const fn queue_at(position: u32) -> Option<u16> {
-    if TOP.wrapping_sub(position) < MOST { Some((TOP - position) as u16) } else { None }
+    if TOP.wrapping_sub(position) < MAX_COMMON as u32 { Some((TOP - position) as u16) } else { None }
 }
 
-/// The timers of one duration.
+/// The timeouts of one duration.
 #[derive(Debug)]
-struct List<I> {
-    links: Links<I>,
+struct Queue<I> {
+    /// In nanoseconds.
+    duration: u64,
+    list: List<I>,
 }
 
 /// The lists.
 #[derive(Debug)]
 pub(super) struct Queues<I> {
-    lists: Vec<List<I>>,
+    all: Vec<Queue<I>>,
     len: usize,
-    /// Changes with every timer that joins or leaves.
+    /// Changes with every timeout that joins or leaves.
     changes: u64,
 }
 
-/// Where a visit of all timers in lists stands.
+/// Where a visit of all timeouts in lists stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<I> {
-    list: usize,
+    queue: usize,
     nth: usize,
     /// The next one, as long as nothing changes.
     next: Option<I>,
@@ -42,13 +43,13 @@ pub(super) struct Place<I> {
 
 impl<I> Default for Place<I> {
     fn default() -> Self {
-        Self { list: 0, nth: 0, next: None, changes: u64::MAX }
+        Self { queue: 0, nth: 0, next: None, changes: u64::MAX }
     }
 }
 
-impl<I: Owner> Queues<I> {
+impl<I: Copy + PartialEq> Queues<I> {
     pub const fn new() -> Self {
-        Self { lists: Vec::new(), len: 0, changes: 0 }
+        Self { all: Vec::new(), len: 0, changes: 0 }
     }
 
     pub const fn len(&self) -> usize {
@@ -56,92 +57,97 @@ impl<I: Owner> Queues<I> {
     }
 
     pub const fn held_memory(&self) -> usize {
-        self.lists.capacity() * size_of::<List<I>>()
+        self.all.capacity() * size_of::<Queue<I>>()
     }
 
-    /// Makes sure that there is a list. `false`: it cannot be.
-    pub fn reserve(&mut self, queue: u16) -> bool {
-        let more = (usize::from(queue) + 1).saturating_sub(self.lists.len());
-        if u32::from(queue) >= MOST || self.lists.try_reserve(more).is_err() {
-            return false;
+    pub fn queue(&mut self, duration: u64) -> Option<u16> {
+        if let Some(known) = self.all.iter().position(|queue| queue.duration == duration) {
+            return Some(known as u16);
         }
-        self.lists.resize_with(self.lists.len() + more, || List { links: Links::new() });
-        true
+        if self.all.len() == MAX_COMMON || self.all.try_reserve(1).is_err() {
+            return None;
+        }
+        self.all.push(Queue { duration, list: List::new() });
+        Some((self.all.len() - 1) as u16)
     }
 
-    /// Puts a timer in its place, nearly always the last, of a list that there is. Returns whether it is the first there.
-    #[inline(always)]
-    pub fn insert(&mut self, id: I, queue: u16, deadline: u64) -> Option<bool> {
-        let list = self.lists.get_mut(usize::from(queue))?;
-        id.set_deadline(deadline);
-        id.set_position(TOP - u32::from(queue));
-        let mut before = list.links.last;
-        while let Some(earlier) = before.filter(|b| b.deadline() > deadline) {
-            before = earlier.links()[0];
+    pub fn duration(&self, queue: u16) -> Option<u64> {
+        self.all.get(usize::from(queue)).map(|queue| queue.duration)
+    }
+
+    /// Puts a timeout in its place, nearly always the last, of a list that there is.
+    pub fn insert(&mut self, store: &mut impl Store<Id = I>, id: I, queue: u16, deadline: u64) {
+        let Some(Queue { list, .. }) = self.all.get_mut(usize::from(queue)) else { return };
+        store.set_deadline(id, deadline);
+        store.set_position(id, TOP - u32::from(queue));
+        let mut prev = list.last;
+        while let Some(earlier) = prev.filter(|prev| store.deadline(*prev) > deadline) {
+            prev = store.links(earlier).prev;
         }
-        list.links.insert_after(before, id);
+        list.insert_after(store, prev, id);
         self.len += 1;
         self.changes += 1;
-        Some(before.is_none())
     }
 
-    #[inline(always)]
-    pub fn remove(&mut self, id: I, queue: u16) {
-        if let Some(list) = self.lists.get_mut(usize::from(queue)) {
-            list.links.remove(id);
+    pub fn remove(&mut self, store: &mut impl Store<Id = I>, id: I, queue: u16) {
+        if let Some(Queue { list, .. }) = self.all.get_mut(usize::from(queue)) {
+            list.remove(store, id);
             self.len -= 1;
             self.changes += 1;
         }
     }
 
-    /// The first to be due, and its list.
-    #[inline]
-    pub fn first(&self) -> Option<(Entry<I>, u16)> {
+    pub fn first_deadline(&self, store: &impl Store<Id = I>) -> Option<u64> {
         if self.len == 0 {
             return None;
         }
-        let firsts = self.lists.iter().zip(0..).filter_map(|(list, queue)| list.links.first.map(|id| (id, queue)));
-        firsts.map(|(id, queue)| (Entry { deadline: id.deadline(), id }, queue)).min_by_key(|(first, _)| first.deadline)
+        self.all.iter().filter_map(|queue| queue.list.first).map(|id| store.deadline(id)).min()
     }
 
-    /// The list whose first is due before `end` and no later than those of the others, and until when none of those is due.
-    #[inline(never)]
-    pub fn due_list(&self, end: u64) -> Option<(u16, u64)> {
-        let (first, queue) = self.first().filter(|(first, _)| first.deadline < end)?;
-        let others = self.lists.iter().zip(0..).filter(|(_, other)| *other != queue);
-        let until = others.filter_map(|(list, _)| list.links.first.map(I::deadline)).min().unwrap_or(u64::MAX);
-        Some((queue, until.max(first.deadline.saturating_add(1)).min(end)))
-    }
-
-    /// Takes the first of a list out if it is due before `end`.
-    #[inline(always)]
-    pub fn pop_before(&mut self, queue: u16, end: u64) -> Option<Entry<I>> {
-        let id = self.lists.get(usize::from(queue))?.links.first?;
-        let deadline = id.deadline();
-        if deadline >= end {
-            return None;
+    /// Takes out what is due at `now`, list by list, as long as there is memory.
+    pub fn take_due(&mut self, store: &mut impl Store<Id = I>, now: u64, due: &mut Vec<Entry<I>>) {
+        if self.len == 0 {
+            return;
         }
-        self.remove(id, queue);
-        Some(Entry { deadline, id })
+        for Queue { list, .. } in &mut self.all {
+            while let Some(id) = list.first {
+                let deadline = store.deadline(id);
+                if deadline > now || due.try_reserve(1).is_err() {
+                    break;
+                }
+                list.remove(store, id);
+                store.set_position(id, super::NOWHERE);
+                due.push(Entry { deadline, id });
+                self.len -= 1;
+                self.changes += 1;
+            }
+        }
     }
 
-    /// The next timer of a visit.
-    pub fn next(&self, at: &mut Place<I>) -> Option<I> {
+    /// Takes any one out.
+    pub fn take(&mut self, store: &mut impl Store<Id = I>) -> Option<I> {
+        let (id, queue) = self.all.iter().zip(0..).find_map(|(queue, n)| Some((queue.list.first?, n)))?;
+        self.remove(store, id, queue);
+        Some(id)
+    }
+
+    /// The next timeout of a visit.
+    pub fn next(&self, store: &impl Store<Id = I>, at: &mut Place<I>) -> Option<I> {
         loop {
-            let list = self.lists.get(at.list)?;
+            let list = &self.all.get(at.queue)?.list;
             if at.changes != self.changes || at.nth == 0 {
                 at.changes = self.changes;
-                at.next = list.links.first;
+                at.next = list.first;
                 for _ in 0..at.nth {
-                    at.next = at.next.and_then(|id| id.links()[1]);
+                    at.next = at.next.and_then(|id| store.links(id).next);
                 }
             }
             match at.next {
                 Some(id) => {
-                    (at.nth, at.next) = (at.nth + 1, id.links()[1]);
+                    (at.nth, at.next) = (at.nth + 1, store.links(id).next);
                     return Some(id);
                 }
-                None => (at.list, at.nth) = (at.list + 1, 0),
+                None => (at.queue, at.nth) = (at.queue + 1, 0),
             }
         }
     }

@@ -1,205 +1,190 @@
 use super::*;
-use core::cell::Cell;
 use proptest::prelude::*;
 
-#[derive(Default)]
-struct Event<'a> {
-    deadline: Cell<u64>,
-    bound: Cell<u64>,
-    position: Cell<u32>,
-    links: Cell<[Option<Name<'a>>; 2]>,
+#[derive(Clone, Copy, Default)]
+struct Event {
+    deadline: u64,
+    position: u32,
+    links: Links<usize>,
 }
 
-#[derive(Clone, Copy)]
-struct Name<'a>(&'a Event<'a>);
+#[derive(Clone, Default)]
+struct Table(Vec<Event>);
 
-impl PartialEq for Name<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        core::ptr::eq(self.0, other.0)
+impl Table {
+    fn new(n: usize) -> Self {
+        Self(vec![Event::default(); n])
     }
 }
 
-impl Owner for Name<'_> {
-    fn deadline(self) -> u64 {
-        self.0.deadline.get()
+impl Store for Table {
+    type Id = usize;
+    fn deadline(&self, id: usize) -> u64 {
+        self.0[id].deadline
     }
-    fn set_deadline(self, deadline: u64) {
-        self.0.deadline.set(deadline);
+    fn set_deadline(&mut self, id: usize, deadline: u64) {
+        self.0[id].deadline = deadline;
     }
-    fn bound(self) -> u64 {
-        let position = self.0.position.get();
-        assert!(position != STAGED && queue_at(position).is_none());
-        self.0.bound.get()
+    fn position(&self, id: usize) -> u32 {
+        self.0[id].position
     }
-    fn set_bound(self, bound: u64) {
-        self.0.bound.set(bound);
+    fn set_position(&mut self, id: usize, position: u32) {
+        self.0[id].position = position;
     }
-    fn links(self) -> [Option<Self>; 2] {
-        let position = self.0.position.get();
+    fn links(&self, id: usize) -> Links<usize> {
+        let position = self.0[id].position;
         assert!(position == STAGED || queue_at(position).is_some());
-        self.0.links.get()
+        self.0[id].links
     }
-    fn set_prev(self, before: Option<Self>) {
-        self.0.links.set([before, self.0.links.get()[1]]);
+    fn set_prev(&mut self, id: usize, prev: Option<usize>) {
+        self.0[id].links.prev = prev;
     }
-    fn set_next(self, after: Option<Self>) {
-        self.0.links.set([self.0.links.get()[0], after]);
+    fn set_next(&mut self, id: usize, next: Option<usize>) {
+        self.0[id].links.next = next;
     }
-    fn position(self) -> u32 {
-        self.0.position.get()
-    }
-    fn set_position(self, position: u32) {
-        self.0.position.set(position);
-    }
+}
+
+/// What emptied timers may hold.
+const EMPTY: usize = 2 * KEEP * size_of::<Entry<usize>>();
+
+fn all_due(timers: &mut Timers<usize>, table: &mut Table, now: u64) -> Vec<(u64, usize)> {
+    core::iter::from_fn(|| timers.pop_due(table, now)).map(|due| (due.deadline, due.id)).collect()
 }
 
 #[test]
 fn a_stale_position_is_no_crash() {
-    let (a, b) = (Event::default(), Event::default());
-    let mut timers = Timers::new();
-    timers.insert(Name(&a), 5).unwrap();
-    // Never inserted, and says the position of another, or of none.
-    timers.remove(Name(&b));
-    b.bound.set(7);
-    assert!(!timers.set(Name(&b), 1));
-    b.position.set(1000);
-    timers.remove(Name(&b));
-    assert!(!timers.set(Name(&b), 1));
-    assert_eq!((timers.len(), timers.first_deadline()), (1, Some(5)));
+    let (mut table, mut timers) = (Table::new(2), Timers::new());
+    timers.arm(&mut table, 0, 5);
+    assert_eq!(timers.first_deadline(&mut table, 0), Some(5));
+    // Never armed, and says the position of another, or of none.
+    for position in [0, 1000, NOWHERE] {
+        table.0[1].position = position;
+        timers.remove(&mut table, 1);
+        timers.set(&mut table, 1, 1);
+    }
+    assert_eq!((timers.len(), timers.first_deadline(&mut table, 0)), (1, Some(5)));
 }
 
 #[test]
 fn what_is_disarmed_in_time_never_sees_the_heap() {
-    let events: Vec<Event> = (0..1000).map(|_| Event::default()).collect();
-    let mut timers = Timers::new();
+    let (mut table, mut timers) = (Table::new(1000), Timers::new());
     for round in 0..3 {
-        for (i, e) in events.iter().enumerate() {
+        for id in 0..1000 {
             timers.reserve().unwrap();
-            assert!(timers.stage(Name(e), 7 + i as u64));
+            timers.arm(&mut table, id, 7 + id as u64);
         }
-        for e in events.iter().skip(round) {
-            assert!(!timers.set(Name(e), 3));
-            timers.remove(Name(e));
+        for id in round..1000 {
+            timers.set(&mut table, id, 3);
+            timers.remove(&mut table, id);
         }
         assert_eq!((timers.len(), timers.heap.len()), (round, 0));
-        assert_eq!(timers.first_deadline(), if round == 0 { None } else { Some(7) });
-        while timers.take().is_some() {}
-        assert_eq!(timers.held_memory(), 0);
+        assert_eq!(timers.first_deadline(&mut table, 0), if round == 0 { None } else { Some(7) });
+        while timers.take(&mut table).is_some() {}
+        assert!(timers.held_memory() <= EMPTY);
     }
 }
 
 #[test]
+fn what_is_staged_and_due_never_sees_the_heap_and_keeps_its_order() {
+    let (mut table, mut timers) = (Table::new(100), Timers::new());
+    for id in 0..100 {
+        timers.arm(&mut table, id, if id % 10 == 0 { 50 } else { 5 });
+    }
+    assert_eq!(timers.first_deadline(&mut table, 10), Some(5));
+    assert_eq!(timers.heap.len(), 1);
+    let due = all_due(&mut timers, &mut table, 10);
+    assert!(due.into_iter().eq((0..100).filter(|id| id % 10 != 0).map(|id| (5, id))));
+    assert_eq!(timers.first_deadline(&mut table, 10), Some(50));
+}
+
+#[test]
 fn many_at_once_come_in_order() {
-    let events: Vec<Event> = (0..6000).map(|_| Event::default()).collect();
-    let mut timers = Timers::new();
-    for (i, e) in events.iter().enumerate() {
-        timers.insert(Name(e), 1 + i as u64 * 7919 % 6000).unwrap();
+    let (mut table, mut timers) = (Table::new(6000), Timers::new());
+    for id in 0..6000 {
+        timers.arm(&mut table, id, 1 + id as u64 * 7919 % 6000);
     }
-    for e in events.iter().step_by(10) {
-        timers.set(Name(e), 9_000);
+    assert_eq!(timers.first_deadline(&mut table, 0), Some(1));
+    for id in (0..6000).step_by(10) {
+        timers.set(&mut table, id, 9_000);
     }
-    let due = timers.take_many(5_000);
-    assert!(due.is_sorted_by_key(|e| e.deadline));
+    let due = all_due(&mut timers, &mut table, 5_000);
+    assert!(due.is_sorted_by_key(|due| due.0) && due.iter().all(|due| due.0 <= 5_000));
     assert_eq!((due.len(), timers.len()), (4500, 1500));
-    assert!(due.iter().all(|e| e.deadline <= 5_000));
-    assert!(timers.first_deadline().is_some_and(|d| d > 5_000));
-    assert!(timers.take_many(5_000).is_empty());
-    while timers.take().is_some() {}
-    assert_eq!(timers.held_memory(), 0);
+    assert!(timers.first_deadline(&mut table, 0).is_some_and(|deadline| deadline > 5_000));
+    assert!(timers.pop_due(&mut table, 5_000).is_none());
+    while timers.take(&mut table).is_some() {}
+    assert!(timers.held_memory() <= EMPTY);
+}
+
+#[test]
+fn durations_have_one_list_each_up_to_a_bound() {
+    let mut timers = Timers::<usize>::new();
+    for n in 0..MAX_COMMON as u64 {
+        assert_eq!(timers.common_queue(n), Some(n as u16));
+        assert_eq!(timers.common_queue(n / 2), Some((n / 2) as u16));
+        assert_eq!(timers.common_duration(n as u16), Some(n));
+    }
+    assert_eq!((timers.common_queue(1 << 40), timers.common_duration(256)), (None, None));
 }
 
 proptest! {
     #[test]
-    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..10, 0usize..12, 0u64..40), 0..300)) {
-        let events: Vec<Event> = (0..12).map(|_| Event::default()).collect();
-        let mut model = [None::<u64>; 12];
-        let mut timers = Timers::new();
-        for (op, i, time) in ops {
-            let name = Name(&events[i]);
-            match (op, model[i]) {
-                (0, None) => {
+    fn agrees_with_a_list(ops in proptest::collection::vec((0u8..8, 0usize..40, 0u64..40), 0..400)) {
+        let (mut table, mut timers) = (Table::new(40), Timers::new());
+        let mut model = [None::<u64>; 40];
+        let queues: Vec<u16> = (0..3).map(|n| timers.common_queue(n * 10).unwrap()).collect();
+        for (op, id, time) in ops {
+            match (op, model[id]) {
+                (0 | 1, armed) => {
                     timers.reserve().unwrap();
-                    prop_assert!(timers.stage(name, time));
-                    model[i] = Some(time);
-                }
-                (1, None) => {
-                    let known = timers.heap.first().map(|e| e.deadline);
-                    prop_assert_eq!(timers.insert(name, time).unwrap(), known.is_none_or(|first| time < first));
-                    model[i] = Some(time);
-                }
-                (0 | 1, Some(_)) => {
-                    timers.set_any(name, time).unwrap();
-                    model[i] = Some(time);
-                }
-                (8, _) => {
-                    let queue = (i % 3) as u16 * 100;
-                    if model[i].is_some() {
-                        timers.remove(name);
+                    if armed.is_some() {
+                        timers.set(&mut table, id, time);
+                    } else {
+                        timers.arm(&mut table, id, time);
                     }
-                    prop_assert!(timers.reserve_common(queue));
-                    let first = timers.insert_common(name, queue, time).unwrap();
-                    prop_assert_eq!(timers.common_queue(name), Some(queue));
-                    model[i] = None;
-                    prop_assert!(first || model.iter().flatten().any(|deadline| *deadline <= time));
-                    model[i] = Some(time);
+                    model[id] = Some(time);
                 }
-                (2, Some(_)) => {
-                    timers.remove(name);
-                    model[i] = None;
+                (2, armed) => {
+                    timers.set_common(&mut table, id, queues[id % 3], time, armed.is_some());
+                    model[id] = Some(time);
                 }
-                (6, _) => {
+                (3, Some(_)) => {
+                    timers.remove(&mut table, id);
+                    model[id] = None;
+                }
+                (4, _) => {
                     let mut all: Vec<usize> = Vec::new();
                     let mut visit = Visit::default();
-                    while let Some(id) = timers.next(&mut visit) {
-                        all.push(events.iter().position(|e| id == Name(e)).unwrap());
+                    while let Some(id) = timers.next(&mut table, &mut visit) {
+                        all.push(id);
                     }
                     all.sort_unstable();
-                    prop_assert!(all.into_iter().eq((0..12).filter(|i| model[*i].is_some())));
+                    prop_assert!(all.into_iter().eq((0..40).filter(|id| model[*id].is_some())));
                 }
-                (9, _) => {
-                    if let Some((queue, end)) = timers.due_list(time) {
-                        let mut last = None;
-                        while let Some(due) = timers.pop_before(queue, end) {
-                            let at = events.iter().position(|e| due.id == Name(e)).unwrap();
-                            prop_assert!(due.deadline <= time && model.iter().flatten().all(|d| *d >= due.deadline));
-                            prop_assert_eq!(model[at].take(), Some(due.deadline));
-                            last = Some(at);
-                        }
-                        prop_assert!(last.is_some());
-                    }
+                (5, _) => {
+                    let first = model.iter().flatten().min().copied();
+                    let found = timers.first_deadline(&mut table, time);
+                    prop_assert!(found == first || found.is_some_and(|found| first <= Some(found) && found <= time));
+                    prop_assert!(found.is_none_or(|found| model.contains(&Some(found))));
                 }
-                (3, _) => prop_assert_eq!(timers.first_deadline(), model.iter().flatten().min().copied()),
-                (4, _) => match timers.pop_due(time) {
-                    Some(due) => {
-                        let at = events.iter().position(|e| due.id == Name(e)).unwrap();
-                        prop_assert_eq!(model[at], Some(due.deadline));
-                        prop_assert_eq!(model.iter().flatten().min(), Some(&due.deadline));
-                        prop_assert!(due.deadline <= time);
-                        model[at] = None;
+                (6, _) => {
+                    let due = all_due(&mut timers, &mut table, time);
+                    prop_assert!(due.is_sorted_by_key(|due| due.0));
+                    for (deadline, id) in due {
+                        prop_assert_eq!(model[id].take(), Some(deadline));
                     }
-                    None => prop_assert!(model.iter().flatten().all(|d| *d > time)),
-                },
-                (5 | 7, _) => {
-                    if op == 7 {
-                        let late = events.iter().zip(&model).any(|(e, m)| {
-                            e.position.get() == STAGED && m.is_some_and(|deadline| deadline <= time)
-                        });
-                        prop_assert_eq!(timers.is_staged_due(time), late);
-                    }
-                    let due = if op == 5 { timers.take_many(time) } else { timers.take_staged(time) };
-                    prop_assert!(due.is_sorted_by_key(|e| e.deadline));
-                    if !due.is_empty() {
-                        prop_assert!(due.iter().all(|e| queue_at(e.id.position()).is_none()));
-                        prop_assert_eq!(due.len(), model.iter().flatten().filter(|d| **d <= time).count());
-                    }
-                    for entry in due {
-                        let at = events.iter().position(|e| entry.id == Name(e)).unwrap();
-                        prop_assert_eq!(model[at].take(), Some(entry.deadline));
-                    }
+                    prop_assert!(model.iter().flatten().all(|deadline| *deadline > time));
+                }
+                (7, Some(deadline)) if time < 2 => {
+                    prop_assert!(timers.postpone(&mut table, id, deadline) || queue_at(table.0[id].position).is_some());
                 }
                 _ => {}
             }
             prop_assert_eq!(timers.len(), model.iter().flatten().count());
         }
+        while let Some(id) = timers.take(&mut table) {
+            prop_assert!(model[id].take().is_some());
+        }
+        prop_assert!(timers.is_empty() && model.iter().all(Option::is_none));
     }
 }

@@ -73,7 +73,7 @@ impl<S> Registry<S> {
             _ => None,
         };
         if let Some(after) = after {
-            self.engine.reactor.set_timeout(slot, now.saturating_add(after));
+            self.engine.reactor.set_timeout(slot, Some(now.saturating_add(after)));
         }
         Ok(())
     }
@@ -166,13 +166,14 @@ impl<S> Registry<S> {
                 slot
             }
         };
+        let armed = self.engine.reactor.view(slot).is_some_and(|view| view.deadline.is_some());
         match timeout {
-            Some(after) if fresh || self.engine.reactor.deadline(slot).is_none() => {
+            Some(after) if fresh || !armed => {
                 let now = self.fresh_now();
-                self.engine.reactor.set_timeout(slot, now.saturating_add(after));
+                self.engine.reactor.set_timeout(slot, Some(now.saturating_add(after)));
             }
-            None if self.engine.reactor.deadline(slot).is_some() => {
-                self.engine.reactor.clear_timeout(slot);
+            None if armed => {
+                self.engine.reactor.set_timeout(slot, None);
             }
             _ => {}
         }

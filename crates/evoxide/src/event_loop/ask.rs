@@ -47,7 +47,7 @@ impl<S> Registry<S> {
     /// ```
     pub fn deadline(&self, id: EventId) -> Option<Instant> {
         let slot = self.entries.get(id)?.slot?;
-        self.engine.reactor.deadline(slot).map(|at| self.time.instant(at))
+        self.engine.reactor.view(slot)?.deadline.map(|at| self.time.instant(at))
     }
 
     /// How many events there are.
@@ -151,7 +151,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        self.engine.reactor.first_deadline().map(|at| self.time.instant(at))
+        self.engine.reactor.first_deadline(0).map(|at| self.time.instant(at))
     }
 
     /// Whether a turn would call somebody without a wait.

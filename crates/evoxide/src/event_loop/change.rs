@@ -180,7 +180,7 @@ impl<S> Registry<S> {
                 *entry.slot.insert(self.engine.reactor.insert(id.to_bits(), entry.priority, kind))
             }
         };
-        self.engine.reactor.set_timeout(slot, deadline);
+        self.engine.reactor.set_timeout(slot, Some(deadline));
         true
     }
 
@@ -213,7 +213,7 @@ impl<S> Registry<S> {
             return Ok(());
         }
         let Some(slot) = entry.slot else { return Ok(()) };
-        let (deadline, ready) = (self.engine.reactor.deadline(slot), self.engine.reactor.readiness(slot));
+        let (deadline, ready) = self.engine.reactor.view(slot).map_or((None, None), |view| (view.deadline, view.ready));
         let edge_changes = old.contains(Interest::EDGE) != interest.contains(Interest::EDGE);
         if edge_changes {
             entry.slot = None;
@@ -235,7 +235,7 @@ impl<S> Registry<S> {
         }
         let Some(slot) = self.entries.get(id).and_then(|e| e.slot) else { return Ok(()) };
         if let Some(deadline) = deadline {
-            self.engine.reactor.set_timeout(slot, deadline);
+            self.engine.reactor.set_timeout(slot, Some(deadline));
         }
         let kept = core::Interest::CONDITIONS & interest.bits();
         let ready = ready.map(|r| r & (core::Ready::from_bits_retain(kept.bits()) | core::Ready::TIMEOUT));
@@ -272,7 +272,7 @@ impl<S> Registry<S> {
         if kind == Kind::Task || kind == Kind::Idle && !paused {
             self.engine.reactor.add_virtual(if keep { 1 } else { -1 });
         }
-        let first = slots[0].map(|slot| (self.engine.reactor.deadline(slot), self.engine.reactor.readiness(slot)));
+        let first = slots[0].and_then(|slot| self.engine.reactor.view(slot)).map(|view| (view.deadline, view.ready));
         if slots != [None, None] {
             // The new slot comes before the old one goes: nothing changes for the kernel.
             let _ = self.arm(id);
@@ -282,7 +282,7 @@ impl<S> Registry<S> {
         }
         if let (Some((deadline, ready)), Some(slot)) = (first, self.entries.get(id).and_then(|e| e.slot)) {
             if let Some(deadline) = deadline {
-                self.engine.reactor.set_timeout(slot, deadline);
+                self.engine.reactor.set_timeout(slot, Some(deadline));
             }
             if let Some(ready) = ready {
                 self.engine.reactor.activate(slot, ready, 1);

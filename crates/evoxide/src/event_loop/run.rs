@@ -432,18 +432,21 @@ impl<S> EventLoop<S> {
         let again = match entry.kind {
             Kind::Timer { period: Some(period), .. } => {
                 // Counted from when it was due, unless it fell behind or was made to happen.
-                let due =
-                    registry.engine.reactor.slot_deadline(popped.slot).map_or(0, |(_, at)| at).saturating_add(period);
+                let due = popped
+                    .key
+                    .and_then(|key| registry.engine.reactor.view(key))
+                    .map_or(0, |view| view.last_deadline)
+                    .saturating_add(period);
                 let on_time = popped.ready.contains(Ready::TIMEOUT) && due > now;
                 Some(if on_time { due } else { now.saturating_add(period) })
             }
             Kind::Descriptor { timeout: Some(timeout), .. } => Some(now.saturating_add(timeout)),
             _ => None,
         };
-        if let (Some(deadline), Some(key)) = (again, registry.engine.reactor.popped_key(&popped)) {
-            registry.engine.reactor.set_timeout(key, deadline);
+        if let (Some(deadline), Some(key)) = (again, popped.kept_key()) {
+            registry.engine.reactor.set_timeout(key, Some(deadline));
         }
-        let second = entry.second.is_some() && registry.engine.reactor.popped_key(&popped) == entry.second;
+        let second = entry.second.is_some() && popped.kept_key() == entry.second;
         let side = if second { Side::Second } else { Side::First };
         self.call(id, Fired { ready: popped.ready, calls, wait: None, side });
         true
@@ -537,7 +540,7 @@ impl<S> Registry<S> {
         {
             return Some(0);
         }
-        let first = self.engine.reactor.first_deadline()?;
+        let first = self.engine.reactor.first_deadline(self.time.now())?;
         Some(first.saturating_sub(self.time.update()))
     }
 
