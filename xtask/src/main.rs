@@ -26,6 +26,7 @@ mod shape;
 mod suite;
 mod symbols;
 mod symtab;
+mod tasks;
 mod tree;
 mod uncovered;
 
@@ -81,6 +82,7 @@ cargo xtask TASK [OPTIONS]
               --target T               aarch64-unknown-linux-gnu; `dist` takes it too
               --profile dev
   loom      the models of what threads share, in every order of their steps
+  tasks     1,000,000 tasks of the Rust library; --sanitize thread|address: under a sanitizer
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
@@ -110,6 +112,7 @@ fn main() -> ExitCode {
         "clients" => clients::task(&opts),
         "links" => links::task(&opts),
         "loom" => loom::task(&opts),
+        "tasks" => tasks::task(&opts),
         "peers" => peers::task(&opts),
         "bench" => bench::task(&opts),
         "headers" => headers::task(&opts),

@@ -5,3 +5,6 @@
 
 #[path = "../../evoxide-sys/src/wake.rs"]
 pub mod wake;
+
+#[path = "../../evoxide/src/task/wake_list.rs"]
+pub mod wake_list;

@@ -40,6 +40,7 @@ mod guest;
 mod io;
 mod time;
 mod wait;
+mod wake_list;
 mod waker;
 
 pub use executor::{JoinError, JoinHandle, TaskCx};

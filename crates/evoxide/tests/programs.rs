@@ -50,6 +50,15 @@ fn echo_with_handlers() {
     Server::start(&program("echo"), &["0"]).connect().ask("hello", "hello");
 }
 
+/// `cargo xtask tasks` does it with 1,000,000, under the sanitizers.
+#[cfg(feature = "async")]
+#[test]
+fn tasks_by_the_thousand() {
+    let out = std::process::Command::new(program("many_tasks")).arg("20000").output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(String::from_utf8(out.stdout).unwrap().lines().count(), 3);
+}
+
 #[cfg(feature = "async")]
 #[test]
 fn echo_with_tasks() {

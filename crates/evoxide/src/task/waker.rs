@@ -1,11 +1,12 @@
 //! How a task is woken: from its loop's thread through a list, from others through the loop's alarm.
 
+use super::wake_list::{Mark, WakeList};
 use crate::event_loop::event::EventId;
 use crate::event_loop::mailbox::Alarm;
 use std::cell::{Cell, RefCell};
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Wake;
 
 thread_local! {
@@ -45,32 +46,17 @@ pub(super) fn leave_local(owner: u32) {
 /// What other threads wake a loop's tasks through.
 pub(super) struct Wakes {
     alarm: Arc<Alarm>,
-    pending: AtomicBool,
-    woken: Mutex<Vec<EventId>>,
+    list: WakeList<EventId>,
 }
 
 impl Wakes {
     pub fn new(alarm: Arc<Alarm>) -> Self {
-        Self { alarm, pending: AtomicBool::new(false), woken: Mutex::default() }
+        Self { alarm, list: WakeList::new() }
     }
 
     /// Takes the tasks that were woken by other threads.
     pub fn take(&self) -> Vec<EventId> {
-        if !self.pending.load(Ordering::Acquire) {
-            return Vec::new();
-        }
-        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pending.store(false, Ordering::Release);
-        mem::take(&mut *woken)
-    }
-
-    fn put(&self, id: EventId) {
-        {
-            let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
-            woken.push(id);
-            self.pending.store(true, Ordering::Release);
-        }
-        self.alarm.wake();
+        self.list.take()
     }
 }
 
@@ -81,21 +67,18 @@ pub(super) struct TaskWaker {
     /// It is in the list of its thread. Touched by that thread alone.
     local: AtomicBool,
     /// It is in the list of other threads.
-    foreign: AtomicBool,
+    foreign: Mark,
 }
 
 impl TaskWaker {
     pub fn new(id: EventId, wakes: Arc<Wakes>) -> Self {
-        Self { id, wakes, local: AtomicBool::new(false), foreign: AtomicBool::new(false) }
+        Self { id, wakes, local: AtomicBool::new(false), foreign: Mark::new() }
     }
 
-    /// The task is about to be polled: later wakes count again.
+    /// The task is about to be polled: later wakes count anew.
     pub fn start(&self) {
         self.local.store(false, Ordering::Relaxed);
-        if self.foreign.load(Ordering::Relaxed) {
-            // What was written before a wake that found the mark is seen by the poll.
-            self.foreign.swap(false, Ordering::AcqRel);
-        }
+        self.foreign.clear();
     }
 }
 
@@ -115,8 +98,8 @@ impl Wake for TaskWaker {
             }
             true
         });
-        if here != Ok(true) && !self.foreign.swap(true, Ordering::AcqRel) {
-            self.wakes.put(self.id);
+        if here != Ok(true) && self.wakes.list.wake(&self.foreign, self.id) {
+            self.wakes.alarm.wake();
         }
     }
 }
