@@ -14,6 +14,8 @@ use crate::socket::Addr;
 pub const DATAGRAM: usize = 64 * 1024;
 /// How many datagrams one call receives.
 pub const BATCH: usize = 8;
+/// How many datagrams one call sends.
+pub const SENDS: usize = 32;
 
 fn count(answer: isize) -> io::Result<usize> {
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
@@ -129,6 +131,45 @@ pub fn send_datagram(fd: impl Descriptor, bytes: &[u8], to: Option<&Addr>, segme
     }
     // SAFETY: everything that the message names lives until the call returns, and is only read.
     count(unsafe { libc::sendmsg(fd, &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })
+}
+
+/// Sends the first datagrams, each to an address or to the connected peer: [`SENDS`] of them in one call where the kernel has one for
+/// several, or one. Returns how many were taken.
+///
+/// # Errors
+///
+/// What the kernel says of the first one; `EAGAIN` where there is no room for it.
+#[cfg(target_os = "linux")]
+pub fn send_datagrams(fd: impl Descriptor, datagrams: &[(&[u8], Option<Addr>)]) -> io::Result<usize> {
+    let fd = fd.lend()?.as_raw_fd();
+    // SAFETY: all zeros are messages without name, content and control data.
+    let mut messages: [libc::mmsghdr; SENDS] = unsafe { std::mem::zeroed() };
+    let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SENDS];
+    let many = datagrams.len().min(SENDS);
+    for ((bytes, to), (message, slice)) in datagrams.iter().zip(messages.iter_mut().zip(&mut slices)) {
+        *slice = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        message.msg_hdr.msg_iov = slice;
+        message.msg_hdr.msg_iovlen = 1;
+        if let Some(to) = to {
+            message.msg_hdr.msg_name = to.as_bytes().as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_namelen = to.as_bytes().len() as libc::socklen_t;
+        }
+    }
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: everything that the first `many` messages name lives until the call returns, and is only read.
+    let n = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), many as _, flags as _) };
+    usize::try_from(n).map_err(|_| io::Error::last_os_error())
+}
+
+/// Sends the first datagram, to an address or to the connected peer. Returns how many were taken.
+///
+/// # Errors
+///
+/// What the kernel says; `EAGAIN` where there is no room for it.
+#[cfg(not(target_os = "linux"))]
+pub fn send_datagrams(fd: impl Descriptor, datagrams: &[(&[u8], Option<Addr>)]) -> io::Result<usize> {
+    let Some((bytes, to)) = datagrams.first() else { return Ok(0) };
+    send_datagram(fd, bytes, to.as_ref(), None).map(|_| 1)
 }
 
 /// Lets the kernel coalesce datagrams of one sender (generic receive offload). Returns whether it can.

@@ -98,6 +98,45 @@ impl Udp {
         Ok(sent)
     }
 
+    /// Sends several datagrams, each to an address or to the connected peer, in one call for many of them where the kernel has one.
+    /// Answers how many were sent; fewer than there are where the system's queue is full, or one of them was refused.
+    ///
+    /// # Errors
+    /// As [`send_to`](Self::send_to), if nothing was sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::udp::Udp;
+    /// use std::net::UdpSocket;
+    ///
+    /// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// let mut ev = EventLoop::new(())?;
+    /// let id = ev.udp("127.0.0.1:0", |_, _, _| {})?;
+    /// let news = b"news".as_slice();
+    /// let sent = ev.source::<Udp>(id).unwrap().send_batch([(news, Some(a.local_addr()?)), (news, Some(b.local_addr()?))])?;
+    /// assert_eq!(sent, 2);
+    /// let mut text = [0; 4];
+    /// b.recv(&mut text)?;
+    /// assert_eq!(&text, news);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn send_batch<'a>(
+        &self,
+        datagrams: impl IntoIterator<Item = (&'a [u8], Option<SocketAddr>)>,
+    ) -> Result<usize, Error> {
+        let all: Vec<_> = datagrams.into_iter().map(|(bytes, to)| (bytes, to.map(Addr::from))).collect();
+        let mut sent = 0;
+        while sent < all.len() {
+            match message::send_datagrams(self.socket.as_fd(), &all[sent..]) {
+                Ok(count) => sent += count,
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Its own address.
     ///
     /// # Errors

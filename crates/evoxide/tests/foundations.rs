@@ -3,13 +3,14 @@
 use evoxide::buffer::{Buffer, LineEnd};
 use evoxide::codec::{Decoder, Encoder, LengthPrefix, Lines};
 use evoxide::stream::{Filter, Parts, Rate, SocketOptions, StreamCtx, StreamEvent, StreamHandler};
-use evoxide::udp::Udp;
-use evoxide::{Clock, Config, Context, ErrorKind, EventLoop, Interest, Outcome, Signal, Timer};
+use evoxide::udp::{Datagram, Udp};
+use evoxide::{Clock, Config, Context, ErrorKind, EventLoop, Interest, Outcome, Signal, Timer, Workers};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Calls functions of the test.
@@ -546,6 +547,65 @@ fn children_are_reached_signalled_and_piped() {
     assert_eq!(ev.state()[0], "through the cat");
     assert!(ev.state().contains(&"Some(15)".to_string()), "{:?}", ev.state());
     assert!(Signal::TERM.send(0).is_err());
+}
+
+#[test]
+fn many_datagrams_go_out_in_few_calls() {
+    let mut ev = EventLoop::new((0, 0)).unwrap();
+    let count = |cx: &mut Context<'_, (u32, u32)>, _: &mut Udp, datagram: Datagram<'_>| {
+        let (all, sum) = cx.state();
+        (*all, *sum) = (*all + 1, *sum + u32::from(datagram.bytes[0]));
+        if *all == 150 {
+            cx.exit();
+        }
+    };
+    let servers = [0, 1].map(|_| ev.udp("127.0.0.1:0", count).unwrap());
+    let to = servers.map(|id| ev.source::<Udp>(id).unwrap().local_addr().unwrap());
+    let client = ev.udp("127.0.0.1:0", count).unwrap();
+    let bytes: Vec<u8> = (0..150).collect();
+    let udp = ev.source::<Udp>(client).unwrap();
+    let sent = udp.send_batch(bytes.chunks(1).enumerate().map(|(at, byte)| (byte, Some(to[at % 2])))).unwrap();
+    assert_eq!(sent, 150);
+    // Nobody is connected to it.
+    assert_eq!(udp.send_batch([(&bytes[..1], None)]).unwrap_err().kind(), ErrorKind::System);
+    assert_eq!(udp.send_batch([]).unwrap(), 0);
+    ev.run().unwrap();
+    assert_eq!(*ev.state(), (150, 11175));
+}
+
+#[test]
+fn a_rate_of_its_own_goes_with_its_stream() {
+    let mut ev = EventLoop::new(()).unwrap();
+    let (a, b) = UnixStream::pair().unwrap();
+    let id = ev.open(b, reads(|_| {})).unwrap();
+    ev.set_rate(id, Rate::per_second(1000)).unwrap();
+    ev.set_rate(id, Rate::per_second(2000)).unwrap();
+    assert_eq!(ev.set_rate(id, Rate::per_tick(0, 0, Duration::ZERO)).unwrap_err().argument(), Some("rate"));
+    drop(a);
+    ev.run().unwrap();
+    assert_eq!(ev.set_rate(id, Rate::per_second(1000)).unwrap_err().kind(), ErrorKind::NoSuchEvent);
+}
+
+#[test]
+fn workers_answer_refuse_and_go() {
+    let workers = Workers::new(1, 1).unwrap();
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let (begin, began) = mpsc::channel::<()>();
+    workers.run(&ev.handle(), move || began.recv().is_ok(), |cx, answer| cx.state().push(answer.ok())).unwrap();
+    workers.run(&ev.handle(), || -> bool { panic!("on purpose") }, |cx, answer| cx.state().push(answer.ok())).unwrap();
+    let refused = workers.run(&ev.handle(), || (), |_, _| ());
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Busy);
+    begin.send(()).unwrap();
+    // A loop waits for its jobs.
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &[Some(true), None]);
+    drop(ev);
+    // What would be said to a loop that has gone is dropped.
+    let handle = EventLoop::new(()).unwrap().handle();
+    let (tell, told) = mpsc::channel();
+    workers.run(&handle, move || tell.send(1).unwrap(), |_, _| ()).unwrap();
+    assert_eq!(told.recv(), Ok(1));
+    assert_eq!(Workers::new(0, 1).unwrap_err().argument(), Some("threads"));
 }
 
 #[test]

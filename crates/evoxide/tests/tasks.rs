@@ -1,12 +1,14 @@
 //! Tasks: async/await on the loop.
 #![cfg(feature = "async")]
 
+use evoxide::buffer::{Buffer, LineEnd};
 use evoxide::task::{AsyncStream, Guest};
 use evoxide::{Clock, Config, ErrorKind, EventLoop, Interest, Outcome, Signal, Timer};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
+use std::os::fd::AsFd;
 use std::pin::Pin;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -274,6 +276,93 @@ fn a_waker_outlives_its_task_and_its_loop() {
     drop(ev);
     waker.wake_by_ref();
     thread::spawn(move || waker.wake()).join().unwrap();
+}
+
+#[test]
+fn a_background_task_does_not_keep_the_loop() {
+    let mut ev = on_virtual_time(0);
+    let ticks = ev.spawn_with(|cx| async move {
+        loop {
+            cx.sleep(Duration::from_secs(1)).await;
+            cx.with(|cx| *cx.state() += 1);
+        }
+    });
+    assert!(ev.keep_alive(ticks.id(), false) && ev.keep_alive(ticks.id(), false));
+    // Nor does what it waits for.
+    ev.timer(Duration::from_millis(2500), |_| {});
+    assert_eq!(ev.run().unwrap(), Outcome::Idle);
+    assert_eq!(*ev.state(), 2);
+    ticks.cancel();
+    let silent = ev.spawn(std::future::pending::<()>());
+    ev.keep_alive(silent.id(), false);
+    assert_eq!(ev.run().unwrap(), Outcome::Idle);
+    // Told of itself, and kept again.
+    let task = ev.spawn_with(|cx| async move {
+        let id = cx.with(|cx| cx.id());
+        assert_eq!(id, None);
+        cx.pass().await;
+    });
+    ev.keep_alive(task.id(), false);
+    ev.keep_alive(task.id(), true);
+    assert_eq!(ev.run().unwrap(), Outcome::Idle);
+    assert!(task.is_finished() && !silent.is_finished());
+    ev.remove(silent.id());
+    assert!(silent.is_finished() && ev.is_idle());
+}
+
+#[test]
+fn pipes_are_streams_for_tasks() {
+    let mut child = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ev = EventLoop::new(()).unwrap();
+    let cx = ev.task_cx();
+    let sorted = ev.block_on(async move {
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (stdin, stdout) = (cx.open_stream(stdin).unwrap(), cx.open_stream(stdout).unwrap());
+        let mut lines = Buffer::new();
+        for i in (0..50_000).rev() {
+            lines.append(format!("{i:06}\n"));
+        }
+        stdin.write_buffer(&mut lines).await.unwrap();
+        drop(stdin);
+        let mut sorted = Buffer::new();
+        while stdout.read_buffer(&mut sorted).await.unwrap() > 0 {}
+        assert!(cx.child(child).await.unwrap().success());
+        (sorted.len(), sorted.take_line(LineEnd::Lf))
+    });
+    assert_eq!(sorted.unwrap(), (350_000, Some(b"000000".to_vec())));
+}
+
+#[test]
+fn a_task_that_is_woken_between_turns_rings_for_its_loop() {
+    let mut ev = EventLoop::new(()).unwrap();
+    let kept = Rc::new(RefCell::new(None));
+    let keep = Rc::clone(&kept);
+    let task = ev.spawn(poll_fn(move |cx| {
+        let again = keep.borrow().is_some();
+        *keep.borrow_mut() = Some(cx.waker().clone());
+        if again { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    let mut guest = Guest::new(ev).unwrap();
+    while guest.wait_time() == Some(Duration::ZERO) {
+        guest.turn().unwrap();
+    }
+    let readable = |guest: &Guest<()>| {
+        let mut host = EventLoop::new(false).unwrap();
+        let fd = guest.as_fd().try_clone_to_owned().unwrap();
+        host.descriptor(fd, Interest::READ, |cx, _, _| {
+            *cx.state() = true;
+            cx.exit();
+        })
+        .unwrap();
+        host.poll().unwrap();
+        host.into_state()
+    };
+    assert!(!readable(&guest));
+    let waker = kept.borrow_mut().clone().unwrap();
+    waker.wake();
+    assert!(readable(&guest));
+    guest.turn().unwrap();
+    assert!(task.is_finished());
 }
 
 #[test]

@@ -22,13 +22,15 @@ use std::time::Duration;
 /// Where a task finds its loop while it is polled.
 pub(super) struct Home<S> {
     core: Cell<Option<Box<Core<S>>>>,
+    /// The task that is polled does not keep the loop running, and so nothing that it waits for does.
+    background: Cell<bool>,
     /// Events whose owners were dropped elsewhere.
     dropped: RefCell<Vec<EventId>>,
 }
 
 impl<S> Default for Home<S> {
     fn default() -> Self {
-        Self { core: Cell::new(None), dropped: RefCell::default() }
+        Self { core: Cell::new(None), background: Cell::new(false), dropped: RefCell::default() }
     }
 }
 
@@ -53,6 +55,13 @@ impl<S> Home<S> {
         match self.try_with(work) {
             Some(answer) => answer,
             None => panic!("the loop is there only while it polls a task, and to one at a time"),
+        }
+    }
+
+    /// A new event is what the task that is polled waits for.
+    pub fn adopt(&self, cx: &mut Context<'_, S>, id: EventId) {
+        if self.background.get() {
+            cx.keep_alive(id, false);
         }
     }
 
@@ -86,7 +95,8 @@ pub(super) fn wake_now<S: 'static>(registry: &mut Registry<S>, waker: Option<Wak
 
 impl<S: 'static> Registry<S> {
     /// Starts a task: a future that the loop polls, on its own thread, whenever it is woken. It runs first in the loop's next
-    /// turn, and keeps [`run`](EventLoop::run) going until it ends.
+    /// turn, and keeps [`run`](EventLoop::run) going until it ends; with [`keep_alive`](Registry::keep_alive) neither it nor what it
+    /// begins to wait for does.
     ///
     /// A panic ends the task and nothing else; who [joins](JoinHandle) it is told. Removing the task by its
     /// [id](JoinHandle::id), or [cancelling](JoinHandle::cancel) it, drops the future.
@@ -579,6 +589,7 @@ impl<S: 'static, F: Future + 'static> Callback<S> for OnTask<S, F> {
     fn call_with(&mut self, core: Box<Core<S>>, id: EventId) -> Box<Core<S>> {
         let Some(future) = &mut self.future else { return core };
         self.own.start();
+        self.home.background.set(core.registry.entries.get(id).is_some_and(|entry| entry.background));
         self.home.core.set(Some(core));
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Polled::from_waker(&self.waker))));
         let ended = match polled {

@@ -60,7 +60,9 @@ impl<S: 'static> Watches for Home<S> {
             }
             let kind = Kind::Descriptor { fd, interest, timeout: None };
             let id = cx.registry.insert(kind, None, false, Some(Box::new(OnReady { readiness, edge })));
-            Ok((cx.registry.arm_new(id)?, edge))
+            let id = cx.registry.arm_new(id)?;
+            self.adopt(cx, id);
+            Ok((id, edge))
         })
     }
 

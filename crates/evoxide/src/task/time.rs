@@ -63,6 +63,7 @@ impl<S: 'static> Timers for Home<S> {
             let id = cx.registry.insert(kind, None, true, Some(Box::new(OnFlag(flag))));
             // A timer needs nothing of the system.
             let _ = cx.registry.arm(id);
+            self.adopt(cx, id);
             id
         })
     }

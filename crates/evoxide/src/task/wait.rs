@@ -141,6 +141,7 @@ impl<S: 'static> TaskCx<S> {
 
     fn event(&self, id: EventId) -> Event {
         let home = Rc::clone(&self.home);
+        self.with(|cx| home.adopt(cx, id));
         Event { id, forget: Box::new(move |id| home.forget(id)) }
     }
 }
