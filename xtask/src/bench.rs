@@ -79,15 +79,20 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     Ok(Tally::default())
 }
 
-/// Builds the Rust echo server and tokio's, where the measuring program looks for them.
+/// Builds the Rust servers and their peers, where the measuring program looks for them.
 fn rust(build: &Path) -> Result<(), String> {
     let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let mut ours = cargo();
-    ours.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide", "--example", "echo"]);
-    proc::show(&mut ours)?;
-    let mut tokio = cargo();
-    tokio.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release", "--bin", "echo_tokio"]);
-    proc::show(tokio.arg("--target-dir").arg(build.join("peers")))?;
-    let from = tree::target().join("release/examples/echo");
-    fs::copy(&from, build.join("rust_echo")).map(|_| ()).map_err(|e| format!("{}: {e}", from.display()))
+    ours.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide"]);
+    const OURS: [&str; 3] = ["echo", "echo_async", "resp"];
+    proc::show(ours.args(OURS.iter().flat_map(|name| ["--example", name])))?;
+    let mut theirs = cargo();
+    theirs.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release"]);
+    theirs.args(["echo_tokio", "echo_mio", "resp_tokio", "timers_rust"].iter().flat_map(|name| ["--bin", name]));
+    proc::show(theirs.arg("--target-dir").arg(build.join("peers")))?;
+    for name in OURS {
+        let from = tree::target().join("release/examples").join(name);
+        fs::copy(&from, build.join(format!("rust_{name}"))).map_err(|e| format!("{}: {e}", from.display()))?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //! ping,set,get,incr`.
 
 use evoxide::EventLoop;
-use evoxide::buffer::{Buffer, LineEnd};
+use evoxide::buffer::Buffer;
 use evoxide::stream::{Parts, StreamCtx, StreamHandler};
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -14,52 +14,45 @@ const ARGS: usize = 1024;
 
 type Store = HashMap<Vec<u8>, Vec<u8>>;
 
-/// One connection: the command that comes in.
-#[derive(Default)]
-struct Client {
-    args: Vec<Vec<u8>>,
-    /// Arguments still to come, and the length of the next one.
-    missing: usize,
-    next: Option<usize>,
-}
-
-impl Client {
-    /// Takes one command, if it is complete. An error is not recoverable.
-    fn command(&mut self, input: &mut Buffer) -> Result<Option<Vec<Vec<u8>>>, &'static str> {
-        loop {
-            if let Some(len) = self.next {
-                if input.len() < len + 2 {
-                    return Ok(None);
-                }
-                self.args.push(input.take_bytes(len));
-                input.drain(2);
-                self.next = None;
-                self.missing -= 1;
-            } else {
-                let Some(line) = input.take_line_max(LineEnd::CrLf, LINE).map_err(|_| "line too long")? else {
-                    return Ok(None);
-                };
-                let number = || std::str::from_utf8(line.get(1..).unwrap_or(&[])).ok()?.parse::<usize>().ok();
-                match line.first() {
-                    Some(b'$') if self.missing > 0 => {
-                        self.next = Some(number().filter(|n| *n <= VALUE).ok_or("invalid bulk length")?);
-                    }
-                    _ if self.missing > 0 => return Err("expected '$'"),
-                    Some(b'*') => self.missing = number().filter(|n| *n <= ARGS).ok_or("invalid multibulk length")?,
-                    _ => {
-                        let words = line.split(|b| *b == b' ').filter(|w| !w.is_empty());
-                        self.args.extend(words.map(<[u8]>::to_vec));
-                    }
-                }
-            }
-            if self.missing == 0 && !self.args.is_empty() {
-                return Ok(Some(std::mem::take(&mut self.args)));
-            }
-        }
+/// The line that begins at `at`, and where the next one begins.
+fn line(input: &[u8], at: usize) -> Result<Option<(&[u8], usize)>, &'static str> {
+    let rest = &input[at..];
+    match rest.iter().position(|byte| *byte == b'\n') {
+        Some(len) if len <= LINE => Ok(Some((rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]), at + len + 1))),
+        None if rest.len() <= LINE => Ok(None),
+        _ => Err("line too long"),
     }
 }
 
-fn bulk(output: &mut Buffer, value: Option<&Vec<u8>>) {
+fn number(line: &[u8], max: usize) -> Option<usize> {
+    std::str::from_utf8(line.get(1..)?).ok()?.parse().ok().filter(|n| *n <= max)
+}
+
+/// Finds the arguments of the first command, and answers its length; if it is not complete, that is more than there is. An error is
+/// not recoverable.
+fn parse<'a>(input: &'a [u8], args: &mut Vec<&'a [u8]>) -> Result<usize, &'static str> {
+    args.clear();
+    let Some((head, mut at)) = line(input, 0)? else { return Ok(input.len() + 1) };
+    if head.first() != Some(&b'*') {
+        args.extend(head.split(|byte| *byte == b' ').filter(|word| !word.is_empty()));
+        return Ok(at);
+    }
+    for _ in 0..number(head, ARGS).ok_or("invalid multibulk length")? {
+        let Some((head, begin)) = line(input, at)? else { return Ok(input.len() + 1) };
+        if head.first() != Some(&b'$') {
+            return Err("expected '$'");
+        }
+        let end = begin + number(head, VALUE).ok_or("invalid bulk length")?;
+        at = end + 2;
+        if at > input.len() {
+            return Ok(at);
+        }
+        args.push(&input[begin..end]);
+    }
+    Ok(at)
+}
+
+fn bulk(output: &mut Buffer, value: Option<&[u8]>) {
     match value {
         Some(value) => {
             output.append(format!("${}\r\n", value.len()));
@@ -70,22 +63,22 @@ fn bulk(output: &mut Buffer, value: Option<&Vec<u8>>) {
     }
 }
 
-fn execute(store: &mut Store, output: &mut Buffer, mut args: Vec<Vec<u8>>) {
-    let name = args.remove(0).to_ascii_uppercase();
-    match (&name[..], &mut args[..]) {
+fn execute(store: &mut Store, output: &mut Buffer, args: &[&[u8]]) {
+    let [name, args @ ..] = args else { return };
+    match (&name.to_ascii_uppercase()[..], args) {
         (b"PING", []) => output.append("+PONG\r\n"),
         (b"PING" | b"ECHO", [text]) => bulk(output, Some(text)),
         (b"SET", [key, value]) => {
-            store.insert(std::mem::take(key), std::mem::take(value));
+            store.insert(key.to_vec(), value.to_vec());
             output.append("+OK\r\n");
         }
-        (b"GET", [key]) => bulk(output, store.get(key)),
+        (b"GET", [key]) => bulk(output, store.get(*key).map(Vec::as_slice)),
         (b"DEL", keys) => {
-            let count = keys.iter().filter(|key| store.remove(*key).is_some()).count();
+            let count = keys.iter().filter(|key| store.remove(**key).is_some()).count();
             output.append(format!(":{count}\r\n"));
         }
         (b"INCR", [key]) => {
-            let value = store.entry(std::mem::take(key)).or_insert_with(|| b"0".to_vec());
+            let value = store.entry(key.to_vec()).or_insert_with(|| b"0".to_vec());
             match std::str::from_utf8(value).ok().and_then(|v| v.parse::<i64>().ok()?.checked_add(1)) {
                 Some(next) => {
                     *value = next.to_string().into_bytes();
@@ -99,17 +92,26 @@ fn execute(store: &mut Store, output: &mut Buffer, mut args: Vec<Vec<u8>>) {
     }
 }
 
+struct Client;
+
 impl StreamHandler<Store> for Client {
     fn on_read(&mut self, cx: &mut StreamCtx<'_, Store>) {
         let Parts { input, output, state, .. } = cx.split();
-        loop {
-            match self.command(input) {
-                Ok(Some(args)) => execute(state, output, args),
-                Ok(None) => return,
-                Err(error) => {
-                    output.append(format!("-ERR Protocol error: {error}\r\n"));
-                    return cx.close_after_flush();
-                }
+        let (bytes, mut args, mut done) = (input.contiguous(usize::MAX), Vec::new(), 0);
+        let missing = loop {
+            match parse(&bytes[done..], &mut args) {
+                Ok(len) if len <= bytes.len() - done => done += len,
+                result => break result,
+            }
+            execute(state, output, &args);
+        };
+        input.drain(done);
+        match missing {
+            // Not called before all of it is there.
+            Ok(len) => cx.this().set_read_marks(len, 0),
+            Err(error) => {
+                output.append(format!("-ERR Protocol error: {error}\r\n"));
+                cx.close_after_flush();
             }
         }
     }
@@ -120,7 +122,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("listening {}", listener.local_addr()?.port());
     let mut ev = EventLoop::new(Store::new())?;
-    ev.accept_from(listener, |cx, conn, _peer| cx.open(conn, Client::default()))?;
+    ev.accept_from(listener, |cx, conn, _peer| cx.open(conn, Client))?;
     ev.run()?;
     Ok(())
 }
