@@ -90,7 +90,7 @@ cargo xtask TASK [OPTIONS]
                                        rust: the Rust echo server against tokio's, and the heap of its idle streams
               --only chain,timers,...  narrows insns and syscalls
               --reps N, --quick, --profile, --no-build
-  peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls
+  peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls; `test`: programs on tokio
 ";
 
 /// Tasks whose failure may mean no more than missing packages.

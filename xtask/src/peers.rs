@@ -1,4 +1,5 @@
-//! `peers`: the same echo server in evoxide, mio, calloop and tokio, by lines and by system calls.
+//! `peers`: the same echo server in evoxide, mio, calloop and tokio, by lines and by system calls; `peers test`: whether the eight
+//! programs on tokio do what the examples with their names do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,10 +21,21 @@ struct Peer {
     args: Vec<String>,
 }
 
-/// `cargo xtask peers`.
-pub fn task(_: &Opts) -> Result<Tally, String> {
+/// `cargo xtask peers`; with `test`, the tests of the programs on tokio instead.
+pub fn task(opts: &Opts) -> Result<Tally, String> {
     let root = tree::root();
     let build = tree::scratch("bench")?.join("peers");
+    if opts.words().iter().any(|word| word == "test") {
+        let peers = || {
+            let mut cmd = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            cmd.current_dir(root.join("bench/peers"));
+            cmd
+        };
+        proc::show(peers().args(["fmt", "--check"]))?;
+        // The tests find the programs where the build puts them.
+        proc::show(peers().args(["test", "--quiet", "--target-dir"]).arg(&build))?;
+        return Ok(Tally { passed: 1, failed: 0 });
+    }
     let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let mut ours = cargo();
     ours.current_dir(&root).args(["build", "--quiet", "--release", "--package", "evoxide", "--example", "echo"]);

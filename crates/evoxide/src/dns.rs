@@ -16,6 +16,8 @@
 //! # Ok::<(), evoxide::Error>(())
 //! ```
 //!
+//! Tasks await the same: `TaskCx::lookup`, `lookup_host` and `connect_host` (feature `async`).
+//!
 //! What lies on the wire is read by [`Message`] and written by [`Builder`]; the machines behind this module are those of
 //! `evoxide_proto::dns`. DNS over TLS will be another transport of [`Config`].
 
@@ -23,6 +25,8 @@ mod config;
 mod connect;
 mod resolver;
 mod server;
+#[cfg(feature = "async")]
+mod tasks;
 
 pub use config::Config;
 pub use evoxide_proto::dns::{

@@ -47,4 +47,6 @@ pub use executor::{JoinError, JoinHandle, TaskCx};
 pub use guest::Guest;
 pub use io::{AsyncListener, AsyncStream};
 pub use time::{Sleep, race};
+#[cfg(feature = "dns")]
+pub(crate) use wait::Given;
 pub use wait::Signals;

@@ -50,6 +50,14 @@ fn echo_with_handlers() {
     Server::start(&program("echo"), &["0"]).connect().ask("hello", "hello");
 }
 
+#[cfg(feature = "async")]
+#[test]
+fn chat_with_tasks() {
+    scenarios::chat_rooms(program("chat_async"));
+    scenarios::chat_drops_the_silent(program("chat_async"));
+    scenarios::chat_drops_who_reads_slowly(program("chat_async"));
+}
+
 /// `cargo xtask tasks` does it with 1,000,000, under the sanitizers.
 #[cfg(feature = "async")]
 #[test]

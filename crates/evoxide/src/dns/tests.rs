@@ -75,3 +75,40 @@ fn the_first_address_that_works_is_connected_to() {
     ev.state_mut().sort();
     assert_eq!(ev.state(), &["127.0.0.1", "true"]);
 }
+
+#[cfg(feature = "async")]
+#[test]
+fn tasks_look_up_and_connect_by_name() {
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let [udp, _] = ev
+        .dns_server("127.0.0.1:0", |cx: &mut crate::Context<'_, Vec<String>>, query| {
+            let asked = format!("{} {}", query.name(), query.rtype());
+            cx.state().push(asked);
+            if query.rtype() == rtype::A {
+                query.answer(Duration::from_secs(5), [127, 0, 0, 1].into());
+            }
+            rcode::NOERROR
+        })
+        .unwrap();
+    let server = address(&mut ev, udp);
+    let resolver = ev.resolver(Config::new().server(server)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let cx = ev.task_cx();
+    ev.block_on(async move {
+        let listener = cx.accept_from(listener).unwrap();
+        let stream = cx.connect_host(resolver, "host.example", port).await.unwrap();
+        let (other, _peer) = listener.accept().await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        let mut bytes = [0; 5];
+        other.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(&bytes, b"hello");
+        let answer = cx.lookup(resolver, "other.example.", rtype::A, None).await.unwrap();
+        assert_eq!(answer.addresses().count(), 1);
+        // Dropped before it is answered.
+        let none = Duration::ZERO;
+        assert!(cx.timeout(none, cx.lookup(resolver, "third.example.", rtype::A, None)).await.is_err());
+    })
+    .unwrap();
+    assert!(ev.state().iter().any(|asked| asked.starts_with("host.example")), "{:?}", ev.state());
+}

@@ -264,6 +264,12 @@ impl<S: 'static> TaskCx<S> {
         self.home.with(work)
     }
 
+    /// As [`with`](Self::with), where the loop is there.
+    #[cfg(feature = "dns")]
+    pub(crate) fn try_with<R>(&self, work: impl FnOnce(&mut Context<'_, S>) -> R) -> Option<R> {
+        self.home.try_with(work)
+    }
+
     /// Starts a task beside this one: see [`Registry::spawn`].
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 
 use super::executor::{TaskCx, wake_now};
 use crate::error::Error;
+use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
 use crate::signal::Signal;
 use futures_core::Stream;
@@ -14,17 +15,23 @@ use std::rc::Rc;
 use std::task::{Context as Polled, Poll, Waker};
 
 /// What a handler hands to a task.
-struct Given<T> {
+pub(crate) struct Given<T> {
     value: Cell<Option<T>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl<T> Given<T> {
-    fn new() -> Rc<Self> {
+    pub fn new() -> Rc<Self> {
         Rc::new(Self { value: Cell::new(None), waker: RefCell::new(None) })
     }
 
-    fn poll(&self, cx: &Polled<'_>) -> Poll<T> {
+    /// Hands it over.
+    pub fn give<S: 'static>(&self, cx: &mut Context<'_, S>, value: T) {
+        self.value.set(Some(value));
+        wake_now(cx.registry, self.waker.take());
+    }
+
+    pub fn poll(&self, cx: &Polled<'_>) -> Poll<T> {
         match self.value.take() {
             Some(value) => Poll::Ready(value),
             None => {
@@ -102,8 +109,8 @@ impl<S: 'static> TaskCx<S> {
         let gives = Rc::clone(&given);
         let id = self.with(|cx| {
             cx.signal(signal, move |cx, times| {
-                gives.value.set(Some(gives.value.take().unwrap_or(0) + times));
-                wake_now(cx.registry, gives.waker.take());
+                let before = gives.value.take().unwrap_or(0);
+                gives.give(cx, before + times);
             })
         })?;
         Ok(Signals { given, _event: self.event(id) })
@@ -129,12 +136,7 @@ impl<S: 'static> TaskCx<S> {
     pub async fn child(&self, child: Child) -> Result<ExitStatus, Error> {
         let given = Given::new();
         let gives = Rc::clone(&given);
-        let id = self.with(|cx| {
-            cx.child(child, move |cx, _, status| {
-                gives.value.set(Some(status));
-                wake_now(cx.registry, gives.waker.take());
-            })
-        })?;
+        let id = self.with(|cx| cx.child(child, move |cx, _, status| gives.give(cx, status)))?;
         let _event = self.event(id);
         Ok(poll_fn(|cx| given.poll(cx)).await)
     }

@@ -1,0 +1,111 @@
+//! Names for tasks.
+
+use super::{Answer, Failure, LookupId, Resolver};
+use crate::error::Error;
+use crate::task::{AsyncStream, Given, TaskCx};
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Cancels a lookup that nobody waits for any more.
+struct Asked<'a, S: 'static> {
+    cx: &'a TaskCx<S>,
+    resolver: Resolver,
+    lookup: Option<LookupId>,
+}
+
+impl<S> Drop for Asked<'_, S> {
+    fn drop(&mut self) {
+        if let Some(lookup) = self.lookup {
+            // Where the loop is not there, the answer finds nobody.
+            self.cx.try_with(|cx| self.resolver.cancel(cx, lookup));
+        }
+    }
+}
+
+impl<S: 'static> TaskCx<S> {
+    /// Looks up the records of a name: see [`Resolver::lookup`]. Dropping the future cancels the lookup.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    ///
+    /// # Examples
+    /// As for [`lookup_host`](Self::lookup_host).
+    pub async fn lookup(
+        &self,
+        resolver: Resolver,
+        name: &str,
+        rtype: u16,
+        deadline: Option<Duration>,
+    ) -> Result<Answer, Failure> {
+        let given = Given::new();
+        let gives = Rc::clone(&given);
+        let lookup = self.with(|cx| resolver.lookup(cx, name, rtype, deadline, move |cx, found| gives.give(cx, found)));
+        let mut asked = Asked { cx: self, resolver, lookup };
+        let found = poll_fn(|cx| given.poll(cx)).await;
+        asked.lookup = None;
+        found
+    }
+
+    /// Looks up the addresses of a host, of both families: see [`Resolver::lookup_host`].
+    ///
+    /// # Errors
+    /// Why there are none.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use evoxide::EventLoop;
+    /// use evoxide::dns::Config;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// let resolver = ev.resolver(Config::system())?;
+    /// let cx = ev.task_cx();
+    /// ev.block_on(async move {
+    ///     for addr in cx.lookup_host(resolver, "example.org").await.unwrap_or_default() {
+    ///         println!("{addr}");
+    ///     }
+    /// })?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub async fn lookup_host(&self, resolver: Resolver, host: &str) -> Result<Vec<IpAddr>, Failure> {
+        let given = Given::new();
+        let gives = Rc::clone(&given);
+        self.with(|cx| resolver.lookup_host(cx, host, move |cx, found| gives.give(cx, found)));
+        poll_fn(|cx| given.poll(cx)).await
+    }
+
+    /// Connects to a port of a host by its name, without blocking; of several addresses, one is tried after the other.
+    ///
+    /// # Errors
+    /// What the operating system says of the last address; [`NotFound`](io::ErrorKind::NotFound) where the host has none.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use evoxide::EventLoop;
+    /// use evoxide::dns::Config;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// let resolver = ev.resolver(Config::system())?;
+    /// let cx = ev.task_cx();
+    /// ev.block_on(async move {
+    ///     let stream = cx.connect_host(resolver, "example.org", 80).await?;
+    ///     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+    ///     Ok::<_, evoxide::Error>(())
+    /// })??;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub async fn connect_host(&self, resolver: Resolver, host: &str, port: u16) -> Result<AsyncStream, Error> {
+        let found = self.lookup_host(resolver, host).await;
+        let addrs = found.map_err(|failure| io::Error::new(io::ErrorKind::NotFound, failure.to_string()))?;
+        let mut last = Error::from(io::Error::from(io::ErrorKind::NotFound));
+        for addr in addrs {
+            match self.connect((addr, port)).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
