@@ -41,6 +41,22 @@ int main(void)
 }
 "#;
 
+const TLS: &str = r#"
+#include <event2/bufferevent_ssl.h>
+#include <openssl/ssl.h>
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+	struct bufferevent *bev = bufferevent_openssl_socket_new(
+	    NULL, -1, SSL_new(ctx), BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+	void *lib = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+	printf("%d %d\n", bev != NULL || lib, lib != NULL);
+	return 0;
+}
+"#;
+
 /// `cargo xtask links`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
     let dist = dist::build(opts)?;
@@ -98,6 +114,26 @@ pub fn run(dist: &Dist) -> Result<Tally, String> {
     tree::write(&readme, &readme_example()?)?;
     let ticks = build(&readme, "readme", &["-levent"]);
     check("the program of README.md", run(ticks, &lib), "tick, 2 left\ntick, 1 left\ntick, 0 left");
+    if dist::has_openssl() {
+        let source = dir.join("tls.c");
+        tree::write(&source, TLS)?;
+        // What the adaptor needs is looked for beside it.
+        let beside = format!("-Wl,-rpath-link,{}", lib.display());
+        let alone = build(&source, "tls", &[&beside, "-levent_openssl", "-lssl", "-lcrypto", "-ldl"]);
+        let started = alone.and_then(|program| {
+            let mut cmd = Command::new(program);
+            cmd.arg("libevent_openssl-2.1.so.7").env("LD_LIBRARY_PATH", &lib).env("LD_BIND_NOW", "1");
+            Ok(proc::text(&mut cmd)?.trim_end().to_string())
+        });
+        check("linked with libevent_openssl alone, and opened at run time", started, "1 1");
+        let archives = ["-l:libevent_openssl.a", "-l:libevent.a", "-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm"];
+        let fixed = build(&source, "tls-static", &archives);
+        check(
+            "linked statically with libevent_openssl.a",
+            run(fixed.clone(), Path::new("/nonexistent")).map(|_| String::new()),
+            "",
+        );
+    }
     let opened = build(&opens, "opens", &["-ldl"]);
     check("opened at run time", run(opened, &lib), "2.1.12-stable");
     Ok(tally)

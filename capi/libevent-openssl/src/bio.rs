@@ -14,8 +14,8 @@ use crate::main_library::{
 /// The most that waits in the output of the bufferevent below before a write waits too: a few full records.
 const MOST: usize = 128 * 1024;
 
-/// `BIO_TYPE_SOURCE_SINK` and a number of our own.
-const KIND: c_int = 0x0400 | 77;
+/// The type that the original's BIO has.
+const KIND: c_int = 57;
 
 /// The methods, made once and kept.
 static METHOD: AtomicPtr<ssl::BIO_METHOD> = AtomicPtr::new(ptr::null_mut());
@@ -32,6 +32,7 @@ pub fn over(below: *mut bufferevent) -> *mut ssl::BIO {
         if !bio.is_null() {
             ssl::BIO_set_data(bio, below.cast());
             ssl::BIO_set_init(bio, 1);
+            BIO_set_shutdown(bio, 1);
         }
         bio
     }
@@ -57,6 +58,7 @@ fn method() -> *mut ssl::BIO_METHOD {
         }
         BIO_meth_set_write(fresh, write);
         BIO_meth_set_read(fresh, read);
+        BIO_meth_set_puts(fresh, puts);
         BIO_meth_set_ctrl(fresh, ctrl);
         match METHOD.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => fresh,
@@ -85,6 +87,11 @@ unsafe extern "C" fn write(bio: *mut ssl::BIO, data: *const c_char, size: c_int)
     }
 }
 
+unsafe extern "C" fn puts(bio: *mut ssl::BIO, text: *const c_char) -> c_int {
+    // SAFETY: as in `write`; the text ends with a null.
+    unsafe { write(bio, text, c_int::try_from(libc::strlen(text)).unwrap_or(c_int::MAX)) }
+}
+
 unsafe extern "C" fn read(bio: *mut ssl::BIO, data: *mut c_char, size: c_int) -> c_int {
     // SAFETY: as in `write`.
     unsafe {
@@ -102,23 +109,33 @@ unsafe extern "C" fn read(bio: *mut ssl::BIO, data: *mut c_char, size: c_int) ->
     }
 }
 
-unsafe extern "C" fn ctrl(bio: *mut ssl::BIO, command: c_int, _number: c_long, _arg: *mut c_void) -> c_long {
+unsafe extern "C" fn ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, _arg: *mut c_void) -> c_long {
     // SAFETY: as in `write`.
     let below = unsafe { ssl::BIO_get_data(bio) }.cast::<bufferevent>();
     match command {
-        ssl::BIO_CTRL_FLUSH => 1,
+        ssl::BIO_CTRL_FLUSH | BIO_CTRL_DUP => 1,
+        // SAFETY: OpenSSL's BIO, of this method.
+        BIO_CTRL_GET_CLOSE => unsafe { c_long::from(BIO_get_shutdown(bio)) },
+        BIO_CTRL_SET_CLOSE => {
+            // SAFETY: OpenSSL's BIO, of this method.
+            unsafe { BIO_set_shutdown(bio, number as c_int) };
+            1
+        }
         // SAFETY: the bufferevent below the BIO is not null, and alive as long as that.
         BIO_CTRL_PENDING if !below.is_null() => unsafe { evbuffer_get_length(bufferevent_get_input(below)) as c_long },
-        // SAFETY: the same bufferevent.
+        // SAFETY: the same bufferevent. Whether anything waits, not how much: the original's answer.
         BIO_CTRL_WPENDING if !below.is_null() => unsafe {
-            evbuffer_get_length(bufferevent_get_output(below)) as c_long
+            c_long::from(evbuffer_get_length(bufferevent_get_output(below)) != 0)
         },
         _ => 0,
     }
 }
 
 const RETRY: c_int = ssl::BIO_FLAGS_READ | ssl::BIO_FLAGS_WRITE | ssl::BIO_FLAGS_SHOULD_RETRY;
+const BIO_CTRL_GET_CLOSE: c_int = 8;
+const BIO_CTRL_SET_CLOSE: c_int = 9;
 const BIO_CTRL_PENDING: c_int = 10;
+const BIO_CTRL_DUP: c_int = 12;
 const BIO_CTRL_WPENDING: c_int = 13;
 
 // Declared here because the bindings wrap or lack them.
@@ -127,6 +144,12 @@ unsafe extern "C" {
         method: *mut ssl::BIO_METHOD,
         write: unsafe extern "C" fn(*mut ssl::BIO, *const c_char, c_int) -> c_int,
     ) -> c_int;
+    fn BIO_meth_set_puts(
+        method: *mut ssl::BIO_METHOD,
+        puts: unsafe extern "C" fn(*mut ssl::BIO, *const c_char) -> c_int,
+    ) -> c_int;
+    fn BIO_set_shutdown(bio: *mut ssl::BIO, shutdown: c_int);
+    fn BIO_get_shutdown(bio: *mut ssl::BIO) -> c_int;
     fn BIO_meth_set_read(
         method: *mut ssl::BIO_METHOD,
         read: unsafe extern "C" fn(*mut ssl::BIO, *mut c_char, c_int) -> c_int,

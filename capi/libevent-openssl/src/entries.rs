@@ -58,7 +58,8 @@ unsafe fn turn(ssl: *mut ssl::SSL, state: c_int) -> Option<c_int> {
     Some(HANDSHAKE)
 }
 
-/// Makes a bufferevent over TLS on a descriptor. With -1 the descriptor of the `SSL`'s own BIO is taken, if it has one.
+/// Makes a bufferevent over TLS on a descriptor. With -1 the descriptor of the `SSL`'s own BIO is taken, if it has one; a BIO
+/// without that descriptor is refused.
 ///
 /// # Safety
 ///
@@ -77,9 +78,11 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_socket_new(
     // SAFETY: the caller's promise; the session is given back where no bufferevent took it.
     unsafe {
         let own = ssl::SSL_get_wbio(ssl);
-        let fd = if fd < 0 && !own.is_null() { descriptor(own) } else { fd };
+        let owned = if own.is_null() { -1 } else { descriptor(own) };
+        let fits = own.is_null() || fd < 0 || fd == owned;
+        let fd = if fd < 0 { owned } else { fd };
         let session = Session::make(ssl);
-        let made = match turn(ssl, state) {
+        let made = match turn(ssl, state).filter(|_| fits) {
             Some(mode) if !session.is_null() => {
                 prepare(ssl);
                 evoxide_tls_socket_new(base, fd, &raw const TABLE, session.cast(), mode, options)
@@ -154,26 +157,29 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut buffereven
     unsafe { with_session(bev, |session| session.ssl) }.unwrap_or(ptr::null_mut())
 }
 
-/// Begins another handshake; -1 where the session cannot.
+/// Begins another handshake: 1 where it is over at once, 0 where it goes on, -1 where the session cannot.
 ///
 /// # Safety
 ///
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise; beginning a handshake only has it tried by the loop.
+    // SAFETY: the caller's promise.
     let begin = |session: &mut Session| unsafe {
         ssl::ERR_clear_error();
-        let begun = SSL_renegotiate(session.ssl) > 0;
+        session.asks();
+        SSL_renegotiate(session.ssl) > 0
+    };
+    // SAFETY: as above. The session is tried right away, and is nobody's then: `begin` has returned.
+    unsafe {
+        let begun = with_session(bev, begin).unwrap_or(false);
         let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
         ssl::ERR_clear_error();
         result
-    };
-    // SAFETY: `bev` is null or a bufferevent, as promised.
-    unsafe { with_session(bev, begin) }.unwrap_or(-1)
+    }
 }
 
-/// The oldest OpenSSL error not asked for yet; 0: none.
+/// The latest OpenSSL error not asked for yet; 0: none.
 ///
 /// # Safety
 ///

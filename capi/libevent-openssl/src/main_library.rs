@@ -30,13 +30,13 @@ pub struct Table {
     pub read: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, usize) -> isize,
     pub write: unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize) -> isize,
     pub pending: unsafe extern "C-unwind" fn(*mut c_void) -> usize,
-    pub shutdown: unsafe extern "C-unwind" fn(*mut c_void) -> isize,
+    pub shutdown: unsafe extern "C-unwind" fn(*mut c_void, c_int) -> isize,
     pub last_error: unsafe extern "C-unwind" fn(*mut c_void) -> c_ulong,
     pub free: unsafe extern "C-unwind" fn(*mut c_void, c_int),
 }
 
 /// `EVOXIDE_TLS_VERSION`.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// `EVOXIDE_TLS_OPEN`.
 pub const OPEN: c_int = 0;
 /// `EVOXIDE_TLS_HANDSHAKE`.

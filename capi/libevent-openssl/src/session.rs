@@ -30,10 +30,9 @@ pub struct Session {
     pub ssl: *mut ssl::SSL,
     errors: [c_ulong; ERRORS],
     held: usize,
-    /// Length of a write that is to be tried again; OpenSSL wants no less then.
-    owed: usize,
     /// The BIO over the bufferevent below, with a reference of its own; null for a socket.
     bio: *mut ssl::BIO,
+    flood: Flood,
     /// Flags of [`flags`](crate::entries::bufferevent_ssl_set_flags).
     pub flags: u64,
 }
@@ -45,7 +44,7 @@ impl Session {
         unsafe {
             let storage = libc::malloc(size_of::<Session>()).cast::<Session>();
             if !storage.is_null() {
-                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, owed: 0, bio: ptr::null_mut(), flags: 0 });
+                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, bio: ptr::null_mut(), flood: Flood::default(), flags: 0 });
             }
             storage
         }
@@ -82,57 +81,107 @@ impl Session {
         }
     }
 
-    /// Takes over what OpenSSL's queue of errors holds.
-    fn collect(&mut self) {
-        loop {
+    /// Takes over what OpenSSL's queue of errors holds, behind the kind of failure.
+    fn collect(&mut self, kind: c_int) {
+        let mut next = kind as c_ulong;
+        while next != 0 {
+            self.put(next);
             // SAFETY: takes from this thread's queue.
-            let error = unsafe { ssl::ERR_get_error() };
-            if error == 0 {
-                return;
-            }
-            if self.held < ERRORS {
-                self.errors[self.held] = error;
-                self.held += 1;
-            }
+            next = unsafe { ssl::ERR_get_error() };
         }
     }
 
-    /// The oldest error, or 0.
-    pub fn take_error(&mut self) -> c_ulong {
-        if self.held == 0 {
-            return 0;
+    fn put(&mut self, error: c_ulong) {
+        if self.held < ERRORS {
+            self.errors[self.held] = error;
+            self.held += 1;
         }
-        let first = self.errors[0];
-        self.errors.copy_within(1.., 0);
-        self.held -= 1;
-        first
+    }
+
+    /// The latest error, or 0.
+    pub fn take_error(&mut self) -> c_ulong {
+        self.held = self.held.saturating_sub(1);
+        core::mem::take(&mut self.errors[self.held])
+    }
+
+    /// The program asks for another handshake.
+    pub fn asks(&mut self) {
+        self.flood.asked = self.flood.asked.saturating_add(1);
     }
 
     /// What an operation that did nothing means.
     fn outcome(&mut self, result: c_int) -> isize {
         // SAFETY: the session's object, right after the operation.
-        match unsafe { ssl::SSL_get_error(self.ssl, result) } {
+        let kind = unsafe { ssl::SSL_get_error(self.ssl, result) };
+        match kind {
             ssl::SSL_ERROR_WANT_READ => WANT_READ,
             ssl::SSL_ERROR_WANT_WRITE => WANT_WRITE,
             ssl::SSL_ERROR_ZERO_RETURN => CLOSED,
             ssl::SSL_ERROR_SYSCALL => {
                 // SAFETY: looks at this thread's queue.
                 let queued = unsafe { ERR_peek_error() } != 0;
-                self.collect();
+                self.collect(kind);
                 if !queued && (result == 0 || errno() == 0) { TRUNCATED } else { ERROR }
             }
             ssl::SSL_ERROR_SSL => {
                 // SAFETY: looks at this thread's queue of errors only.
                 let cut = reason(unsafe { ERR_peek_error() }) == UNEXPECTED_EOF;
-                self.collect();
+                self.collect(kind);
                 if cut { TRUNCATED } else { ERROR }
             }
             _ => {
-                self.collect();
+                self.collect(kind);
                 ERROR
             }
         }
     }
+}
+
+/// How many renegotiations a peer may begin in [`SPAN`] seconds: they cost it little, and this end much.
+const MOST_RENEGOTIATIONS: c_int = 10;
+const SPAN: i64 = 60;
+
+/// The peer's renegotiations: each ends with another Finished message.
+#[derive(Clone, Copy, Default)]
+struct Flood {
+    finished: [u8; 8],
+    /// How many there were in the running span, and when that began, in seconds.
+    count: c_int,
+    since: i64,
+    /// How many of those to come the program asked for.
+    asked: c_int,
+}
+
+impl Flood {
+    /// Takes the peer's Finished message as it is now. Answers whether there were too many.
+    fn sees(&mut self, finished: [u8; 8]) -> bool {
+        if finished == self.finished {
+            return false;
+        }
+        let first = self.finished == [0; 8];
+        self.finished = finished;
+        if first {
+            return false;
+        }
+        if self.asked > 0 {
+            self.asked -= 1;
+            return false;
+        }
+        let now = seconds();
+        if now - self.since > SPAN {
+            (self.count, self.since) = (0, now);
+        }
+        self.count += 1;
+        self.count > MOST_RENEGOTIATIONS
+    }
+}
+
+/// The monotonic clock, in seconds.
+fn seconds() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: storage of that type.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    now.tv_sec
 }
 
 /// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: how OpenSSL 3 tells that the transport ended without close_notify.
@@ -208,25 +257,25 @@ unsafe extern "C-unwind" fn read(session: *mut c_void, data: *mut c_void, size: 
     clear_errors();
     // SAFETY: as above; `data` has that many bytes.
     let result = unsafe { ssl::SSL_read(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
+    let mut finished = [0; 8];
+    // SAFETY: the session's object, and as many bytes as there is room for.
+    unsafe { ssl::SSL_get_peer_finished(this.ssl, finished.as_mut_ptr().cast(), finished.len()) };
+    if this.flood.sees(finished) {
+        clear_errors();
+        this.put(ssl::SSL_ERROR_SSL as c_ulong);
+        this.put(NO_RENEGOTIATION);
+        return ERROR;
+    }
     if result > 0 { result as isize } else { this.outcome(result) }
 }
 
 unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, size: usize) -> isize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
-    if size < this.owed {
-        return WANT_WRITE;
-    }
     clear_errors();
     // SAFETY: `data` has `size` bytes, of which no more are written than there are.
     let result = unsafe { ssl::SSL_write(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
-    if result > 0 {
-        this.owed = 0;
-        return result as isize;
-    }
-    let outcome = this.outcome(result);
-    this.owed = if outcome == WANT_READ || outcome == WANT_WRITE { size } else { 0 };
-    outcome
+    if result > 0 { result as isize } else { this.outcome(result) }
 }
 
 unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
@@ -236,7 +285,7 @@ unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
     usize::try_from(unsafe { ssl::SSL_pending(this.ssl) }).unwrap_or(0)
 }
 
-unsafe extern "C-unwind" fn shutdown(session: *mut c_void) -> isize {
+unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
     clear_errors();
@@ -251,7 +300,9 @@ unsafe extern "C-unwind" fn shutdown(session: *mut c_void) -> isize {
         {
             return CLOSED;
         }
-        ssl::SSL_set_shutdown(this.ssl, RECEIVED_SHUTDOWN);
+        if last != 0 {
+            ssl::SSL_set_shutdown(this.ssl, RECEIVED_SHUTDOWN);
+        }
         ssl::SSL_shutdown(this.ssl);
         ssl::ERR_clear_error();
     }
@@ -273,21 +324,22 @@ unsafe extern "C-unwind" fn free(session: *mut c_void, close: c_int) {
     }
 }
 
-/// Lets a write be tried again from another place, and go out in parts.
+/// Lets a write be tried again from another place.
 ///
 /// # Safety
 ///
 /// `ssl` is not null and lives.
 pub unsafe fn prepare(ssl: *mut ssl::SSL) {
     // SAFETY: `ssl` is not null and lives, as promised.
-    unsafe { ssl::SSL_ctrl(ssl, SSL_CTRL_MODE, ENABLE_PARTIAL_WRITE | ACCEPT_MOVING_WRITE_BUFFER, ptr::null_mut()) };
+    unsafe { ssl::SSL_ctrl(ssl, SSL_CTRL_MODE, ACCEPT_MOVING_WRITE_BUFFER, ptr::null_mut()) };
 }
 
 const BIO_NOCLOSE: c_int = 0;
 const BIO_C_GET_FD: c_int = 105;
 const RECEIVED_SHUTDOWN: c_int = 2;
 const SSL_CTRL_MODE: c_int = 33;
-const ENABLE_PARTIAL_WRITE: c_long = 1;
+/// `SSL_R_NO_RENEGOTIATION` of `ERR_LIB_SSL`.
+const NO_RENEGOTIATION: c_ulong = 20 << 23 | 339;
 const ACCEPT_MOVING_WRITE_BUFFER: c_long = 2;
 
 // Declared here because the bindings lack it.

@@ -21,7 +21,7 @@ struct bufferevent;
 struct event_base;
 
 /* The version of the table. An adaptor with another one is refused. */
-#define EVOXIDE_TLS_VERSION 1
+#define EVOXIDE_TLS_VERSION 2
 
 /* Answers of handshake, read, write and shutdown: how many bytes were done (0 for a handshake or shutdown that is
  * over), or one of these. */
@@ -42,12 +42,13 @@ struct evoxide_tls_ops {
 	void (*attach)(void *session, int fd);
 	ptrdiff_t (*handshake)(void *session);
 	ptrdiff_t (*read)(void *session, void *data, size_t size);
+	/* One that wants something is tried again with the same bytes, maybe in another place, and maybe more behind them. */
 	ptrdiff_t (*write)(void *session, const void *data, size_t size);
 	/* Bytes that can be read without the transport. */
 	size_t (*pending)(void *session);
-	/* Tells the peer that no more is written. Called once, before free, where the user asked to close. */
-	ptrdiff_t (*shutdown)(void *session);
-	/* The oldest error not asked for yet; 0: none. */
+	/* Tells the peer that no more is written. Called at most once; last: free follows, and nothing is read any more. */
+	ptrdiff_t (*shutdown)(void *session, int last);
+	/* The latest error not asked for yet; 0: none. */
 	unsigned long (*last_error)(void *session);
 	/* The bufferevent is gone. close: the user asked to free what is below with it. */
 	void (*free)(void *session, int close);
@@ -61,7 +62,7 @@ struct bufferevent *evoxide_tls_filter_new(struct bufferevent *below, const stru
     int mode, int options);
 /* The session, where the bufferevent was made with this table; NULL for any other. */
 void *evoxide_tls_session(struct bufferevent *bev, const struct evoxide_tls_ops *ops);
-/* Begins another handshake. -1 where there is no session. */
+/* Begins another handshake: 1 where it is over at once, 0 where it goes on. -1 where there is no session. */
 int evoxide_tls_handshake(struct bufferevent *bev);
 /* Whether a transport that ends without the session's end is an ordinary end of file: asks (on < 0) or sets it. */
 int evoxide_tls_dirty_shutdown(struct bufferevent *bev, int on);

@@ -58,6 +58,11 @@ impl Program {
         Ok(program)
     }
 
+    /// What it links beside the suite's own library.
+    pub fn libs(&self) -> &[String] {
+        &self.ldflags
+    }
+
     /// Compiles with one header set; against the distribution's library, so that the program runs on both.
     pub fn build(&self, suite: &Suite, headers: Headers, dist: &Dist) -> Result<PathBuf, String> {
         let dir = tree::scratch("ctest")?;

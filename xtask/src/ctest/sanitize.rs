@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::grind::pids;
 use super::{Job, Report, cases};
 use crate::cc::Headers;
-use crate::{cc, proc, tree};
+use crate::{cc, dist, proc, tree};
 
 /// The exit code of a program that the sanitizer has something to say about.
 const FOUND: &str = "exit 66";
@@ -52,11 +52,17 @@ impl Sanitizer {
         let mut cargo = rustup("cargo");
         cargo.args(["build", "--quiet", "-Zbuild-std", "--target", &host, "--target-dir"]).arg(&target);
         cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
+        let tls = dist::has_openssl();
+        if tls {
+            cargo.args(["--package", "evoxide-libevent-openssl-cdylib"]);
+        }
         cargo.env("RUSTFLAGS", format!("-Zsanitizer={kind} -Cforce-frame-pointers=yes"));
         proc::show(&mut cargo)?;
         let built = target.join(&host).join("debug");
         let lib = tree::scratch(&format!("sanitize/{kind}/lib"))?;
-        for (name, to) in [("libevent-2.1.so.7", "libevent.so"), ("libev.so.4", "libev.so")] {
+        let adaptor = ["libevent_openssl-2.1.so.7", "libevent_openssl.so"].map(|name| (name, "libevent_openssl.so"));
+        let adaptor = if tls { &adaptor[..] } else { &[] };
+        for &(name, to) in [("libevent-2.1.so.7", "libevent.so"), ("libev.so.4", "libev.so")].iter().chain(adaptor) {
             let link = lib.join(name);
             let _ = fs::remove_file(&link);
             symlink(built.join(to), &link).map_err(|e| format!("{}: {e}", link.display()))?;
@@ -70,14 +76,28 @@ impl Sanitizer {
     }
 
     /// Compiles a program into `dir`; the nightly's run-time part goes into it, as with the nightly's own compiler.
-    pub fn program(&self, cc: &mut Command, source: &Path, suite: &str, dir: &Path) -> Result<PathBuf, String> {
+    ///
+    /// `libs`: what the program links beside the suite's own library.
+    pub fn program(
+        &self,
+        cc: &mut Command,
+        source: &Path,
+        suite: &str,
+        libs: &[String],
+        dir: &Path,
+    ) -> Result<PathBuf, String> {
         let (object, binary) = (dir.join("program.o"), dir.join("program"));
         cc.arg(format!("-fsanitize={}", self.kind)).args(["-fPIE", "-c"]).arg(source);
         cc::compile(cc.arg("-o").arg(&object))?;
         let mut link = cc::cxx();
         link.args(["-pie", "-o"]).arg(&binary).arg(&object);
         link.arg("-Wl,--whole-archive").arg(&self.runtime).args(["-Wl,--no-whole-archive", "-Wl,--export-dynamic"]);
-        link.arg(self.built.join(format!("{suite}.so"))).args(["-lpthread", "-ldl", "-lm", "-lrt"]);
+        link.arg(self.built.join(format!("{suite}.so"))).arg("-L").arg(&self.lib).args(libs).args([
+            "-lpthread",
+            "-ldl",
+            "-lm",
+            "-lrt",
+        ]);
         cc::compile(&mut link)?;
         Ok(binary)
     }
@@ -96,7 +116,7 @@ impl Job<'_> {
         let plain = self.run(&plain, &self.plan.dist.lib(), &self.plan.case)?;
         let dir = tree::scratch(&format!("sanitize/{}/{}.{}", with.kind, self.suite.name, self.program.name))?;
         let mut compiler = self.program.compiler(self.suite, headers);
-        let binary = with.program(&mut compiler, &self.program.path, self.suite.name, &dir)?;
+        let binary = with.program(&mut compiler, &self.program.path, self.suite.name, self.program.libs(), &dir)?;
         for old in tree::list(&dir, "").into_iter().filter(|p| *p != binary) {
             let _ = fs::remove_file(old);
         }

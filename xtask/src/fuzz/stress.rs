@@ -21,7 +21,7 @@ pub fn run(plan: &Plan, opts: &Opts) -> Result<Tally, String> {
     let dir = tree::scratch(&format!("fuzz/stress-{}", sanitizer.as_ref().map_or("plain", |(kind, _)| kind)))?;
     let (program, lib) = match &sanitizer {
         None => (build("stress")?, plan.dist.lib()),
-        Some((_, s)) => (s.program(&mut compiler(), &source, suite.name, &dir)?, s.lib().to_path_buf()),
+        Some((_, s)) => (s.program(&mut compiler(), &source, suite.name, &[], &dir)?, s.lib().to_path_buf()),
     };
     let mut tally = Tally::default();
     for mask in masks {

@@ -63,7 +63,7 @@ struct ssl_st *bufferevent_openssl_get_ssl(struct bufferevent *bufev);
 EVENT2_EXPORT_SYMBOL
 int bufferevent_ssl_renegotiate(struct bufferevent *bev);
 
-/* The oldest OpenSSL error that was not asked for yet; 0: none. */
+/* The latest OpenSSL error that was not asked for yet; 0: none. */
 EVENT2_EXPORT_SYMBOL
 unsigned long bufferevent_get_openssl_error(struct bufferevent *bev);
 

@@ -8,7 +8,7 @@ use super::handle::{Bev, Extension, Locked, flag};
 use super::lifecycle::{self, Plan};
 use super::ops::{self, Ops};
 use super::{buffers, callbacks, rate, socket};
-use crate::abi::bufferevent::bufferevent;
+use crate::abi::bufferevent::{bufferevent, flush};
 use crate::abi::event::ev;
 use crate::base::event_base;
 use crate::buffer::EvBuffer;
@@ -24,7 +24,7 @@ use evoxide_ffi::{errno, mm};
 use evoxide_sys::{io, socket as net};
 
 /// `EVOXIDE_TLS_VERSION`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// `EVOXIDE_TLS_OPEN`.
 const OPEN: c_int = 0;
 /// The most that is decrypted at once: a record.
@@ -41,19 +41,17 @@ pub struct evoxide_tls_ops {
     read: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, usize) -> isize,
     write: unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize) -> isize,
     pending: unsafe extern "C-unwind" fn(*mut c_void) -> usize,
-    shutdown: unsafe extern "C-unwind" fn(*mut c_void) -> isize,
+    shutdown: unsafe extern "C-unwind" fn(*mut c_void, c_int) -> isize,
     last_error: unsafe extern "C-unwind" fn(*mut c_void) -> c_ulong,
     free: unsafe extern "C-unwind" fn(*mut c_void, c_int),
 }
 
 static OPS: Ops<Locked> = Ops {
     start: changed,
-    stop: |bev, _| {
-        changed(bev, Direction::empty());
-    },
+    stop,
     output_grew,
     input_changed: ops::ignore,
-    flush: ops::flush_nothing,
+    flush,
     attached,
     below,
     unlink,
@@ -72,6 +70,19 @@ struct Tls {
     session: Cell<Session>,
     /// Data is moving: callbacks that want more of it are seen when they return.
     busy: Cell<bool>,
+    /// The peer is to hear that no more comes, once the output is empty; or has heard.
+    last_words: Cell<LastWords>,
+    /// The size of a write that is to be tried again: it may be no less then, whatever a rate limit says meanwhile.
+    owed: Cell<usize>,
+}
+
+/// What the peer knows of our end.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum LastWords {
+    #[default]
+    None,
+    Due,
+    Said,
 }
 
 /// The private part; `None` for other kinds, and while the bufferevent is being made.
@@ -105,6 +116,7 @@ impl Tls {
     /// Writes from the front of a buffer: a whole record, gathered where it lies in pieces, so that the head and the body of an
     /// answer leave in one.
     fn write(&self, output: &EvBuffer, max: usize) -> Answer {
+        let max = max.max(self.owed.get());
         let (mut data, mut len) = buffers::first(output);
         let mut record = [0u8; RECORD];
         if len < max.min(RECORD) {
@@ -114,7 +126,9 @@ impl Tls {
             }
         }
         // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
-        answer(unsafe { (self.ops.write)(self.state, data.cast(), len.min(max)) })
+        let answer = answer(unsafe { (self.ops.write)(self.state, data.cast(), len.min(max)) });
+        self.owed.set(if matches!(answer, Answer::WantRead | Answer::WantWrite) { len.min(max) } else { 0 });
+        answer
     }
 
     /// Whether decrypted bytes wait inside the session, which its transport does not announce.
@@ -130,11 +144,11 @@ impl Tls {
         }
     }
 
-    /// Tells the peer that no more comes, if the session is open.
-    fn shut_down(&self) {
-        if self.session.get().is_open() {
+    /// Tells the peer that no more comes, if the session is open and it was not told; `last`: nor is anything read.
+    fn shut_down(&self, last: bool) {
+        if self.session.get().is_open() && self.last_words.replace(LastWords::Said) != LastWords::Said {
             // SAFETY: the table's function with its session, which is open.
-            unsafe { (self.ops.shutdown)(self.state) };
+            unsafe { (self.ops.shutdown)(self.state, c_int::from(last)) };
         }
     }
 
@@ -221,6 +235,43 @@ fn changed(bev: &Locked, started: Direction) -> c_int {
         soon(bev, Direction::WRITE);
     }
     update(bev)
+}
+
+/// Directions do not flow any more. A handshake over a descriptor waits for no direction that was disabled after it began.
+fn stop(bev: &Locked, stopped: Direction) {
+    let open = session(bev, |t| t.is_open()).unwrap_or(false);
+    if open || below(bev).is_some() {
+        for direction in stopped.iter().filter(|_| open) {
+            bev.del_event(direction);
+        }
+        changed(bev, Direction::empty());
+    } else {
+        for direction in stopped.iter() {
+            bev.del_event(direction);
+        }
+    }
+}
+
+/// With `BEV_FINISHED` the peer hears that no more comes, behind what lies in the output.
+fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
+    let open = session(bev, |t| t.is_open()).unwrap_or(false);
+    let Some(part) = part(bev).filter(|_| open && mode == flush::FINISHED && directions.contains(Direction::WRITE)) else {
+        return 0;
+    };
+    if part.last_words.get() == LastWords::None {
+        part.last_words.set(LastWords::Due);
+        end_output(bev);
+        1
+    } else {
+        0
+    }
+}
+
+/// Tells the peer that no more comes, if that is due and nothing is left to be written.
+fn end_output(bev: &Locked) {
+    if let Some(part) = part(bev).filter(|part| part.last_words.get() == LastWords::Due && bev.output().len() == 0) {
+        part.shut_down(false);
+    }
 }
 
 /// Output was added.
@@ -350,10 +401,11 @@ fn write_some(bev: &Locked) -> bool {
             stuck = true;
             break;
         };
-        buffers::drain(bev.output(), n.min(max));
+        buffers::drain(bev.output(), n);
         total += n;
     }
     let error = errno::get();
+    end_output(bev);
     if total > 0 {
         if below(bev).is_some() {
             bev.restart_timer(Direction::WRITE);
@@ -385,8 +437,7 @@ fn on_event(bev: &Bev, direction: Direction, what: c_short) {
     bev.mark(flag::WRITING, true);
     Bev::mark_writing(base, true);
     if what == ev::TIMEOUT {
-        let outcome = bev.machine(|m| m.timed_out(direction));
-        callbacks::conclude(bev, outcome, 0);
+        timed_out(bev, direction);
     } else if bev.machine(|m| m.state()) == State::Connecting {
         connected(bev);
     } else {
@@ -399,6 +450,18 @@ fn on_event(bev: &Bev, direction: Direction, what: c_short) {
     Bev::mark_writing(base, false);
     bev.mark(flag::WRITING, outer);
     bev.release();
+}
+
+/// A timeout passed. Over a descriptor it disables nothing and comes again, and that of a handshake names no direction.
+fn timed_out(bev: &Locked, direction: Direction) {
+    if below(bev).is_some() {
+        let outcome = bev.machine(|m| m.timed_out(direction));
+        callbacks::conclude(bev, outcome, 0);
+    } else {
+        let open = session(bev, |t| t.is_open()).unwrap_or(false);
+        let side = if direction == Direction::READ { What::READING } else { What::WRITING };
+        callbacks::event(bev, if open { What::TIMEOUT | side } else { What::TIMEOUT }, 0);
+    }
 }
 
 /// The transport's attempt to connect ended, or did not yet. The user hears of it when the handshake is over.
@@ -414,7 +477,7 @@ fn connected(bev: &Locked) {
             bev.del_event(Direction::READ);
             bev.del_event(Direction::WRITE);
             errno::set(error.raw_os_error().unwrap_or(0));
-            callbacks::event(bev, What::ERROR, 0);
+            callbacks::event(bev, What::ERROR | What::READING, 0);
         }
     }
 }
@@ -452,8 +515,8 @@ unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short,
     if what.contains(What::CONNECTED) {
         ready(bev, Direction::all());
     } else if what.contains(What::EOF) {
-        let side = if what.contains(What::WRITING) { Direction::WRITE } else { Direction::READ };
-        tell(bev, session(bev, |t| t.moved(side, Answer::Truncated)).unwrap_or_default());
+        let event = session(bev, |t| t.moved(Direction::READ, Answer::Truncated)).unwrap_or_default();
+        tell(bev, event & (What::EOF | What::ERROR));
     } else {
         callbacks::event(bev, what, 0);
     }
@@ -464,7 +527,7 @@ unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short,
 fn unlink(bev: &Locked) {
     // Here, not where the storage is given back: the peer may be in the same process, and freed next.
     if let Some(part) = part(bev).filter(|_| bev.closes_on_free()) {
-        part.shut_down();
+        part.shut_down(true);
     }
     let Some(below) = below(bev) else { return };
     let ours = below.cbarg.get() == bev.arg();
@@ -510,7 +573,7 @@ fn make<'a>(
         if fits { &*ops } else { return None }
     };
     let session = Cell::new(Session::new(mode == OPEN));
-    let part = mm::alloc(Tls { ops, state, below, session, busy: Cell::new(false) })?;
+    let part = mm::alloc(Tls { ops, state, below, session, busy: Cell::new(false), last_words: Cell::default(), owed: Cell::new(0) })?;
     let Some(bev) = lifecycle::create(plan) else {
         // SAFETY: nobody else knows it.
         unsafe { mm::free_value(part) };
@@ -582,12 +645,15 @@ pub unsafe extern "C-unwind" fn evoxide_tls_session(bev: *mut bufferevent, ops: 
 /// Begins another handshake.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: Option<&Bev>) -> c_int {
-    let again = |bev: &Locked| match session(bev, Session::restart) {
-        Some(()) => {
-            soon(bev, Direction::WRITE);
-            0
+    let again = |bev: &Locked| {
+        if session(bev, Session::restart).is_none() {
+            return -1;
         }
-        None => -1,
+        let over = handshake(bev);
+        if !bev.is_freed() {
+            update(bev);
+        }
+        c_int::from(over)
     };
     super::entries::held(bev, -1, again)
 }

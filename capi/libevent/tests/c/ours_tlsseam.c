@@ -140,8 +140,9 @@ static ptrdiff_t toy_write(void *s, const void *data, size_t size)
 	return r == EVOXIDE_TLS_ERROR ? r : (ptrdiff_t)size;
 }
 static size_t toy_pending(void *s) { return ((struct toy *)s)->plain_len - ((struct toy *)s)->plain_at; }
-static ptrdiff_t toy_shutdown(void *s)
+static ptrdiff_t toy_shutdown(void *s, int last)
 {
+	(void)last;
 	struct toy *t = s;
 	if (flush_out(t) == 0) {
 		t->out[0] = 0;

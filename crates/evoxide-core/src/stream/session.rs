@@ -134,8 +134,8 @@ impl Session {
                 self.handshake_wants = Direction::WRITE;
                 What::empty()
             }
-            Answer::Closed | Answer::Truncated => self.over(What::EOF),
-            Answer::Error => self.over(What::ERROR | What::READING),
+            Answer::Closed => self.over(What::EOF | What::READING),
+            Answer::Truncated | Answer::Error => self.over(What::ERROR | What::READING),
         }
     }
 
