@@ -40,3 +40,4 @@ pub(crate) mod tls;
 
 pub(crate) use entries as data;
 pub(crate) use handle::closes_on_free;
+pub(crate) use tls::is_over as session_is_over;

@@ -634,6 +634,15 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
     bev.public()
 }
 
+/// Whether a bufferevent's session has ended; `false` where there is none.
+///
+/// # Safety
+/// `public` is null or lives.
+pub(crate) unsafe fn is_over(public: *mut bufferevent) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { super::entries::held(public, false, |bev| session(bev, |t| t.is_over()).unwrap_or(false)) }
+}
+
 /// The session of a bufferevent that was made with this table.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_session(bev: *mut bufferevent, ops: *const evoxide_tls_ops) -> *mut c_void {

@@ -704,7 +704,9 @@ pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
     // SAFETY: `c` is entered and lives, as promised.
     unsafe {
         if connection::is(c, state::CONNECTING) {
-            return connect_failed(c);
+            // A handshake that failed is tried no second time.
+            let refused = what & what::TIMEOUT == 0 && crate::bufferevent::session_is_over((*c).bev);
+            return if refused { fail(c, error::EOF) } else { connect_failed(c) };
         }
         if what & what::TIMEOUT != 0 {
             return fail(c, error::TIMEOUT);

@@ -283,7 +283,8 @@ pub(super) unsafe fn attach_connecting(c: *mut evhttp_connection, timeout: &time
     unsafe {
         let bev = (*c).bev;
         calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
-        calls::bufferevent_set_timeouts(bev, ptr::null(), timeout);
+        // Over TLS the handshake belongs to it, which waits for the peer.
+        calls::bufferevent_set_timeouts(bev, timeout, timeout);
         calls::bufferevent_enable(bev, what::WRITE);
     }
 }

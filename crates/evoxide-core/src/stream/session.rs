@@ -72,6 +72,11 @@ impl Session {
         self.phase == Phase::Open
     }
 
+    /// Whether the session has ended, or its handshake failed.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
     /// Begins another handshake.
     pub fn restart(&mut self) {
         *self = Self { dirty_ok: self.dirty_ok, ..Self::new(false) };
