@@ -44,7 +44,14 @@ impl Session {
         unsafe {
             let storage = libc::malloc(size_of::<Session>()).cast::<Session>();
             if !storage.is_null() {
-                storage.write(Session { ssl, errors: [0; ERRORS], held: 0, bio: ptr::null_mut(), flood: Flood::default(), flags: 0 });
+                storage.write(Session {
+                    ssl,
+                    errors: [0; ERRORS],
+                    held: 0,
+                    bio: ptr::null_mut(),
+                    flood: Flood::default(),
+                    flags: 0,
+                });
             }
             storage
         }

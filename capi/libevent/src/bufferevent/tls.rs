@@ -255,7 +255,8 @@ fn stop(bev: &Locked, stopped: Direction) {
 /// With `BEV_FINISHED` the peer hears that no more comes, behind what lies in the output.
 fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
     let open = session(bev, |t| t.is_open()).unwrap_or(false);
-    let Some(part) = part(bev).filter(|_| open && mode == flush::FINISHED && directions.contains(Direction::WRITE)) else {
+    let Some(part) = part(bev).filter(|_| open && mode == flush::FINISHED && directions.contains(Direction::WRITE))
+    else {
         return 0;
     };
     if part.last_words.get() == LastWords::None {
@@ -573,7 +574,15 @@ fn make<'a>(
         if fits { &*ops } else { return None }
     };
     let session = Cell::new(Session::new(mode == OPEN));
-    let part = mm::alloc(Tls { ops, state, below, session, busy: Cell::new(false), last_words: Cell::default(), owed: Cell::new(0) })?;
+    let part = mm::alloc(Tls {
+        ops,
+        state,
+        below,
+        session,
+        busy: Cell::new(false),
+        last_words: Cell::default(),
+        owed: Cell::new(0),
+    })?;
     let Some(bev) = lifecycle::create(plan) else {
         // SAFETY: nobody else knows it.
         unsafe { mm::free_value(part) };
@@ -640,7 +649,8 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
 /// `public` is null or lives.
 pub(crate) unsafe fn is_over(public: *mut bufferevent) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { super::entries::held(public, false, |bev| session(bev, |t| t.is_over()).unwrap_or(false)) }
+    let bev = unsafe { Bev::of(public) };
+    super::entries::held(bev, false, |bev| session(bev, |t| t.is_over()).unwrap_or(false))
 }
 
 /// The session of a bufferevent that was made with this table.
