@@ -164,13 +164,13 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut buffereven
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: the session's object lives as long as the session.
     let begin = |session: &mut Session| unsafe {
         ssl::ERR_clear_error();
         session.asks();
         SSL_renegotiate(session.ssl) > 0
     };
-    // SAFETY: as above. The session is tried right away, and is nobody's then: `begin` has returned.
+    // SAFETY: `bev` is null or a bufferevent, as promised. The session is tried right away, and is nobody's then: `begin` has returned.
     unsafe {
         let begun = with_session(bev, begin).unwrap_or(false);
         let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
