@@ -77,7 +77,7 @@ impl Shared {
 }
 
 impl Workers {
-    /// Starts `count` threads, with room for `queue` jobs besides those that run.
+    /// Starts `threads` threads, with room for `queue` jobs besides those that run.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for no threads; what the operating system says.
