@@ -9,7 +9,7 @@
 //! - `&T`: the program's pointer to an object that a function of this library made. It lives until the call returns, or until a
 //!   callback that the call runs frees it: code that goes on after a callback holds a count or a lock of the object. An object
 //!   that several threads use was made for that. `Option<&T>` may be null.
-//! - [`abi::entry::In`] is a value to be read and [`abi::entry::Out`] a place to be written, each of the declared type, or null.
+//! - `abi::entry::In` is a value to be read and `abi::entry::Out` a place to be written, each of the declared type, or null.
 //! - A function pointer may be called with the argument that came with it, until the object that has both is freed.
 //! - `*const c_char` is null or a string that ends in a zero byte; pointer and length are as many bytes as the length says.
 //!   Neither changes during the call.
