@@ -4,13 +4,18 @@
 //! Everything that changes is in [`Core`], which is only reached through short sections ([`Base::core`]); no
 //! callback ever runs inside one. What signal handlers touch is atomic and outside.
 //!
-//! - `lifecycle` : making and freeing a base; `pending` : adding, removing and activating events; `timer` : timeouts; `run` : the loop; `deferred` : callbacks without an event.
+//! Below it: `config` (what it is made of), `debug` (debug mode's table), `watchers` (their list). Above it: `event` (events on it), `run`
+//! (its loop, and making and freeing it).
+
+pub(crate) mod config;
+pub(crate) mod debug;
+pub(crate) mod watchers;
 
 pub use crate::abi::event::event_base;
 use crate::abi::event::{event, event_callback, evlist};
-use crate::config::Choice;
-use crate::time::timeval_of;
-use crate::watchers::Watchers;
+use crate::base::config::Choice;
+use crate::base::watchers::Watchers;
+use crate::util::time::timeval_of;
 use core::cell::UnsafeCell;
 use core::ffi::c_ulong;
 use core::ptr::{self, NonNull};

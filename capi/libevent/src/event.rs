@@ -1,11 +1,19 @@
 //! `event2/event.h`: events.
+//!
+//! `pending` adds, removes and activates them; `timer` keeps their timeouts; `once` has those that a base owns; `deferred` is for callbacks
+//! without an event.
+
+pub(crate) mod deferred;
+pub(crate) mod once;
+pub(crate) mod pending;
+pub(crate) mod timer;
 
 use crate::abi::entry::{In, Out};
 use crate::abi::event::{CallbackFn, EventFn, FinalizeFn, closure, ev, event, event_callback, evlist};
+use crate::base::debug;
 use crate::base::{Base, Cb, Core, base_of, current_base, event_base};
-use crate::debug;
-use crate::pending::Blocking;
-use crate::time::timeval_of;
+use crate::event::pending::Blocking;
+use crate::util::time::timeval_of;
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;

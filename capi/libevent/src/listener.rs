@@ -7,7 +7,7 @@ use crate::abi::event::{ev, event};
 use crate::abi::listener::opt;
 use crate::base::{base_of, event_base};
 use crate::event as events;
-use crate::pending::Blocking;
+use crate::event::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_uint, c_void};
 use core::mem::MaybeUninit;
@@ -110,7 +110,7 @@ impl evconnlistener {
                 // The loop of another thread may have popped the event just before, and wait for the lock: then it finds that
                 // nobody refers to the listener any more and returns without calling the user, which is waited for here.
                 (*this).disarm(Blocking::Always);
-                crate::debug::teardown((*this).event());
+                crate::base::debug::teardown((*this).event());
                 let fd = (*this).fd();
                 if (*this).flags & opt::CLOSE_ON_FREE != 0 {
                     let _ = io::close(fd);

@@ -3,13 +3,20 @@
 //! A turn is: one section that plans the wait, the wait with nothing locked, one section that takes its reports, then for each
 //! ready event one short section that pops it, publishes it as "current" and copies its callback, and the call. The call happens
 //! outside every section, in frames that own nothing: C++ exceptions and `longjmp` may pass.
+//!
+//! `watch` runs before and after each wait. On top of the loop: `lifecycle` (making and freeing a base), `entries` (a base's functions in
+//! `event2/event.h`), `compat` (`event2/event_compat.h`).
 
-use crate::abi::event::{closure, ev, event, event_callback, evlist};
+pub(crate) mod compat;
+pub(crate) mod entries;
+pub(crate) mod lifecycle;
+pub(crate) mod watch;
+
+use crate::abi::event::{closure, ev, event, evlist};
 use crate::base::{Base, Cb, Core, reason};
-use crate::pending::repeats;
-use crate::time::usual_nanos;
-use crate::timer::Structs;
-use crate::watch;
+use crate::event::pending::repeats;
+use crate::event::timer::Structs;
+use crate::util::time::usual_nanos;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
@@ -175,7 +182,7 @@ impl Core {
         let repeating = cb.evcb_closure.get() == closure::PERSIST && repeats(unsafe { popped.payload.event() });
         match popped.after {
             After::Unchanged if !repeating => {}
-            After::Removed if !repeating && !cb.is(evlist::TIMEOUT) => crate::debug::ended(popped.payload),
+            After::Removed if !repeating && !cb.is(evlist::TIMEOUT) => crate::base::debug::ended(popped.payload),
             // SAFETY: it has a slot that waits on a descriptor, so it is an event.
             After::Unchanged if self.postpone_popped(unsafe { popped.payload.event() }) => {}
             // SAFETY: it has a timeout or a slot that waits or waited, so it is an event.
@@ -214,7 +221,7 @@ impl Core {
             e.clear(evlist::INSERTED);
         }
         if !e.is(evlist::INSERTED | evlist::TIMEOUT) {
-            crate::debug::ended(popped.payload);
+            crate::base::debug::ended(popped.payload);
         }
     }
 }
@@ -318,13 +325,6 @@ unsafe fn run_batch(b: &Base) -> bool {
     ran | b.end_batch()
 }
 
-/// The callback is in no list any more.
-#[inline(always)]
-fn unmark(cb: &event_callback) {
-    cb.clear(evlist::INSERTED);
-    crate::debug::ended(Cb::bare(cb));
-}
-
 /// Makes a call that is not a plain event's.
 ///
 /// # Safety
@@ -380,7 +380,7 @@ pub(crate) unsafe fn finalize(e: &event) {
             function(raw, e.evcb_arg.get());
         }
         if free {
-            crate::debug::teardown(raw);
+            crate::base::debug::teardown(raw);
             mm::free(raw.cast());
         }
     }

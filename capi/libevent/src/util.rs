@@ -1,16 +1,22 @@
 //! `event2/util.h`: sockets, addresses, text, time, random bytes. `evutil_snprintf` and `evutil_vsnprintf` are in `variadic.rs`.
-
-use core::ffi::c_int;
-use std::io;
-
-use evoxide_ffi::errno;
+//!
+//! And what stands on `evoxide-ffi` alone: `log`, `mm`, `thread` (`event2/thread.h`); `time` converts `struct timeval`.
 
 mod addr;
 mod addrinfo;
+pub(crate) mod log;
+pub(crate) mod mm;
 mod random;
 mod socket;
 mod text;
+pub(crate) mod thread;
+pub(crate) mod time;
 mod timer;
+pub(crate) mod variadic;
+
+use core::ffi::c_int;
+use evoxide_ffi::errno;
+use std::io;
 
 pub(crate) use addrinfo::{evutil_freeaddrinfo, new_addrinfo};
 

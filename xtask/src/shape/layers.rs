@@ -35,17 +35,18 @@ pub const PROTOCOLS: [&str; 14] = [
 
 const LIBEVENT: Levels = &[
     &["abi"],
-    &["log", "mm", "thread", "time", "util", "util::timer", "variadic", "config", "watchers"],
-    &["base", "debug", "timer", "pending", "deferred", "watch"],
-    &["event", "once"],
+    &["util"],
+    &["base"],
+    &["event::timer", "event::pending", "event::deferred", "run::watch"],
+    &["event"],
     &["run"],
-    &["lifecycle", "base_api"],
+    &["run::lifecycle", "run::entries"],
     &["buffer"],
     &["dns", "listener", "tag"],
     &["bufferevent"],
     &["http", "ws"],
     &["rpc"],
-    &["compat"],
+    &["run::compat"],
 ];
 
 const LIBEV: Levels = &[

@@ -9,7 +9,7 @@ use super::owner::Handle;
 use crate::abi::buffer::{evbuffer, evbuffer_cb_info};
 use crate::abi::event::event_callback;
 use crate::base::Base;
-use crate::deferred;
+use crate::event::deferred;
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::Ordering;

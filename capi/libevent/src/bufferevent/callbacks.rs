@@ -3,7 +3,7 @@
 use super::handle::{Bev, Locked, flag};
 use crate::abi::bufferevent::{TRIG_IGNORE_WATERMARKS, opt};
 use crate::abi::event::event_callback;
-use crate::deferred;
+use crate::event::deferred;
 use core::ffi::{c_int, c_short, c_void};
 use evoxide_core::stream::{Direction, Outcome, Report, STEP, Told, What};
 use evoxide_ffi::{errno, mm};

@@ -6,7 +6,7 @@ use crate::abi::event::{FinalizeFn, ev, event, event_callback, evlist};
 use crate::base::{Base, event_base};
 use crate::buffer::{EvBuffer, Owner, OwnerOps};
 use crate::event as events;
-use crate::pending::Blocking;
+use crate::event::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use core::ops::Deref;

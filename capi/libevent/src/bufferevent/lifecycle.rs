@@ -106,8 +106,8 @@ pub(crate) unsafe extern "C-unwind" fn finalize(_event: *mut event, arg: *mut c_
     buffers::end(bev);
     // SAFETY: the events, the deferred callback and the lock's count are its own; nothing else refers to them.
     unsafe {
-        crate::debug::teardown(bev.event(Direction::READ).raw());
-        crate::debug::teardown(bev.event(Direction::WRITE).raw());
+        crate::base::debug::teardown(bev.event(Direction::READ).raw());
+        crate::base::debug::teardown(bev.event(Direction::WRITE).raw());
         mm::free(bev.extension().deferred.get().cast());
         SharedLock::leave(bev.extension().lock_owners.get());
         bev.deallocate();

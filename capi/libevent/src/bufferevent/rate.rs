@@ -9,7 +9,7 @@ use crate::abi::entry::Out;
 use crate::abi::event::{ev, event};
 use crate::base::{Base, event_base};
 use crate::event as events;
-use crate::pending::Blocking;
+use crate::event::pending::Blocking;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use core::mem::MaybeUninit;
@@ -379,7 +379,7 @@ pub(crate) fn finish(bev: &Locked) {
         del_timer(bev, limits.refill());
     }
     bev.own_extension(|e| e.limits.set(ptr::null_mut()));
-    crate::debug::teardown(limits.refill());
+    crate::base::debug::teardown(limits.refill());
     // SAFETY: made by `mm::alloc`, and forgotten just now.
     unsafe { mm::free_value(NonNull::from(limits)) };
 }
@@ -555,7 +555,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_free(group: *mut bu
         if let Some(base) = (*group).base() {
             base.del(&*timer, Blocking::Never);
         }
-        crate::debug::teardown(timer);
+        crate::base::debug::teardown(timer);
         (*group).lock.free(LOCKTYPE_RECURSIVE);
         mm::free_value(owned);
     }

@@ -177,7 +177,7 @@ impl Base {
         }
         e.clear(evlist::INSERTED);
         if !self.plain {
-            crate::debug::ended(Cb::of(e));
+            crate::base::debug::ended(Cb::of(e));
         }
         true
     }

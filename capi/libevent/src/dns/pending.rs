@@ -71,7 +71,7 @@ impl evdns_request {
         });
         let Some(mut made) = made else { return ptr::null_mut() };
         // SAFETY: made just now.
-        crate::deferred::init(unsafe { &mut made.as_mut().deferred }, priority, run, made.as_ptr().cast());
+        crate::event::deferred::init(unsafe { &mut made.as_mut().deferred }, priority, run, made.as_ptr().cast());
         made.as_ptr()
     }
 

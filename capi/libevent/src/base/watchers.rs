@@ -1,4 +1,4 @@
-//! The list of a base's watchers (see [`watch`](crate::watch)).
+//! The list of a base's watchers (see [`watch`](crate::run::watch)).
 
 use crate::abi::event::event_base;
 use core::ffi::c_void;

@@ -1,7 +1,7 @@
 //! `struct event_config`, the environment, and the choice of a backend.
 
 use crate::abi::entry::In;
-use crate::time::nanos;
+use crate::util::time::nanos;
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr;

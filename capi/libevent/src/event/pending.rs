@@ -2,8 +2,8 @@
 
 use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Base, Cb, Core, Timer, in_loop_thread, reason};
-use crate::time::{after, common_index, is_set, usual_nanos};
-use crate::timer::{Due, Structs};
+use crate::event::timer::{Due, Structs};
+use crate::util::time::{after, common_index, is_set, usual_nanos};
 use core::ffi::c_int;
 use core::ptr;
 use core::sync::atomic::Ordering;

@@ -1,10 +1,10 @@
 //! `event2/watch.h`: callbacks just before and just after the loop waits.
 
 use crate::abi::entry::Out;
+use crate::base::watchers::{CheckFn, Function, PrepareFn};
+pub use crate::base::watchers::{evwatch, evwatch_check_cb_info, evwatch_prepare_cb_info};
 use crate::base::{Base, Core, event_base};
-use crate::time::timeval_of;
-use crate::watchers::{CheckFn, Function, PrepareFn};
-pub use crate::watchers::{evwatch, evwatch_check_cb_info, evwatch_prepare_cb_info};
+use crate::util::time::timeval_of;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;

@@ -3,7 +3,8 @@
 use crate::abi::entry::In;
 use crate::abi::event::{EventFn, event};
 use crate::base::{self, current_base, event_base};
-use crate::{base_api, event as events, lifecycle, run};
+use crate::event as events;
+use crate::run::{self, entries, lifecycle};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::errx;
@@ -46,13 +47,13 @@ pub unsafe extern "C-unwind" fn event_loop(flags: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_loopexit(tv: In<'_, timeval>) -> c_int {
     // SAFETY: the parameters are the program's, as there.
-    unsafe { base_api::event_base_loopexit(base::current(), tv) }
+    unsafe { entries::event_base_loopexit(base::current(), tv) }
 }
 
 /// Ends the loop of the current base after the running callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_loopbreak() -> c_int {
-    base::current().map_or(-1, base_api::request_break)
+    base::current().map_or(-1, entries::request_break)
 }
 
 /// A one-off event on the current base.
@@ -65,17 +66,17 @@ pub unsafe extern "C-unwind" fn event_once(
     tv: In<'_, timeval>,
 ) -> c_int {
     // SAFETY: the parameters are the program's, as there.
-    unsafe { base_api::event_base_once(base::current(), fd, events, callback, arg, tv) }
+    unsafe { entries::event_base_once(base::current(), fd, events, callback, arg, tv) }
 }
 
 /// The method of the current base.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_get_method() -> *const c_char {
-    base::current().map_or(ptr::null(), base_api::method)
+    base::current().map_or(ptr::null(), entries::method)
 }
 
 /// Sets how many priorities the current base has.
 #[unsafe(no_mangle)]
 pub extern "C" fn event_priority_init(count: c_int) -> c_int {
-    base::current().map_or(-1, |base| base_api::set_priorities(base, count))
+    base::current().map_or(-1, |base| entries::set_priorities(base, count))
 }

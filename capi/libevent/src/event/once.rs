@@ -2,7 +2,7 @@
 
 use crate::abi::event::{EventFn, ev, event};
 use crate::base::{Base, Core, event_base};
-use crate::time::is_set;
+use crate::util::time::is_set;
 use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::mm;
@@ -48,7 +48,7 @@ unsafe extern "C-unwind" fn fire(fd: c_int, what: c_short, arg: *mut c_void) {
         if let Some(function) = function {
             function(fd, what, arg);
         }
-        crate::debug::teardown(&raw mut (*once).event);
+        crate::base::debug::teardown(&raw mut (*once).event);
         mm::free(once.cast());
     }
 }
@@ -98,7 +98,7 @@ pub(crate) unsafe fn add(
             b.activate(e, ev::TIMEOUT, 1);
         } else if b.add(e, timeout).is_err() {
             b.section(|core| Once::unlink(core, once));
-            crate::debug::teardown(e.raw());
+            crate::base::debug::teardown(e.raw());
             mm::free(once.cast());
             return -1;
         }
@@ -116,7 +116,7 @@ pub(crate) unsafe fn free_all(core: &mut Core) {
         // SAFETY: the list holds live structs, and the caller promises that nothing else refers to them.
         unsafe {
             core.once = (*once).next.cast();
-            crate::debug::teardown(&raw mut (*once).event);
+            crate::base::debug::teardown(&raw mut (*once).event);
             mm::free(once.cast());
         }
     }

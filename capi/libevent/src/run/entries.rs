@@ -2,13 +2,13 @@
 
 use crate::abi::entry::In;
 use crate::abi::event::{EventFn, ev, event, evlist};
+use crate::base::config::event_config;
 use crate::base::{self, Base, Cb, Core, Timer, current_base, event_base, in_loop_thread, reason};
-use crate::config::event_config;
-use crate::lifecycle;
-use crate::once;
+use crate::event::once;
+use crate::event::timer::Structs;
 use crate::run;
-use crate::time::{common_index, common_value, nanos, without_marks};
-use crate::timer::Structs;
+use crate::run::lifecycle;
+use crate::util::time::{common_index, common_value, nanos, without_marks};
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_short, c_uint, c_void};
 use core::fmt::Write;

@@ -1,10 +1,10 @@
 //! The beginning and the end of a base.
 
 use crate::abi::event::{closure, event_base, event_callback, evlist};
+use crate::base::config::{Choice, Settings, event_config};
+use crate::base::watchers::Watchers;
 use crate::base::{Base, Cb, Core, RECURSIVE};
-use crate::config::{Choice, Settings, event_config};
-use crate::timer::Structs;
-use crate::watchers::Watchers;
+use crate::event::timer::Structs;
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};
@@ -22,9 +22,9 @@ use evoxide_sys::waker::Waker;
 
 /// A base according to `config`, or `None` with the reason logged.
 pub(crate) fn create(config: Option<&event_config>) -> Option<*mut event_base> {
-    crate::debug::too_late();
-    let settings = crate::config::settings(config);
-    let Some((choice, backend)) = crate::config::open(config, &settings) else {
+    crate::base::debug::too_late();
+    let settings = crate::base::config::settings(config);
+    let Some((choice, backend)) = crate::base::config::open(config, &settings) else {
         warnx!("event_base_new_with_config: no event mechanism available");
         return None;
     };
@@ -64,7 +64,7 @@ fn build(
     engine.reactor.set_deferred(choice.changelist);
     engine.reactor.set_limits(settings.limits);
     // As the original: only debug mode minds.
-    engine.reactor.set_mixing(!crate::debug::enabled());
+    engine.reactor.set_mixing(!crate::base::debug::enabled());
     let mut core = Core {
         engine,
         timers: Timers::new(),
@@ -91,7 +91,7 @@ fn build(
     guarded.set_lock(ext_lock);
     let base = Base {
         core: guarded,
-        plain: ext_lock.is_null() && !crate::debug::enabled(),
+        plain: ext_lock.is_null() && !crate::base::debug::enabled(),
         wake,
         async_head: AtomicPtr::new(ptr::null_mut()),
         priorities: AtomicU16::new(1),
@@ -127,7 +127,7 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
             if payload != Cb::default() {
                 // SAFETY: a pending or active event is alive: its owner must delete it before freeing it.
                 unsafe { payload.callback() }.clear(evlist::INSERTED | evlist::TIMEOUT);
-                crate::debug::ended(payload);
+                crate::base::debug::ended(payload);
             }
         };
         let mut walk = Walk::default();
@@ -139,7 +139,7 @@ pub(crate) unsafe fn destroy(base: *mut event_base, finalize: bool) {
             forget(Cb::of(timer.event()));
         }
         // SAFETY: the list holds what `event_base_once` made and nothing else refers to it.
-        unsafe { crate::once::free_all(core) };
+        unsafe { crate::event::once::free_all(core) };
         core.watchers.free_all();
     });
     let (lock, cond) = (b.lock(), b.current_ended);
