@@ -6,6 +6,9 @@ use super::*;
 use evoxide_core::buffer::Buffer;
 use proptest::prelude::*;
 
+mod answers;
+mod oracles;
+
 /// What a machine said of an input, in words; pieces of bodies joined.
 #[derive(Debug, PartialEq, Eq, Clone, Default)]
 struct Trace {
@@ -149,12 +152,6 @@ fn refused(input: &str, fault: Fault) {
 
 fn head(fields: &str) -> String {
     format!("POST / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n")
-}
-
-/// A client refuses it with this fault.
-fn refused_answer(input: &str, fault: Fault) {
-    let events = ask(Method::Get, input.as_bytes());
-    assert_eq!(events.last(), Some(&format!("{fault:?}")), "{input:?}: {events:?}");
 }
 
 macro_rules! refusals {
@@ -521,47 +518,6 @@ fn an_answer_that_nobody_asked_for_ends_the_connection() {
         run(Role::Client(Client::new()), &[first.repeat(2).as_bytes()], &Limits::DEFAULT, &[Method::Get]).events,
         ["200 [Content-Length=0]", "end", "keep true", "Unsolicited"]
     );
-}
-
-#[test]
-fn answers_are_refused() {
-    let with = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
-    refused_answer(&with("Content-Length: 2\r\nTransfer-Encoding: chunked"), Fault::LengthAndEncoding);
-    refused_answer(&with("Content-Length: +2"), Fault::Length);
-    refused_answer(&with("Content-Length: 2, 2"), Fault::Length);
-    refused_answer(&with("Content-Length: 2\r\nContent-Length: 3"), Fault::Length);
-    refused_answer(&with("Content-Length:"), Fault::Length);
-    refused_answer(&with("Content-Length: 18446744073709551616"), Fault::Length);
-    refused_answer(&with("Transfer-Encoding: gzip"), Fault::Encoding);
-    refused_answer(&with("Transfer-Encoding: chunked, chunked"), Fault::Encoding);
-    refused_answer("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Fault::EncodingInOldVersion);
-    refused_answer(&with("A: b\r\n c"), Fault::Fold);
-    refused_answer("HTTP/1.1 200 OK\r\n A: b\r\n\r\n", Fault::Fold);
-    refused_answer(&with("A : b"), Fault::FieldName);
-    refused_answer(&with(": b"), Fault::FieldName);
-    refused_answer(&with("A: b\0"), Fault::FieldValue);
-    refused_answer(&with("A: b\rc"), Fault::BareCr);
-    refused_answer("HTTP/1.1 200 OK\nA: b\n\n", Fault::BareLf);
-    refused_answer("HTTP/2.0 200 OK\r\n\r\n", Fault::Version);
-    refused_answer("HTTP/1.1x 200 OK\r\n\r\n", Fault::VersionSyntax);
-    refused_answer("ICY 200 OK\r\n\r\n", Fault::VersionSyntax);
-    refused_answer("HTTP/1.1 20 OK\r\n\r\n", Fault::Status);
-    refused_answer("HTTP/1.1 2000 OK\r\n\r\n", Fault::Status);
-    refused_answer("HTTP/1.1 099 OK\r\n\r\n", Fault::Status);
-    refused_answer("HTTP/1.1 200 O\x01K\r\n\r\n", Fault::FieldValue);
-    refused_answer("\r\nHTTP/1.1 200 OK\r\n\r\n", Fault::StartLine);
-    refused_answer("junk\r\n\r\n", Fault::StartLine);
-    refused_answer(&(with("Transfer-Encoding: chunked") + "10000000000000000\r\n"), Fault::ChunkSize);
-    refused_answer(&(with("Transfer-Encoding: chunked") + "1\r\nab\r\n"), Fault::ChunkEnd);
-    refused_answer(&(with("Transfer-Encoding: chunked") + "0\r\nContent-Length: 1\r\n\r\n"), Fault::Trailer);
-    refused_answer(&(with("Transfer-Encoding: chunked") + "3\r\na"), Fault::Truncated);
-    refused_answer(&(with("Content-Length: 3") + "a"), Fault::Truncated);
-    refused_answer("HTTP/1.1 200 OK\r\nA: ", Fault::Truncated);
-    let mut client = Client::new();
-    client.request(Method::Get, 1, 0, [].into_iter());
-    let mut input: Buffer = Buffer::new();
-    input.append(b"HTTP/1.1 101 S\r\n\r\n").expect("memory");
-    assert_eq!(client.step(&input, false, &mut Head::new(), &Limits::DEFAULT), Step::Fault(Fault::Upgrade));
 }
 
 #[test]
