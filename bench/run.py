@@ -279,21 +279,38 @@ def against(libs, event, name, other):
     return [Col(n, event, d) for n, d in libs if has(d, "libevent")] + [Col(name, other)]
 
 
-def heap(conns):
+def heap(conns, http=False):
     """What a server's allocator has given out for each idle connection, told by the preloaded heap.so."""
+    kind = ["-H"] if http else []
+
     def go(col):
         s = Server(Col(col.name, col.argv, col.lib), ["env", "LD_PRELOAD=" + os.path.join(B, "heap.so")])
         try:
-            load(["load_echo", "-p", s.port, "-c", 1, "-n", 10])
+            load(["load_echo", "-p", s.port, "-c", 1, "-n", 10] + kind)
             s.settle()
             h0 = s.heap()
-            p = sp.Popen([os.path.join(B, "load_echo"), "-p", str(s.port), "-c", str(conns), "-I"],
+            p = sp.Popen([os.path.join(B, "load_echo"), "-p", str(s.port), "-c", str(conns), "-I"] + kind,
                          stdin=sp.PIPE, stdout=sp.PIPE, text=True, preexec_fn=pin(LOAD))
             p.stdout.readline()
             while s.open_files() < s.files + conns:
                 time.sleep(0.01)
             m = {"heap": ((s.heap() - h0) / conns, "bytes/conn")}
             p.communicate("")
+            return m
+        finally:
+            s.stop()
+    return go
+
+
+def paced(conns, seconds):
+    """Keep-alive connections with a request each second: latencies, and the server's CPU and memory."""
+    def go(col):
+        s = Server(col)
+        try:
+            r0, c0 = s.rss(), s.cpu_ns()
+            m = load(["load_echo", "-H", "-p", s.port, "-c", conns, "-R", seconds])
+            m["server_cpu"] = ((s.cpu_ns() - c0) / (conns * seconds), "ns/op")
+            m["rss"] = ((s.rss() - r0) / conns, "bytes/conn")
             return m
         finally:
             s.stop()
@@ -353,14 +370,19 @@ def cases(libs, peers, q):
     timers = [Col(name, [PEER + "timers_rust", "-r", "1", "-n", 1000000 // (1 if not q else 4), library])
               for name, library in by_name.items()]
     yield ("rust", "1,000,000 timers, Rust", timers, micro, 1)
+    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    nidle = 2000 if q else 10000
+    for c in (1, 64):
+        yield ("http", f"fixed x {c}", http, served(["load_echo", "-H", "-c", c, "-n", 100000 // d]), 1)
+    # More repetitions only make it longer.
+    own = columns(libs, False, ["http"])
+    yield ("http", "http idle connections", own, heap(1000, True), 5)
+    yield ("paced", f"{nidle} connections, a request each second", own, paced(nidle, 5 if q else 60), 5)
     if not peers:
         return
-    nidle = 2000 if q else 10000
     yield ("idle", f"echo {nidle} connections", echo, idle(nidle, False), 2)
-    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     for c in (1, 64, 512):
         yield ("http", f"wrk x {c}", http, wrked(c, 1 if q else 2), 1)
-    yield ("http", "fixed x 64", http, served(["load_echo", "-H", "-c", 64, "-n", 100000 // d]), 1)
     yield ("idle", f"http {nidle} connections", http, idle(nidle, True), 2)
     t = tls_files()
     for case, pre in (("", []), (" nodelay", ["-N"])):
@@ -643,6 +665,8 @@ GOALS = [
     ("syscalls", "chain n=100 a=100 -o", OURS, 3.01), ("syscalls", "chain n=100 a=100 -o changelist", OURS, 3.005),
     ("insns", "echo 64 B x 50", OURS, 800), ("syscalls", "echo 64 B x 50", OURS, 2.1),
     ("syscalls", "echo 64 B x 1", OURS, 3.05), ("syscalls", "echo 65536 B x 50", OURS, 2.2),
+    ("syscalls", "http x 1", OURS, 3.05), ("syscalls", "http x 64", OURS, 2.1), ("insns", "http x 64", OURS, 9000),
+    ("ratio", "fixed x 64", "server_cpu", 1.7), ("most", "http idle connections", "heap", 1300),
     # The server's time a message, ours to the other's.
     ("raw", "65536 B x 50, C", "server_cpu", 1.2), ("raw", "4096 B x 1000, C", "server_cpu", 1.1),
     ("raw", "64 B x 1, C", "server_cpu", 1.06), ("raw", "64 B x 50, C", "server_cpu", 1.06),

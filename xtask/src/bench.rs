@@ -10,7 +10,10 @@ use crate::proc::{self, Tally};
 use crate::{cc, tree};
 
 /// Sections that are timed.
-const TIMED: [&str; 8] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust"];
+const TIMED: [&str; 9] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http"];
+
+/// Timed sections that run only by name.
+const NAMED: [&str; 1] = ["paced"];
 
 /// Sections that are counted.
 const COUNTED: [&str; 2] = ["insns", "syscalls"];
@@ -18,8 +21,8 @@ const COUNTED: [&str; 2] = ["insns", "syscalls"];
 /// `cargo xtask bench`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
     for word in opts.words() {
-        if !TIMED.contains(&word.as_str()) && !COUNTED.contains(&word.as_str()) {
-            return Err(format!("bench: sections are {} {}", COUNTED.join(" "), TIMED.join(" ")));
+        if ![&TIMED[..], &COUNTED, &NAMED].concat().contains(&word.as_str()) {
+            return Err(format!("bench: sections are {} {} {}", COUNTED.join(" "), TIMED.join(" "), NAMED.join(" ")));
         }
     }
     for program in ["make", "python3", "valgrind", "strace"] {
@@ -68,7 +71,8 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
             opts.value("only").map(|o| o.split(',').map(str::to_string).collect()).unwrap_or_default();
         measure(&what, &only)?;
     }
-    let timed = wanted(&TIMED);
+    let mut timed = wanted(&TIMED);
+    timed.extend(opts.words().iter().filter(|w| NAMED.contains(&w.as_str())).cloned());
     if timed.iter().any(|t| t == "rust") {
         rust(&build)?;
     }

@@ -86,7 +86,7 @@ cargo xtask TASK [OPTIONS]
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
-              [SECTION...]             insns syscalls chain timers active buffer conns echo; raw: C echo against bare epoll;
+              [SECTION...]             insns syscalls chain timers active buffer conns echo http; raw: C echo against bare epoll;
                                        rust: the Rust echo server against tokio's, and the heap of its idle streams
               --only chain,timers,...  narrows insns and syscalls
               --reps N, --quick, --profile, --no-build
