@@ -78,7 +78,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
     req: *mut evhttp_request,
     cb: Option<MessageFn>,
     arg: *mut c_void,
-    _options: c_int,
+    options: c_int,
 ) -> *mut evws_connection {
     // SAFETY: the caller passes a request in its callback, with its headers.
     unsafe {
@@ -97,6 +97,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
         let added = evhttp_add_header(headers, c"Upgrade".as_ptr(), c"websocket".as_ptr()) == 0
             && evhttp_add_header(headers, c"Connection".as_ptr(), c"Upgrade".as_ptr()) == 0
             && evhttp_add_header(headers, c"Sec-WebSocket-Accept".as_ptr(), accept.as_ptr().cast()) == 0;
+        let foreign = serve::is_foreign(req);
         let bev = if added { serve::upgrade(req, 101) } else { ptr::null_mut() };
         if bev.is_null() {
             evws_connection::forget(this);
@@ -105,6 +106,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
             }
             return ptr::null_mut();
         }
+        let bev = if foreign { bev } else { with_options(bev, options) };
         (*this).bev = bev;
         calls::bufferevent_setcb(bev, Some(on_read), Some(on_written), Some(on_event), this.cast());
         calls::bufferevent_enable(bev, what::READ | what::WRITE);
@@ -114,6 +116,42 @@ pub unsafe extern "C-unwind" fn evws_new_session(
             crate::bufferevent::data::bufferevent_trigger(bev, what::READ, TRIGGER_LATER);
         }
         this
+    }
+}
+
+/// A bufferevent with these `BEV_OPT_*` in place of a plain one, with what lies in its buffers. Without memory, the plain one.
+///
+/// # Safety
+/// `bev` is the library's own, on a socket, and nobody uses it.
+unsafe fn with_options(bev: *mut bufferevent, options: c_int) -> *mut bufferevent {
+    use crate::abi::bufferevent::opt;
+    // A session's callbacks run under its lock.
+    let options = options & c_int::from(opt::THREADSAFE | opt::DEFER_CALLBACKS);
+    if options == 0 {
+        return bev;
+    }
+    // SAFETY: the caller's promise. What is moved lies in buffers of one thread.
+    unsafe {
+        let (base, fd) = (calls::bufferevent_get_base(bev), calls::bufferevent_getfd(bev));
+        let made = calls::bufferevent_socket_new(base, fd, options | c_int::from(opt::CLOSE_ON_FREE));
+        if made.is_null() {
+            return bev;
+        }
+        let ends = [
+            (calls::bufferevent_get_input(bev), calls::bufferevent_get_input(made)),
+            (calls::bufferevent_get_output(bev), calls::bufferevent_get_output(made)),
+        ];
+        for (from, to) in ends {
+            let (from, to) = (evbuffer::of(from), evbuffer::of(to));
+            if !crate::bufferevent::buffers::transfer(from, to, from.len()) {
+                // An empty buffer takes over what there is without allocating.
+                warnx!("evws: what had come with a request was lost");
+            }
+        }
+        calls::bufferevent_disable(bev, what::READ | what::WRITE);
+        calls::bufferevent_setfd(bev, -1);
+        calls::bufferevent_free(bev);
+        made
     }
 }
 
@@ -221,6 +259,22 @@ impl evws_connection {
             if let Some(on_close) = (*this).on_close.take() {
                 on_close(this, (*this).close_arg.get());
             }
+        }
+    }
+
+    /// Runs `f` under the bufferevent's lock, and keeps the memory for that time.
+    ///
+    /// # Safety
+    /// `this` lives.
+    unsafe fn locked(this: *mut Self, f: impl FnOnce(&Self)) {
+        // SAFETY: the caller's promise; locking keeps the bufferevent, entering the session.
+        unsafe {
+            let bev = (*this).bev;
+            calls::bufferevent_lock(bev);
+            (*this).enter();
+            f(&*this);
+            Self::leave(this);
+            calls::bufferevent_unlock(bev);
         }
     }
 
@@ -352,7 +406,9 @@ pub unsafe extern "C-unwind" fn evws_send_text(evws: *mut evws_connection, packe
     // SAFETY: a live session and a string.
     unsafe {
         let text = CStr::from_ptr(packet_str).to_bytes();
-        (*evws).send(|machine, output| machine.send(Kind::Text, text, [0; 4], output));
+        evws_connection::locked(evws, |ws| {
+            ws.send(|machine, output| machine.send(Kind::Text, text, [0; 4], output));
+        });
     }
 }
 
@@ -366,7 +422,9 @@ pub unsafe extern "C-unwind" fn evws_send_binary(
     // SAFETY: a live session, and memory as long as said.
     unsafe {
         let data = if packet_len == 0 { &[] } else { core::slice::from_raw_parts(packet_data.cast(), packet_len) };
-        (*evws).send(|machine, output| machine.send(Kind::Binary, data, [0; 4], output));
+        evws_connection::locked(evws, |ws| {
+            ws.send(|machine, output| machine.send(Kind::Binary, data, [0; 4], output));
+        });
     }
 }
 
@@ -376,24 +434,28 @@ pub unsafe extern "C-unwind" fn evws_close(evws: *mut evws_connection, reason: u
     // SAFETY: a live session.
     unsafe {
         let reason = if is_valid_close_code(reason) { reason } else { code::NONE };
-        (*evws).send(|machine, output| machine.close(reason, "", [0; 4], output));
-        if !(*evws).ended.get() && (*evws).machine(|m| m.is_closing()) {
-            calls::bufferevent_set_timeouts((*evws).bev, &CLOSE, &CLOSE);
-        }
+        evws_connection::locked(evws, |ws| {
+            ws.send(|machine, output| machine.close(reason, "", [0; 4], output));
+            if !ws.ended.get() && ws.machine(|m| m.is_closing()) {
+                calls::bufferevent_set_timeouts(ws.bev, &CLOSE, &CLOSE);
+            }
+        });
     }
 }
 
 /// Sets the close callback.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evws_connection_set_closecb(
+pub unsafe extern "C-unwind" fn evws_connection_set_closecb(
     evws: *mut evws_connection,
     cb: Option<CloseFn>,
     arg: *mut c_void,
 ) {
     // SAFETY: a live session.
     unsafe {
-        (*evws).on_close.set(cb);
-        (*evws).close_arg.set(arg);
+        evws_connection::locked(evws, |ws| {
+            ws.on_close.set(cb);
+            ws.close_arg.set(arg);
+        });
     }
 }
 
@@ -402,9 +464,7 @@ pub unsafe extern "C" fn evws_connection_set_closecb(
 pub unsafe extern "C-unwind" fn evws_connection_free(evws: *mut evws_connection) {
     // SAFETY: a live session, which the caller gives up.
     unsafe {
-        (*evws).enter();
-        evws_connection::end(evws);
-        evws_connection::leave(evws);
+        evws_connection::locked(evws, |_| evws_connection::end(evws));
     }
 }
 

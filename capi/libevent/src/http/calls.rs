@@ -27,6 +27,9 @@ type TimerFn = unsafe extern "C-unwind" fn(c_int, c_short, *mut c_void);
 unsafe extern "C-unwind" {
     pub fn bufferevent_socket_new(base: *mut event_base, fd: c_int, options: c_int) -> *mut bufferevent;
     pub fn bufferevent_free(bev: *mut bufferevent);
+    pub fn bufferevent_lock(bev: *mut bufferevent);
+    pub fn bufferevent_unlock(bev: *mut bufferevent);
+    pub fn bufferevent_get_base(bev: *mut bufferevent) -> *mut event_base;
     pub fn bufferevent_setcb(bev: *mut bufferevent, read: Option<DataFn>, write: Option<DataFn>, event: Option<EventFn>, arg: *mut c_void);
     pub fn bufferevent_enable(bev: *mut bufferevent, events: c_short) -> c_int;
     pub fn bufferevent_disable(bev: *mut bufferevent, events: c_short) -> c_int;

@@ -639,10 +639,12 @@ unsafe fn close(c: *mut evhttp_connection) {
             state::CONNECTED | state::CONNECTING | state::DISPATCHED | state::EOF | state::HEAD_TIMER | state::RETRYING;
         let bev = (*c).bev;
         if told && let Some(callback) = (*c).closecb {
+            connection::mark(c, state::TOLD, true);
             callback(c, (*c).closearg);
             if connection::is(c, state::FREED) {
                 return;
             }
+            connection::mark(c, state::TOLD, false);
         }
         connection::mark(c, closing, false);
         stop(c);

@@ -51,6 +51,8 @@ pub(super) mod state {
     pub const RETRYING: u32 = 8192;
     /// Without memory, a part of the answer was lost: nothing more is written, and it closes behind what was.
     pub const CUT: u32 = 16384;
+    /// Its close is being told.
+    pub const TOLD: u32 = 32768;
 }
 
 /// Public flags.
@@ -534,6 +536,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connec
         }
         client::stop(c);
         if is(c, state::CONNECTED)
+            && !is(c, state::TOLD)
             && let Some(callback) = (*c).closecb
         {
             callback(c, (*c).closearg);

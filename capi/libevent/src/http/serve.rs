@@ -3,7 +3,7 @@
 use super::calls::{self, what};
 use super::connection::{self, Role, evhttp_connection, state};
 use super::server::{self, evhttp};
-use super::{client, keyval, reply, request, uri};
+use super::{client, reply, request, uri};
 use crate::abi::bufferevent::bufferevent;
 use crate::http::abi::{bit, evhttp_ext_method, evhttp_request, flag, kind};
 use core::ffi::{c_char, c_int, c_short};
@@ -365,11 +365,12 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
     // SAFETY: `c` is entered and lives, as promised.
     unsafe {
         let req = (*c).first;
-        if req.is_null()
-            || (*req).bits & bit::USERDONE == 0
-            || calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev)) > 0
-        {
+        if !machine(c).is_finished() || calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev)) > 0 {
             return;
+        }
+        if req.is_null() {
+            // The program freed the request behind its answer.
+            return proceed(c);
         }
         if let Some(callback) = (*req).on_complete_cb {
             request::hold(req);
@@ -379,6 +380,9 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
                 if (*req).flags & flag::NEEDS_FREE != 0 {
                     request::release(req);
                 }
+                if !connection::is(c, state::FREED) && machine(c).is_finished() {
+                    proceed(c);
+                }
                 return;
             }
         }
@@ -386,6 +390,14 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
         (*req).evcon = ptr::null_mut();
         connection::mark(c, state::HANDED, false);
         request::recycle(req, &mut (*(*c).server).spares);
+        proceed(c);
+    }
+}
+
+/// The answer has left: goes on with the next request, or ends.
+unsafe fn proceed(c: *mut evhttp_connection) {
+    // SAFETY: the caller's promise: `c` is entered and lives.
+    unsafe {
         match machine(c).proceed() {
             After::Close => connection::evhttp_connection_free(c),
             After::Upgraded => {}
@@ -432,10 +444,20 @@ pub(super) unsafe fn ended(c: *mut evhttp_connection, what: c_short) {
 pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
     // SAFETY: `c` lives, as promised.
     unsafe {
-        if !connection::is(c, state::FREED) && !machine(c).is_answered() {
+        // What was answered leaves; the rest nobody can write any more.
+        if !connection::is(c, state::FREED) && !machine(c).is_finished() {
             connection::evhttp_connection_free(c);
         }
     }
+}
+
+/// Whether the program made the bufferevent of a request's connection.
+///
+/// # Safety
+/// `req` lives.
+pub(crate) unsafe fn is_foreign(req: *mut evhttp_request) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { (*req).evcon.is_null() || connection::is((*req).evcon, state::FOREIGN) }
 }
 
 /// Hands a connection over to another protocol: answers with `status` and the request's output headers, and gives the bufferevent
@@ -444,7 +466,6 @@ pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
 ///
 /// # Safety
 /// `req` is in its server callback.
-#[allow(dead_code, reason = "for protocols that begin in HTTP")]
 pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut bufferevent {
     // SAFETY: `req` is in its server callback, as promised.
     unsafe {
@@ -471,14 +492,4 @@ pub(crate) unsafe fn upgrade(req: *mut evhttp_request, status: u16) -> *mut buff
         connection::evhttp_connection_free(c);
         bev
     }
-}
-
-/// The value of a request's header, for other protocols.
-///
-/// # Safety
-/// `req` lives.
-#[allow(dead_code, reason = "for protocols that begin in HTTP")]
-pub(crate) unsafe fn header<'a>(req: *mut evhttp_request, name: &[u8]) -> Option<&'a [u8]> {
-    // SAFETY: `req` lives, as promised.
-    unsafe { keyval::find((*req).input_headers, name).as_ref().and_then(|e| cstr::bytes(e.value)) }
 }

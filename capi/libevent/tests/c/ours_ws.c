@@ -5,8 +5,10 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/thread.h>
 #include <event2/ws.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -21,6 +23,8 @@ static struct evws_connection *session;
 static struct bufferevent *client;
 static struct evbuffer *got;
 static int closed, told, ends;
+/* Of sessions that are made. */
+static int options;
 /* What the server was told: the kind of each message and its text. */
 static char heard[400];
 /* What the server does with a message. */
@@ -73,7 +77,7 @@ static void
 on_request(struct evhttp_request *req, void *arg)
 {
 	(void)arg;
-	session = evws_new_session(req, on_message, &told, 0);
+	session = evws_new_session(req, on_message, &told, options);
 	SAY("session %d\n", session != NULL);
 	if (session)
 		evws_connection_set_closecb(session, on_close, &closed);
@@ -292,6 +296,68 @@ CASE(handshake_and_frames_at_once)
 	ANSWER(0x81, "early");
 	ANSWER(0x82, "too");
 	heard_just("1:early;2:too;");
+	stop();
+}
+
+static void
+early(int with)
+{
+	options = with;
+	start();
+	evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
+	frame(0x81, "early");
+	head_is(SWITCHED);
+	ANSWER(0x81, "early");
+	frame(0x82, "late");
+	ANSWER(0x82, "late");
+	heard_just("1:early;2:late;");
+	stop();
+	CHECK(ends == 1);
+}
+
+CASE(option_to_close)
+{
+	early(BEV_OPT_CLOSE_ON_FREE);
+}
+
+CASE(option_to_defer)
+{
+	early(BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+}
+
+CASE(option_of_a_lock)
+{
+	evthread_use_pthreads();
+	early(BEV_OPT_THREADSAFE);
+}
+
+CASE(option_of_a_lock_that_callbacks_do_not_hold)
+{
+	evthread_use_pthreads();
+	early(BEV_OPT_THREADSAFE | BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS);
+}
+
+static void *
+sends(void *arg)
+{
+	int i;
+	(void)arg;
+	for (i = 0; i < 200; i++)
+		evws_send_text(session, "from a thread");
+	return NULL;
+}
+
+/* A session with a lock is sent to from any thread. */
+CASE(option_of_a_lock_and_a_thread)
+{
+	pthread_t thread;
+	evthread_use_pthreads();
+	options = BEV_OPT_THREADSAFE;
+	open_session();
+	CHECK(pthread_create(&thread, NULL, sends, NULL) == 0);
+	until(200 * 15);
+	pthread_join(thread, NULL);
+	SAY("%d bytes\n", (int)evbuffer_get_length(got));
 	stop();
 }
 

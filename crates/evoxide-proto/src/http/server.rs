@@ -389,6 +389,11 @@ impl Server {
         }
     }
 
+    /// Whether the answer was given out to its end.
+    pub fn is_finished(&self) -> bool {
+        self.is(FINISHED)
+    }
+
     /// Whether all that was announced of the answer's body is written.
     pub fn is_written(&self) -> bool {
         self.is(ANSWERED) && self.left == Some(0)
