@@ -44,7 +44,7 @@ pub(super) struct ClientPart {
     request_len: usize,
     /// An error of writing, to be reported where no answer comes.
     write_failed: bool,
-    /// The answer's body ends with the connection.
+    /// The connection ends with the answer, without having said so: it is closed behind the callback.
     until_close: bool,
     local_port: u16,
 }
@@ -505,7 +505,7 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
         let input = calls::bufferevent_get_input((*c).bev);
         let bodyless = (*req).type_ == 1 << 2;
         let tunnel = (*req).type_ == 1 << 7;
-        let (whole, framing) = crate::buffer::evbuffer::of(input).look(|input| {
+        let (whole, framing, is_silent) = crate::buffer::evbuffer::of(input).look(|input| {
             let head = &connection::scratch(c).head;
             let bytes = &input.first()[..n];
             (*req).kind = kind::RESPONSE;
@@ -513,9 +513,11 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             (*req).minor = head.minor as c_char;
             (*req).response_code = c_int::from(head.status);
             let framing = framing::of_response(bytes, head, bodyless, tunnel).unwrap_or(Framing::None);
+            // An old server that says nothing closes behind its answer.
+            let is_silent = head.minor == 0 && head.values(bytes, b"connection").next().is_none();
             let whole = request::set_text(&raw mut (*req).response_code_line, head.reason.of_head(bytes))
                 && request::take_fields(req, head, bytes);
-            (whole, framing)
+            (whole, framing, is_silent)
         });
         calls::evbuffer_drain(input, n);
         (*req).ntoread = match framing {
@@ -523,7 +525,7 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             Framing::Close => -1,
             _ => 0,
         };
-        (*(*c).client).until_close = framing == Framing::Close;
+        (*(*c).client).until_close = framing == Framing::Close || is_silent;
         if framing == Framing::Chunked {
             (*req).bits |= bit::CHUNKED;
         }

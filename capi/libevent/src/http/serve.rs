@@ -218,7 +218,12 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             (*req).ntoread = match framing {
                 framing::Framing::Length(n) => i64::try_from(n).unwrap_or(i64::MAX),
                 // As in the original.
-                _ if method == b"HEAD" || head.lists(bytes, b"connection", b"keep-alive") => 0,
+                _ if method == b"HEAD"
+                    || head.values(bytes, b"content-length").next().is_some()
+                    || head.lists(bytes, b"connection", b"keep-alive") =>
+                {
+                    0
+                }
                 _ => -1,
             };
             if framing == framing::Framing::Chunked {
@@ -317,7 +322,9 @@ unsafe fn hand_over(c: *mut evhttp_connection) {
         if req.is_null() || machine(c).is_answered() {
             return;
         }
-        (*req).ntoread = (*req).ntoread.min(0);
+        if (*req).ntoread > 0 || (*req).bits & bit::CHUNKED != 0 {
+            (*req).ntoread = 0;
+        }
         connection::mark(c, state::HANDED, true);
         if connection::is(c, state::LINGERING) {
             return reply::fail(req, Fault::BodyTooLong.status().into());
@@ -373,9 +380,9 @@ pub(super) unsafe fn written(c: *mut evhttp_connection) {
             return proceed(c);
         }
         if let Some(callback) = (*req).on_complete_cb {
-            request::hold(req);
+            request::hold_unseen(req);
             callback(req, (*req).on_complete_cb_arg);
-            (*req).flags &= !flag::DEFER_FREE;
+            (*req).bits &= !bit::HELD;
             if connection::is(c, state::FREED) || (*c).first != req {
                 if (*req).flags & flag::NEEDS_FREE != 0 {
                     request::release(req);

@@ -36,6 +36,7 @@ on_message(struct evws_connection *ws, int type, const unsigned char *data, size
 	told++;
 	CHECK(ws == session && arg == &told);
 	CHECK(data[len] == 0);
+	CHECK(type == WS_TEXT_FRAME || type == WS_BINARY_FRAME);
 	if (strlen(heard) + len < sizeof heard - 10)
 		sprintf(heard + strlen(heard), "%d:%s;", type, (const char *)data);
 	switch (manner) {
