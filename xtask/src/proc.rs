@@ -106,7 +106,7 @@ pub fn catch(cmd: &mut Command, limit: Duration) -> Result<Done, String> {
 
 /// Ends a child that leads its process group, with everything it started.
 pub fn kill_group(pid: u32) {
-    let _ = Command::new("sh").args(["-c", &format!("kill -KILL -- -{pid} 2>/dev/null")]).status();
+    let _ = Command::new("sh").args(["-c", &format!("kill -KILL -{pid} 2>/dev/null")]).status();
 }
 
 /// Runs a program whose output is for the reader; an error where it fails.
