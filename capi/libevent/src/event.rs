@@ -297,6 +297,9 @@ pub unsafe extern "C-unwind" fn event_pending(e: &event, events: c_short, tv: Ou
     base.take_async_if_any();
     let (found, due) = base.section(|core| {
         let mut found = if e.is(evlist::TIMEOUT) { ev::TIMEOUT } else { 0 };
+        if e.is(evlist::WRITTEN) {
+            found |= ev::WRITE;
+        }
         if let Some(view) = core.key_of(e).and_then(|key| core.engine.reactor.view(key)) {
             found |= view.ready.map_or(0, |r| r.bits() as i16);
             if view.inserted {

@@ -4,7 +4,7 @@
 //! descriptor nor the buffers. The face asks it what to do when something is ready, does that, and reports the result:
 //!
 //! ```text
-//! readable ─▶ Step::Read { max, .. } ─▶ [the face reads]  ─▶ read_done(result)  ─▶ Outcome ─▶ [callbacks] ─▶ read_again ─▶ Step
+//! readable ─▶ Step::Read { max } ─▶ [the face reads]  ─▶ read_done(result)  ─▶ Outcome ─▶ [callbacks] ─▶ read_again ─▶ Step
 //! writable ─▶ Step::Write { max }    ─▶ [the face writes] ─▶ write_done(result) ─▶ Outcome
 //! output_grew ─▶ Start               (arm, or queue a write)
 //! ```
@@ -27,7 +27,7 @@
 //! let mut stream = Stream::new();
 //! assert_eq!(stream.enable(Direction::READ).start, Direction::READ);
 //! let step = stream.readable(0, Watermarks::NONE, Allowance::Free);
-//! assert_eq!(step, Step::Read { max: MAX_SINGLE, expected: 0 });
+//! assert_eq!(step, Step::Read { max: MAX_SINGLE });
 //! assert!(stream.read_done(Io::Moved(100)).readable);
 //! // It did not fill the read: there is probably no more.
 //! assert_eq!(stream.read_again(100, Watermarks::NONE, Allowance::Free, true), Step::Idle);
@@ -144,8 +144,6 @@ pub enum Step {
     Read {
         /// The bound.
         max: usize,
-        /// How much will probably come, for the choice of storage; 0 where nothing is known.
-        expected: usize,
     },
     /// Write at most so much, then call [`Stream::write_done`].
     Write {
@@ -276,8 +274,6 @@ pub struct Stream {
     burst_backoff: u8,
     /// The read under way follows another one of the same readiness.
     follows: bool,
-    /// How much the last read brought, at most what fits.
-    read_hint: u16,
     /// How much this readiness may still bring, in units of [`MAX_SINGLE`].
     burst_left: u8,
     /// Rises with reads that brought [`MAX_SINGLE`] or more, falls with the others.
@@ -302,7 +298,6 @@ impl Stream {
             unreported: false,
             burst_backoff: 0,
             follows: false,
-            read_hint: 0,
             burst_left: 0,
             full_reads: 0,
         }

@@ -44,6 +44,9 @@ pub mod evlist {
     pub const INTERNAL: u16 = 0x10;
     pub const FINALIZING: u16 = 0x40;
     pub const INIT: u16 = 0x80;
+    /// The write event of a bufferevent whose read callback runs and has written: told as pending, although the write is made
+    /// when the callback returns.
+    pub const WRITTEN: u16 = 0x100;
 }
 
 /// `evcb_closure`: what to do when the callback's turn comes.

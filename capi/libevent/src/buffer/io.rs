@@ -23,8 +23,8 @@ fn failed(error: &io::Error) -> c_int {
     -1
 }
 
-/// As [`EvBuffer::read_fd`]; with a reservation, which is for as much as the scratch memory takes, memory cannot be missing
-/// afterwards.
+/// Reads up to `max` bytes, with one system call, into the room behind the content and then `scratch`, for which there is a
+/// reservation: what was read cannot be put back.
 #[inline]
 fn read_into(
     m: &mut Machine,
@@ -63,15 +63,6 @@ fn no_memory() -> io::Error {
 }
 
 impl EvBuffer {
-    /// Reads up to `max` bytes, with one system call, into the room behind the content and then `scratch`. Tells nobody: the
-    /// caller, who holds the lock and finds the back thawed, passes the delta to [`notify`](Self::notify).
-    ///
-    /// # Errors
-    /// What the kernel says; `ENOMEM` where the bytes found no memory.
-    pub(crate) fn read_fd(&self, fd: c_int, max: usize, scratch: &mut [MaybeUninit<u8>]) -> io::Result<Delta> {
-        self.section(|m| read_into(m, fd, max, scratch, None))
-    }
-
     /// Writes up to `max` bytes from the front, with one system call, and leaves them there: drain what the result says.
     /// The caller holds the lock.
     ///
@@ -159,7 +150,7 @@ impl EvBuffer {
             // More than fits on the stack: make room first, unless nothing is there to read.
             let n = sys::available(fd).map_or(max, |n| n.clamp(1, max));
             self.section(|m| m.expand(n)).map_err(|_| no_memory())?;
-            return self.read_fd(fd, n, &mut []);
+            return self.section(|m| read_into(m, fd, n, &mut [], None));
         }
         self.section(|m| {
             // What was read cannot be put back, so that memory is there first.

@@ -173,9 +173,21 @@ impl EvBuffer {
             if let Some(observers) = self.observers() {
                 self.run_or_schedule(observers);
             }
-            if let Some((owner, ops)) = self.owner() {
-                (ops.changed)(owner, self.raw(), delta);
-            }
+            self.tell_owner(delta);
+        }
+    }
+
+    /// The part of [`announce`](Self::announce) that buffers without observers have.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn tell_owner(&self, delta: Delta) {
+        if delta != Delta::default()
+            && let Some((owner, ops)) = self.owner()
+        {
+            // SAFETY: the caller's promise; the owner promised its function when it took the buffer.
+            unsafe { (ops.changed)(owner, self.raw(), delta) };
         }
     }
 
@@ -297,16 +309,31 @@ pub(super) fn unlock_both(x: ExtLock, y: ExtLock) {
 ///
 /// # Safety
 /// [`lock_both`] was called; the caller does not use the buffers afterwards.
+#[inline(always)]
 pub(super) unsafe fn done_both(first: (&EvBuffer, Delta), second: (&EvBuffer, Delta)) {
-    let (x, y) = (first.0.ext_lock(), second.0.ext_lock());
-    // SAFETY: the caller's promise. What is not simple is held, and each release gives up its count and its lock. A shared lock
-    // was taken once, so it is taken again for the second release.
+    // SAFETY: the caller's promise.
     unsafe {
         if first.0.is_simple() && second.0.is_simple() {
-            first.0.announce(first.1);
-            second.0.announce(second.1);
-            return unlock_both(x, y);
+            let (x, y) = (first.0.ext_lock(), second.0.ext_lock());
+            first.0.tell_owner(first.1);
+            second.0.tell_owner(second.1);
+            unlock_both(x, y);
+        } else {
+            held_both(first, second);
         }
+    }
+}
+
+/// As [`done_both`], where callbacks may free the buffers.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn held_both(first: (&EvBuffer, Delta), second: (&EvBuffer, Delta)) {
+    let (x, y) = (first.0.ext_lock(), second.0.ext_lock());
+    // SAFETY: the caller's promise. Both are held, and each release gives up its count and its lock. A shared lock was taken
+    // once, so it is taken again for the second release.
+    unsafe {
         first.0.hold();
         second.0.hold();
         // Callbacks of one may change the other, and are told what both became.

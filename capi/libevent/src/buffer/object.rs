@@ -9,7 +9,7 @@
 //! and [`OwnerOps::changed`] runs after every change, behind the program's own callbacks, under the lock. It may lie inside the
 //! owner's allocation ([`EvBuffer::embedded`]).
 //! - ends frozen for the program are worked on with [`EvBuffer::thawed_front`] and [`EvBuffer::thawed_back`];
-//! - [`EvBuffer::read_fd`] and [`EvBuffer::write_fd`] (in `io`) make one system call each;
+//! - [`EvBuffer::write_fd`] (in `io`) makes one system call;
 //! - `changed` may edit the buffer again, also recursively.
 
 use super::observers::Observers;

@@ -4,7 +4,6 @@ use super::handle::{Bev, Locked};
 use crate::base::Base;
 use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer};
 use core::ffi::c_int;
-use core::mem::MaybeUninit;
 use evoxide_core::buffer::{Delta, End, StoragePool};
 use evoxide_ffi::errno;
 use evoxide_sys::io;
@@ -58,90 +57,87 @@ pub(crate) fn end(bev: &Bev) {
     }
 }
 
-/// What one read into a buffer with content takes at most beyond the room that it has.
-const SCRATCH: usize = 16384;
-
 /// How many segments are a few.
 const SEGMENTS: usize = 8;
 
-/// From this size on, room is made for bytes that are expected.
-const LARGE: usize = 2048;
-
-/// One read into the frozen back. `expected` bytes of at most `max` will probably come. As `read`, with `errno`.
+/// One read of at most `max` bytes into the frozen back. As `read`, with `errno`. Storage for all that may come is there before
+/// the call, so that no byte is lost for want of memory.
 ///
 /// # Safety
-/// The loop of the bufferevent's base runs in this thread.
+/// The loop of `base`, which is the bufferevent's, runs in this thread.
 #[inline(always)]
-pub(crate) unsafe fn read(bev: &Locked, fd: c_int, max: usize, expected: usize) -> isize {
-    match bev.base() {
-        Some(base) if bev.input().is_unobserved() && bev.input().look(Machine::is_bare) => {
-            // SAFETY: this thread runs the loop.
-            unsafe { read_bare(bev, base, fd, max) }
-        }
-        _ => read_any(bev.input(), fd, max, expected),
-    }
-}
-
-/// A read into a buffer without storage that only its owner looks at. Storage for all that may come is there before the call, so
-/// that no byte is lost for want of memory.
-///
-/// # Safety
-/// As [`read`].
-#[inline(never)]
-unsafe fn read_bare(bev: &Locked, base: &Base, fd: c_int, max: usize) -> isize {
-    // SAFETY: the pool is used by the loop's thread alone, and not by what is called here.
+pub(crate) unsafe fn read(bev: &Locked, base: &Base, fd: c_int, max: usize) -> isize {
+    // SAFETY: the pool is used by the loop's thread alone, and not by what is called before the last use of it here.
     let pool = unsafe { &mut *base.storage.get() };
-    let Ok(mut storage) = pool.take(max) else {
-        errno::set(libc::ENOMEM);
-        return -1;
+    let input = bev.input();
+    if !input.is_unobserved() || !input.look(Machine::is_bare) {
+        return read_behind(input, pool, fd, max);
+    }
+    let n = match read_block(pool, fd, max) {
+        Ok(n) => n,
+        Err(error) => return failed(&error),
     };
-    let room = storage.spare_capacity_mut();
-    let size = room.len().min(max);
-    let n = match io::read_spare(fd, &mut room[..size], &mut []) {
-        Ok(n @ 1..) => n,
-        ended => {
-            pool.put(storage);
-            return ended.map_or_else(|error| failed(&error), |_| 0);
+    if n > 0 {
+        let received = input.section(|m| m.receive_block(pool));
+        debug_assert!(received.is_ok(), "an empty buffer has a place for one segment");
+        if bev.wm_read.get().high != 0 {
+            bev.check_mark();
         }
-    };
-    // SAFETY: the kernel has written `n` bytes from the start of the room.
-    unsafe { storage.set_len(n) };
-    let received = bev.input().section(|m| m.receive_storage(fitting(storage, pool)));
-    debug_assert!(received.is_ok(), "an empty buffer has a place for one segment");
-    if bev.wm_read.get().high != 0 {
-        bev.check_mark();
     }
     n as isize
 }
 
-/// Little content should not hold much storage: it is copied to storage of its size, if there is memory.
-#[inline]
-fn fitting(large: Vec<u8>, pool: &mut StoragePool) -> Vec<u8> {
-    if large.len() >= large.capacity() / 4 {
-        return large;
-    }
-    let Ok(mut storage) = pool.take(large.len()) else { return large };
-    storage.extend_from_slice(&large);
-    pool.put(large);
-    storage
+/// One read into the pool's block.
+#[inline(always)]
+fn read_block(pool: &mut StoragePool, fd: c_int, max: usize) -> std::io::Result<usize> {
+    let block = pool.block(max).map_err(|_| no_memory())?;
+    let room = block.spare_capacity_mut();
+    let size = room.len().min(max);
+    let n = io::read_spare(fd, &mut room[..size], &mut [])?;
+    // SAFETY: the kernel has written so many bytes from the start of the room.
+    unsafe { block.set_len(n) };
+    Ok(n)
 }
 
-/// Any read. `expected`: how much will probably come.
+/// One read into a buffer that has content or room, or is observed: into that room, and what does not fit into the pool's block.
 #[inline(never)]
-fn read_any(buffer: &EvBuffer, fd: c_int, max: usize, expected: usize) -> isize {
-    if expected >= LARGE {
-        // Without memory the scratch space does.
-        let _ = buffer.section(|m| m.expand(expected.min(max)));
-    }
-    let read = |b: &EvBuffer| b.read_fd(fd, max, &mut [MaybeUninit::uninit(); SCRATCH]);
-    match buffer.thawed_back(read) {
+fn read_behind(input: &EvBuffer, pool: &mut StoragePool, fd: c_int, max: usize) -> isize {
+    match input.thawed_back(|b| b.section(|m| read_both(m, pool, fd, max))) {
         Ok(delta) => {
             // SAFETY: the lock and a reference are held, no section is open.
-            unsafe { buffer.notify(delta) };
+            unsafe { input.notify(delta) };
             delta.added as isize
         }
         Err(error) => failed(&error),
     }
+}
+
+fn read_both(m: &mut Machine, pool: &mut StoragePool, fd: c_int, max: usize) -> std::io::Result<Delta> {
+    // Without a place for the block, the room alone is read into.
+    let place = m.reserve_segment().is_ok();
+    let spare = m.spare().min(max);
+    let block = pool.block(max - spare).map_err(|_| no_memory())?;
+    let rest = if place { block.capacity().min(max - spare) } else { 0 };
+    if spare + rest == 0 {
+        return Err(no_memory());
+    }
+    let filled = m.fill(|v| {
+        let n = io::read_spare(fd, &mut v.spare_capacity_mut()[..spare], &mut block.spare_capacity_mut()[..rest])?;
+        // SAFETY: the kernel has written the first `spare` of these bytes in the room and the others in the block.
+        unsafe {
+            v.set_len(v.len() + n.min(spare));
+            block.set_len(n.saturating_sub(spare));
+        }
+        Ok::<_, std::io::Error>(())
+    });
+    let (delta, read) = filled.map_err(|_| no_memory())?;
+    read?;
+    let more = m.receive_block(pool).map_err(|_| no_memory())?;
+    Ok(Delta::added(delta.added + more.added))
+}
+
+fn no_memory() -> std::io::Error {
+    std::io::Error::from_raw_os_error(libc::ENOMEM)
 }
 
 /// One write from the frozen front. As `write`, with `errno`.
@@ -149,12 +145,12 @@ fn read_any(buffer: &EvBuffer, fd: c_int, max: usize, expected: usize) -> isize 
 /// # Safety
 /// As [`read`].
 #[inline(always)]
-pub(crate) unsafe fn write(bev: &Locked, fd: c_int, max: usize) -> isize {
+pub(crate) unsafe fn write(bev: &Locked, base: &Base, fd: c_int, max: usize) -> isize {
     let buffer = bev.output();
-    let (Some(base), true) = (bev.base(), buffer.is_unobserved()) else {
+    if !buffer.is_unobserved() {
         return write_any(buffer, fd, max);
-    };
-    let write = |bytes: &[u8]| io::writev(fd, &[IoSlice::new(bytes.get(..max).unwrap_or(bytes))]);
+    }
+    let write = |bytes: &[u8]| io::write(fd, bytes.get(..max).unwrap_or(bytes));
     let written = match buffer.look(|m| m.sole().map(write)) {
         Some(written) => written,
         None => match write_segments(buffer, fd, max) {

@@ -20,19 +20,23 @@ use libc::timeval;
 /// Bits of [`Bev::flags`].
 pub(crate) mod flag {
     /// A write waits for the end of the batch, with `ev_write` active for it.
-    pub const WRITE_QUEUED: u8 = 1;
+    pub const WRITE_QUEUED: u16 = 1;
     /// An event of a session is being served: a further try belongs to the next turn.
-    pub const WRITING: u8 = 2;
+    pub const WRITING: u16 = 2;
     /// Whether the descriptor blocks was asked ...
-    pub const BLOCKING_KNOWN: u8 = 4;
+    pub const BLOCKING_KNOWN: u16 = 4;
     /// ... and it does not.
-    pub const NONBLOCKING: u8 = 8;
+    pub const NONBLOCKING: u16 = 8;
+    /// A readiness is being read for: what is written meanwhile goes out when its callbacks have returned ...
+    pub const READING: u16 = 16;
     /// The deferred callback is scheduled and holds a reference.
-    pub const SCHEDULED: u8 = 32;
+    pub const SCHEDULED: u16 = 32;
     /// The user freed it.
-    pub const FREED: u8 = 64;
+    pub const FREED: u16 = 64;
     /// The last reference is gone and the finalizer is queued. Set once; nobody holds it again.
-    pub const ENDED: u8 = 128;
+    pub const ENDED: u16 = 128;
+    /// ... and something was.
+    pub const WRITTEN: u16 = 256;
 }
 
 /// A bufferevent: the struct that C sees and what follows it, in one block of memory from the hooks. Its loop frees it, so that
@@ -42,7 +46,7 @@ pub(crate) struct Bev {
     public: bufferevent,
     machine: UnsafeCell<Stream>,
     pub options: u8,
-    flags: Cell<u8>,
+    flags: Cell<u16>,
     /// What its buffers know of it.
     owner: Owner,
     input: EvBuffer,
@@ -87,6 +91,12 @@ impl Extension {
     pub fn deferred(&self) -> Option<&event_callback> {
         // SAFETY: null, or made by `callbacks`, and alive as long as the extension.
         unsafe { self.deferred.get().as_ref() }
+    }
+
+    /// Whether it is one for all of a kind: with no lock, no bounds and no limits.
+    #[inline(always)]
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// One for all of a kind that need no other.
@@ -293,8 +303,9 @@ impl Bev {
         Some(locked)
     }
 
+    /// Whether one of these [`flag`]s is set.
     #[inline]
-    pub fn is(&self, flag: u8) -> bool {
+    pub fn is(&self, flag: u16) -> bool {
         self.flags.get() & flag != 0
     }
 
@@ -434,9 +445,25 @@ impl Locked {
     }
 
     #[inline]
-    pub fn mark(&self, flag: u8, on: bool) {
+    pub fn mark(&self, flag: u16, on: bool) {
         let flags = self.flags.get();
         self.flags.set(if on { flags | flag } else { flags & !flag });
+    }
+
+    /// Whether a write is made when the read callback that runs returns. Its event tells that, too.
+    #[inline(always)]
+    pub fn mark_written(&self, on: bool) {
+        if self.is(flag::WRITTEN) == on {
+            return;
+        }
+        self.mark(flag::WRITTEN, on);
+        let event = self.event(Direction::WRITE);
+        let flags = || if on { event.set(evlist::WRITTEN) } else { event.clear(evlist::WRITTEN) };
+        // Where other threads may look at the flags, inside a section.
+        match self.base().filter(|_| !self.extension().lock.get().is_null()) {
+            Some(base) => base.section(|_| flags()),
+            None => flags(),
+        }
     }
 
     pub fn set_callbacks(&self, read: Option<DataFn>, write: Option<DataFn>, event: Option<EventFn>, arg: *mut c_void) {
@@ -483,14 +510,20 @@ impl Locked {
     }
 
     /// Deletes the event of one direction.
-    #[inline]
+    #[inline(always)]
     pub fn del_event(&self, direction: Direction) {
         if direction == Direction::WRITE {
             self.mark(flag::WRITE_QUEUED, false);
+            self.mark_written(false);
         }
-        if self.waits(direction)
-            && let Some(base) = self.base()
-        {
+        if self.waits(direction) {
+            self.del_waiting(direction);
+        }
+    }
+
+    #[inline(never)]
+    fn del_waiting(&self, direction: Direction) {
+        if let Some(base) = self.base() {
             base.del(self.event(direction), Blocking::Never);
         }
     }

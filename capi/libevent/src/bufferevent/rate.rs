@@ -112,6 +112,9 @@ fn update(bev: &Locked, limits: &Limits, rate: &Rate) {
 /// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
 #[inline]
 pub(crate) fn allowance(bev: &Locked, direction: Direction) -> Allowance {
+    if bev.extension().is_shared() {
+        return Allowance::Free;
+    }
     let bound = bev.bounds().allowance(direction);
     if bev.is_unlimited() { bound } else { Allowance::AtMost(limited_allowance(bev, direction, bound.or(MAX_SINGLE))) }
 }

@@ -2,9 +2,9 @@
 //!
 //! What is written is tried at the end of the batch of callbacks in which it was written: `ev_write` is made active without
 //! asking the kernel, and only a short write arms interest. Only where the descriptor does not block; at most once a turn.
-//! What a read callback writes to its own bufferevent, or last to another one, goes out right after it, while the data is at
-//! hand, unless something else was made active meanwhile. Where reads take as much as they may, up to four follow one another, each with its callback,
-//! as long as those make nothing else active.
+//! What a read callback writes to its own bufferevent goes out when it returns, without an activation, unless something else was
+//! made active meanwhile; and so does what it wrote last to another one. Where reads take as much as they may, up to four follow
+//! one another, each with its callback, as long as those make nothing else active.
 
 use super::handle::{Bev, Extension, Locked, flag};
 use super::lifecycle::{self, Plan};
@@ -69,7 +69,7 @@ fn start(bev: &Locked, directions: Direction) -> c_int {
         }
     }
     if directions.contains(Direction::WRITE) {
-        if bev.is(flag::WRITE_QUEUED) {
+        if bev.is(flag::WRITE_QUEUED | flag::WRITTEN) {
             return result;
         }
         // With nothing to write, somebody may wait to hear that the descriptor is writable.
@@ -102,33 +102,33 @@ pub(crate) fn never_blocks(bev: &Locked) -> bool {
 /// Gets output moving.
 #[inline]
 pub(crate) fn start_writing(bev: &Locked) -> c_int {
+    if bev.is(flag::WRITE_QUEUED | flag::WRITTEN) {
+        return 0;
+    }
     let waiting = bev.waits(Direction::WRITE);
     let direct = !waiting && never_blocks(bev);
     match bev.machine(|m| m.output_grew(waiting, direct)) {
         Start::No => 0,
-        Start::Queue => {
-            queue_write(bev);
+        Start::Queue if bev.is(flag::READING) => {
+            bev.mark_written(true);
             0
         }
+        Start::Queue => queue_write(bev),
         Start::Arm => bev.add_event(Direction::WRITE),
     }
 }
 
-#[inline(always)]
-fn queue_write(bev: &Locked) {
-    let Some(base) = bev.base() else { return };
-    let later = base.writing.load(Ordering::Relaxed);
-    queue_write_or_arm(bev, base, later);
-}
-
+/// Has a write made when the running batch ends.
 #[inline(never)]
-fn queue_write_or_arm(bev: &Locked, base: &Base, later: bool) {
-    // SAFETY: the event is idle and stays in the object, which deletes it before it ends.
-    if unsafe { base.queue_event(bev.event(Direction::WRITE), Ready::WRITE, later) } {
-        bev.mark(flag::WRITE_QUEUED, true);
-    } else {
-        bev.add_event(Direction::WRITE);
+fn queue_write(bev: &Locked) -> c_int {
+    let Some(base) = bev.base() else { return 0 };
+    let later = base.writing.load(Ordering::Relaxed);
+    // SAFETY: the event is assigned as long as the object lives.
+    if !unsafe { base.queue_event(bev.event(Direction::WRITE), Ready::WRITE, later) } {
+        return bev.add_event(Direction::WRITE);
     }
+    bev.mark(flag::WRITE_QUEUED, true);
+    0
 }
 
 impl Core {
@@ -157,6 +157,7 @@ impl Core {
 
 impl Base {
     /// Tells whether something was made active, see [`evoxide_core::reactor::Reactor::activity`].
+    #[inline(always)]
     fn activity(&self) -> (u32, u32) {
         self.section(|core| core.engine.reactor.activity())
     }
@@ -216,22 +217,40 @@ unsafe extern "C-unwind" fn on_read(fd: c_int, what: c_short, arg: *mut c_void) 
     let Some(bev) = bev.try_hold() else { return };
     if what == ev::TIMEOUT {
         timed_out(bev, Direction::READ);
-    } else {
+    } else if let Some(base) = bev.base() {
         // It is this thread that runs the loop.
-        if let Some(base) = bev.base() {
-            let before = if base.plain { base.activity() } else { (0, 0) };
-            read(bev, fd);
-            if bev.is(flag::WRITE_QUEUED) {
-                flush_now(bev, base);
-            } else if base.plain && base.activity() == (before.0.wrapping_add(1), before.1) {
-                flush_other(base);
-            }
+        let before = base.activity();
+        bev.mark(flag::READING, true);
+        read(bev, base, fd, before);
+        bev.mark(flag::READING, false);
+        if bev.is(flag::WRITTEN) {
+            flush_written(bev, base, before);
+        } else if base.plain && base.activity() == (before.0.wrapping_add(1), before.1) {
+            flush_other(base);
         }
     }
     bev.release();
 }
 
-/// As [`flush_now`], of another bufferevent, if a write of it is what was made active last: a proxy's other side.
+/// Writes what callbacks wrote since `before`, or queues that if they made something else active.
+#[inline(always)]
+fn flush_written(bev: &Locked, base: &Base, before: (u32, u32)) {
+    bev.mark_written(false);
+    if bev.is_freed() {
+        return;
+    }
+    let same = bev.base().is_some_and(|now| ptr::eq(now, base));
+    let quiet = same && base.wake.reasons() == 0 && base.activity() == before;
+    if !bev.machine(|m| m.flushes_now(quiet)) {
+        start_writing(bev);
+        return;
+    }
+    base.writing.store(true, Ordering::Relaxed);
+    write(bev, base, bev.fd(), Cause::Queued);
+    base.writing.store(false, Ordering::Relaxed);
+}
+
+/// Writes what another bufferevent has queued, if that is what was made active last: a proxy's other side.
 #[inline(never)]
 fn flush_other(base: &Base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
@@ -257,8 +276,7 @@ fn timed_out(bev: &Locked, direction: Direction) {
     callbacks::conclude(bev, outcome, 0);
 }
 
-/// Tries what waits for the end of the batch at once, if nothing else was made active since. The loop of `base` runs.
-#[inline(always)]
+/// Makes a queued write at once, if nothing else was made active since. The loop of `base` runs.
 fn flush_now(bev: &Locked, base: &Base) {
     if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
         return;
@@ -268,7 +286,7 @@ fn flush_now(bev: &Locked, base: &Base) {
     }
     bev.mark(flag::WRITE_QUEUED, false);
     base.writing.store(true, Ordering::Relaxed);
-    write(bev, bev.fd(), Cause::Queued);
+    write(bev, base, bev.fd(), Cause::Queued);
     base.writing.store(false, Ordering::Relaxed);
 }
 
@@ -281,19 +299,19 @@ fn read_step(bev: &Locked, again: Option<bool>) -> Step {
     })
 }
 
-/// Reads and tells, as often as the stream says.
+/// Reads and tells, as often as the stream says. `before`: the activity before that.
 #[inline(always)]
-fn read(bev: &Locked, fd: c_int) {
+fn read(bev: &Locked, base: &Base, fd: c_int, before: (u32, u32)) {
     let mut step = read_step(bev, None);
     let mut follows = false;
-    while let Step::Read { max, expected } = step {
+    while let Step::Read { max } = step {
         // SAFETY: the loop runs this.
-        let moved = unsafe { buffers::read(bev, fd, max, expected) };
+        let moved = unsafe { buffers::read(bev, base, fd, max) };
         let result = io_of(moved);
         let error = if matches!(result, Io::Failed) { errno::get() } else { 0 };
         if let Io::Moved(n) = result {
             rate::spend(bev, Direction::READ, n);
-        } else if follows && result == Io::Failed && !flush_before_failure(bev, fd) {
+        } else if follows && result == Io::Failed && !flush_before_failure(bev, base, fd, before) {
             return;
         }
         let outcome = bev.machine(|m| m.read_done(result));
@@ -306,7 +324,7 @@ fn read(bev: &Locked, fd: c_int) {
         if !bev.machine(|m| m.bursts()) {
             return callbacks::arrived(bev, moved as usize);
         }
-        step = arrived_and_again(bev, fd, moved as usize);
+        step = arrived_and_again(bev, base, fd, moved as usize);
         follows = true;
     }
     if step == Step::Full {
@@ -316,31 +334,28 @@ fn read(bev: &Locked, fd: c_int) {
 
 /// Tells of a read that may be followed by another one. Returns the next step.
 #[inline(never)]
-fn arrived_and_again(bev: &Locked, fd: c_int, n: usize) -> Step {
-    let before = bev.base().filter(|base| base.plain).map(|base| (base, base.activity(), bev.is(flag::WRITE_QUEUED)));
+fn arrived_and_again(bev: &Locked, base: &Base, fd: c_int, n: usize) -> Step {
+    let before = base.activity();
     callbacks::arrived(bev, n);
-    let quiet = bev.options & opt::DEFER_CALLBACKS == 0
-        && before.is_some_and(|(base, activity, tried)| changed_nothing(bev, fd, base, activity, tried));
-    if bev.is_freed() { Step::Idle } else { read_step(bev, Some(quiet)) }
+    if bev.is_freed() {
+        return Step::Idle;
+    }
+    let quiet = base.plain
+        && bev.options & opt::DEFER_CALLBACKS == 0
+        && bev.fd() == fd
+        && bev.base().is_some_and(|now| ptr::eq(now, base))
+        && base.wake.reasons() == 0
+        && base.activity() == before;
+    read_step(bev, Some(quiet))
 }
 
 /// What callbacks wrote goes out before the error of a following read is told. `false`: there is nobody to tell.
 #[cold]
-fn flush_before_failure(bev: &Locked, fd: c_int) -> bool {
-    if let (true, Some(base)) = (bev.is(flag::WRITE_QUEUED), bev.base()) {
-        flush_now(bev, base);
+fn flush_before_failure(bev: &Locked, base: &Base, fd: c_int, before: (u32, u32)) -> bool {
+    if bev.is(flag::WRITTEN) {
+        flush_written(bev, base, before);
     }
     !bev.is_freed() && bev.fd() == fd && bev.machine(|m| m.state()) != State::Closed
-}
-
-/// Whether a callback left everything as it was, except that its own bufferevent has something to write.
-fn changed_nothing(bev: &Locked, fd: c_int, base: &Base, (tail, elsewhere): (u32, u32), tried: bool) -> bool {
-    let own = u32::from(bev.is(flag::WRITE_QUEUED)).wrapping_sub(u32::from(tried));
-    !bev.is_freed()
-        && bev.fd() == fd
-        && bev.base().is_some_and(|now| ptr::eq(now, base))
-        && base.wake.reasons() == 0
-        && base.activity() == (tail.wrapping_add(own), elsewhere)
 }
 
 /// The write event: the descriptor is writable, a write is to be tried, or the timeout passed.
@@ -350,25 +365,18 @@ unsafe extern "C-unwind" fn on_write(fd: c_int, what: c_short, arg: *mut c_void)
     let Some(bev) = bev.try_hold() else { return };
     let tried = bev.is(flag::WRITE_QUEUED);
     bev.mark(flag::WRITE_QUEUED, false);
-    let base = bev.base();
-    mark_writing(base, true);
-    if what == ev::TIMEOUT {
-        timed_out(bev, Direction::WRITE);
-    } else if bev.machine(|m| m.state()) != State::Connecting {
-        write(bev, fd, if tried { Cause::Queued } else { Cause::Writable });
-    } else if finish_connect(bev, fd) {
-        write(bev, fd, Cause::Connected);
+    if let Some(base) = bev.base() {
+        base.writing.store(true, Ordering::Relaxed);
+        if what == ev::TIMEOUT {
+            timed_out(bev, Direction::WRITE);
+        } else if bev.machine(|m| m.state()) != State::Connecting {
+            write(bev, base, fd, if tried { Cause::Queued } else { Cause::Writable });
+        } else if finish_connect(bev, fd) {
+            write(bev, base, fd, Cause::Connected);
+        }
+        base.writing.store(false, Ordering::Relaxed);
     }
-    mark_writing(base, false);
     bev.release();
-}
-
-/// See [`Base::writing`]. What jumps out of a callback leaves the mark until the next one is done.
-#[inline(always)]
-pub(crate) fn mark_writing(base: Option<&Base>, writing: bool) {
-    if let Some(base) = base {
-        base.writing.store(writing, Ordering::Relaxed);
-    }
 }
 
 /// Asks how the attempt ended and tells. Returns whether to go on writing.
@@ -386,7 +394,7 @@ fn finish_connect(bev: &Locked, fd: c_int) -> bool {
 }
 
 #[inline]
-fn write(bev: &Locked, fd: c_int, cause: Cause) {
+fn write(bev: &Locked, base: &Base, fd: c_int, cause: Cause) {
     let allowance = rate::allowance(bev, Direction::WRITE);
     let len = bev.output().len();
     let hears = len == 0 && wants_to_hear(bev);
@@ -398,7 +406,7 @@ fn write(bev: &Locked, fd: c_int, cause: Cause) {
         Step::Drained => (Io::Moved(0), 0),
         Step::Write { max } => {
             // SAFETY: the loop runs this.
-            let result = io_of(unsafe { buffers::write(bev, fd, max) });
+            let result = io_of(unsafe { buffers::write(bev, base, fd, max) });
             if let Io::Moved(n) = result {
                 rate::spend(bev, Direction::WRITE, n);
             }

@@ -8,14 +8,25 @@ const SHARE: usize = 4096;
 
 impl<F> Buffer<F> {
     /// Takes everything over from a buffer that `self`, without content, replaces.
-    #[inline]
+    #[inline(always)]
     fn replace_with(&mut self, src: &mut Self) -> Delta {
-        self.tail = core::mem::take(&mut src.tail);
-        if src.front.is_some() || self.front.is_some() {
-            self.front = src.front.take();
+        if let (Segment::Owned(to), Segment::Owned(from)) = (&mut self.tail, &mut src.tail)
+            && self.front.is_none()
+            && src.front.is_none()
+        {
+            to.bytes = core::mem::take(&mut from.bytes);
+            to.start = core::mem::take(&mut from.start);
+        } else {
+            self.replace_segments(src);
         }
         self.len = core::mem::take(&mut src.len);
         Delta::added(self.len)
+    }
+
+    #[inline(never)]
+    fn replace_segments(&mut self, src: &mut Self) {
+        self.tail = core::mem::take(&mut src.tail);
+        self.front = src.front.take();
     }
 
     /// How many segments stand before the tail.
@@ -27,7 +38,7 @@ impl<F> Buffer<F> {
     ///
     /// # Errors
     /// `Frozen` (our back, or the front of `src`), `TooLong`, `NoMemory`.
-    #[inline]
+    #[inline(always)]
     pub fn append_buffer(&mut self, src: &mut Self) -> Result<Delta, Error> {
         self.thawed(End::Back)?;
         src.thawed(End::Front)?;
@@ -40,6 +51,7 @@ impl<F> Buffer<F> {
         self.append_segments(src)
     }
 
+    #[inline(never)]
     fn append_segments(&mut self, src: &mut Self) -> Result<Delta, Error> {
         let len = self.grown(src.len)?;
         self.reserve_segments(src.front_count() + 1)?;

@@ -4,10 +4,12 @@
 //! what is read into next. A loop owns one [`StoragePool`] and lends it to the buffers it reads into and writes from:
 //!
 //! ```text
-//!  pool.take(expected) ── the face reads ──> input.receive_storage(storage)
-//!  pool <───────────────────────────────── output.consume(written, pool)
+//!  pool.block(max) ── the face reads into it ──> input.receive_block(pool)
+//!  pool <──────────────────────────────────────── output.consume(written, pool)
 //! ```
 //!
+//! - A read goes into the pool's *block*, which is there before the call. Little content is copied out of it into storage of its
+//!   size; a block that was filled well becomes the buffer's, and the pool takes another one for the next read.
 //! - The pool is bounded: what it does not keep goes back to the allocator. An idle connection holds no storage.
 //! - A buffer without a loop needs no pool: its storage comes from the allocator and returns there.
 //! - The operations here work on frozen ends. A freeze keeps the program from the end that its loop works on.
@@ -24,7 +26,8 @@ const KEEP_LARGE: usize = 2;
 
 /// Storage that goes round between the buffers of one loop.
 ///
-/// It keeps at most 64 KiB of each size from 1 KiB to 32 KiB, and two pieces each of 64 KiB and 128 KiB.
+/// It keeps at most 64 KiB of each size from 1 KiB to 32 KiB, two pieces each of 64 KiB and 128 KiB, the block and the piece that
+/// was put last.
 ///
 /// # Examples
 /// ```
@@ -32,9 +35,8 @@ const KEEP_LARGE: usize = 2;
 /// let mut pool = StoragePool::new();
 /// let (mut input, mut output): (Buffer, Buffer) = (Buffer::new(), Buffer::new());
 ///
-/// let mut storage = pool.take(4096)?; // the face reads into its spare capacity
-/// storage.extend_from_slice(b"hello");
-/// input.receive_storage(storage)?;
+/// pool.block(4096)?.extend_from_slice(b"hello"); // the face reads into its spare capacity
+/// input.receive_block(&mut pool)?;
 ///
 /// output.append_buffer(&mut input)?; // an echo
 /// let _released = output.consume(5, &mut pool)?; // after the face wrote 5 bytes
@@ -43,6 +45,10 @@ const KEEP_LARGE: usize = 2;
 /// ```
 #[derive(Debug, Default)]
 pub struct StoragePool {
+    /// What the next read fills.
+    block: Vec<u8>,
+    /// The piece that was put last, if none was taken since.
+    last: Vec<u8>,
     classes: [Vec<Vec<u8>>; CLASSES],
 }
 
@@ -64,15 +70,50 @@ impl StoragePool {
 
     /// An empty pool, without an allocation.
     pub const fn new() -> Self {
-        Self { classes: [const { Vec::new() }; CLASSES] }
+        Self { block: Vec::new(), last: Vec::new(), classes: [const { Vec::new() }; CLASSES] }
+    }
+
+    /// The block: empty storage that one read of at most `max` bytes fills, within [`SIZES`](Self::SIZES). What it is given is
+    /// appended to a buffer with [`Buffer::receive_block`]; what is left in it is lost with the next call.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    #[inline]
+    pub fn block(&mut self, max: usize) -> Result<&mut Vec<u8>, Error> {
+        if self.block.capacity() < max.min(*Self::SIZES.end()) || self.block.capacity() == 0 {
+            self.renew_block(max)?;
+        }
+        self.block.clear();
+        Ok(&mut self.block)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn renew_block(&mut self, max: usize) -> Result<(), Error> {
+        let new = self.take(max)?;
+        let old = core::mem::replace(&mut self.block, new);
+        self.put(old);
+        Ok(())
     }
 
     /// Empty storage with room for `expected` bytes, within [`SIZES`](Self::SIZES): kept storage, or new.
     ///
     /// # Errors
     /// `NoMemory`.
+    #[inline]
     pub fn take(&mut self, expected: usize) -> Result<Vec<u8>, Error> {
+        if expected <= FIRST && self.last.capacity() == FIRST {
+            return Ok(core::mem::take(&mut self.last));
+        }
+        self.take_kept(expected)
+    }
+
+    #[inline(never)]
+    fn take_kept(&mut self, expected: usize) -> Result<Vec<u8>, Error> {
         let capacity = expected.clamp(*Self::SIZES.start(), *Self::SIZES.end()).next_power_of_two();
+        if self.last.capacity() == capacity {
+            return Ok(core::mem::take(&mut self.last));
+        }
         match class(capacity).and_then(|class| self.classes.get_mut(class)?.pop()) {
             Some(kept) => Ok(kept),
             None => storage(capacity),
@@ -80,20 +121,36 @@ impl StoragePool {
     }
 
     /// Keeps storage whose content is not needed any more, or frees it.
+    #[inline]
     pub fn put(&mut self, mut storage: Vec<u8>) {
-        if let Some(class) = class(storage.capacity())
+        if self.last.capacity() == 0 && storage.capacity() == FIRST {
+            storage.clear();
+            self.last = storage;
+        } else {
+            self.put_more(storage);
+        }
+    }
+
+    #[inline(never)]
+    fn put_more(&mut self, mut storage: Vec<u8>) {
+        if class(storage.capacity()).is_none() {
+            return;
+        }
+        storage.clear();
+        let before = core::mem::replace(&mut self.last, storage);
+        if let Some(class) = class(before.capacity())
             && let Some(kept) = self.classes.get_mut(class)
             && kept.len() < most(class)
             && (kept.len() < kept.capacity() || kept.try_reserve_exact(most(class)).is_ok())
         {
-            storage.clear();
-            kept.push(storage);
+            kept.push(before);
         }
     }
 
     /// Bytes of storage that it holds.
     pub fn held(&self) -> usize {
-        self.classes.iter().flatten().map(Vec::capacity).sum()
+        let more: usize = self.classes.iter().flatten().map(Vec::capacity).sum();
+        more + self.last.capacity() + self.block.capacity()
     }
 }
 
@@ -132,20 +189,42 @@ impl<F> Buffer<F> {
         count
     }
 
-    /// Appends a copy of bytes that were read. A buffer without storage takes it from `pool`.
+    /// Appends what a read left in the pool's [block](StoragePool::block), and empties that: little is copied, a block that was
+    /// filled well moves here, and so does one where there is no memory for a copy. Cannot fail right after
+    /// [`reserve_segment`](Self::reserve_segment), if the content does not get too long.
     ///
     /// # Errors
-    /// `TooLong`, `NoMemory`.
-    #[inline]
-    pub fn receive(&mut self, data: &[u8], pool: &mut StoragePool) -> Result<Delta, Error> {
-        if !self.is_bare() || data.is_empty() || data.len() > *StoragePool::SIZES.end() {
-            return self.append_copy(data);
+    /// `TooLong`, `NoMemory`; the block keeps its content.
+    #[inline(always)]
+    pub fn receive_block(&mut self, pool: &mut StoragePool) -> Result<Delta, Error> {
+        let n = pool.block.len();
+        if n < pool.block.capacity() / 4
+            && self.len == 0
+            && let Segment::Owned(tail) = &mut self.tail
+            && tail.bytes.capacity() == 0
+            && let Ok(mut bytes) = pool.take(n)
+        {
+            bytes.extend_from_slice(&pool.block);
+            pool.block.clear();
+            tail.bytes = bytes;
+            tail.start = 0;
+            self.len = n;
+            return Ok(Delta::added(n));
         }
-        let mut bytes = pool.take(data.len())?;
-        bytes.extend_from_slice(data);
-        self.tail = Segment::Owned(Owned { bytes, start: 0 });
-        self.len = data.len();
-        Ok(Delta::added(data.len()))
+        self.receive_behind(pool)
+    }
+
+    /// As above, behind content or room, or of a block that was filled well.
+    #[inline(never)]
+    fn receive_behind(&mut self, pool: &mut StoragePool) -> Result<Delta, Error> {
+        let little = pool.block.len() < pool.block.capacity() / 4;
+        if little && let Ok(delta) = self.append_copy(&pool.block) {
+            pool.block.clear();
+            return Ok(delta);
+        }
+        self.grown(pool.block.len())?;
+        self.reserve_segment()?;
+        self.receive_storage(core::mem::take(&mut pool.block))
     }
 
     /// Appends storage that was read into, without a copy. Cannot fail on a buffer without content, nor right after
@@ -163,36 +242,39 @@ impl<F> Buffer<F> {
         Ok(Delta::added(added))
     }
 
-    /// Makes sure that there is a place for one more segment in the chain.
+    /// Makes sure that there is a place for one more segment in the chain, also after the room was filled.
     ///
     /// # Errors
     /// `NoMemory`.
     pub fn reserve_segment(&mut self) -> Result<(), Error> {
-        if self.tail.len() > 0 { self.reserve_segments(1).map(|_| ()) } else { Ok(()) }
+        if self.tail.len() > 0 || self.spare() > 0 { self.reserve_segments(1).map(|_| ()) } else { Ok(()) }
     }
 
     /// Removes the first `n` bytes, which were written, and puts their storage into `pool`.
     ///
     /// # Errors
     /// `OutOfRange` where there are fewer, `NoMemory` (for the list of owners to tell).
-    #[inline]
+    #[inline(always)]
     pub fn consume(&mut self, n: usize, pool: &mut StoragePool) -> Result<Released<F>, Error> {
+        let (Segment::Owned(tail), None, Some(left)) = (&mut self.tail, &self.front, self.len.checked_sub(n)) else {
+            return self.consume_segments(n, pool);
+        };
+        self.len = left;
+        if left > 0 {
+            tail.start += n;
+        } else {
+            tail.start = 0;
+            pool.put(core::mem::take(&mut tail.bytes));
+        }
+        Ok(Released::none())
+    }
+
+    #[inline(never)]
+    fn consume_segments(&mut self, n: usize, pool: &mut StoragePool) -> Result<Released<F>, Error> {
         if n > self.len {
             return Err(Error::OutOfRange);
         }
-        match &mut self.tail {
-            Segment::Owned(tail) if self.front.is_none() => {
-                self.len -= n;
-                if self.len > 0 {
-                    tail.start += n;
-                } else {
-                    tail.start = 0;
-                    pool.put(core::mem::take(&mut tail.bytes));
-                }
-                Ok(Released::none())
-            }
-            _ => self.remove_segments(n, |bytes| pool.put(bytes)),
-        }
+        self.remove_segments(n, |bytes| pool.put(bytes))
     }
 }
 

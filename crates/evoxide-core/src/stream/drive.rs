@@ -143,7 +143,7 @@ impl Stream {
         if max == 0 || !self.held_read.is_empty() {
             Step::Idle
         } else {
-            Step::Read { max, expected: usize::from(self.read_hint) }
+            Step::Read { max }
         }
     }
 
@@ -160,7 +160,6 @@ impl Stream {
                 };
                 let taken = n.div_ceil(MAX_SINGLE).min(usize::from(self.burst_left)) as u8;
                 self.burst_left = if filled { self.burst_left - taken } else { 0 };
-                self.read_hint = n.min(usize::from(u16::MAX)) as u16;
                 Outcome { readable: true, ..Outcome::NOTHING }
             }
             Io::Retry => {

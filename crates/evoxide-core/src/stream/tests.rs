@@ -21,7 +21,7 @@ fn a_full_input_is_held() {
     let mut s = Stream::new();
     let _ = s.enable(Direction::READ);
     let marks = Watermarks { low: 0, high: 10 };
-    assert_eq!(s.readable(4, marks, Allowance::AtMost(100)), Step::Read { max: 6, expected: 0 });
+    assert_eq!(s.readable(4, marks, Allowance::AtMost(100)), Step::Read { max: 6 });
     assert_eq!(s.readable(10, marks, Allowance::Free), Step::Full);
     assert_eq!(s.held(Direction::READ), Hold::MARK);
     assert_eq!(s.readable(0, marks, Allowance::Free), Step::Idle);
@@ -217,7 +217,7 @@ impl End {
         let allowance = self.allowance(Direction::READ);
         match self.stream.readable(self.input.len(), self.marks, allowance) {
             Step::Full => self.interest -= Direction::READ,
-            Step::Read { max, .. } => {
+            Step::Read { max } => {
                 let n = max.min(wire.bytes.len());
                 let result = if rng.below(5) == 0 {
                     Io::Retry

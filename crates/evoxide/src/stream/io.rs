@@ -201,10 +201,9 @@ impl<H> OnStream<H> {
         }
         let marks = stream.marks();
         let allowance = Allowance::AtMost(allowance);
-        let Step::Read { max, .. } = stream.machine.readable(stream.input.len(), marks, allowance) else { return };
-        let mut storage = cx.registry.extensions.get::<Pool>().take();
-        let result = stream.receive(&mut storage, max);
+        let Step::Read { max } = stream.machine.readable(stream.input.len(), marks, allowance) else { return };
         let pool = cx.registry.extensions.get::<Pool>();
+        let result = stream.receive(pool.block(), max);
         let outcome = match result {
             Ok(0) => stream.machine.read_done(Io::Eof),
             Ok(n) => {
@@ -212,7 +211,7 @@ impl<H> OnStream<H> {
                     Some(layer) => &mut layer.input,
                     None => &mut stream.input,
                 };
-                pool.fill(into, std::mem::take(&mut storage));
+                pool.fill(into);
                 stream.read_moved = true;
                 cx.registry.spend(stream.limit(), Direction::READ, n);
                 stream.machine.read_done(Io::Moved(n))
@@ -220,9 +219,6 @@ impl<H> OnStream<H> {
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
             Err(_) => stream.machine.read_done(Io::Failed),
         };
-        if storage.capacity() > 0 {
-            cx.registry.extensions.get::<Pool>().put(storage);
-        }
         if outcome.readable {
             let before = stream.input.len();
             let mut grown = true;

@@ -3,8 +3,18 @@ use crate::buffer::{Buffer, End, Error, FIRST};
 use bytes::Bytes;
 use std::io::IoSlice;
 
+/// What the pool's block has room for in these tests.
+const BLOCK: usize = 16384;
+
 fn text(b: &Buffer) -> Vec<u8> {
     b.slices(0).flatten().copied().collect()
+}
+
+/// As a face does: reads `data` into the block, and appends it.
+fn receive(b: &mut Buffer, data: &[u8], pool: &mut StoragePool) {
+    b.reserve_segment().unwrap();
+    pool.block(data.len().max(BLOCK)).unwrap().extend_from_slice(data);
+    assert_eq!(b.receive_block(pool).map(|d| d.added), Ok(data.len()));
 }
 
 /// The same storage is read into, moved, written and read into again, whatever is frozen.
@@ -14,7 +24,7 @@ fn storage_goes_round() {
     let (mut input, mut output): (Buffer, Buffer) = (Buffer::new(), Buffer::new());
     input.freeze(End::Back);
     output.freeze(End::Front);
-    input.receive(b"first", &mut pool).unwrap();
+    receive(&mut input, b"first", &mut pool);
     let address = input.first().as_ptr();
     for round in 0..40 {
         assert_eq!(output.append_buffer(&mut input).map(|d| d.added), Ok(5), "{round}");
@@ -24,9 +34,9 @@ fn storage_goes_round() {
         assert_eq!(output.sole(), Some(&b"rst"[..]));
         assert!(output.consume(3, &mut pool).unwrap().is_empty());
         assert!(output.is_bare() && output.is_empty());
-        assert_eq!(pool.held(), FIRST);
-        input.receive(b"first", &mut pool).unwrap();
-        assert_eq!((pool.held(), input.first().as_ptr()), (0, address));
+        assert_eq!(pool.held(), FIRST + BLOCK);
+        receive(&mut input, b"first", &mut pool);
+        assert_eq!((pool.held(), input.first().as_ptr()), (BLOCK, address));
     }
     assert!(input.is_frozen(End::Back) && output.is_frozen(End::Front));
 }
@@ -35,17 +45,17 @@ fn storage_goes_round() {
 fn what_is_received_follows_the_content() {
     let mut pool = StoragePool::new();
     let mut b: Buffer = Buffer::new();
-    b.receive(b"one ", &mut pool).unwrap();
-    b.receive(b"two ", &mut pool).unwrap();
-    b.receive(b"", &mut pool).unwrap();
+    receive(&mut b, b"one ", &mut pool);
+    receive(&mut b, b"two ", &mut pool);
+    receive(&mut b, b"", &mut pool);
     b.receive_storage(Vec::new()).unwrap();
     b.receive_storage(b"three ".to_vec()).unwrap();
     b.append_shared(Bytes::from_static(b"four ")).unwrap();
     b.reserve_segment().unwrap();
     b.receive_storage(b"five".to_vec()).unwrap();
     assert_eq!(text(&b), b"one two three four five");
-    let large = vec![7; 1 << 20];
-    b.receive(&large, &mut pool).unwrap();
+    let large = vec![7; 100_000];
+    receive(&mut b, &large, &mut pool);
     assert_eq!(b.len(), 23 + large.len());
     assert!(b.consume(23, &mut pool).unwrap().is_empty());
     assert_eq!(text(&b), large);
@@ -62,7 +72,8 @@ fn it_holds_only_so_much() {
             pool.put(Vec::with_capacity(size));
         }
     }
-    assert_eq!(pool.held(), 4 * KEEP + KEEP_LARGE * (64 + 128) * 1024);
+    // The last one was 128 KiB, which is kept beside the others.
+    assert_eq!(pool.held(), 6 * KEEP + KEEP_LARGE * (64 + 128) * 1024);
 }
 
 #[test]
@@ -126,4 +137,27 @@ fn shared_segments_are_consumed_but_not_shown() {
     assert!(b.sole().is_none() && !b.is_bare());
     assert!(b.consume(3, &mut pool).unwrap().is_empty());
     assert!(b.is_empty());
+}
+
+/// A block that was filled well moves to the buffer, also behind content; the next read gets another one.
+#[test]
+fn a_full_block_is_not_copied() {
+    let mut pool = StoragePool::new();
+    let mut b: Buffer = Buffer::new();
+    for n in [5, BLOCK / 4, BLOCK] {
+        let before = b.len();
+        b.reserve_segment().unwrap();
+        let block = pool.block(BLOCK).unwrap();
+        assert!(block.is_empty() && block.capacity() >= BLOCK);
+        block.resize(n, 7);
+        let address = block.as_ptr();
+        b.receive_block(&mut pool).unwrap();
+        assert_eq!(b.len(), before + n);
+        let moved = b.slices(0).any(|s| s.as_ptr() == address);
+        assert_eq!(moved, n >= BLOCK / 4, "{n}");
+    }
+    assert!(text(&b).iter().all(|x| *x == 7));
+    // A larger read gets a larger block.
+    assert!(pool.block(100_000).unwrap().capacity() >= 100_000);
+    assert_eq!(pool.block(1 << 30).unwrap().capacity(), *StoragePool::SIZES.end());
 }
