@@ -164,7 +164,6 @@ impl Base {
 
     /// Takes back the activation of an event, if nothing else was made active since and the loop, which this thread runs, was not
     /// told to end.
-    #[inline(always)]
     fn undo_activation(&self, e: &event) -> bool {
         if self.wake.reasons() != 0 {
             return false;
@@ -243,11 +242,9 @@ fn flush_written(bev: &Locked, base: &Base, before: (u32, u32)) {
     let quiet = same && base.wake.reasons() == 0 && base.activity() == before;
     if !bev.machine(|m| m.flushes_now(quiet)) {
         start_writing(bev);
-        return;
+    } else {
+        write_queued(bev, base);
     }
-    base.writing.store(true, Ordering::Relaxed);
-    write(bev, base, bev.fd(), Cause::Queued);
-    base.writing.store(false, Ordering::Relaxed);
 }
 
 /// Writes what another bufferevent has queued, if that is what was made active last: a proxy's other side.
@@ -262,11 +259,22 @@ fn flush_other(base: &Base) {
         }
         Bev::from_arg(cb.evcb_arg.get())
     };
-    if other.is(flag::WRITE_QUEUED) && other.extension().lock.get().is_null() {
-        let other = other.hold();
-        flush_now(other, base);
-        other.release();
+    let queued = other.is(flag::WRITE_QUEUED) && !other.is_freed() && other.extension().lock.get().is_null();
+    if !queued || !base.undo_activation(other.event(Direction::WRITE)) {
+        return;
     }
+    let other = other.hold();
+    other.mark(flag::WRITE_QUEUED, false);
+    write_queued(other, base);
+    other.release();
+}
+
+/// The write that was queued, at once. The loop of `base` runs.
+#[inline]
+fn write_queued(bev: &Locked, base: &Base) {
+    base.writing.store(true, Ordering::Relaxed);
+    write(bev, base, bev.fd(), Cause::Queued);
+    base.writing.store(false, Ordering::Relaxed);
 }
 
 #[cold]
@@ -274,20 +282,6 @@ fn flush_other(base: &Base) {
 fn timed_out(bev: &Locked, direction: Direction) {
     let outcome = bev.machine(|m| m.timed_out(direction));
     callbacks::conclude(bev, outcome, 0);
-}
-
-/// Makes a queued write at once, if nothing else was made active since. The loop of `base` runs.
-fn flush_now(bev: &Locked, base: &Base) {
-    if bev.is_freed() || !bev.base().is_some_and(|now| ptr::eq(now, base)) {
-        return;
-    }
-    if !base.undo_activation(bev.event(Direction::WRITE)) {
-        return;
-    }
-    bev.mark(flag::WRITE_QUEUED, false);
-    base.writing.store(true, Ordering::Relaxed);
-    write(bev, base, bev.fd(), Cause::Queued);
-    base.writing.store(false, Ordering::Relaxed);
 }
 
 fn read_step(bev: &Locked, again: Option<bool>) -> Step {

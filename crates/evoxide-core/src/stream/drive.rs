@@ -140,11 +140,7 @@ impl Stream {
             }
             _ => allowance.or(MAX_SINGLE).min(marks.room(input_len)),
         };
-        if max == 0 || !self.held_read.is_empty() {
-            Step::Idle
-        } else {
-            Step::Read { max }
-        }
+        if max == 0 || !self.held_read.is_empty() { Step::Idle } else { Step::Read { max } }
     }
 
     /// A read ended.

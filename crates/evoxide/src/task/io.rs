@@ -82,11 +82,9 @@ impl<S: 'static> Watches for Home<S> {
     fn receive(&self, into: &mut Buffer, read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
         self.with(|cx| {
             let pool = cx.registry.extensions.get::<Pool>();
-            let mut storage = pool.take();
-            let result = read(&mut storage);
-            match result {
-                Ok(n) if n > 0 => pool.fill(into, storage),
-                _ => pool.put(storage),
+            let result = read(pool.block());
+            if matches!(result, Ok(n) if n > 0) {
+                pool.fill(into);
             }
             result
         })
