@@ -264,6 +264,17 @@ pub fn set_v6_only(fd: impl Descriptor, on: bool) -> io::Result<()> {
     Ok(sockopt::set_ipv6_v6only(fd.lend()?, on)?)
 }
 
+/// The number of a network interface by its name.
+#[must_use]
+pub fn interface_index(name: &[u8]) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a terminated string, which is only read.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => None,
+        index => Some(index),
+    }
+}
+
 /// `TCP_NODELAY`.
 ///
 /// # Errors

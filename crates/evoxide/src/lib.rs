@@ -84,6 +84,7 @@ pub mod buffer;
 mod clock;
 pub mod codec;
 pub mod config;
+mod connect;
 #[cfg(feature = "dns")]
 pub mod dns;
 mod error;
@@ -104,6 +105,7 @@ mod workers;
 
 pub use clock::Clock;
 pub use config::Config;
+pub use connect::{Destination, ToDestination};
 pub use error::{Error, ErrorKind};
 pub use event_loop::{Context, Counts, EventId, EventLoop, Handle, Hold, Outcome, Registry};
 pub use interest::{Interest, Ready, Watch};

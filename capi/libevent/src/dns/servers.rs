@@ -34,23 +34,13 @@ pub(super) fn add(dns: &evdns_base, address: SocketAddr) -> c_int {
 
 /// Adds a server by text.
 pub(super) fn add_text(dns: &evdns_base, text: &[u8]) -> c_int {
-    match parse_server(text, interface) {
+    match parse_server(text, evoxide_sys::socket::interface_index) {
         Some(address) => add(dns, address),
         None => {
             warnx!("Unable to parse nameserver address {}", String::from_utf8_lossy(text));
             NO_ADDRESS
         }
     }
-}
-
-/// The number of an interface.
-fn interface(name: &[u8]) -> Option<u32> {
-    let mut text = [0u8; libc::IF_NAMESIZE];
-    text.get_mut(..name.len()).filter(|_| name.len() < libc::IF_NAMESIZE)?.copy_from_slice(name);
-    let text = CStr::from_bytes_until_nul(&text).ok()?;
-    // SAFETY: a terminated string.
-    let index = unsafe { libc::if_nametoindex(text.as_ptr()) };
-    (index > 0).then_some(index)
 }
 
 /// Adds a server by its IPv4 address in network order.

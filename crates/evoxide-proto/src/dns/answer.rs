@@ -78,6 +78,7 @@ pub struct Answer {
     owner: u16,
     /// The owner is not the name that was asked for.
     renamed: bool,
+    authentic: bool,
     /// For how many seconds it may be kept: the least of the chain and the records.
     pub ttl: u32,
 }
@@ -92,6 +93,18 @@ impl Answer {
     /// A copy that may be kept for another time.
     pub(super) fn with_ttl(&self, ttl: u32) -> Self {
         Self { ttl, ..self.clone() }
+    }
+
+    /// Notes whether a trusted server says that it is authentic.
+    pub(super) fn marked(mut self, authentic: bool) -> Self {
+        self.authentic = authentic;
+        self
+    }
+
+    /// Whether a server says that signatures prove it, and servers are trusted with that (`trust-ad`).
+    #[must_use]
+    pub const fn is_authentic(&self) -> bool {
+        self.authentic
     }
 
     fn owner(&self) -> PackedName<'_> {
@@ -207,6 +220,7 @@ pub fn interpret(message: &Message<'_>, qtype: u16) -> Result<Answer, Failure> {
         count: message.header().counts[1],
         owner: chain.owner.place() as u16,
         renamed: chain.links > 0,
+        authentic: false,
         ttl,
     })
 }

@@ -78,6 +78,10 @@ pub struct Options {
     pub ndots: u32,
     /// The search list.
     pub search: Vec<Name>,
+    /// A name of one label is only searched, where there is a list.
+    pub no_tld_query: bool,
+    /// Ask for the AD bit, and believe it: the servers check signatures, and the way to them is safe.
+    pub trust_ad: bool,
     /// A server's refusal of one name of the search list leads to the next.
     pub search_refused: bool,
     /// Equal requests share a query.
@@ -110,6 +114,8 @@ impl Default for Options {
             tcp_idle: 10 * SECOND,
             ndots: 1,
             search: Vec::new(),
+            no_tld_query: false,
+            trust_ad: false,
             search_refused: false,
             join: true,
             wait_for_server: false,
@@ -556,7 +562,9 @@ impl<T> Resolver<T> {
         let suffix = match (plain_first, step) {
             (true, 0) => return Some(Ok(name)),
             (true, step) => suffixes.get(step - 1)?,
-            (false, step) if step == suffixes.len() => return Some(Ok(name)),
+            (false, step) if step == suffixes.len() => {
+                return (!self.options.no_tld_query || name.dots() > 0).then_some(Ok(name));
+            }
             (false, step) => suffixes.get(step)?,
         };
         Some(name.join(suffix).map_err(|_| Failure::BadName))

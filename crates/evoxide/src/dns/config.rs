@@ -6,6 +6,7 @@ use evoxide_proto::dns::hosts::Hosts;
 use evoxide_proto::dns::resolver::Options;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Servers and options of a [`Resolver`](super::Resolver).
@@ -27,11 +28,33 @@ pub struct Config {
     pub(super) options: Options,
     pub(super) hosts: Hosts,
     pub(super) cache: usize,
+    /// What was read from files: servers and hosts.
+    conf_servers: Vec<SocketAddr>,
+    pub(super) file_hosts: Hosts,
+    pub(super) files: Option<Files>,
+    /// One family is asked after the other.
+    pub(super) one_by_one: bool,
+}
+
+/// Files to be read again when they change.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    pub(super) resolv_conf: PathBuf,
+    pub(super) hosts: PathBuf,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { servers: Vec::new(), options: Options::default(), hosts: Hosts::default(), cache: 256 }
+        Self {
+            servers: Vec::new(),
+            options: Options::default(),
+            hosts: Hosts::default(),
+            cache: 256,
+            conf_servers: Vec::new(),
+            file_hosts: Hosts::default(),
+            files: None,
+            one_by_one: false,
+        }
     }
 }
 
@@ -42,28 +65,70 @@ impl Config {
         Self::default()
     }
 
-    /// What `/etc/resolv.conf` and `/etc/hosts` say; this host as server if they name none.
+    /// What `/etc/resolv.conf` and `/etc/hosts` say; this host as server if they name none. The files are watched: see
+    /// [`files`](Self::files).
     #[must_use]
     pub fn system() -> Self {
-        let conf = fs::read("/etc/resolv.conf").unwrap_or_default();
-        let mut config = Self::new().resolv_conf(&conf).hosts(&fs::read("/etc/hosts").unwrap_or_default());
-        if config.servers.is_empty() {
-            config.servers.push(SocketAddr::from(([127, 0, 0, 1], 53)));
-        }
+        Self::files("/etc/resolv.conf", "/etc/hosts")
+    }
+
+    /// What files of these forms say; this host as server if they name none.
+    ///
+    /// A [`Resolver`](super::Resolver) made of this watches the files. When one of them changes, what it says takes the place of
+    /// what it said before: servers and hosts that were added by hand stay, options that `resolv.conf` has are its own. Look-ups
+    /// that are under way begin again with the new servers, and the cache is emptied.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::dns::Config;
+    /// let config = Config::files("/etc/resolv.conf", "/etc/hosts").cache(1000);
+    /// ```
+    #[must_use]
+    pub fn files(resolv_conf: impl Into<PathBuf>, hosts: impl Into<PathBuf>) -> Self {
+        let files = Files { resolv_conf: resolv_conf.into(), hosts: hosts.into() };
+        let mut config = Self { files: Some(files), ..Self::new() };
+        config.reload();
         config
     }
 
-    /// Takes the text of a `resolv.conf`. Scopes of IPv6 addresses are taken by number.
-    #[must_use]
-    pub fn resolv_conf(mut self, text: &[u8]) -> Self {
-        let conf = Conf::parse(text, |_| None);
-        self.servers.extend(&conf.servers);
+    /// Reads the files again, if it has any.
+    pub(super) fn reload(&mut self) {
+        let Some(files) = &self.files else { return };
+        let conf = fs::read(&files.resolv_conf).unwrap_or_default();
+        let hosts = fs::read(&files.hosts).unwrap_or_default();
+        self.conf_servers.clear();
+        self.file_hosts.clear();
+        self.take_conf(&conf);
+        // Without memory the rest of the file is not known.
+        let _ = self.file_hosts.load(&hosts);
+        if self.conf_servers.is_empty() && self.servers.is_empty() {
+            self.conf_servers.push(SocketAddr::from(([127, 0, 0, 1], 53)));
+        }
+    }
+
+    fn take_conf(&mut self, text: &[u8]) {
+        let conf = Conf::parse(text, |name| evoxide_sys::socket::interface_index(name));
+        self.conf_servers.extend(&conf.servers);
         self.options.timeout = u64::from(conf.timeout) * 1_000_000_000;
         self.options.attempts = conf.attempts;
         self.options.ndots = conf.ndots;
         self.options.rotate = conf.rotate;
         self.options.use_tcp = conf.use_tcp;
+        self.options.trust_ad = conf.trust_ad;
+        self.options.no_tld_query = conf.no_tld_query;
         self.options.search = conf.search.iter().filter_map(|text| Name::from_text(text).ok()).collect();
+        self.one_by_one = conf.single_request;
+    }
+
+    /// All servers: those of the file first.
+    pub(super) fn all_servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.conf_servers.iter().chain(&self.servers).copied()
+    }
+
+    /// Takes the text of a `resolv.conf`.
+    #[must_use]
+    pub fn resolv_conf(mut self, text: &[u8]) -> Self {
+        self.take_conf(text);
         self
     }
 
@@ -107,6 +172,35 @@ impl Config {
     #[must_use]
     pub fn search(mut self, domain: Name) -> Self {
         self.options.search.push(domain);
+        self
+    }
+
+    /// Names with fewer dots go through the search list first (1).
+    #[must_use]
+    pub fn ndots(mut self, dots: u32) -> Self {
+        self.options.ndots = dots;
+        self
+    }
+
+    /// Begins with the next server each time, instead of the first that is up.
+    #[must_use]
+    pub fn rotate(mut self, on: bool) -> Self {
+        self.options.rotate = on;
+        self
+    }
+
+    /// The size that EDNS announces (1232); `None`: no EDNS.
+    #[must_use]
+    pub fn edns(mut self, size: Option<u16>) -> Self {
+        self.options.edns = size;
+        self
+    }
+
+    /// The servers are trusted to have checked signatures: [`Answer::is_authentic`](super::Answer::is_authentic) says what they
+    /// found.
+    #[must_use]
+    pub fn trust_ad(mut self, on: bool) -> Self {
+        self.options.trust_ad = on;
         self
     }
 

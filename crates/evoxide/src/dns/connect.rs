@@ -1,6 +1,7 @@
 //! Connecting by name: Happy Eyeballs version 2 (RFC 8305).
 
 use super::{Failure, Resolver};
+use crate::stream::{SocketOptions, Stream};
 use crate::{Context, Error, EventId, Interest, Registry};
 use evoxide_proto::dns::race::{Family, Next, Race};
 use std::cell::RefCell;
@@ -10,16 +11,19 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-type Handler<S> = Box<dyn FnOnce(&mut Context<'_, S>, Result<TcpStream, Error>)>;
+type Handler<S> = Box<dyn FnOnce(&mut Context<'_, S>, io::Result<OwnedFd>)>;
 
 /// One race, shared by the look-ups, attempts and the timer that belong to it.
 struct Shared<S> {
     race: Race,
     port: u16,
+    options: SocketOptions,
+    /// Attempts keep the loop running: not where a stream waits for them, which may give up before.
+    keep_alive: bool,
     handler: Option<Handler<S>>,
     attempts: Vec<EventId>,
     timer: Option<EventId>,
-    error: Option<Error>,
+    error: Option<io::Error>,
     failure: Option<Failure>,
 }
 
@@ -49,9 +53,26 @@ impl Resolver {
         port: u16,
         handler: impl FnOnce(&mut Context<'_, S>, Result<TcpStream, Error>) + 'static,
     ) {
+        self.race(events, host, port, SocketOptions::new(), true, move |cx, socket| {
+            handler(cx, socket.map(TcpStream::from).map_err(Error::from));
+        });
+    }
+
+    /// As [`connect`](Self::connect), with options of the socket.
+    pub(crate) fn race<S: 'static>(
+        self,
+        events: &mut Registry<S>,
+        host: &str,
+        port: u16,
+        options: SocketOptions,
+        keep_alive: bool,
+        handler: impl FnOnce(&mut Context<'_, S>, io::Result<OwnedFd>) + 'static,
+    ) {
         let shared = Rc::new(RefCell::new(Shared::<S> {
             race: Race::new(),
             port,
+            options,
+            keep_alive,
             handler: Some(Box::new(handler)),
             attempts: Vec::new(),
             timer: None,
@@ -99,7 +120,9 @@ fn run<S: 'static>(shared: &Rc<RefCell<Shared<S>>>, cx: &mut Context<'_, S>) {
                     again.borrow_mut().timer = None;
                     run(&again, cx);
                 });
-                shared.borrow_mut().timer = Some(timer);
+                let mut race = shared.borrow_mut();
+                race.timer = Some(timer);
+                cx.keep_alive(timer, race.keep_alive);
                 return;
             }
             Next::Idle => return,
@@ -108,8 +131,7 @@ fn run<S: 'static>(shared: &Rc<RefCell<Shared<S>>>, cx: &mut Context<'_, S>) {
                     let mut race = shared.borrow_mut();
                     (race.error.take(), race.failure)
                 };
-                let unknown =
-                    || Error::from(io::Error::new(io::ErrorKind::NotFound, failure.unwrap_or(Failure::BadName)));
+                let unknown = || io::Error::new(io::ErrorKind::NotFound, failure.unwrap_or(Failure::BadName));
                 return end(shared, cx, Err(error.unwrap_or_else(unknown)));
             }
         }
@@ -121,9 +143,9 @@ fn attempt<S: 'static>(
     cx: &mut Context<'_, S>,
     address: IpAddr,
     port: u16,
-) -> Result<(), Error> {
+) -> io::Result<()> {
     let addr = evoxide_sys::socket::Addr::from(SocketAddr::new(address, port));
-    let socket = evoxide_sys::socket::connector(&addr)?;
+    let socket = Stream::connecting(&addr, &shared.borrow().options)?;
     let again = Rc::clone(shared);
     let id = cx.descriptor(socket, Interest::WRITE, move |cx, socket: &mut OwnedFd, _ready| {
         let result = match evoxide_sys::socket::take_error(&*socket) {
@@ -132,22 +154,25 @@ fn attempt<S: 'static>(
         };
         cx.remove_self();
         match result {
-            Ok(socket) => end(&again, cx, Ok(TcpStream::from(socket))),
+            Ok(socket) => end(&again, cx, Ok(socket)),
             Err(error) => {
                 {
                     let mut race = again.borrow_mut();
-                    race.error = Some(error.into());
+                    race.error = Some(error);
                     race.race.attempt_failed();
                 }
                 run(&again, cx);
             }
         }
-    })?;
-    shared.borrow_mut().attempts.push(id);
+    });
+    let id = id.map_err(io::Error::from)?;
+    let mut race = shared.borrow_mut();
+    race.attempts.push(id);
+    cx.keep_alive(id, race.keep_alive);
     Ok(())
 }
 
-fn end<S: 'static>(shared: &Rc<RefCell<Shared<S>>>, cx: &mut Context<'_, S>, result: Result<TcpStream, Error>) {
+fn end<S: 'static>(shared: &Rc<RefCell<Shared<S>>>, cx: &mut Context<'_, S>, result: io::Result<OwnedFd>) {
     let (handler, attempts, timer) = {
         let mut race = shared.borrow_mut();
         (race.handler.take(), std::mem::take(&mut race.attempts), race.timer.take())

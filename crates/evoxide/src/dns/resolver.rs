@@ -4,7 +4,7 @@ use super::{Answer, Config, Failure, Name, rtype};
 use crate::stream::{StreamCtx, StreamEvent, StreamHandler};
 use crate::{Context, Error, ErrorKind, EventId, Interest, Registry};
 use evoxide_core::key::Key;
-use evoxide_proto::dns::hosts::{Hosts, is_localhost};
+use evoxide_proto::dns::hosts::is_localhost;
 use evoxide_proto::dns::resolver::{Ask, Effect, Resolver as Machine};
 use evoxide_proto::dns::{NoMemory, Random};
 use std::cell::RefCell;
@@ -18,6 +18,8 @@ type Job<S> = Box<dyn FnOnce(&mut Context<'_, S>, Result<Answer, Failure>)>;
 /// What is called when the turn comes to it.
 type Due<S> = Box<dyn FnOnce(&mut Context<'_, S>)>;
 
+/// How often files are looked at where the system does not tell of changes.
+const WATCH: Duration = Duration::from_secs(5);
 /// The most that is read of a datagram.
 const READ: usize = 4096;
 
@@ -50,7 +52,7 @@ impl Random for System {
 /// One resolver's part of the loop.
 struct Instance<S> {
     machine: Machine<Job<S>>,
-    hosts: Hosts,
+    config: Config,
     /// The events of sockets and connections, by the index of their keys.
     links: Vec<Option<EventId>>,
     timer: Option<(EventId, u64)>,
@@ -58,6 +60,10 @@ struct Instance<S> {
     caller: EventId,
     due: VecDeque<Due<S>>,
 }
+
+/// The resolver for connecting by name.
+#[derive(Default)]
+struct Chosen(Option<Resolver>);
 
 /// The resolvers of a loop.
 struct Resolvers<S>(Vec<Instance<S>>);
@@ -78,18 +84,72 @@ impl<S: 'static> Registry<S> {
     /// See [`dns`](crate::dns).
     pub fn resolver(&mut self, config: Config) -> Result<Resolver, Error> {
         let now = self.time.now();
-        let mut machine = Machine::new(config.options, config.cache, &mut System);
-        for server in config.servers {
+        let mut machine = Machine::new(config.options.clone(), config.cache, &mut System);
+        for server in config.all_servers() {
             machine.add_server(server, now).map_err(|NoMemory| Error::from(ErrorKind::TooMany))?;
         }
         let at = self.extensions.get::<Resolvers<S>>().0.len();
         let resolver = Resolver { at };
         let caller = self.user(move |cx| resolver.call_due(cx));
-        let instance =
-            Instance { machine, hosts: config.hosts, links: Vec::new(), timer: None, caller, due: VecDeque::new() };
+        let files = config.files.clone();
+        let instance = Instance { machine, config, links: Vec::new(), timer: None, caller, due: VecDeque::new() };
         self.extensions.get::<Resolvers<S>>().0.push(instance);
         resolver.drive(self);
+        for path in files.into_iter().flat_map(|files| [files.resolv_conf, files.hosts]) {
+            let watch = self.stat(path, WATCH, move |cx, _change| resolver.reload(cx))?;
+            self.keep_alive(watch, false);
+        }
         Ok(resolver)
+    }
+
+    /// The resolver by which streams are [connected](Self::connect) to hosts by name: the one that was set, or one with the
+    /// system's configuration.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// See [`set_resolver`](Self::set_resolver).
+    pub fn default_resolver(&mut self) -> Result<Resolver, Error> {
+        if let Some(known) = self.extensions.get::<Chosen>().0 {
+            return Ok(known);
+        }
+        let made = self.resolver(Config::system())?;
+        self.set_resolver(made);
+        Ok(made)
+    }
+
+    /// Sets the resolver by which streams are connected to hosts by name.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::dns::Config;
+    /// use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
+    /// use std::net::TcpListener;
+    ///
+    /// struct Client;
+    ///
+    /// impl StreamHandler<bool> for Client {
+    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, bool>) {}
+    ///
+    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, bool>, event: StreamEvent) {
+    ///         *cx.state() = matches!(event, StreamEvent::Connected);
+    ///         cx.close();
+    ///     }
+    /// }
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut ev = EventLoop::new(false)?;
+    /// let resolver = ev.resolver(Config::new().hosts(b"127.0.0.1 printer"))?;
+    /// ev.set_resolver(resolver);
+    /// ev.connect(("printer", listener.local_addr()?.port()), Client)?;
+    /// ev.run()?;
+    /// assert!(ev.state());
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn set_resolver(&mut self, resolver: Resolver) {
+        self.extensions.get::<Chosen>().0 = Some(resolver);
     }
 }
 
@@ -227,6 +287,17 @@ impl Resolver {
             );
             return;
         };
+        if self.of(events).config.one_by_one {
+            let job: Job<S> = Box::new(move |cx, result| {
+                handler(cx, 0, result.map(|answer| answer.addresses().collect()));
+                let job: Job<S> = Box::new(move |cx, result| {
+                    handler(cx, 1, result.map(|answer| answer.addresses().collect()));
+                });
+                self.start(cx, &name, absolute, rtype::A, None, None, job);
+            });
+            self.start(events, &name, absolute, rtype::AAAA, None, None, job);
+            return;
+        }
         let mut beside = None;
         for (family, rtype) in [(0, rtype::AAAA), (1, rtype::A)] {
             let handler = Rc::clone(&handler);
@@ -238,13 +309,32 @@ impl Resolver {
         }
     }
 
+    /// The files changed: what is under way begins again with what they say now.
+    fn reload<S: 'static>(self, events: &mut Registry<S>) {
+        let now = events.time.now();
+        let of = self.of(events);
+        of.config.reload();
+        of.machine.suspend();
+        of.machine.clear_cache();
+        *of.machine.options_mut() = of.config.options.clone();
+        for server in of.config.all_servers() {
+            // Without memory there are fewer servers.
+            let _ = of.machine.add_server(server, now);
+        }
+        of.machine.resume();
+        of.machine.pump(now, &mut System);
+        self.drive(events);
+    }
+
     /// The addresses that are known without asking.
     fn known<S: 'static>(self, events: &mut Registry<S>, host: &str) -> Option<Vec<IpAddr>> {
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         if let Ok(address) = bare.parse() {
             return Some(vec![address]);
         }
-        let listed: Vec<IpAddr> = self.of(events).hosts.find(host.as_bytes()).collect();
+        let config = &self.of(events).config;
+        let listed: Vec<IpAddr> =
+            config.hosts.find(host.as_bytes()).chain(config.file_hosts.find(host.as_bytes())).collect();
         if !listed.is_empty() {
             return Some(listed);
         }

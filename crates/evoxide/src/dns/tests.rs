@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::Config as LoopConfig;
+use crate::stream::{StreamCtx, StreamEvent, StreamHandler};
 use crate::{Clock, EventLoop};
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
@@ -111,4 +112,113 @@ fn tasks_look_up_and_connect_by_name() {
     })
     .unwrap();
     assert!(ev.state().iter().any(|asked| asked.starts_with("host.example")), "{:?}", ev.state());
+}
+
+/// RFC 8305 on virtual time: an address that does not answer is given up on after 250 ms, and the next one wins.
+#[test]
+fn a_stream_is_connected_by_name_to_the_address_that_answers() {
+    struct Client;
+
+    impl StreamHandler<Vec<String>> for Client {
+        fn on_read(&mut self, _cx: &mut StreamCtx<'_, Vec<String>>) {}
+
+        fn on_event(&mut self, cx: &mut StreamCtx<'_, Vec<String>>, event: StreamEvent) {
+            let peer = cx.stream.peer_addr().map(|peer| peer.ip().to_string());
+            cx.state().push(format!("{event:?} {peer:?}"));
+            cx.close();
+        }
+    }
+
+    // A listener whose queue is full lets connections wait.
+    let any = "127.0.0.3:0".parse::<std::net::SocketAddr>().unwrap().into();
+    let full = evoxide_sys::socket::stream(&any, evoxide_sys::socket::Flags::LOOP).unwrap();
+    evoxide_sys::socket::bind(&full, &any).unwrap();
+    evoxide_sys::socket::listen(&full, 0).unwrap();
+    let full = TcpListener::from(full);
+    let busy = full.local_addr().unwrap();
+    let _first = std::net::TcpStream::connect(busy).unwrap();
+    let good = TcpListener::bind(("127.0.0.1", busy.port())).unwrap();
+
+    let mut ev = EventLoop::with_config(LoopConfig::new().clock(Clock::Virtual), Vec::new()).unwrap();
+    let resolver = ev.resolver(Config::new().hosts(b"127.0.0.3 two.example\n127.0.0.1 two.example")).unwrap();
+    ev.set_resolver(resolver);
+    let before = ev.now();
+    ev.connect(("two.example", busy.port()), Client).unwrap();
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["Connected Some(\"127.0.0.1\")"]);
+    assert_eq!(ev.now() - before, Duration::from_millis(250));
+    drop(good);
+
+    // The time allowed for all of it passes.
+    ev.state_mut().clear();
+    let only = ev.resolver(Config::new().hosts(b"127.0.0.3 one.example")).unwrap();
+    ev.set_resolver(only);
+    let before = ev.now();
+    ev.connect_timeout(("one.example", busy.port()), Duration::from_secs(2), Client).unwrap();
+    ev.run().unwrap();
+    assert!(ev.state()[0].starts_with("Error("), "{:?}", ev.state());
+    assert_eq!(ev.now() - before, Duration::from_secs(2));
+
+    // A name that is none is told to the handler, from the loop.
+    ev.state_mut().clear();
+    ev.connect("none..example:80", Client).unwrap();
+    assert!(ev.state().is_empty());
+    ev.run().unwrap();
+    assert!(ev.state()[0].contains("BadName"), "{:?}", ev.state());
+}
+
+#[test]
+fn changes_of_the_files_are_taken_over() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let folder = std::env::temp_dir().join(format!("evoxide-dns-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (conf, hosts) = (folder.join("resolv.conf"), folder.join("hosts"));
+    let say = |server: std::net::SocketAddr| format!("nameserver {server}\r\noptions timeout:30\r\n");
+    std::fs::write(&conf, say(silent.local_addr().unwrap())).unwrap();
+    std::fs::write(&hosts, "192.0.2.1 printer\n").unwrap();
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let [udp, _] = ev
+        .dns_server("127.0.0.1:0", |_cx, query| {
+            query.answer(Duration::from_secs(5), [10, 0, 0, 1].into());
+            rcode::NOERROR
+        })
+        .unwrap();
+    let server = address(&mut ev, udp);
+    let resolver = ev.resolver(Config::files(&conf, &hosts)).unwrap();
+    // It is asked of a server that says nothing, until the file names another.
+    resolver.lookup(&mut ev, "host.example", rtype::A, None, move |cx, answer| {
+        let found: Vec<_> = answer.iter().flat_map(Answer::addresses).collect();
+        cx.state().push(format!("{found:?}"));
+        cx.exit();
+    });
+    ev.timer(Duration::from_millis(20), move |_cx| std::fs::write(&conf, say(server)).unwrap());
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["[10.0.0.1]"]);
+    std::fs::write(&hosts, "192.0.2.2 printer\n").unwrap();
+    // The change is told in a turn that comes.
+    for _ in 0..500 {
+        resolver.lookup_host(&mut ev, "printer", |cx, found| {
+            cx.state().push(format!("{found:?}"));
+            cx.exit();
+        });
+        ev.run().unwrap();
+        if ev.state().last().is_some_and(|text| text == "Ok([192.0.2.2])") {
+            break;
+        }
+    }
+    assert_eq!(ev.state().last().unwrap(), "Ok([192.0.2.2])");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_options_of_a_file() {
+    let config = Config::new().resolv_conf(
+        b"nameserver fe80::1%lo\nsearch a.example b.example\noptions ndots:2 timeout:3 attempts:4 rotate use-vc trust-ad edns0 \
+          single-request no-tld-query\n",
+    );
+    let options = &config.options;
+    assert_eq!((options.ndots, options.timeout, options.attempts), (2, 3_000_000_000, 4));
+    assert!(options.rotate && options.use_tcp && options.trust_ad && options.no_tld_query && config.one_by_one);
+    assert_eq!((options.edns, options.search.len()), (Some(1232), 2));
+    assert_eq!(config.all_servers().next().unwrap().to_string(), "[fe80::1%1]:53");
 }

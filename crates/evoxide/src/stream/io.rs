@@ -2,7 +2,7 @@
 
 use super::filter::{all_ready, rise, sink, start};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
-use super::object::{Closing, Ending, Stream};
+use super::object::{Closing, Ending, Later, Stream};
 use crate::buffer::pool::{Pool, READ};
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
@@ -36,7 +36,10 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
         match fired.side {
             Side::TurnEnd => {
                 self.stream.queued = false;
-                if !connecting {
+                if connecting && self.stream.extras.as_ref().is_some_and(|e| matches!(e.later, Some(Later::Failed(_))))
+                {
+                    self.finish_connect(cx, false);
+                } else if !connecting {
                     self.start_filters(cx);
                     if !self.stream.blocked {
                         self.write(cx, id);
@@ -109,8 +112,16 @@ impl<H> OnStream<H> {
     where
         H: StreamHandler<S>,
     {
-        let answer =
-            if timeout { Err(io::ErrorKind::TimedOut.into()) } else { socket::finished_connecting(&self.stream.fd) };
+        let later = self.stream.extras.as_mut().and_then(|extras| extras.later.take());
+        let answer = match later {
+            Some(Later::Failed(error)) => Err(error),
+            _ if timeout => Err(io::ErrorKind::TimedOut.into()),
+            Some(waits @ Later::Waits { .. }) => {
+                self.stream.extras_mut().later = Some(waits);
+                return;
+            }
+            None => socket::finished_connecting(&self.stream.fd),
+        };
         let attempt = match &answer {
             Ok(true) => Attempt::Made,
             Ok(false) => Attempt::Pending,

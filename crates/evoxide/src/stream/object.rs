@@ -96,6 +96,16 @@ pub struct Stream {
     pub(super) extras: Option<Box<Extras>>,
 }
 
+/// A socket that is not there yet.
+pub(super) enum Later {
+    /// What is waited on instead stays quiet while this is open.
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "made for names of hosts"))]
+    Waits { _quiet: OwnedFd },
+    /// There will be none.
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "made for names of hosts"))]
+    Failed(std::io::Error),
+}
+
 /// What few streams have.
 #[derive(Default)]
 pub(super) struct Extras {
@@ -109,6 +119,8 @@ pub(super) struct Extras {
     /// What to connect to next where this fails, last first.
     pub addresses: Vec<socket::Addr>,
     pub options: SocketOptions,
+    /// The socket comes when a host's name was looked up.
+    pub later: Option<Later>,
     limit: Option<LimitId>,
     /// So much of the output will be written, and no more.
     sealed: Option<usize>,

@@ -2,25 +2,30 @@
 
 use super::handler::StreamHandler;
 use super::io::OnStream;
+#[cfg(feature = "dns")]
+use super::object::Later;
 use super::object::{Ending, Stream};
 use super::options::SocketOptions;
 use crate::error::Error;
+#[cfg(feature = "dns")]
+use crate::event_loop::event::Side;
 use crate::event_loop::event::{EventId, Kind};
 use crate::event_loop::registry::Registry;
-use crate::timer::nanos;
+#[cfg(feature = "dns")]
+use evoxide_core::stream::State;
 use evoxide_core::stream::{Direction, Io};
 use evoxide_sys::socket;
 use std::io;
-use std::net::ToSocketAddrs;
+#[cfg(feature = "dns")]
+use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
 
 impl Stream {
     /// A socket that is about to be connected.
-    pub(super) fn connecting(addr: &socket::Addr, options: &SocketOptions) -> io::Result<OwnedFd> {
+    pub(crate) fn connecting(addr: &socket::Addr, options: &SocketOptions) -> io::Result<OwnedFd> {
         let fd = socket::stream(addr, socket::Flags::LOOP)?;
         options.prepare(&fd)?;
         match socket::connect(&fd, addr) {
@@ -51,67 +56,6 @@ impl<S> Registry<S> {
         self.start(Stream::new(socket.into()), handler)
     }
 
-    /// Connects to an address; [`StreamEvent::Connected`](crate::stream::StreamEvent::Connected) tells that it is done. Of several
-    /// addresses one is tried after the other. A host name is looked up at once, and that blocks.
-    ///
-    /// # Errors
-    /// What the operating system says right away; what it says later is told to the handler.
-    ///
-    /// # Examples
-    /// See [`StreamHandler::on_event`].
-    pub fn connect<H>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
-    where
-        H: StreamHandler<S> + 'static,
-    {
-        self.connect_with(addr, &SocketOptions::new(), None, handler)
-    }
-
-    /// Connects to an address, and gives up after a while with an error of kind
-    /// [`TimedOut`](std::io::ErrorKind::TimedOut).
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect).
-    ///
-    /// # Examples
-    /// ```
-    /// use evoxide::EventLoop;
-    /// use evoxide::stream::{StreamCtx, StreamEvent, StreamHandler};
-    /// use std::time::Duration;
-    ///
-    /// struct Hello;
-    ///
-    /// impl<S> StreamHandler<S> for Hello {
-    ///     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
-    ///
-    ///     fn on_event(&mut self, cx: &mut StreamCtx<'_, S>, event: StreamEvent) {
-    ///         if let StreamEvent::Connected = event {
-    ///             cx.output().append("hello");
-    ///         }
-    ///         cx.close_after_flush();
-    ///     }
-    /// }
-    ///
-    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    /// let mut ev = EventLoop::new(())?;
-    /// ev.connect_timeout(listener.local_addr()?, Duration::from_secs(5), Hello)?;
-    /// ev.run()?;
-    /// let mut text = String::new();
-    /// std::io::Read::read_to_string(&mut listener.accept()?.0, &mut text)?;
-    /// assert_eq!(text, "hello");
-    /// # Ok::<(), evoxide::Error>(())
-    /// ```
-    pub fn connect_timeout<H>(
-        &mut self,
-        addr: impl ToSocketAddrs,
-        timeout: Duration,
-        handler: H,
-    ) -> Result<EventId, Error>
-    where
-        H: StreamHandler<S> + 'static,
-    {
-        self.connect_with(addr, &SocketOptions::new(), Some(timeout), handler)
-    }
-
     /// Connects to a Unix socket.
     ///
     /// # Errors
@@ -136,39 +80,8 @@ impl<S> Registry<S> {
         self.connect_to(vec![socket::Addr::unix(path)?], &SocketOptions::new(), None, handler)
     }
 
-    /// Connects to an address with options of the socket, and gives up after `timeout`, if there is one.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect).
-    ///
-    /// # Examples
-    /// ```no_run
-    /// # use evoxide::EventLoop;
-    /// # use evoxide::stream::{SocketOptions, StreamCtx, StreamHandler};
-    /// # use std::time::Duration;
-    /// # struct Client;
-    /// # impl<S> StreamHandler<S> for Client {
-    /// #     fn on_read(&mut self, _cx: &mut StreamCtx<'_, S>) {}
-    /// # }
-    /// let options = SocketOptions::new().nodelay(true).keepalive(Duration::from_secs(60));
-    /// let mut ev = EventLoop::new(())?;
-    /// ev.connect_with("192.0.2.1:6379", &options, Some(Duration::from_secs(5)), Client)?;
-    /// # Ok::<(), evoxide::Error>(())
-    /// ```
-    pub fn connect_with<H>(
-        &mut self,
-        addr: impl ToSocketAddrs,
-        options: &SocketOptions,
-        timeout: Option<Duration>,
-        handler: H,
-    ) -> Result<EventId, Error>
-    where
-        H: StreamHandler<S> + 'static,
-    {
-        self.connect_to(addr.to_socket_addrs()?.map(Into::into).collect(), options, timeout.map(nanos), handler)
-    }
-
-    fn connect_to<H>(
+    /// Connects to the first of these addresses that can be connected to.
+    pub(crate) fn connect_to<H>(
         &mut self,
         mut addresses: Vec<socket::Addr>,
         options: &SocketOptions,
@@ -192,6 +105,49 @@ impl<S> Registry<S> {
         }
         stream.machine.connecting();
         self.start(stream, handler)
+    }
+
+    /// Makes a stream whose socket comes later, by [`adopt`](Self::adopt). Until then it waits as one that is connecting.
+    #[cfg(feature = "dns")]
+    pub(crate) fn connect_later<H>(&mut self, timeout: Option<u64>, handler: H) -> Result<EventId, Error>
+    where
+        H: StreamHandler<S> + 'static,
+    {
+        // The end of a pipe that is read is never writable, and quiet while the other one is open.
+        let (read, write) = io::pipe()?;
+        let mut stream = Stream::new(read.into());
+        let extras = stream.extras_mut();
+        extras.later = Some(Later::Waits { _quiet: write.into() });
+        extras.connect_timeout = timeout;
+        stream.machine.connecting();
+        self.start(stream, handler)
+    }
+
+    /// The connected socket of such a stream, or why there is none. Without that stream, or where it gave up, nothing happens.
+    #[cfg(feature = "dns")]
+    pub(crate) fn adopt(&mut self, id: EventId, result: io::Result<OwnedFd>) {
+        let Some(stream) = self.object::<Stream>(id) else { return };
+        if stream.machine.state() != State::Connecting {
+            return;
+        }
+        let Some(later) = stream.extras.as_mut().map(|extras| &mut extras.later) else { return };
+        let old = match result {
+            Ok(socket) => {
+                *later = None;
+                Some(std::mem::replace(&mut stream.fd, socket))
+            }
+            Err(error) => {
+                *later = Some(Later::Failed(error));
+                None
+            }
+        };
+        if stream.queue() {
+            self.turn_end.push_back(id);
+        }
+        if let Some(old) = old {
+            // A side that cannot be watched is told of when it is armed again.
+            let _ = self.watch_side(id, Side::Second, old.as_raw_fd(), false, None, false);
+        }
     }
 
     /// Makes one stream of two descriptors: it reads from one and writes to the other, as the two ends of pipes.
@@ -337,8 +293,7 @@ impl<S> Registry<S> {
     /// ```
     /// use evoxide::EventLoop;
     /// use evoxide::stream::{StreamCtx, StreamHandler};
-    /// use std::time::Duration;
-    ///
+    ///     ///
     /// /// Answers each line later, and counts what is missing.
     /// struct Late(usize);
     ///

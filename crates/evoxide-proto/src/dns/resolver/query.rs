@@ -204,7 +204,7 @@ impl<T> Resolver<T> {
             at += part.len();
         };
         put(&id.to_be_bytes());
-        put(&flag::RD.to_be_bytes());
+        put(&(flag::RD | if self.options.trust_ad { flag::AD } else { 0 }).to_be_bytes());
         let additional = u8::from(self.options.edns.is_some());
         put(&[0, 1, 0, 0, 0, 0, 0, additional]);
         put(name.as_wire());
@@ -437,7 +437,10 @@ impl<T> Resolver<T> {
                 self.servers[server].edns = false;
                 return self.send_again(key, now, random);
             }
-            Ok(message) => interpret(&message, query.qtype),
+            Ok(message) => {
+                let trusted = self.options.trust_ad && header.flags & flag::AD != 0;
+                interpret(&message, query.qtype).map(|answer| answer.marked(trusted))
+            }
             Err(_) => Err(Failure::Malformed),
         };
         let elsewhere =

@@ -395,6 +395,36 @@ fn names_are_searched() {
     assert_eq!(asked("a", 1, true), ["a"]);
 }
 
+/// `no-tld-query`: a name of one label is only searched.
+#[test]
+fn names_of_one_label_may_be_searched_only() {
+    let mut b = Bench::new(1, |o| {
+        o.search = vec![name("one.example")];
+        o.no_tld_query = true;
+    });
+    b.start("a", 1, |_| {});
+    assert_eq!(b.asked(), ["a.one.example"]);
+    b.answer(rcode::NXDOMAIN, &[]);
+    assert!(b.sent.is_empty());
+    assert_eq!(b.result(), Err(Failure::NxDomain(0)));
+}
+
+/// `trust-ad`: the bit is asked for, and believed; without the option it is neither.
+#[test]
+fn the_ad_bit_is_believed_on_request() {
+    for trust in [false, true] {
+        let mut b = Bench::new(1, |o| o.trust_ad = trust);
+        b.start("a.example", 1, |_| {});
+        let (_, socket, query, _) = b.sent.remove(0);
+        assert_eq!(Message::parse(&query).unwrap().header().flags & flag::AD != 0, trust);
+        let mut answer = reply(&query, 0, &[("", rtype::A, "10.0.0.1")]);
+        answer[3] |= flag::AD as u8;
+        b.resolver.received(socket, &answer, b.now, &mut b.random);
+        let Some(Effect::Done { result: Ok(answer), .. }) = b.resolver.next_effect() else { panic!("no answer") };
+        assert_eq!(answer.is_authentic(), trust);
+    }
+}
+
 #[test]
 fn a_name_that_exists_somewhere_has_no_data() {
     let mut b = Bench::new(1, |o| o.search = vec![name("one.example")]);
