@@ -1,5 +1,8 @@
 //! Connecting streams: to addresses, or to a host by its name.
 
+#[cfg(feature = "async")]
+mod task;
+
 use crate::stream::{SocketOptions, StreamHandler};
 use crate::timer::nanos;
 use crate::{Error, EventId, Registry};

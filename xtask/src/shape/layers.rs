@@ -16,11 +16,12 @@ pub const CRATES: &[(&str, Option<Levels>)] = &[
 ];
 
 /// Modules that came after the redesign, with what they stand for in both faces: their lines are no part of its budget.
-pub const PROTOCOLS: [&str; 14] = [
+pub const PROTOCOLS: [&str; 15] = [
     "abi::dns",
     "buffer::frames",
     "buffer::integers",
     "codec",
+    "connect",
     "dns",
     "http",
     "message",
@@ -65,6 +66,7 @@ const EVOXIDE: Levels = &[
     &["event_loop", "manual"],
     &["stream", "task", "udp", "workers", "watch"],
     &["dns", "tls", REST],
+    &["connect"],
     &["http", "ws"],
     &["rpc"],
 ];

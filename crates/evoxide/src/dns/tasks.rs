@@ -2,9 +2,9 @@
 
 use super::{Answer, Failure, LookupId, Resolver};
 use crate::error::Error;
+use crate::stream::SocketOptions;
 use crate::task::{AsyncStream, Given, TaskCx};
 use std::future::poll_fn;
-use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -76,10 +76,10 @@ impl<S: 'static> TaskCx<S> {
         poll_fn(|cx| given.poll(cx)).await
     }
 
-    /// Connects to a port of a host by its name, without blocking; of several addresses, one is tried after the other.
+    /// Connects to a port of a host by its name, without blocking; its addresses are tried as RFC 8305 says.
     ///
     /// # Errors
-    /// What the operating system says of the last address; [`NotFound`](io::ErrorKind::NotFound) where the host has none.
+    /// What the operating system says of the last address; [`NotFound`](std::io::ErrorKind::NotFound) where the host has none.
     ///
     /// # Examples
     /// ```no_run
@@ -97,15 +97,11 @@ impl<S: 'static> TaskCx<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub async fn connect_host(&self, resolver: Resolver, host: &str, port: u16) -> Result<AsyncStream, Error> {
-        let found = self.lookup_host(resolver, host).await;
-        let addrs = found.map_err(|failure| io::Error::new(io::ErrorKind::NotFound, failure.to_string()))?;
-        let mut last = Error::from(io::Error::from(io::ErrorKind::NotFound));
-        for addr in addrs {
-            match self.connect((addr, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let given = Given::new();
+        let gives = Rc::clone(&given);
+        self.with(|cx| {
+            resolver.race(cx, host, port, SocketOptions::new(), true, move |cx, socket| gives.give(cx, socket));
+        });
+        self.open_stream(poll_fn(|cx| given.poll(cx)).await?)
     }
 }

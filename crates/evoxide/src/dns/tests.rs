@@ -222,3 +222,21 @@ fn the_options_of_a_file() {
     assert_eq!((options.edns, options.search.len()), (Some(1232), 2));
     assert_eq!(config.all_servers().next().unwrap().to_string(), "[fe80::1%1]:53");
 }
+
+#[cfg(feature = "async")]
+#[test]
+fn a_task_connects_by_name() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let resolver = ev.resolver(Config::new().hosts(b"127.0.0.9 host.example\n127.0.0.1 host.example")).unwrap();
+    ev.set_resolver(resolver);
+    let cx = ev.task_cx();
+    ev.spawn(async move {
+        let good = cx.connect(("host.example", port)).await.map(|_| ()).map_err(|_| ());
+        let bad = cx.connect("none..example:80").await.map(|_| ()).map_err(|_| ());
+        cx.with(|cx| cx.state().push(format!("{good:?} {bad:?}")));
+    });
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["Ok(()) Err(())"]);
+}

@@ -523,25 +523,8 @@ impl<S: 'static> TaskCx<S> {
         Ok(AsyncListener { watched: Watched::new(&socket, home)?, socket })
     }
 
-    /// Connects to an address; of several, one is tried after the other. A host name is looked up at once, and that blocks.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    ///
-    /// # Examples
-    /// See [`AsyncStream`].
-    pub async fn connect(&self, addr: impl ToSocketAddrs) -> Result<AsyncStream, Error> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for addr in addr.to_socket_addrs()? {
-            match self.connect_one(&addr.into()).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = error.into(),
-            }
-        }
-        Err(last.into())
-    }
-
-    async fn connect_one(&self, addr: &socket::Addr) -> Result<AsyncStream, Error> {
+    /// Connects to one address.
+    pub(crate) async fn connect_one(&self, addr: &socket::Addr) -> Result<AsyncStream, Error> {
         let stream = self.open_stream(socket::connector(addr)?)?;
         stream.watched.readiness.writable.set(false);
         poll_fn(|cx| {
