@@ -83,7 +83,7 @@ fn tasks_look_up_and_connect_by_name() {
     let mut ev = EventLoop::new(Vec::new()).unwrap();
     let [udp, _] = ev
         .dns_server("127.0.0.1:0", |cx: &mut crate::Context<'_, Vec<String>>, query| {
-            let asked = format!("{} {}", query.name(), query.rtype());
+            let asked = format!("{} {}", query.name(), query.rtype()).to_lowercase();
             cx.state().push(asked);
             if query.rtype() == rtype::A {
                 query.answer(Duration::from_secs(5), [127, 0, 0, 1].into());
