@@ -37,6 +37,8 @@ mod outgoing;
 mod routes;
 mod scratch;
 mod server;
+#[cfg(feature = "async")]
+mod tasks;
 mod types;
 mod upload;
 
@@ -47,6 +49,8 @@ pub use context::{BodyWriter, RequestCx, Responder, Resumption};
 pub use failure::Failure;
 pub use routes::{RequestExt, body_text};
 pub use server::{Access, Server};
+#[cfg(feature = "async")]
+pub use tasks::{AsyncBody, AsyncWriter};
 pub use types::{
     Head, HeaderMap, HeaderName, HeaderValue, Method, OutRequest, Received, Request, RequestHead, Response, StatusCode,
     Uri, Version, header,

@@ -43,6 +43,8 @@
 //! | other threads, and work that takes long | [`Handle`], [`Workers`] |
 //! | connections, listeners, filters, rate limits | [`stream`] |
 //! | names of hosts: look-ups, connecting by name, servers | `dns` (feature `dns`) |
+//! | HTTP: servers and clients | `http` (feature `http`) |
+//! | WebSocket | `ws` (feature `ws`) |
 //! | bytes in memory: frames, lines, integers, moves without copies | [`buffer`], [`codec`] |
 //! | datagrams | [`udp`] |
 //! | async/await on the same loop | [`task`] |
@@ -102,6 +104,8 @@ mod timer;
 pub mod udp;
 pub mod watch;
 mod workers;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub use clock::Clock;
 pub use config::Config;

@@ -6,7 +6,7 @@ use evoxide::http::{
     Body, Client, ClientConfig, Exchange, ExchangeId, Failure, Flow, Head, HeaderValue, Method, OutRequest, Response,
     Server, StatusCode, header,
 };
-use evoxide::{Clock, Config, Context, Error, EventId, EventLoop, Registry};
+use evoxide::{Clock, Config, Context, Error, EventId, EventLoop};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -396,4 +396,94 @@ fn idle_connections_are_closed_in_time_and_counted() {
         ev.poll().unwrap();
     }
     assert_eq!(ev.counts().events, listening(&ev));
+}
+
+#[cfg(feature = "async")]
+mod tasks {
+    use super::*;
+    use evoxide::http::AsyncWriter;
+
+    fn with_tasks(name: &str) -> (Folder, EventLoop<Seen>, Client) {
+        let folder = Folder::new(name);
+        let mut ev = on_virtual_time();
+        let server = server()
+            .get_async("/async", |cx, _request| async move {
+                cx.sleep(Duration::from_secs(5)).await;
+                cx.with(|cx| cx.state().said.push("slept".into()));
+                StatusCode::ACCEPTED
+            })
+            .post_async("/size", |_cx, request| async move { format!("{}", request.body().len()) })
+            .get("/stream", |cx, _request| {
+                let (writer, body) = cx.writer();
+                let (tasks, mut writer) = (cx.task_cx(), AsyncWriter::new(&cx.task_cx(), writer));
+                cx.spawn(async move {
+                    for _ in 0..50 {
+                        if writer.write_all(&[b'x'; 100_000]).await.is_err() {
+                            tasks.with(|cx| cx.state().said.push("client gone".into()));
+                            return;
+                        }
+                    }
+                    writer.finish().unwrap();
+                });
+                body
+            });
+        ev.serve_unix(folder.socket(), server).unwrap();
+        let client = ev.http_client(ClientConfig::new().unix(folder.socket()));
+        (folder, ev, client)
+    }
+
+    #[test]
+    fn handlers_and_clients_may_be_async() {
+        let (_folder, mut ev, client) = with_tasks("async");
+        let cx = ev.task_cx();
+        let start = ev.now();
+        ev.block_on(async move {
+            let answer = client.fetch(&cx, request(Method::GET, "http://a/async", ())).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::ACCEPTED);
+            let answer = client.fetch(&cx, request(Method::POST, "http://a/size", "12345")).await.unwrap();
+            assert_eq!(answer.body().to_vec(), b"5");
+            let error = client.fetch(&cx, request(Method::GET, "/no", ())).await.unwrap_err();
+            assert_eq!(Failure::of(&error), Some(Failure::Target));
+        })
+        .unwrap();
+        assert_eq!(ev.now() - start, Duration::from_secs(5));
+        assert_eq!(ev.state().said, ["slept"]);
+    }
+
+    #[test]
+    fn a_task_takes_a_download_as_it_comes() {
+        let (_folder, mut ev, client) = with_tasks("pieces");
+        let cx = ev.task_cx();
+        let bytes = ev
+            .block_on(async move {
+                let (head, mut body) = client.open(&cx, request(Method::GET, "http://a/stream", ())).await.unwrap();
+                assert_eq!(head.status(), StatusCode::OK);
+                let mut bytes = 0;
+                loop {
+                    match body.next_piece().await.unwrap().len() {
+                        0 => return bytes,
+                        n => bytes += n,
+                    }
+                    cx.sleep(Duration::from_millis(1)).await;
+                }
+            })
+            .unwrap();
+        assert_eq!(bytes, 5_000_000);
+        assert!(ev.state().said.is_empty());
+    }
+
+    #[test]
+    fn a_body_that_is_dropped_ends_the_exchange_on_both_sides() {
+        let (_folder, mut ev, client) = with_tasks("dropped");
+        let cx = ev.task_cx();
+        ev.block_on(async move {
+            let (_head, mut body) = client.open(&cx, request(Method::GET, "http://a/stream", ())).await.unwrap();
+            assert!(!body.next_piece().await.unwrap().is_empty());
+        })
+        .unwrap();
+        for _ in 0..50 {
+            ev.poll().unwrap();
+        }
+        assert_eq!(ev.state().said, ["client gone"]);
+    }
 }

@@ -279,6 +279,12 @@ impl Client {
         ExchangeId { key: State::begin(events, self.at, request, max, Box::new(collect)) }
     }
 
+    /// The longest body that it collects.
+    #[cfg(feature = "async")]
+    pub(super) fn max_body<S: 'static>(self, cx: &crate::task::TaskCx<S>) -> u64 {
+        cx.with(|cx| cx.registry.extensions.get::<Exchanges<S>>().settings(self.at).max_body as u64)
+    }
+
     /// Sends a request, and gives the answer to an [`Exchange`] as it comes.
     ///
     /// # Examples
