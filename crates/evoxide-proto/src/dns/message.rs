@@ -328,9 +328,9 @@ impl<'a> Message<'a> {
                 return Err(ParseError::Short);
             }
         }
-        for section in 1..4 {
-            starts[section] = at;
-            for _ in 0..header.counts[section] {
+        for (start, count) in starts[1..].iter_mut().zip(&header.counts[1..]) {
+            *start = at;
+            for _ in 0..*count {
                 at = skip_record(bytes, at)?;
             }
         }

@@ -274,11 +274,11 @@ pub(crate) fn flip_case(wire: &mut [u8], bits: &[u8; 32]) {
     const HIGH: u64 = 0x80 * ONES;
     let flip = |word: u64, bits: u8| {
         // The high bit of each byte: one if the byte is a letter.
-        let lower = (word | 0x20 * ONES) & !HIGH;
+        let lower = (word | (0x20 * ONES)) & !HIGH;
         let letters = (lower + 0x1f * ONES) & !(lower + 0x05 * ONES) & !word & HIGH;
         // The high bit of each byte: one if its bit of `bits` is.
-        let chosen = ((u64::from(bits) * ONES & 0x8040_2010_0804_0201) + 0x7f * ONES) & HIGH;
-        word ^ (letters & chosen) >> 2
+        let chosen = (((u64::from(bits) * ONES) & 0x8040_2010_0804_0201) + 0x7f * ONES) & HIGH;
+        word ^ ((letters & chosen) >> 2)
     };
     let (words, rest) = wire.as_chunks_mut::<8>();
     let mut bits = bits.iter().copied();

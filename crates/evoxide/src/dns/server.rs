@@ -145,9 +145,8 @@ impl<S: 'static> Registry<S> {
         handler: impl FnMut(&mut Context<'_, S>, &mut Query) -> u16 + 'static,
     ) -> Result<[EventId; 2], Error> {
         let handler: Handler<S> = Rc::new(RefCell::new(handler));
-        let udp = UdpSocket::bind(addr)?;
+        let (udp, listener) = bound(addr)?;
         udp.set_nonblocking(true)?;
-        let listener = TcpListener::bind(udp.local_addr()?)?;
         let (mut builder, shared) = (Builder::new(), Rc::clone(&handler));
         let udp = self.descriptor(udp, Interest::READ, move |cx, udp: &mut UdpSocket, _ready| {
             let mut packet = [0; 4096];
@@ -168,6 +167,24 @@ impl<S: 'static> Registry<S> {
             }
         })?;
         Ok([udp, tcp])
+    }
+}
+
+/// Two sockets of one address. A port that the system chooses may be taken for TCP: then another one is.
+fn bound(addr: impl ToSocketAddrs) -> Result<(UdpSocket, TcpListener), Error> {
+    let mut left = 100;
+    loop {
+        let udp = UdpSocket::bind(&addr)?;
+        match TcpListener::bind(udp.local_addr()?) {
+            Ok(listener) => return Ok((udp, listener)),
+            Err(error) => {
+                let chosen = addr.to_socket_addrs()?.all(|addr| addr.port() == 0);
+                if left == 0 || !chosen || error.kind() != std::io::ErrorKind::AddrInUse {
+                    return Err(error.into());
+                }
+                left -= 1;
+            }
+        }
     }
 }
 

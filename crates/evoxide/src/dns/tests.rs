@@ -111,7 +111,9 @@ fn tasks_look_up_and_connect_by_name() {
         assert!(cx.timeout(none, cx.lookup(resolver, "third.example.", rtype::A, None)).await.is_err());
     })
     .unwrap();
-    assert!(ev.state().iter().any(|asked| asked.starts_with("host.example")), "{:?}", ev.state());
+    // The case of the letters is random.
+    let asked = |text: &String| text.to_ascii_lowercase().starts_with("host.example");
+    assert!(ev.state().iter().any(asked), "{:?}", ev.state());
 }
 
 /// RFC 8305 on virtual time: an address that does not answer is given up on after 250 ms, and the next one wins.
