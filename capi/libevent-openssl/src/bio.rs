@@ -93,7 +93,7 @@ unsafe extern "C" fn puts(bio: *mut ssl::BIO, text: *const c_char) -> c_int {
 }
 
 unsafe extern "C" fn read(bio: *mut ssl::BIO, data: *mut c_char, size: c_int) -> c_int {
-    // SAFETY: as in `write`.
+    // SAFETY: the data of the BIO is the bufferevent below, which outlives it.
     unsafe {
         ssl::BIO_clear_flags(bio, RETRY);
         let below = ssl::BIO_get_data(bio).cast::<bufferevent>();
@@ -110,7 +110,7 @@ unsafe extern "C" fn read(bio: *mut ssl::BIO, data: *mut c_char, size: c_int) ->
 }
 
 unsafe extern "C" fn ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, _arg: *mut c_void) -> c_long {
-    // SAFETY: as in `write`.
+    // SAFETY: OpenSSL passes a BIO of this method.
     let below = unsafe { ssl::BIO_get_data(bio) }.cast::<bufferevent>();
     match command {
         ssl::BIO_CTRL_FLUSH | BIO_CTRL_DUP => 1,

@@ -377,7 +377,7 @@ unsafe fn tell(this: *mut evws_connection, kind: Kind, mut data: ManuallyDrop<Ve
 /// The output is empty.
 unsafe extern "C-unwind" fn on_written(_: *mut bufferevent, arg: *mut c_void) {
     let this: *mut evws_connection = arg.cast();
-    // SAFETY: as in `on_read`.
+    // SAFETY: the argument is the session, which takes its callbacks back before it ends.
     unsafe {
         (*this).enter();
         if (*this).draining.get() {
@@ -392,7 +392,7 @@ unsafe extern "C-unwind" fn on_written(_: *mut bufferevent, arg: *mut c_void) {
 /// The connection is lost, or waited for too long.
 unsafe extern "C-unwind" fn on_event(_: *mut bufferevent, _: c_short, arg: *mut c_void) {
     let this: *mut evws_connection = arg.cast();
-    // SAFETY: as in `on_read`.
+    // SAFETY: the argument is the session, which takes its callbacks back before it ends.
     unsafe {
         (*this).enter();
         evws_connection::end(this);

@@ -322,7 +322,7 @@ impl<I: Copy + PartialEq> Timers<I> {
         None
     }
 
-    /// The earliest deadline; where one that is staged is due at `now`, perhaps that instead: whoever waits need not then.
+    /// The earliest deadline; where one that is staged is due at `now`, perhaps that instead: a loop need not wait then.
     /// Changes with every verb but this.
     pub fn first_deadline(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<u64> {
         if let Some(due) = self.flush(store, Some(now)) {

@@ -14,7 +14,7 @@ use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 /// The longest line.
 const LINE: usize = 1024;
-/// So many lines may wait for who reads slowly.
+/// The most lines that may wait for a slow reader.
 const QUEUE: usize = 1000;
 
 struct Guest {

@@ -1,4 +1,4 @@
-//! Many tasks: `many_tasks [COUNT]` spawns and joins so many, cancels so many, and wakes so many from four threads. `cargo xtask tasks`
+//! Many tasks: `many_tasks [COUNT]` spawns and joins COUNT tasks, cancels as many, and wakes as many from four threads. `cargo xtask tasks`
 //! runs it with 1,000,000, and under the sanitizers.
 
 use evoxide::{Error, EventLoop};

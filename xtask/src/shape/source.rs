@@ -16,7 +16,13 @@ const NONE: &[&str] =
 const VAGUE: &[&str] = &["whoever", "so many", "at hand", "anew", "that is none"];
 
 /// Reasons for `unsafe` that are none.
-const UNREASONED: &[&str] = &["SAFETY: as above.", "SAFETY: as there.", "SAFETY: the caller's promise."];
+const UNREASONED: &[&str] = &[
+    "SAFETY: as above.",
+    "SAFETY: as there.",
+    "SAFETY: as promised.",
+    "SAFETY: see above.",
+    "SAFETY: the caller's promise.",
+];
 
 /// One module's file.
 #[derive(Debug)]

@@ -156,7 +156,7 @@ unsafe extern "C-unwind" fn on_found(code: c_int, list: *mut addrinfo, arg: *mut
 /// # Safety
 /// `list` is null or an answer, whose addresses are as long as it says.
 unsafe fn first(list: *const addrinfo) -> Option<Addr> {
-    // SAFETY: as promised.
+    // SAFETY: `list` is null or an answer, whose addresses are as long as it says.
     unsafe {
         let first = list.as_ref()?;
         Addr::from_bytes(slice::from_raw_parts(first.ai_addr.cast::<u8>(), first.ai_addrlen as usize)).ok()

@@ -141,7 +141,7 @@ impl Core {
         // A timeout from an earlier addition must not come back with this activation.
         e.ev_io_timeout.set(timeval { tv_sec: 0, tv_usec: 0 });
         if !later {
-            // SAFETY: as promised.
+            // SAFETY: the event stays in place until it is neither pending nor active.
             unsafe { self.activate(e, ready.bits() as i16, 1) };
             return true;
         }
@@ -188,7 +188,7 @@ impl Base {
     /// As for [`Core::activate_idle`].
     #[inline]
     pub(super) unsafe fn queue_event(&self, e: &event, ready: Ready, later: bool) -> bool {
-        // SAFETY: as promised.
+        // SAFETY: the event is idle, and stays in place until it is so again.
         let queued = self.section(|core| unsafe { core.activate_idle(e, ready, later) });
         self.wake_if_waiting();
         queued

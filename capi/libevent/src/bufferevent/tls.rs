@@ -427,7 +427,7 @@ unsafe extern "C-unwind" fn on_read(_fd: c_int, what: c_short, arg: *mut c_void)
 
 /// The write event.
 unsafe extern "C-unwind" fn on_write(_fd: c_int, what: c_short, arg: *mut c_void) {
-    // SAFETY: as in `on_read`.
+    // SAFETY: the event lies in the object, which lives while it is pending.
     on_event(unsafe { Bev::from_arg(arg) }, Direction::WRITE, what);
 }
 
@@ -499,17 +499,17 @@ unsafe fn below_moved(arg: *mut c_void, direction: Direction) {
 }
 
 unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_void) {
-    // SAFETY: as in `below_moved`.
+    // SAFETY: the session above takes its callbacks back before it ends.
     unsafe { below_moved(arg, Direction::READ) };
 }
 
 unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_void) {
-    // SAFETY: as in `below_moved`.
+    // SAFETY: the session above takes its callbacks back before it ends.
     unsafe { below_moved(arg, Direction::WRITE) };
 }
 
 unsafe extern "C-unwind" fn below_event(_below: *mut bufferevent, what: c_short, arg: *mut c_void) {
-    // SAFETY: as in `below_moved`.
+    // SAFETY: the argument is the session above, which takes its callbacks back before it ends.
     let bev = unsafe { Bev::from_arg(arg) };
     let what = What::from_bits_retain(what as u16);
     let Some(bev) = bev.try_hold() else { return };
@@ -648,7 +648,7 @@ pub unsafe extern "C-unwind" fn evoxide_tls_filter_new(
 /// # Safety
 /// `public` is null or lives.
 pub(crate) unsafe fn is_over(public: *mut bufferevent) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: null or alive.
     let bev = unsafe { Bev::of(public) };
     super::entries::held(bev, false, |bev| session(bev, |t| t.is_over()).unwrap_or(false))
 }

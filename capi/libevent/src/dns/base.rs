@@ -283,11 +283,11 @@ static OPS: OwnerOps = OwnerOps {
         of(object).state.lock().lock();
         true
     },
-    // SAFETY: see above.
+    // SAFETY: links call this with the base that owns them, locked by `enter`.
     leave: |object| unsafe { of(object).state.lock().unlock() },
     // SAFETY: see above; links of a base have keys.
     input: |object, link, bytes| unsafe { link.owner.key.is_some_and(|key| of(object).input(key, bytes)) },
-    // SAFETY: see above.
+    // SAFETY: links call this instead of `leave`, with the base that owns them.
     settle: |object| unsafe {
         of(object).drive();
         of(object).state.lock().unlock();

@@ -267,7 +267,7 @@ impl Link {
     }
 
     fn tell(&self, bytes: Option<&[u8]>) -> bool {
-        // SAFETY: as in `enter`.
+        // SAFETY: the owner outlives its links, and this is its table.
         unsafe { (self.owner.ops.input)(self.owner.object, self, bytes) }
     }
 }

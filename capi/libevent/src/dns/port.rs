@@ -303,7 +303,7 @@ static OPS: OwnerOps = OwnerOps {
     enter: |object| unsafe { (*object.cast::<evdns_server_port>()).enter() },
     // SAFETY: see above; the reference taken by `enter`.
     leave: |object| unsafe { evdns_server_port::release(object.cast_mut().cast()) },
-    // SAFETY: see above.
+    // SAFETY: links call this with the port that owns them, between `enter` and `leave`.
     input: |object, link, bytes| unsafe { (*object.cast::<evdns_server_port>()).input(link, bytes) },
     // SAFETY: see above; the reference taken by `enter`.
     settle: |object| unsafe { evdns_server_port::settle(object.cast_mut().cast()) },
@@ -336,7 +336,7 @@ unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_v
 }
 
 unsafe extern "C-unwind" fn on_writable(fd: c_int, _what: c_short, arg: *mut c_void) {
-    // SAFETY: as for `on_readable`.
+    // SAFETY: the event lies in the port, which lives while it is pending.
     let this = unsafe { &*arg.cast::<evdns_server_port>() };
     if !this.enter() {
         return;
@@ -362,7 +362,7 @@ unsafe extern "C-unwind" fn on_writable(fd: c_int, _what: c_short, arg: *mut c_v
 
 /// Connections that said nothing for too long end.
 unsafe extern "C-unwind" fn on_sweep(_fd: c_int, _what: c_short, arg: *mut c_void) {
-    // SAFETY: as for `on_readable`.
+    // SAFETY: the event lies in the port, which lives while it is pending.
     let this = unsafe { &*arg.cast::<evdns_server_port>() };
     if !this.enter() {
         return;

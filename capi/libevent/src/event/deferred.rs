@@ -50,7 +50,7 @@ impl Base {
                 core.engine.reactor.activate_next_turn(key, Ready::empty());
             } else {
                 core.deferred += 1;
-                // SAFETY: as promised.
+                // SAFETY: the callback is prepared, and stays until it ran.
                 unsafe { core.activate_callback(cb, cb.evcb_pri.get()) };
             }
             true

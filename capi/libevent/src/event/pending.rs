@@ -103,7 +103,7 @@ impl Core {
                 Some(self.due(tv))
             }
         };
-        // SAFETY: as promised.
+        // SAFETY: the event stays in place until it is neither pending nor active.
         unsafe { self.add_due(e, due) }
     }
 
@@ -148,7 +148,7 @@ impl Core {
         {
             e.clear(evlist::INSERTED);
         }
-        // SAFETY: as promised.
+        // SAFETY: it has no other timeout, and stays in place until it is not pending.
         unsafe { self.set_timer(e, due) };
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Core {
         if at < now {
             at = self.end_of(queue, now, &tv);
         }
-        // SAFETY: as promised.
+        // SAFETY: the event stays in place until it is neither pending nor active.
         let _ = unsafe { self.add_due(e, Some(Due { queue, at })) };
     }
 
@@ -318,7 +318,7 @@ impl Base {
         if e.has(ev::SIGNAL) {
             self.wait_for_current(Cb::of(e));
         }
-        // SAFETY: as promised.
+        // SAFETY: the event stays in place until it is neither pending nor active.
         let result = unsafe { self.core.enter().add(e, timeout) };
         if let Err(refused) = result {
             refused.report();
@@ -371,7 +371,7 @@ impl Base {
         // A handler may have interrupted the allocator, and what is left behind others stays behind them.
         if self.wake.reasons() & reason::ASYNC == 0
             && let Some(mut core) = self.core.try_enter()
-            // SAFETY: as promised.
+            // SAFETY: the event stays in place until it is neither pending nor active.
             && unsafe { core.try_activate(e, result, calls) }
         {
             drop(core);

@@ -62,7 +62,7 @@ impl Core {
     /// It stays in place until it is neither pending nor active.
     #[inline]
     pub unsafe fn set_timer(&mut self, e: &event, due: Due) {
-        // SAFETY: as promised.
+        // SAFETY: the event stays in place as long as it is among the timers.
         let timer = unsafe { Timer::new(e) };
         let armed = e.is(evlist::TIMEOUT);
         match due.queue {

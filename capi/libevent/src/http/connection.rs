@@ -281,7 +281,7 @@ pub(super) unsafe fn attach(c: *mut evhttp_connection) {
 /// # Safety
 /// `c` lives and has one.
 pub(super) unsafe fn attach_connecting(c: *mut evhttp_connection, timeout: &timeval) {
-    // SAFETY: as in `attach`.
+    // SAFETY: `c` lives and has a bufferevent, of which it takes the callbacks back before it ends.
     unsafe {
         let bev = (*c).bev;
         calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
@@ -437,7 +437,7 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
 
 unsafe extern "C-unwind" fn on_write(_bev: *mut bufferevent, arg: *mut c_void) {
     let c: *mut evhttp_connection = arg.cast();
-    // SAFETY: as in `on_read`.
+    // SAFETY: the argument is the connection, which takes its callbacks back before it ends.
     unsafe {
         enter(c);
         if let Some(callback) = (*c).chunkcb.take() {
@@ -452,7 +452,7 @@ unsafe extern "C-unwind" fn on_write(_bev: *mut bufferevent, arg: *mut c_void) {
 
 unsafe extern "C-unwind" fn on_event(_bev: *mut bufferevent, what: c_short, arg: *mut c_void) {
     let c: *mut evhttp_connection = arg.cast();
-    // SAFETY: as in `on_read`.
+    // SAFETY: the argument is the connection, which takes its callbacks back before it ends.
     unsafe {
         if what & what::CONNECTED != 0 {
             return client::connected(c);

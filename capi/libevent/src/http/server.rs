@@ -439,7 +439,7 @@ unsafe fn host_for(http: *mut evhttp, name: &[u8]) -> *mut evhttp {
 }
 
 unsafe fn with_alias(http: *mut evhttp, name: &[u8]) -> Option<*mut evhttp> {
-    // SAFETY: as in `host_for`.
+    // SAFETY: the server lives, and so do its virtual hosts.
     unsafe {
         let (aliases, hosts) = (&(*http).aliases, &(*http).hosts);
         if aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)) {

@@ -1,6 +1,6 @@
 //! Walking over all events, in the order that libevent's `event_base_foreach_event` promises nothing about but programs see:
 //! those on descriptors, those of signals, then those that are neither and active. Timeouts are [visited](crate::timers::Visit)
-//! by whoever keeps them.
+//! by their owner.
 
 use super::slot::{NONE, state};
 use super::{Payload, Reactor};

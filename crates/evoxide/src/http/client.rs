@@ -96,7 +96,7 @@ impl ClientConfig {
         self
     }
 
-    /// Follows so many redirects. To another origin they lose `Authorization` and `Cookie`, and they never lead from `https` to `http`.
+    /// Follows at most this number of redirects. To another origin they lose `Authorization` and `Cookie`, and they never lead from `https` to `http`.
     ///
     /// # Examples
     /// See [`ClientConfig`].

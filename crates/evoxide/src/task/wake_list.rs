@@ -27,7 +27,7 @@ impl Mark {
         Self(AtomicBool::new(false))
     }
 
-    /// The task is about to be polled: later wakes count anew.
+    /// The task is about to be polled: later wakes count again.
     pub fn clear(&self) {
         if self.0.load(Relaxed) {
             // What was written before a wake that found the mark is seen by the poll.

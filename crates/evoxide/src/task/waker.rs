@@ -75,7 +75,7 @@ impl TaskWaker {
         Self { id, wakes, local: AtomicBool::new(false), foreign: Mark::new() }
     }
 
-    /// The task is about to be polled: later wakes count anew.
+    /// The task is about to be polled: later wakes count again.
     pub fn start(&self) {
         self.local.store(false, Ordering::Relaxed);
         self.foreign.clear();
