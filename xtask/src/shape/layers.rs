@@ -26,6 +26,7 @@ pub const PROTOCOLS: [&str; 15] = [
     "http",
     "message",
     "rpc",
+    "stream::options",
     "tag",
     "task",
     "tls",
