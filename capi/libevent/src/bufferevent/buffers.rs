@@ -5,6 +5,7 @@ use crate::base::Base;
 use crate::buffer::{EvBuffer, Machine, Owner, OwnerOps, evbuffer};
 use core::ffi::c_int;
 use evoxide_core::buffer::{Delta, End, StoragePool};
+use evoxide_core::stream::Direction;
 use evoxide_ffi::errno;
 use evoxide_sys::io;
 use std::io::IoSlice;
@@ -21,6 +22,10 @@ unsafe fn changed(owner: *const Owner, buffer: *mut evbuffer, delta: Delta) {
         (ops.input_changed)(bev);
         if bev.wm_read.get().high != 0 {
             bev.check_mark();
+            // As the original does: what is taken out below a high mark has the time of reading begin again.
+            if delta.removed > 0 && bev.timeout(Direction::READ).is_some() && bev.waits(Direction::READ) {
+                bev.restart_timer(Direction::READ);
+            }
         }
     } else if delta.added > 0 {
         (ops.output_grew)(bev);
