@@ -500,6 +500,61 @@ def under_callgrind(path):
     return ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={path}"], read
 
 
+# What a request of HTTP spends instructions on: names of functions, the first that fits.
+SPENT = [
+    ("allocator of the C library", r"^(malloc|free|calloc|realloc|_int_|unlink_chunk|tcache|sysmalloc|malloc_usable)"),
+    ("copies and lengths of strings", r"^(__)?mem(cpy|move|set|cmp)|^(__)?strlen|bcmp"),
+    ("search for the end of the head", r"http::head::Scan|line_feeds"),
+    ("head, framing, keep-alive", r"evoxide_proto::http::(head|server|receive|framing|syntax|method)|memchr"),
+    ("the URI", r"evoxide_proto::uri|http::uri"),
+    ("the answer: plan, head, body", r"http::reply|http::write|evhttp_send"),
+    ("headers that programs see", r"keyval|evhttp_(add|clear|find)|take_fields"),
+    ("requests and connections", r"libevent::http|evhttp_"),
+    ("evbuffers", r"evbuffer|buffer::"),
+    ("bufferevent: read, write, callbacks", r"bufferevent|stream::"),
+    ("loop and timers", r"run::|reactor|heap::|timer|engine|epoll|event_|base::|ready|fn_once|FnOnce"),
+]
+
+
+def functions(path):
+    """Instructions of each function itself, from a profile of callgrind."""
+    names, cost, fn, calls = {}, {}, None, False
+
+    def name(text):
+        key, _, given = text.partition(" ")
+        if given:
+            names[key] = given
+        return names.get(key, key)
+
+    for line in open(path):
+        line = line.rstrip("\n")
+        if line.startswith("fn="):
+            fn = name(line[3:])
+        elif line.startswith("cfn="):
+            name(line[4:])
+        elif line.startswith("calls="):
+            calls = True
+        elif re.match(r"[+\-*\d]\S* \d+$", line):
+            if not calls and fn:
+                cost[fn] = cost.get(fn, 0) + int(line.split()[1])
+            calls = False
+    return cost
+
+
+def spent(a):
+    """What a keep-alive request on 64 connections spends its instructions on, the newest library alone."""
+    col = Col("ours", ["http"], a.lib[0][1])
+    under = lambda path: (under_callgrind(path)[0], functions)
+    per = per_op(ops_server(["load_echo", "-H", "-c", 64], under)(col), 500, 2500)
+    sums = dict.fromkeys([what for what, _ in SPENT] + ["the rest, the program's callback among it"], 0)
+    for fn, n in per.items():
+        sums[next((what for what, names in SPENT if re.search(names, fn)), list(sums)[-1])] += n
+    print("| of one request | instructions |\n|---|---:|")
+    for what, n in sorted(sums.items(), key=lambda item: -item[1]):
+        print(f"| {what} | {n:,.0f} |")
+    print(f"| all | {sum(sums.values()):,.0f} |")
+
+
 def op_cases(libs, peers, under):
     """(section, case, columns, make, lo, hi): the cost of an operation is the difference of two run lengths."""
     for v in ("", " -t", " -o", " -o -t"):
@@ -756,7 +811,7 @@ def goals(docs):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=("bench", "syscalls", "trace", "insns", "report"))
+    p.add_argument("what", choices=("bench", "syscalls", "trace", "insns", "spent", "report"))
     p.add_argument("files", nargs="*")
     p.add_argument("-o", "--out")
     p.add_argument("--only")
@@ -772,7 +827,7 @@ def main():
             print(tables(doc))
         print(goals(docs))
     else:
-        {"bench": bench, "trace": trace, "syscalls": lambda a: counts(a, under_strace, "syscalls"),
+        {"bench": bench, "trace": trace, "spent": spent, "syscalls": lambda a: counts(a, under_strace, "syscalls"),
          "insns": lambda a: counts(a, under_callgrind, "insns")}[a.what](a)
 
 

@@ -12,8 +12,10 @@ use crate::{cc, tree};
 /// Sections that are timed.
 const TIMED: [&str; 9] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http"];
 
-/// Timed sections that run only by name.
-const NAMED: [&str; 1] = ["paced"];
+/// What runs only by name: a timed section, and what a request of HTTP spends its instructions on.
+const NAMED: [&str; 2] = [PACED, SPENT];
+const PACED: &str = "paced";
+const SPENT: &str = "spent";
 
 /// Sections that are counted.
 const COUNTED: [&str; 2] = ["insns", "syscalls"];
@@ -72,7 +74,10 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
         measure(&what, &only)?;
     }
     let mut timed = wanted(&TIMED);
-    timed.extend(opts.words().iter().filter(|w| NAMED.contains(&w.as_str())).cloned());
+    timed.extend(opts.words().iter().filter(|w| *w == PACED).cloned());
+    if opts.words().iter().any(|w| w == SPENT) {
+        measure(SPENT, &[])?;
+    }
     if timed.iter().any(|t| t == "rust") {
         rust(&build)?;
     }

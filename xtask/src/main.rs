@@ -87,7 +87,9 @@ cargo xtask TASK [OPTIONS]
               [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
               [SECTION...]             insns syscalls chain timers active buffer conns echo http; raw: C echo against bare epoll;
-                                       rust: the Rust echo server against tokio's, and the heap of its idle streams
+                                       rust: the Rust echo server against tokio's, and the heap of its idle streams;
+                                       only by name: paced, 10,000 HTTP connections with a request each second for a minute;
+                                       spent, what an HTTP request spends its instructions on
               --only chain,timers,...  narrows insns and syscalls
               --reps N, --quick, --profile, --no-build
   peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls; `test`: programs on tokio

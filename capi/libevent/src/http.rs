@@ -15,6 +15,7 @@ pub(crate) mod calls;
 pub(crate) mod client;
 pub(crate) mod connection;
 pub(crate) mod keyval;
+mod objects;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod serve;

@@ -1,8 +1,7 @@
 //! `event2/http.h`, `event2/http_struct.h` and `event2/keyvalq_struct.h`.
 
 use crate::abi::layout;
-use crate::http::connection::evhttp_connection;
-use crate::http::uri::evhttp_uri;
+use crate::http::objects::{evhttp_connection, evhttp_uri};
 use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// `struct evkeyval`.

@@ -6,68 +6,23 @@ pub(super) use options::evhttp_connection_base_bufferevent_reuse_new;
 pub(super) mod sockets;
 
 use super::calls::{self, what};
-use super::connection::{self, Role, evhttp_connection, option, state};
-use super::server::Scratch;
+use super::connection::{self, option, state};
+use super::objects::{Role, Verbs, evhttp_connection};
 use super::{keyval, request};
-use crate::abi::event::event;
-use crate::http::abi::{ExtMethodFn, bit, error, evhttp_ext_method, evhttp_request, flag, kind};
+use crate::http::abi::{bit, error, evhttp_ext_method, evhttp_request, flag, kind};
 use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
 use core::{mem, ptr};
-use evoxide_ffi::{cstr, mm};
+use evoxide_ffi::cstr;
 use evoxide_proto::http::framing::{self, Framing};
 use evoxide_proto::http::write::{self, Ambient, BodyMode, Decimal, Plan};
 use evoxide_proto::http::{Client, Fault, Method, Step, head};
 use libc::timeval;
 
-const CONNECT_TIMEOUT: timeval = timeval { tv_sec: 45, tv_usec: 0 };
+static VERBS: Verbs = Verbs { drive, written, connected, ended, abandon, stop };
+
 const RETRY_DELAY: timeval = timeval { tv_sec: 2, tv_usec: 0 };
 /// The longest delay between tries.
 const LONGEST_DELAY: i64 = 3600;
-
-/// What only clients have.
-pub(super) struct ClientPart {
-    pub scratch: Scratch,
-    dns: *mut c_void,
-    local_address: *mut c_char,
-    unix_socket: *mut c_char,
-    timer: *mut event,
-    /// The address that was connected to, and its length.
-    reached: libc::sockaddr_storage,
-    reached_len: libc::socklen_t,
-    connect_timeout: timeval,
-    first_delay: timeval,
-    retries: c_int,
-    tried: c_int,
-    family: c_int,
-    ext_cmp: Option<ExtMethodFn>,
-    /// Bytes of the request that is on its way.
-    request_len: usize,
-    /// An error of writing, to be reported where no answer comes.
-    write_failed: bool,
-    /// The connection ends with the answer, without having said so: it is closed behind the callback.
-    until_close: bool,
-    local_port: u16,
-}
-
-/// Frees a client's part.
-///
-/// # Safety
-/// `part` is null, or nobody uses it.
-pub(super) unsafe fn free_part(part: *mut ClientPart) {
-    if part.is_null() {
-        return;
-    }
-    // SAFETY: `part` is null, or nobody uses it, as promised.
-    unsafe {
-        mm::free((*part).local_address.cast());
-        mm::free((*part).unix_socket.cast());
-        if !(*part).timer.is_null() {
-            calls::event_free((*part).timer);
-        }
-        ptr::drop_in_place(part);
-        mm::free(part.cast());
-    }
-}
 
 /// Ends what a client has under way.
 ///
@@ -80,19 +35,6 @@ pub(super) unsafe fn stop(c: *mut evhttp_connection) {
             && !part.timer.is_null()
         {
             calls::event_del(part.timer);
-        }
-    }
-}
-
-/// Sets the time-out of connecting; null for the usual one.
-///
-/// # Safety
-/// `c` lives; a time or null.
-pub(super) unsafe fn set_connect_timeout(c: *mut evhttp_connection, tv: *const timeval) {
-    // SAFETY: `c` lives, as promised.
-    unsafe {
-        if let Some(part) = (*c).client.as_mut() {
-            part.connect_timeout = tv.as_ref().copied().unwrap_or(CONNECT_TIMEOUT);
         }
     }
 }

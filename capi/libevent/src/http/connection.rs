@@ -1,19 +1,21 @@
 //! `struct evhttp_connection`: what both roles share.
 
 use super::calls::{self, event_base, what};
-use super::client::{self, ClientPart};
-use super::server::{Scratch, evhttp};
-use super::{request, serve};
+pub(crate) use super::objects::evhttp_connection;
+use super::objects::{Role, Scratch, Verbs, evhttp};
+use super::{objects, request};
 use crate::abi::bufferevent::bufferevent;
 use crate::http::abi::{ConnectionFn, bit, evhttp_request};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::mm;
-use evoxide_proto::http::{Client, Deadline, Leniency, Limits, Server, Step};
+use evoxide_proto::http::{Deadline, Leniency, Limits, Server, Step};
 use libc::timeval;
 
 /// The usual time-outs of reading and writing.
 pub(super) const TIMEOUT: timeval = timeval { tv_sec: 50, tv_usec: 0 };
+/// The usual time-out of connecting.
+pub(super) const CONNECT_TIMEOUT: timeval = timeval { tv_sec: 45, tv_usec: 0 };
 /// The longest head where the program set no limit.
 const HEAD: usize = 1024 * 1024;
 /// What a server that lingers reads of a body that is too long, to its end.
@@ -63,49 +65,10 @@ pub(super) mod option {
     pub const LINGERING_CLOSE: c_int = 32;
 }
 
-/// The machine of a connection.
-pub(super) enum Role {
-    Server(Server),
-    Client(Client),
-}
-
-/// `struct evhttp_connection`, opaque to C.
-pub struct evhttp_connection {
-    pub(super) bev: *mut bufferevent,
-    pub(super) base: *mut event_base,
-    /// The server that accepted it; null for a client's.
-    pub(super) server: *mut evhttp,
-    pub(super) next: *mut evhttp_connection,
-    pub(super) prev: *mut *mut evhttp_connection,
-    pub(super) first: *mut evhttp_request,
-    pub(super) last: *mut *mut evhttp_request,
-    /// What only clients have.
-    pub(super) client: *mut ClientPart,
-    pub(super) address: *mut c_char,
-    pub(super) closecb: Option<ConnectionFn>,
-    pub(super) closearg: *mut c_void,
-    /// Called when what was written last has left.
-    pub(super) chunkcb: Option<ConnectionFn>,
-    pub(super) chunkarg: *mut c_void,
-    pub(super) read_timeout: timeval,
-    pub(super) write_timeout: timeval,
-    pub(super) max_head: usize,
-    pub(super) max_body: u64,
-    /// When the first byte of a head came that is not whole, in microseconds.
-    pub(super) head_started: i64,
-    pub(super) role: Role,
-    pub(super) busy: u32,
-    pub(super) state: u32,
-    pub(super) options: c_int,
-    pub(super) port: u16,
-}
-
-// Many idle connections should cost little.
-const _: () = assert!(size_of::<evhttp_connection>() <= 280);
-
 /// A new connection. `None`: no memory.
-pub(super) fn create(base: *mut event_base, role: Role) -> *mut evhttp_connection {
+pub(super) fn create(base: *mut event_base, role: Role, verbs: &'static Verbs) -> *mut evhttp_connection {
     let made = mm::alloc(evhttp_connection {
+        verbs,
         bev: ptr::null_mut(),
         base,
         server: ptr::null_mut(),
@@ -158,7 +121,7 @@ pub(super) unsafe fn leave(c: *mut evhttp_connection) -> bool {
             return true;
         }
         if (*c).busy == 0 {
-            client::free_part((*c).client);
+            objects::free_part((*c).client);
             mm::free((*c).address.cast());
             mm::free(c.cast());
         }
@@ -227,6 +190,18 @@ pub(super) unsafe fn scratch<'a>(c: *mut evhttp_connection) -> &'a mut Scratch {
     unsafe {
         let server = (*c).server;
         if server.is_null() { &mut (*(*c).client).scratch } else { &mut (*server).scratch }
+    }
+}
+
+/// The machine of a server's connection.
+///
+/// # Safety
+/// The memory of `c` is there; the answer is used in a few lines that call nothing of the program's.
+pub(super) unsafe fn server_machine<'a>(c: *mut evhttp_connection) -> &'a mut Server {
+    // SAFETY: the memory of `c` is there, as promised.
+    match unsafe { &mut (*c).role } {
+        Role::Server(machine) => machine,
+        Role::Client(_) => unreachable!("only connections with a server come here"),
     }
 }
 
@@ -422,11 +397,7 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
         }
         enter(c);
         mark(c, state::DRIVING, true);
-        if (*c).server.is_null() {
-            client::drive(c)
-        } else {
-            serve::drive(c)
-        }
+        ((*c).verbs.drive)(c);
         mark(c, state::DRIVING, false);
         if !is(c, state::FREED | state::BARE) && !(*c).bev.is_null() {
             watch_head(c);
@@ -444,7 +415,7 @@ unsafe extern "C-unwind" fn on_write(_bev: *mut bufferevent, arg: *mut c_void) {
             callback(c, (*c).chunkarg);
         }
         if !is(c, state::FREED | state::BARE) {
-            if (*c).server.is_null() { client::written(c) } else { serve::written(c) }
+            ((*c).verbs.written)(c);
         }
         leave(c);
     }
@@ -455,7 +426,7 @@ unsafe extern "C-unwind" fn on_event(_bev: *mut bufferevent, what: c_short, arg:
     // SAFETY: the argument is the connection, which takes its callbacks back before it ends.
     unsafe {
         if what & what::CONNECTED != 0 {
-            return client::connected(c);
+            return ((*c).verbs.connected)(c);
         }
         if what & what::TIMEOUT != 0
             && what & what::READING != 0
@@ -467,11 +438,7 @@ unsafe extern "C-unwind" fn on_event(_bev: *mut bufferevent, what: c_short, arg:
             return;
         }
         enter(c);
-        if (*c).server.is_null() {
-            client::ended(c, what)
-        } else {
-            serve::ended(c, what)
-        }
+        ((*c).verbs.ended)(c, what);
         leave(c);
     }
 }
@@ -531,10 +498,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connec
             }
             mark(c, state::HANDED, false);
         }
-        if !(*c).server.is_null() {
-            serve::unregister(c);
-        }
-        client::stop(c);
+        ((*c).verbs.stop)(c);
         if is(c, state::CONNECTED)
             && !is(c, state::TOLD)
             && let Some(callback) = (*c).closecb
@@ -666,7 +630,7 @@ pub unsafe extern "C-unwind" fn evhttp_connection_set_timeout_tv(evcon: *mut evh
     unsafe {
         (*evcon).read_timeout = tv.as_ref().copied().unwrap_or(TIMEOUT);
         (*evcon).write_timeout = (*evcon).read_timeout;
-        client::set_connect_timeout(evcon, tv);
+        set_connect_timeout(evcon, tv);
         set_timeouts(evcon);
     }
 }
@@ -704,5 +668,18 @@ pub unsafe extern "C-unwind" fn evhttp_connection_set_connect_timeout_tv(
     tv: *const timeval,
 ) {
     // SAFETY: `evcon` is null or alive; `tv` is null or of its type.
-    unsafe { client::set_connect_timeout(evcon, tv) };
+    unsafe { set_connect_timeout(evcon, tv) };
+}
+
+/// Sets the time-out of connecting; null for the usual one.
+///
+/// # Safety
+/// `c` lives; a time or null.
+unsafe fn set_connect_timeout(c: *mut evhttp_connection, tv: *const timeval) {
+    // SAFETY: `c` lives, as promised.
+    unsafe {
+        if let Some(part) = (*c).client.as_mut() {
+            part.connect_timeout = tv.as_ref().copied().unwrap_or(CONNECT_TIMEOUT);
+        }
+    }
 }

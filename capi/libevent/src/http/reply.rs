@@ -1,8 +1,8 @@
 //! Answers: the `evhttp_send_*` functions.
 
 use super::calls;
-use super::connection::{self, evhttp_connection, state};
-use super::serve::machine;
+use super::connection::{self, server_machine as machine, state};
+use super::objects::evhttp_connection;
 use super::{keyval, request};
 use crate::buffer::evbuffer;
 use crate::http::abi::{ConnectionFn, bit, evhttp_request};
@@ -156,7 +156,7 @@ unsafe fn finish(req: *mut evhttp_request) {
         if calls::evbuffer_get_length(calls::bufferevent_get_output((*c).bev)) == 0 {
             // All of it has left before, so nothing else will tell.
             connection::enter(c);
-            super::serve::written(c);
+            ((*c).verbs.written)(c);
             connection::leave(c);
         }
     }

@@ -3,7 +3,8 @@
 //! A server keeps some requests that were answered, with what they are made of, for those that come ([`recycle`]).
 
 use super::calls;
-use super::connection::{self, evhttp_connection, state};
+use super::connection::{self, state};
+use super::objects::{Spares, evhttp_connection, evhttp_uri};
 use super::{keyval, uri};
 use crate::buffer::evbuffer;
 use crate::http::abi::{HeaderFn, RequestErrorFn, RequestFn, bit, evhttp_request, evkeyvalq, flag, kind};
@@ -27,7 +28,7 @@ pub(super) struct Spare {
     pub uri: *mut c_char,
     pub line: *mut c_char,
     pub remote_host: *mut c_char,
-    pub elems: *mut uri::evhttp_uri,
+    pub elems: *mut evhttp_uri,
 }
 
 impl Spare {
@@ -83,15 +84,7 @@ unsafe fn link_lists(req: *mut evhttp_request) {
     }
 }
 
-/// Requests that were answered, for those that come.
-pub(super) struct Spares {
-    first: *mut evhttp_request,
-    len: u32,
-}
-
 impl Spares {
-    pub const NONE: Self = Self { first: ptr::null_mut(), len: 0 };
-
     /// A request as a new one, or null.
     ///
     /// # Safety
@@ -297,12 +290,12 @@ pub unsafe extern "C-unwind" fn evhttp_request_free(req: *mut evhttp_request) {
                 // Without its answer there is no way to go on with this connection.
                 connection::mark(c, state::HANDED, false);
                 release(req);
-                super::serve::abandon(c);
+                ((*c).verbs.abandon)(c);
                 return;
             }
             if current {
                 release(req);
-                super::client::abandon(c);
+                ((*c).verbs.abandon)(c);
                 return;
             }
         }
@@ -344,7 +337,7 @@ macro_rules! fields {
 
 fields! {
     evhttp_request_get_uri(*const evhttp_request) -> *const c_char: uri, "The request target.";
-    evhttp_request_get_evhttp_uri(*const evhttp_request) -> *const uri::evhttp_uri: uri_elems, "The request target, parsed.";
+    evhttp_request_get_evhttp_uri(*const evhttp_request) -> *const evhttp_uri: uri_elems, "The request target, parsed.";
     evhttp_request_get_command(*const evhttp_request) -> c_uint: type_, "The method.";
     evhttp_request_get_response_code(*const evhttp_request) -> c_int: response_code, "The status.";
     evhttp_request_get_response_code_line(*const evhttp_request) -> *const c_char: response_code_line, "The reason phrase.";

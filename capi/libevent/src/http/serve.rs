@@ -1,8 +1,9 @@
 //! A server's connections: from the machine's steps to requests and callbacks.
 
 use super::calls::{self, what};
-use super::connection::{self, Role, evhttp_connection, state};
-use super::server::{self, evhttp};
+use super::connection::{self, server_machine as machine, state};
+use super::objects::{Role, Verbs, evhttp, evhttp_connection};
+use super::server;
 use super::{client, reply, request, uri};
 use crate::abi::bufferevent::bufferevent;
 use crate::http::abi::{bit, evhttp_ext_method, evhttp_request, flag, kind};
@@ -14,17 +15,10 @@ use evoxide_proto::http::server::{After, CONTINUE};
 use evoxide_proto::http::{Fault, Method, Server, Step, framing};
 use libc::sockaddr;
 
-/// The machine of a server's connection.
-///
-/// # Safety
-/// The memory of `c` is there; the answer is used in a few lines that call nothing of the program's.
-pub(super) unsafe fn machine<'a>(c: *mut evhttp_connection) -> &'a mut Server {
-    // SAFETY: the memory of `c` is there, as promised.
-    match unsafe { &mut (*c).role } {
-        Role::Server(machine) => machine,
-        Role::Client(_) => unreachable!("only connections with a server come here"),
-    }
-}
+static VERBS: Verbs = Verbs { drive, written, connected, ended, abandon, stop: unregister };
+
+/// A server's connection is never connecting.
+unsafe fn connected(_: *mut evhttp_connection) {}
 
 /// Takes a connection up. `false`: no memory; the bufferevent stays the caller's.
 ///
@@ -39,7 +33,7 @@ pub(super) unsafe fn accept(
 ) -> bool {
     // SAFETY: all of them live, as promised.
     unsafe {
-        let c = connection::create((*http).base, Role::Server(Server::new()));
+        let c = connection::create((*http).base, Role::Server(Server::new()), &VERBS);
         if c.is_null() {
             return false;
         }

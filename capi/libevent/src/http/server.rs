@@ -1,26 +1,17 @@
 //! `struct evhttp`: a server, its sockets, hosts and callbacks.
 
 use super::calls::{self, evconnlistener, event_base};
-use super::connection::{self, TIMEOUT, evhttp_connection, limit};
+use super::connection::{self, TIMEOUT, limit};
+pub(crate) use super::objects::evhttp;
+use super::objects::{
+    BevFn, Callback, ErrorPageFn, NewRequestFn, Scratch, SocketFn, Spares, evhttp_bound_socket, evhttp_connection,
+};
 use super::{request, serve};
-use crate::abi::bufferevent::bufferevent;
-use crate::buffer::evbuffer;
 use crate::http::abi::{ExtMethodFn, RequestFn, evhttp_request};
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, mm, warn};
-use evoxide_proto::http::{Head, write};
 use libc::{sockaddr, timeval};
-
-/// Makes a bufferevent for a new connection.
-pub type BevFn = unsafe extern "C-unwind" fn(*mut event_base, *mut c_void) -> *mut bufferevent;
-/// Sees a new request.
-pub type NewRequestFn = unsafe extern "C-unwind" fn(*mut evhttp_request, *mut c_void) -> c_int;
-/// Writes an error's page.
-pub type ErrorPageFn =
-    unsafe extern "C-unwind" fn(*mut evhttp_request, *mut evbuffer, c_int, *const c_char, *mut c_void) -> c_int;
-/// Sees a socket.
-pub type SocketFn = unsafe extern "C-unwind" fn(*mut evhttp_bound_socket, *mut c_void);
 
 /// `EVHTTP_SERVER_LINGERING_CLOSE`.
 const LINGERING_CLOSE: c_int = 1;
@@ -28,87 +19,6 @@ const LINGERING_CLOSE: c_int = 1;
 const USUAL_METHODS: u32 = 0x1f;
 const CONTENT_TYPE: &[u8] = b"text/html; charset=ISO-8859-1";
 const BACKLOG: c_int = 128;
-
-/// Memory that connections share for what takes a few lines.
-pub(super) struct Scratch {
-    pub head: Head,
-    pub out: Vec<u8>,
-    pub peer: libc::sockaddr_storage,
-    date: [u8; 29],
-    date_at: i64,
-}
-
-impl Scratch {
-    pub const fn new() -> Self {
-        Self {
-            head: Head::new(),
-            out: Vec::new(),
-            // SAFETY: plain numbers, of which zero is a value.
-            peer: unsafe { core::mem::zeroed() },
-            date: [b' '; 29],
-            date_at: -1,
-        }
-    }
-
-    /// The current date as HTTP writes it, and the memory for what is written.
-    pub fn dated(&mut self) -> (&[u8], &mut Vec<u8>) {
-        // SAFETY: no argument.
-        let now = unsafe { libc::time(ptr::null_mut()) };
-        if now != self.date_at {
-            self.date_at = now;
-            let text = write::date(now);
-            let n = text.len().min(self.date.len());
-            self.date[..n].copy_from_slice(&text.as_bytes()[..n]);
-        }
-        (&self.date, &mut self.out)
-    }
-}
-
-struct Callback {
-    path: Vec<u8>,
-    function: Option<RequestFn>,
-    arg: *mut c_void,
-}
-
-/// `struct evhttp`, opaque to C.
-pub struct evhttp {
-    pub(super) base: *mut event_base,
-    pub(super) scratch: Scratch,
-    sockets: Vec<*mut evhttp_bound_socket>,
-    callbacks: Vec<Callback>,
-    hosts: Vec<(Vec<u8>, *mut evhttp)>,
-    aliases: Vec<Vec<u8>>,
-    /// The server that this is a virtual host of.
-    parent: *mut evhttp,
-    pub(super) connections: *mut evhttp_connection,
-    pub(super) spares: request::Spares,
-    pub(super) count: c_int,
-    max_connections: c_int,
-    general: Option<RequestFn>,
-    general_arg: *mut c_void,
-    bevcb: Option<BevFn>,
-    bevarg: *mut c_void,
-    pub(super) newreqcb: Option<NewRequestFn>,
-    pub(super) newreqarg: *mut c_void,
-    pub(super) errorcb: Option<ErrorPageFn>,
-    pub(super) errorarg: *mut c_void,
-    pub(super) ext_cmp: Option<ExtMethodFn>,
-    pub(super) content_type: *mut c_char,
-    pub(super) allowed: u32,
-    flags: c_int,
-    read_timeout: timeval,
-    write_timeout: timeval,
-    max_head: usize,
-    max_body: u64,
-}
-
-/// `struct evhttp_bound_socket`, opaque to C.
-pub struct evhttp_bound_socket {
-    http: *mut evhttp,
-    listener: *mut evconnlistener,
-    bevcb: Option<BevFn>,
-    bevarg: *mut c_void,
-}
 
 /// A new server.
 #[unsafe(no_mangle)]
@@ -126,7 +36,7 @@ pub extern "C-unwind" fn evhttp_new(base: *mut event_base) -> *mut evhttp {
             aliases: Vec::new(),
             parent: ptr::null_mut(),
             connections: ptr::null_mut(),
-            spares: request::Spares::NONE,
+            spares: Spares::NONE,
             count: 0,
             max_connections: 0,
             general: None,

@@ -1,6 +1,7 @@
 //! `struct evhttp_uri`, and the functions for URIs, queries and text.
 
 use super::keyval;
+use super::objects::evhttp_uri;
 use crate::http::abi::evkeyvalq;
 use core::ffi::{c_char, c_int, c_uint};
 use core::ptr;
@@ -13,22 +14,6 @@ const HOST_STRIP_BRACKETS: c_uint = 4;
 const UNIX_SOCKET: c_uint = 8;
 const QUERY_NONCONFORMANT: c_uint = 1;
 const QUERY_LAST: c_uint = 2;
-
-/// `struct evhttp_uri`, opaque to C. Each string is null, lies in the room behind the object, or is of the hooks.
-#[repr(C)]
-pub struct evhttp_uri {
-    flags: c_uint,
-    port: c_int,
-    /// Bytes behind the object.
-    room: usize,
-    scheme: *mut c_char,
-    userinfo: *mut c_char,
-    host: *mut c_char,
-    unix_socket: *mut c_char,
-    path: *mut c_char,
-    query: *mut c_char,
-    fragment: *mut c_char,
-}
 
 const EMPTY: evhttp_uri = evhttp_uri {
     flags: 0,

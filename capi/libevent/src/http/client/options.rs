@@ -1,10 +1,10 @@
 //! Making a client's connection, and its options.
 
 use super::super::calls::{self, event_base};
-use super::super::connection::{self, Role, evhttp_connection, state};
-use super::super::server::Scratch;
+use super::super::connection::{self, CONNECT_TIMEOUT, state};
+use super::super::objects::{ClientPart, Role, Scratch, evhttp_connection};
 use super::sockets::address_text;
-use super::{CONNECT_TIMEOUT, ClientPart, RETRY_DELAY};
+use super::{RETRY_DELAY, VERBS};
 use crate::abi::bufferevent::{bufferevent, opt};
 use crate::http::abi::ExtMethodFn;
 use core::ffi::{c_char, c_int, c_void};
@@ -24,7 +24,7 @@ unsafe fn create(
 ) -> *mut evhttp_connection {
     // SAFETY: the caller's promise: what is not null lives.
     unsafe {
-        let c = connection::create(base, Role::Client(Client::new()));
+        let c = connection::create(base, Role::Client(Client::new()), &VERBS);
         if c.is_null() {
             return c;
         }
