@@ -15,7 +15,7 @@ pub use date::{DateFields, write_rfc1123};
 pub use host::{HostPort, Scope, parse_host_port, parse_scope, split_scope};
 pub use ipv4::{parse_ipv4, write_ipv4};
 pub use ipv6::{parse_ipv6, write_ipv6};
-pub use order::{ascii_case_cmp, ascii_case_cmp_bytes};
+pub use order::ascii_case_cmp;
 
 #[cfg(test)]
 mod tests;

@@ -118,11 +118,6 @@ impl World {
         self.now = self.now.saturating_add(nanoseconds);
     }
 
-    /// Lets time pass up to `deadline`, if that is in the future.
-    pub fn advance_to(&mut self, deadline: u64) {
-        self.now = self.now.max(deadline);
-    }
-
     /// How many reads and writes were asked for.
     pub fn calls(&self) -> u64 {
         self.calls
@@ -289,11 +284,6 @@ impl World {
     /// How many registrations the kernel side holds, those of closed descriptors whose file lives on included.
     pub fn registrations(&self) -> usize {
         self.set.len()
-    }
-
-    /// Ends all registrations, as closing the epoll descriptor does: for tests of a rebuild.
-    pub fn clear_registrations(&mut self) {
-        self.set = Set::default();
     }
 }
 

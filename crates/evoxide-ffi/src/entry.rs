@@ -38,28 +38,3 @@ macro_rules! abort_on_panic {
         };
     };
 }
-
-/// Runs `f` and aborts if it panics. For sections without user callbacks in entries whose copy of the standard library
-/// may lack the hook.
-#[inline]
-pub fn no_panic<R>(f: impl FnOnce() -> R) -> R {
-    struct Abort;
-    impl Drop for Abort {
-        #[cold]
-        fn drop(&mut self) {
-            std::process::abort();
-        }
-    }
-    let guard = Abort;
-    let result = f();
-    core::mem::forget(guard);
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn values_pass_through() {
-        assert_eq!(super::no_panic(|| 5), 5);
-    }
-}

@@ -16,22 +16,3 @@ pub fn set(value: c_int) {
     // SAFETY: as in `get`; no reference to the cell is kept.
     unsafe { *libc::__errno_location() = value };
 }
-
-/// Runs `f` and puts `errno` back as it was.
-#[inline]
-pub fn preserved<R>(f: impl FnOnce() -> R) -> R {
-    let saved = get();
-    let result = f();
-    set(saved);
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn errno_is_kept_across_a_preserved_call() {
-        super::set(libc::ENOENT);
-        super::preserved(|| super::set(libc::EBADF));
-        assert_eq!(super::get(), libc::ENOENT);
-    }
-}

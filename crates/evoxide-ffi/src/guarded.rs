@@ -7,7 +7,7 @@
 //! The external lock is recursive and may be held across callbacks; holding it is not a `&mut`. It is the open flag that
 //! makes the section exclusive on one thread, and the lock that makes it exclusive between threads.
 
-use core::cell::{Cell, UnsafeCell};
+use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering, compiler_fence};
 
 use crate::lock::ExtLock;
@@ -17,10 +17,9 @@ use crate::lock::ExtLock;
 /// # Threads
 /// A `Guarded` is not `Sync`: without a lock only one thread may use it. C programs that share an object between threads
 /// ask for locking first (`evthread_use_pthreads`, `BEV_OPT_THREADSAFE`, `evbuffer_enable_locking`), and reach the object through
-/// raw pointers; the cast of such a pointer to `&Guarded<T>` is where an entry relies on that documented rule. A
-/// `Guarded` whose lock is always present may be put into a static with [`Shared`].
+/// raw pointers; the cast of such a pointer to `&Guarded<T>` is where an entry relies on that documented rule.
 pub struct Guarded<T> {
-    lock: Cell<ExtLock>,
+    lock: ExtLock,
     open: AtomicBool,
     value: UnsafeCell<T>,
 }
@@ -29,25 +28,19 @@ impl<T> Guarded<T> {
     /// State without a lock.
     #[must_use]
     pub const fn new(value: T) -> Self {
-        Guarded { lock: Cell::new(ExtLock::none()), open: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Guarded { lock: ExtLock::none(), open: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Uses `lock` from now on. At construction, before C knows the object. The guard does not own the lock.
     pub fn set_lock(&mut self, lock: ExtLock) {
-        self.lock.set(lock);
-    }
-
-    /// Uses `lock` from now on, on an object that C knows already (`evbuffer_enable_locking`). No section may be open, and
-    /// no other thread may use the object yet: both are the documented rules of those calls.
-    pub fn replace_lock(&self, lock: ExtLock) {
-        self.lock.set(lock);
+        self.lock = lock;
     }
 
     /// The lock, for holding it across several sections.
     #[inline]
     #[must_use]
     pub fn lock(&self) -> ExtLock {
-        self.lock.get()
+        self.lock
     }
 
     /// Runs a section: takes the lock, runs `f`, releases the lock.
@@ -56,7 +49,7 @@ impl<T> Guarded<T> {
     /// Aborts the process if a section of this object is open already.
     #[inline(always)]
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        let lock = self.lock.get();
+        let lock = self.lock;
         lock.lock();
         let result = self.with_locked(f);
         lock.unlock();
@@ -70,7 +63,7 @@ impl<T> Guarded<T> {
     /// Aborts the process if a section of this object is open already.
     #[inline(always)]
     pub fn enter(&self) -> Section<'_, T> {
-        let lock = self.lock.get();
+        let lock = self.lock;
         lock.lock();
         if self.open.load(Ordering::Relaxed) {
             reentered();
@@ -78,32 +71,10 @@ impl<T> Guarded<T> {
         self.open_section(lock)
     }
 
-    /// As [`Guarded::enter`], under a lock that the caller holds already (or on an object without one).
-    ///
-    /// # Panics
-    /// Aborts the process if a section of this object is open already.
-    #[inline(always)]
-    pub fn enter_locked(&self) -> Section<'_, T> {
-        if self.open.load(Ordering::Relaxed) {
-            reentered();
-        }
-        self.open_section(ExtLock::none())
-    }
-
-    /// As [`Guarded::enter_locked`], where the caller knows that no section is open.
-    ///
-    /// # Safety
-    /// No section of this object is open.
-    #[inline(always)]
-    pub unsafe fn enter_alone(&self) -> Section<'_, T> {
-        debug_assert!(!self.is_open());
-        self.open_section(ExtLock::none())
-    }
-
     /// As [`Guarded::enter`], but returns `None` if a section is open on this thread.
     #[inline(always)]
     pub fn try_enter(&self) -> Option<Section<'_, T>> {
-        let lock = self.lock.get();
+        let lock = self.lock;
         lock.lock();
         if self.open.load(Ordering::Relaxed) {
             lock.unlock();
@@ -112,7 +83,7 @@ impl<T> Guarded<T> {
         Some(self.open_section(lock))
     }
 
-    /// As [`Guarded::enter_locked`], but returns `None` if a section is open on this thread.
+    /// As [`Guarded::try_enter`], under a lock that the caller holds already (or on an object without one).
     #[inline(always)]
     pub fn try_enter_locked(&self) -> Option<Section<'_, T>> {
         if self.open.load(Ordering::Relaxed) { None } else { Some(self.open_section(ExtLock::none())) }
@@ -136,17 +107,6 @@ impl<T> Guarded<T> {
             reentered();
         }
         self.section(f)
-    }
-
-    /// As [`Guarded::with`], but returns `None` if a section is open on this thread: for calls that deployed programs make
-    /// from signal handlers.
-    #[inline]
-    pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let lock = self.lock.get();
-        lock.lock();
-        let result = if self.open.load(Ordering::Relaxed) { None } else { Some(self.section(f)) };
-        lock.unlock();
-        result
     }
 
     /// Whether a section is open. On an object without a lock this tells a signal handler that it interrupted one.
@@ -235,34 +195,6 @@ unsafe impl<T: Send> Send for Guarded<T> {}
 #[inline(never)]
 fn reentered() -> ! {
     crate::errx!(crate::log::ERR_ABORT, "evoxide: internal error: a guarded section was entered twice")
-}
-
-/// A [`Guarded`] that several threads may reach.
-#[derive(Debug)]
-pub struct Shared<T>(Guarded<T>);
-
-// SAFETY: `Shared::new` makes its caller promise that every section that could run beside another on a second thread is
-// under the guard's lock, or that only one thread uses the object; the state itself is `Send`. The lock handle is
-// exchanged only under the rules of `Guarded::replace_lock`.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    /// Shares a guard.
-    ///
-    /// # Safety
-    /// Whenever two threads use the object at the same time, its lock is present and unchanging, and
-    /// [`Guarded::with_locked`] is called only under it.
-    #[must_use]
-    pub const unsafe fn new(guard: Guarded<T>) -> Self {
-        Shared(guard)
-    }
-}
-
-impl<T> core::ops::Deref for Shared<T> {
-    type Target = Guarded<T>;
-    fn deref(&self) -> &Guarded<T> {
-        &self.0
-    }
 }
 
 #[cfg(test)]

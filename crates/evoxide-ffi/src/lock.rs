@@ -313,13 +313,6 @@ pub fn threading_enabled() -> bool {
     LOCKS.is_set()
 }
 
-/// Whether condition callbacks are in force.
-#[inline]
-#[must_use]
-pub fn conditions_enabled() -> bool {
-    CONDITIONS.is_set()
-}
-
 /// The calling thread's id from the program's callback; 1 without one.
 #[inline]
 #[must_use]

@@ -287,11 +287,6 @@ impl Method {
             Err(_) => "",
         }
     }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|method| method.name() == name)
-    }
 }
 
 impl fmt::Display for Method {

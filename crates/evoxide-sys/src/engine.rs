@@ -210,13 +210,6 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
         })
     }
 
-    /// Ends [`watch_own`](Self::watch_own), before the descriptor is closed.
-    pub fn unwatch_own(&mut self, fd: RawFd) {
-        if let Some(change) = self.reactor.unregister_internal(fd) {
-            let _ = self.backend.apply(&change);
-        }
-    }
-
     /// Lets the event of `key` wait on a descriptor: [`Reactor::watch_fd`], and the kernel is told.
     ///
     /// # Errors

@@ -150,15 +150,6 @@ pub fn position(fd: impl Descriptor) -> io::Result<u64> {
     Ok(rustix::fs::tell(fd.lend()?)?)
 }
 
-/// `lseek` from the start.
-///
-/// # Errors
-///
-/// What the kernel says.
-pub fn seek_to(fd: impl Descriptor, offset: u64) -> io::Result<u64> {
-    Ok(rustix::fs::seek(fd.lend()?, rustix::fs::SeekFrom::Start(offset))?)
-}
-
 /// The same file under another number, close-on-exec.
 ///
 /// # Errors

@@ -228,15 +228,6 @@ pub fn family(fd: impl Descriptor) -> io::Result<c_int> {
     Ok(c_int::from(sockopt::socket_domain(fd.lend()?)?.as_raw()))
 }
 
-/// Whether the socket listens.
-///
-/// # Errors
-///
-/// `EBADF`, `ENOTSOCK`.
-pub fn is_listening(fd: impl Descriptor) -> io::Result<bool> {
-    Ok(sockopt::socket_acceptconn(fd.lend()?)?)
-}
-
 /// `SO_REUSEADDR`.
 ///
 /// # Errors
@@ -335,24 +326,6 @@ pub fn set_defer_accept(fd: impl Descriptor, on: bool) -> io::Result<()> {
     }
     let _ = (fd, on);
     Ok(())
-}
-
-/// How many bytes the kernel keeps for reading.
-///
-/// # Errors
-///
-/// `EBADF`, `ENOTSOCK`.
-pub fn recv_buffer_size(fd: impl Descriptor) -> io::Result<usize> {
-    Ok(sockopt::socket_recv_buffer_size(fd.lend()?)?)
-}
-
-/// How many bytes the kernel keeps for writing.
-///
-/// # Errors
-///
-/// `EBADF`, `ENOTSOCK`.
-pub fn send_buffer_size(fd: impl Descriptor) -> io::Result<usize> {
-    Ok(sockopt::socket_send_buffer_size(fd.lend()?)?)
 }
 
 /// Asks for another size of the kernel's read buffer.

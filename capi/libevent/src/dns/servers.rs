@@ -2,7 +2,7 @@
 
 use super::base::evdns_base;
 use super::text::bytes;
-use core::ffi::{CStr, c_char, c_int, c_uint, c_ulong};
+use core::ffi::{c_char, c_int, c_uint, c_ulong};
 use core::{ptr, slice};
 use evoxide_ffi::warnx;
 use evoxide_proto::dns::conf::{PORT, parse_server};

@@ -17,9 +17,3 @@ pub fn ascii_case_cmp(a: impl IntoIterator<Item = u8>, b: impl IntoIterator<Item
         }
     }
 }
-
-/// [`ascii_case_cmp`] over slices.
-#[must_use]
-pub fn ascii_case_cmp_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    ascii_case_cmp(a.iter().copied(), b.iter().copied())
-}

@@ -5,7 +5,7 @@ use crate::lock;
 fn sections_without_a_lock() {
     let guard = Guarded::new(vec![1]);
     guard.with(|v| v.push(2));
-    assert_eq!(guard.try_with(|v| v.len()), Some(2));
+    assert_eq!(guard.try_enter().map(|v| v.len()), Some(2));
     assert_eq!(guard.into_inner(), [1, 2]);
 }
 
@@ -15,10 +15,15 @@ fn an_open_section_is_seen() {
     guard.with(|n| {
         *n = 1;
         assert!(guard.is_open());
-        assert_eq!(guard.try_with(|_| ()), None);
+        assert!(guard.try_enter().is_none());
     });
     assert!(!guard.is_open());
 }
+
+struct Shared(Guarded<u64>);
+
+// SAFETY: the test's guard has a lock, which stays.
+unsafe impl Sync for Shared {}
 
 #[test]
 fn threads_take_turns() {
@@ -28,23 +33,23 @@ fn threads_take_turns() {
     let mut guard = Guarded::new(0u64);
     guard.set_lock(ExtLock::new(lock::LOCKTYPE_RECURSIVE));
     assert!(!guard.lock().is_null());
-    // SAFETY: the lock is present and stays.
-    let shared = unsafe { Shared::new(guard) };
+    let shared = Shared(guard);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
+                let shared = &shared;
                 for _ in 0..5_000 {
-                    shared.with(|n| *n += 1);
-                    shared.lock().lock();
-                    shared.with(|n| *n += 1);
-                    shared.with_locked(|n| *n += 1);
-                    shared.lock().unlock();
+                    shared.0.with(|n| *n += 1);
+                    shared.0.lock().lock();
+                    shared.0.with(|n| *n += 1);
+                    shared.0.with_locked(|n| *n += 1);
+                    shared.0.lock().unlock();
                 }
             });
         }
     });
-    assert_eq!(shared.with(|n| *n), 60_000);
+    assert_eq!(shared.0.with(|n| *n), 60_000);
     // SAFETY: nobody holds or uses it any more.
-    unsafe { shared.lock().free(lock::LOCKTYPE_RECURSIVE) };
+    unsafe { shared.0.lock().free(lock::LOCKTYPE_RECURSIVE) };
     lock::reset_for_tests();
 }
