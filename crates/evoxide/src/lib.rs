@@ -101,6 +101,8 @@ pub mod stream;
 #[cfg(feature = "async")]
 pub mod task;
 mod timer;
+#[cfg(feature = "rustls")]
+pub mod tls;
 pub mod udp;
 pub mod watch;
 mod workers;

@@ -196,6 +196,21 @@ pub trait Filter {
         let _ = to;
         Ok(())
     }
+
+    /// Whether the peer said that nothing follows, though its side of the connection is still open:
+    /// [`StreamEvent::Eof`](crate::stream::StreamEvent::Eof) is told then. Asked after each [`input`](Self::input).
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// The descriptor's side has ended: nothing follows. Not asked where the filter [is over](Self::is_over) already.
+    ///
+    /// # Errors
+    /// Where something is missing: the stream ends with [`StreamEvent::Error`](crate::stream::StreamEvent::Error) instead of an end of
+    /// file.
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A filter with the buffers on its descriptor's side.
@@ -252,7 +267,22 @@ pub(super) fn start(layers: &mut [Layer]) -> io::Result<bool> {
     Ok(any)
 }
 
+/// Whether a filter has still to start.
+pub(super) fn any_new(layers: &[Layer]) -> bool {
+    layers.iter().any(|l| !l.started)
+}
+
 /// Whether every filter is ready.
 pub(super) fn all_ready(layers: &[Layer]) -> bool {
     layers.iter().all(|l| l.filter.is_ready())
+}
+
+/// Whether the peer said through any filter that nothing follows.
+pub(super) fn any_over(layers: &[Layer]) -> bool {
+    layers.iter().any(|l| l.filter.is_over())
+}
+
+/// Tells the filters that the descriptor's side has ended.
+pub(super) fn end(layers: &mut [Layer]) -> io::Result<()> {
+    layers.iter_mut().try_for_each(|l| l.filter.end())
 }

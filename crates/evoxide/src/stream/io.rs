@@ -1,6 +1,6 @@
 //! How a stream moves data when its descriptor is ready, and what it then waits for.
 
-use super::filter::{all_ready, rise, sink, start};
+use super::filter::{all_ready, any_new, any_over, end, rise, sink, start};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
 use super::object::{Closing, Ending, Later, Stream};
 use crate::buffer::pool::{Pool, READ};
@@ -170,7 +170,13 @@ impl<H> OnStream<H> {
         let Some(extras) = self.stream.extras.as_mut().filter(|e| !e.layers.is_empty()) else { return };
         match start(&mut extras.layers) {
             Ok(false) => {}
-            Ok(true) => self.stream.unannounced |= !all_ready(&extras.layers),
+            Ok(true) => {
+                self.stream.unannounced |= !all_ready(&extras.layers);
+                // What came before the filter did may be its own.
+                if let Err(error) = rise(&mut extras.layers, &mut self.stream.input) {
+                    self.tell(cx, StreamEvent::Error(error));
+                }
+            }
             Err(error) => self.tell(cx, StreamEvent::Error(error)),
         }
     }
@@ -251,10 +257,20 @@ impl<H> OnStream<H> {
             }
         }
         if outcome.event.contains(What::EOF) {
+            let ended = self.stream.extras.as_mut().map_or(Ok(()), |extras| end(&mut extras.layers));
+            self.tell(cx, ended.map_or_else(StreamEvent::Error, |()| StreamEvent::Eof));
+        } else if self.ends_above() && cx.registry.contains(id) {
+            let _ = self.stream.machine.read_done(Io::Eof);
             self.tell(cx, StreamEvent::Eof);
         } else if let (true, Err(error)) = (outcome.event.contains(What::ERROR), result) {
             self.tell(cx, StreamEvent::Error(error));
         }
+    }
+
+    /// Whether a filter says that nothing follows, on a stream that still reads.
+    fn ends_above(&self) -> bool {
+        let stream = &self.stream;
+        stream.closing == Closing::No && stream.machine.state() == State::Open && any_over(stream.layers())
     }
 
     /// Writes what the descriptor takes.
@@ -449,7 +465,8 @@ impl<S> Registry<S> {
         let timeout = if connecting { connect_timeout } else { write_timeout };
         let fresh = std::mem::take(&mut stream.write_moved);
         self.watch_side(id, Side::Second, write_fd, wants_write, timeout.filter(|_| wants_write), fresh)?;
-        let again = stream.may_write() || stream.woken || (stream.offered && !stream.input.is_empty());
+        let starts = !connecting && any_new(stream.layers());
+        let again = starts || stream.may_write() || stream.woken || (stream.offered && !stream.input.is_empty());
         if again && !stream.queued {
             stream.queued = true;
             self.turn_end.push_back(id);

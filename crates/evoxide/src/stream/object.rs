@@ -444,6 +444,21 @@ impl Stream {
         self.extras_mut().layers.push(Layer::new(Box::new(filter)));
     }
 
+    /// Begins TLS: at once after connecting or accepting, or on a stream that was used in the clear before (STARTTLS). What lies in
+    /// the output still goes out in the clear; what lies in the input is taken for TLS, so that nobody can slip plain text in.
+    ///
+    /// # Examples
+    /// See [`tls`](crate::tls).
+    #[cfg(feature = "rustls")]
+    pub fn start_tls(&mut self, tls: crate::tls::TlsLayer) {
+        self.push_filter(tls);
+        let Self { input, output, extras, .. } = self;
+        if let Some(layer) = extras.as_mut().and_then(|extras| extras.layers.last_mut()) {
+            layer.input.append_buffer(input);
+            layer.output.append_buffer(output);
+        }
+    }
+
     /// The peer's address, where it has one of the Internet.
     ///
     /// # Examples
