@@ -27,6 +27,7 @@ pub const TEST: &[&str] = &[
     "nginx-light",
     "wget",
     "openssl",
+    "stunnel4",
     "libssl-dev",
     "pkg-config",
     "sslsplit",

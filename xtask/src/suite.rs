@@ -59,7 +59,9 @@ fn rust_lane() -> Tally {
     tally.add(step("cargo doc", || {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }));
-    tally.add(step("cargo test", || rust_tests(cargo().args(["test", "--workspace", "--no-fail-fast"]))));
+    tally.add(step("cargo test", || {
+        rust_tests(cargo().args(["test", "--workspace", "--features", "evoxide/native-roots", "--no-fail-fast"]))
+    }));
     tally
 }
 

@@ -89,14 +89,17 @@ fn main() -> Fallible {
     let mut ev = EventLoop::new(())?;
     match args[..] {
         ["serve", chain, key, ref port @ ..] => {
-            let read = { let (chain, key) = (chain.to_owned(), key.to_owned()); move || -> Fallible<Identity> {
-                Ok(Identity::from_pem(std::fs::read(&chain)?, std::fs::read(&key)?)?)
-            }};
+            let read = {
+                let (chain, key) = (chain.to_owned(), key.to_owned());
+                move || -> Fallible<Identity> { Ok(Identity::from_pem(std::fs::read(&chain)?, std::fs::read(&key)?)?) }
+            };
             let tls = ServerTls::builder(read()?).protocols(["echo", "http/1.1"]).build()?;
             let again = tls.clone();
-            ev.signal(evoxide::Signal::HUP, move |_, _| match read().and_then(|identity| Ok(again.reload(identity)?)) {
-                Ok(()) => println!("reloaded"),
-                Err(error) => eprintln!("{error}"),
+            ev.signal(evoxide::Signal::HUP, move |_, _| {
+                match read().and_then(|identity| Ok(again.reload(identity)?)) {
+                    Ok(()) => println!("reloaded"),
+                    Err(error) => eprintln!("{error}"),
+                }
             })?;
             serve(&mut ev, tls, port.first().map_or(Ok(0), |p| p.parse())?)?;
         }

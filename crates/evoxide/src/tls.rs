@@ -41,6 +41,7 @@
 //! ```
 
 mod client;
+mod error;
 mod identity;
 mod layer;
 mod server;
@@ -51,21 +52,3 @@ pub use layer::{Session, TlsLayer};
 /// The library behind it, for configurations of the program's own.
 pub use rustls;
 pub use server::{ServerTls, ServerTlsBuilder};
-
-use crate::Error;
-use std::io;
-
-/// An error of rustls, as one of input and output.
-fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// An error in what the program configured.
-fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    io::Error::new(io::ErrorKind::InvalidInput, error).into()
-}
-
-/// The protocols of ALPN, most wanted first.
-fn protocols<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Vec<u8>> {
-    names.into_iter().map(|name| name.as_bytes().to_vec()).collect()
-}

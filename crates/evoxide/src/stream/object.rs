@@ -444,13 +444,13 @@ impl Stream {
         self.extras_mut().layers.push(Layer::new(Box::new(filter)));
     }
 
-    /// Begins TLS: at once after connecting or accepting, or on a stream that was used in the clear before (STARTTLS). What lies in
+    /// Begins TLS (or another layer that takes the whole connection over): at once after connecting or accepting, or on a stream that
+    /// was used in the clear before (STARTTLS). What lies in
     /// the output still goes out in the clear; what lies in the input is taken for TLS, so that nobody can slip plain text in.
     ///
     /// # Examples
-    /// See [`tls`](crate::tls).
-    #[cfg(feature = "rustls")]
-    pub fn start_tls(&mut self, tls: crate::tls::TlsLayer) {
+    /// See the module `tls`, which the feature `rustls` brings.
+    pub fn start_tls(&mut self, tls: impl Filter + 'static) {
         self.push_filter(tls);
         let Self { input, output, extras, .. } = self;
         if let Some(layer) = extras.as_mut().and_then(|extras| extras.layers.last_mut()) {

@@ -1,8 +1,8 @@
 //! What the sessions of a client share.
 
+use super::error::unusable;
 use super::identity::{Identity, trust};
 use super::layer::TlsLayer;
-use super::{protocols, unusable};
 use crate::Error;
 use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
@@ -86,7 +86,7 @@ impl ClientTlsBuilder {
 
     /// Offers protocols (ALPN), most wanted first.
     pub fn protocols<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.protocols = protocols(names);
+        self.protocols = names.into_iter().map(|name| name.as_bytes().to_vec()).collect();
         self
     }
 

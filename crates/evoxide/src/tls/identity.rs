@@ -1,6 +1,6 @@
 //! Who an end says it is: certificates and their key.
 
-use super::unusable;
+use super::error::unusable;
 use crate::Error;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;

@@ -1,6 +1,6 @@
 //! One session on one stream: rustls' unbuffered connections as a filter.
 
-use super::invalid;
+use super::error::invalid;
 use crate::buffer::Buffer;
 use crate::stream::Filter;
 use rustls::client::UnbufferedClientConnection;
@@ -244,12 +244,14 @@ impl Turn<'_> {
                     }
                 }
             },
-            Ok(ConnectionState::EncodeTlsData(mut message)) => seal(self.wire, 1024, |room| match message.encode(room) {
-                Ok(size) => Ok(Ok(size)),
-                Err(EncodeError::InsufficientSize(more)) => Ok(Err(more.required_size)),
-                Err(error) => Err(invalid(error)),
-            })
-            .map(|()| true),
+            Ok(ConnectionState::EncodeTlsData(mut message)) => {
+                seal(self.wire, 1024, |room| match message.encode(room) {
+                    Ok(size) => Ok(Ok(size)),
+                    Err(EncodeError::InsufficientSize(more)) => Ok(Err(more.required_size)),
+                    Err(error) => Err(invalid(error)),
+                })
+                .map(|()| true)
+            }
             Ok(ConnectionState::TransmitTlsData(sent)) => {
                 sent.done();
                 Ok(true)

@@ -1,8 +1,8 @@
 //! What the sessions of a server share.
 
+use super::error::unusable;
 use super::identity::{Identity, trust};
 use super::layer::TlsLayer;
-use super::{protocols, unusable};
 use crate::Error;
 use rustls::server::{ResolvesServerCertUsingSni, UnbufferedServerConnection, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -98,7 +98,7 @@ impl ServerTlsBuilder {
 
     /// Takes protocols (ALPN), most wanted first. A client that offers others only is refused.
     pub fn protocols<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.plan.protocols = protocols(names);
+        self.plan.protocols = names.into_iter().map(|name| name.as_bytes().to_vec()).collect();
         self
     }
 
@@ -142,9 +142,8 @@ impl Plan {
         let mut config = if self.names.is_empty() {
             config.with_single_cert(identity.chain, identity.key).map_err(unusable)?
         } else {
-            let certified = |identity: Identity| {
-                CertifiedKey::from_der(identity.chain, identity.key, &provider).map_err(unusable)
-            };
+            let certified =
+                |identity: Identity| CertifiedKey::from_der(identity.chain, identity.key, &provider).map_err(unusable);
             let mut by_name = ResolvesServerCertUsingSni::new();
             for (name, identity) in &self.names {
                 by_name.add(name, certified(identity.clone())?).map_err(unusable)?;
