@@ -120,8 +120,8 @@ pub(super) fn line_feeds(bytes: &[u8]) -> impl Iterator<Item = usize> {
             let (i, word) = words.next()?;
             at = i * 8;
             // Exact for each byte, unlike `has`: a carry cannot leave a byte.
-            let word = u64::from_le_bytes(*word) ^ ONES * b'\n' as u64;
-            found = !((word & ONES * 127) + ONES * 127 | word | ONES * 127);
+            let word = u64::from_le_bytes(*word) ^ (ONES * b'\n' as u64);
+            found = !(((word & (ONES * 127)) + ONES * 127) | word | (ONES * 127));
         }
         let place = at + found.trailing_zeros() as usize / 8;
         found &= found - 1;
@@ -135,13 +135,13 @@ const ONES: u64 = u64::MAX / 255;
 /// Not 0 where one of eight bytes is below `limit`, which is at most 128.
 #[inline]
 const fn has_below(word: u64, limit: u8) -> u64 {
-    word.wrapping_sub(ONES * limit as u64) & !word & ONES * 128
+    word.wrapping_sub(ONES * limit as u64) & !word & (ONES * 128)
 }
 
 /// Not 0 where one of eight bytes is this one.
 #[inline]
 const fn has(word: u64, byte: u8) -> u64 {
-    has_below(word ^ ONES * byte as u64, 1)
+    has_below(word ^ (ONES * byte as u64), 1)
 }
 
 /// Whether its characters may stand in a request target.
