@@ -311,7 +311,7 @@ pub(super) fn unlock_both(x: ExtLock, y: ExtLock) {
 /// [`lock_both`] was called; the caller does not use the buffers afterwards.
 #[inline(always)]
 pub(super) unsafe fn done_both(first: (&EvBuffer, Delta), second: (&EvBuffer, Delta)) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both are locked, and not used afterwards.
     unsafe {
         if first.0.is_simple() && second.0.is_simple() {
             let (x, y) = (first.0.ext_lock(), second.0.ext_lock());

@@ -99,7 +99,7 @@ fn read_block(pool: &mut StoragePool, fd: c_int, max: usize) -> std::io::Result<
     let room = block.spare_capacity_mut();
     let size = room.len().min(max);
     let n = io::read_spare(fd, &mut room[..size], &mut [])?;
-    // SAFETY: the kernel has written so many bytes from the start of the room.
+    // SAFETY: the kernel has written `n` bytes from the start of the room.
     unsafe { block.set_len(n) };
     Ok(n)
 }

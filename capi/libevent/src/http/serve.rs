@@ -457,7 +457,7 @@ pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
 /// # Safety
 /// `req` lives.
 pub(crate) unsafe fn is_foreign(req: *mut evhttp_request) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: `req` lives, and so does its connection, if it has one.
     unsafe { (*req).evcon.is_null() || connection::is((*req).evcon, state::FOREIGN) }
 }
 

@@ -161,7 +161,7 @@ fn a_stream_is_connected_by_name_to_the_address_that_answers() {
     assert!(ev.state()[0].starts_with("Error("), "{:?}", ev.state());
     assert_eq!(ev.now() - before, Duration::from_secs(2));
 
-    // A name that is none is told to the handler, from the loop.
+    // A malformed name is told to the handler, from the loop.
     ev.state_mut().clear();
     ev.connect("none..example:80", Client).unwrap();
     assert!(ev.state().is_empty());

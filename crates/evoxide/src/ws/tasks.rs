@@ -13,7 +13,7 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// A connection whose task takes no messages is closed when so many wait.
+/// A connection whose task takes no messages is closed when this number wait.
 const WAITING: usize = 4096;
 
 #[derive(Default)]
