@@ -64,6 +64,11 @@ def columns(libs, peers, event=None, ev=None, **others):
     return cols
 
 
+def rust(name):
+    """The example of the Rust library, where it was built (by the section `rust`)."""
+    return ["rust_" + name, "0"] if os.path.exists(os.path.join(B, "rust_" + name)) else None
+
+
 def check_libs(cols):
     for c in cols:
         if c.lib:
@@ -370,7 +375,7 @@ def cases(libs, peers, q):
     timers = [Col(name, [PEER + "timers_rust", "-r", "1", "-n", 1000000 // (1 if not q else 4), library])
               for name, library in by_name.items()]
     yield ("rust", "1,000,000 timers, Rust", timers, micro, 1)
-    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    http = columns(libs, peers, ["http"], evoxide=rust("http_hello"), hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     nidle = 2000 if q else 10000
     for c in (1, 64):
         yield ("http", f"fixed x {c}", http, served(["load_echo", "-H", "-c", c, "-n", 100000 // d]), 1)
@@ -590,7 +595,7 @@ def op_cases(libs, peers, under):
         yield ("echo", f"echo {size} B x 1", echo, ops_server(["load_echo", "-c", 1, "-s", size], under), 200, 1200)
     yield ("echo", "echo 64 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 64], under), 500, 5500)
     yield ("echo", "echo 65536 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 65536], under), 500, 2500)
-    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    http = columns(libs, peers, ["http"], evoxide=rust("http_hello"), hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     for c in (1, 64):
         yield ("http", f"http x {c}", http, ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
     if not peers:

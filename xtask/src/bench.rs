@@ -93,7 +93,7 @@ fn rust(build: &Path) -> Result<(), String> {
     let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let mut ours = cargo();
     ours.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide"]);
-    const OURS: [&str; 3] = ["echo", "echo_async", "resp"];
+    const OURS: [&str; 4] = ["echo", "echo_async", "resp", "http_hello"];
     proc::show(ours.args(OURS.iter().flat_map(|name| ["--example", name])))?;
     let mut theirs = cargo();
     theirs.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release"]);

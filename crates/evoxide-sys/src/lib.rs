@@ -58,6 +58,7 @@ pub mod clock;
 pub mod engine;
 pub mod errno;
 mod fd;
+pub mod files;
 #[cfg(target_os = "linux")]
 pub mod inotify;
 pub mod io;

@@ -31,6 +31,7 @@ mod connection;
 mod context;
 mod exchange;
 mod failure;
+mod files;
 mod incoming;
 mod origin;
 mod outgoing;
@@ -47,6 +48,7 @@ pub use body::{Body, Flow};
 pub use client::{Client, ClientConfig, Exchange, ExchangeId};
 pub use context::{BodyWriter, RequestCx, Responder, Resumption};
 pub use failure::Failure;
+pub use files::Files;
 pub use routes::{RequestExt, body_text};
 pub use server::{Access, Server};
 #[cfg(feature = "async")]

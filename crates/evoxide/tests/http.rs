@@ -314,10 +314,8 @@ impl Upload<Vec<String>> for Count {
         data.drain(n);
         self.bytes += n as u64;
         if !data.is_empty() {
-            let (responder, _later) = cx.later();
-            let resumption = responder.resumption();
-            std::mem::forget(responder);
-            cx.timer(Duration::from_secs(1), move |cx| resumption.resume(cx));
+            let resumption = cx.resumption();
+            cx.timer(Duration::from_secs(1), move |_cx| resumption.resume());
         }
     }
 

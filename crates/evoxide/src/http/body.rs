@@ -17,6 +17,9 @@ const PIECE: usize = 64 * 1024;
 pub enum Flow {
     /// More follows.
     More,
+    /// Nothing now: it is asked again when [`Resumption::resume`](super::Resumption::resume) or
+    /// [`ExchangeId::resume`](super::ExchangeId::resume) says so.
+    Wait,
     /// That was all.
     End,
 }

@@ -397,7 +397,7 @@ impl ExchangeId {
         State::cancel(events, self.key)
     }
 
-    /// Offers an [`Exchange`] what it has left, and reads on.
+    /// Offers an [`Exchange`] what it has left, reads on, and asks a body that [waits](super::Flow::Wait) for more.
     ///
     /// # Examples
     /// ```no_run

@@ -7,7 +7,7 @@ use super::incoming;
 use super::routes::Endpoint;
 use super::scratch::Scratch;
 use super::server::{Access, Server};
-use super::types::{RequestHead, Response, StatusCode, header};
+use super::types::{Method, RequestHead, Response, StatusCode, header};
 use super::upload::Upload;
 use crate::buffer::Buffer;
 use crate::buffer::pool::Pool;
@@ -72,6 +72,8 @@ pub(super) struct Connection<S: 'static> {
     paused: bool,
     /// Counted by its server.
     counted: bool,
+    /// The request is `HEAD`.
+    is_head: bool,
     pending: Option<Box<Pending>>,
     uploading: Option<Box<Uploading<S>>>,
     upgraded: Option<Box<dyn StreamHandler<S>>>,
@@ -92,6 +94,7 @@ impl<S: 'static> Connection<S> {
             lingering: false,
             paused: false,
             counted: true,
+            is_head: false,
             pending: None,
             uploading: None,
             upgraded: None,
@@ -166,6 +169,7 @@ impl<S: 'static> Connection<S> {
             self.reject(cx, StatusCode::BAD_REQUEST);
             return None;
         };
+        self.is_head = request.method() == Method::HEAD;
         let endpoint = match self.server.routes.find(&mut request) {
             Ok(endpoint) => endpoint,
             Err(answer) => {
@@ -335,8 +339,8 @@ impl<S: 'static> Connection<S> {
             Message::Resume => {
                 if let Some(uploading) = &mut self.uploading {
                     uploading.full = false;
-                    stream.wake();
                 }
+                stream.wake();
             }
         }
         Ok(stream.output().len())
@@ -351,6 +355,10 @@ impl<S: 'static> Connection<S> {
         }
         if self.server.is_draining() {
             parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let (true, Some(n)) = (self.is_head, body.len()) {
+            // What the body would be, the client is told.
+            parts.headers.entry(header::CONTENT_LENGTH).or_insert(n.into());
         }
         let extent = match body.len() {
             Some(n) => Extent::Whole(n),
@@ -440,6 +448,7 @@ impl<S: 'static> Connection<S> {
             self.write(cx.stream, &mut scratch, &mut piece);
             match made {
                 Ok(Flow::More) => {}
+                Ok(Flow::Wait) => return scratch.give_back(cx.cx.registry),
                 Ok(Flow::End) => self.finish(cx.stream, &mut scratch),
                 Err(error) => {
                     log::warn!("an answer is cut off: {error}");

@@ -57,6 +57,34 @@ impl<S: 'static> RequestCx<'_, S> {
         (Responder { key: self.key() }, Later(()))
     }
 
+    /// What lets this request go on: an [`Upload`](super::Upload) that left something, or a body that [waits](super::Flow::Wait).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::buffer::Buffer;
+    /// use evoxide::http::{Answer, IntoAnswer, RequestCx, Upload};
+    /// use std::time::Duration;
+    ///
+    /// /// Takes ten bytes a second.
+    /// struct Slow;
+    ///
+    /// impl<S: 'static> Upload<S> for Slow {
+    ///     fn on_data(&mut self, cx: &mut RequestCx<'_, S>, data: &mut Buffer) {
+    ///         data.drain(10);
+    ///         let resumption = cx.resumption();
+    ///         cx.timer(Duration::from_secs(1), move |_cx| resumption.resume());
+    ///     }
+    ///
+    ///     fn on_end(self: Box<Self>, _cx: &mut RequestCx<'_, S>) -> Answer<S> {
+    ///         "done\n".into_answer()
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn resumption(&mut self) -> Resumption {
+        Resumption { place: self.place, orphans: self.cx.registry.orphans() }
+    }
+
     /// A body that is written later, and what writes it.
     ///
     /// # Examples
@@ -157,9 +185,24 @@ impl<S> Default for Post<S> {
     }
 }
 
-/// Requests whose responder was dropped.
+/// Requests whose responder was dropped, or that go on.
 #[derive(Default)]
-pub(super) struct Orphans(Cell<Vec<Place>>);
+pub(super) struct Orphans(Cell<Vec<(Place, Said)>>);
+
+/// What is said of a request without the loop at hand.
+#[derive(Clone, Copy)]
+enum Said {
+    Orphaned,
+    Resume,
+}
+
+impl Orphans {
+    fn push(&self, place: Place, said: Said) {
+        let mut list = self.0.take();
+        list.push((place, said));
+        self.0.set(list);
+    }
+}
 
 #[derive(Default)]
 struct OrphanList {
@@ -179,8 +222,12 @@ impl<S: 'static> Registry<S> {
 
     /// Tells connections that nobody will answer.
     fn collect_orphans(&mut self) {
-        for place in self.extensions.get::<OrphanList>().list.0.take() {
-            let _ = self.deliver(place, Message::Orphaned);
+        for (place, said) in self.extensions.get::<OrphanList>().list.0.take() {
+            let message = match said {
+                Said::Orphaned => Message::Orphaned,
+                Said::Resume => Message::Resume,
+            };
+            let _ = self.deliver(place, message);
         }
     }
 
@@ -238,9 +285,7 @@ impl Key {
 impl Drop for Key {
     fn drop(&mut self) {
         if let Some(orphans) = &self.orphans {
-            let mut list = orphans.0.take();
-            list.push(self.place);
-            orphans.0.set(list);
+            orphans.push(self.place, Said::Orphaned);
         }
     }
 }
@@ -296,42 +341,6 @@ impl Responder {
         Ok(BodyWriter { key: Key { place, orphans } })
     }
 
-    /// Offers an [`Upload`](super::Upload) what it has left, and reads on.
-    ///
-    /// # Examples
-    /// ```
-    /// use evoxide::buffer::Buffer;
-    /// use evoxide::http::{Answer, IntoAnswer, Later, RequestCx, Responder, Upload};
-    /// use std::time::Duration;
-    ///
-    /// /// Takes ten bytes a second.
-    /// struct Slow(Responder, Option<Later>);
-    ///
-    /// impl<S: 'static> Upload<S> for Slow {
-    ///     fn on_data(&mut self, cx: &mut RequestCx<'_, S>, data: &mut Buffer) {
-    ///         data.drain(10);
-    ///         let resume = self.0.resumption();
-    ///         cx.timer(Duration::from_secs(1), move |cx| resume.resume(cx));
-    ///     }
-    ///
-    ///     fn on_end(self: Box<Self>, cx: &mut RequestCx<'_, S>) -> Answer<S> {
-    ///         "done\n".into_answer()
-    ///     }
-    /// }
-    /// ```
-    #[must_use]
-    pub fn resumption(&self) -> Resumption {
-        Resumption { place: self.key.place }
-    }
-
-    /// As [`Resumption::resume`].
-    ///
-    /// # Examples
-    /// See [`resumption`](Self::resumption).
-    pub fn resume<S: 'static>(&self, events: &mut Registry<S>) {
-        self.resumption().resume(events);
-    }
-
     /// Whether the client is still there.
     ///
     /// # Examples
@@ -354,22 +363,29 @@ impl fmt::Debug for Responder {
     }
 }
 
-/// Lets an [`Upload`](super::Upload) that left something go on.
+/// Lets a request go on that waits for something.
 ///
 /// # Examples
-/// See [`Responder::resumption`].
-#[derive(Clone, Copy, Debug)]
+/// See [`RequestCx::resumption`].
+#[derive(Clone)]
 pub struct Resumption {
     place: Place,
+    orphans: Rc<Orphans>,
 }
 
 impl Resumption {
-    /// Offers the upload what it has left, and reads on.
+    /// Offers an upload what it has left, reads on, and asks a body that waited for more: soon, not at once.
     ///
     /// # Examples
-    /// See [`Responder::resumption`].
-    pub fn resume<S: 'static>(self, events: &mut Registry<S>) {
-        let _ = events.deliver(self.place, Message::Resume);
+    /// See [`RequestCx::resumption`].
+    pub fn resume(&self) {
+        self.orphans.push(self.place, Said::Resume);
+    }
+}
+
+impl fmt::Debug for Resumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Resumption").field(&self.place).finish()
     }
 }
 
@@ -406,6 +422,14 @@ impl BodyWriter {
     /// As for [`write`](Self::write).
     pub fn write_buffer<S: 'static>(&mut self, events: &mut Registry<S>, data: &mut Buffer) -> Result<usize, Error> {
         events.deliver(self.key.place, Message::Write(mem::take(data)))
+    }
+
+    /// How many bytes of the connection wait to be written; `None` where the client has gone.
+    ///
+    /// # Examples
+    /// As for [`write`](Self::write).
+    pub fn queued<S: 'static>(&mut self, events: &mut Registry<S>) -> Option<usize> {
+        events.deliver(self.key.place, Message::Write(Buffer::new())).ok()
     }
 
     /// Ends the body.

@@ -249,8 +249,9 @@ impl<S: 'static> Outgoing<S> {
                 output.append(b"\r\n");
             }
             upload.left = upload.left.map(|left| left - n as u64);
+            let made = if upload.left == Some(0) { made.map(|_| Flow::End) } else { made };
             match made {
-                Ok(Flow::More) if upload.left == Some(0) => self.upload = None,
+                Ok(Flow::Wait) => return,
                 Ok(Flow::More) if is_empty => return cx.stream.wake(),
                 Ok(Flow::More) => {}
                 Ok(Flow::End) if upload.left.is_some_and(|left| left > 0) => {

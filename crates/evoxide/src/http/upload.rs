@@ -32,7 +32,7 @@ use crate::buffer::Buffer;
 /// ```
 pub trait Upload<S> {
     /// A piece has come. What is left in `data` is offered again, with what comes behind it; when much of it is left, no more is read
-    /// until [`Responder::resume`](super::Responder::resume).
+    /// until [`Resumption::resume`](super::Resumption::resume).
     ///
     /// # Examples
     /// See [`Upload`].
