@@ -1,50 +1,53 @@
-//! A forwarder that keeps answers, and says that the names of a list do not exist.
+//! A forwarder that keeps answers for as long as they may be kept.
 //!
-//! `cargo run --example dns_forwarder -- 127.0.0.1:5353 blocked.example ads.example`
+//! `cargo run --example dns_forwarder -- 127.0.0.1:5353`
 
 use evoxide::EventLoop;
-use evoxide::dns::{Config, Name, Resolver, rcode};
-use std::collections::HashMap;
-use std::net::IpAddr;
+use evoxide::dns::{Answer, Config, Data, Failure, Query, Section, rcode};
 use std::time::Duration;
 
-#[derive(Default)]
-struct State {
-    blocked: Vec<Name>,
-    resolver: Option<Resolver>,
-    /// What was found; queries are answered from here, and clients that come too early ask again.
-    found: HashMap<(Name, u16), Vec<IpAddr>>,
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut words = std::env::args().skip(1);
-    let addr = words.next().unwrap_or_else(|| String::from("127.0.0.1:5353"));
-    let blocked = words.map(|word| word.parse()).collect::<Result<Vec<Name>, _>>()?;
-    let mut ev = EventLoop::new(State { blocked, ..State::default() })?;
-    let resolver = ev.resolver(Config::system())?;
-    ev.state_mut().resolver = Some(resolver);
-    ev.dns_server(addr.as_str(), |cx, query| {
-        let (name, kind) = (query.name(), query.rtype());
-        if cx.state().blocked.iter().any(|blocked| name.ends_with(blocked)) {
-            return rcode::NXDOMAIN;
-        }
-        if let Some(addresses) = cx.state().found.get(&(name, kind)) {
-            for address in addresses.clone() {
-                query.answer(Duration::from_secs(60), address);
-            }
-            return rcode::NOERROR;
-        }
-        if let Some(resolver) = cx.state().resolver {
-            let text = format!("{name}.");
-            resolver.lookup(cx, &text, kind, Some(Duration::from_secs(5)), move |cx, answer| {
-                if let Ok(answer) = answer {
-                    cx.state().found.insert((name, kind), answer.addresses().collect());
+    let addr = std::env::args().nth(1).unwrap_or_else(|| String::from("127.0.0.1:5353"));
+    let mut ev = EventLoop::new(())?;
+    // The resolver has the cache.
+    let resolver = ev.resolver(Config::system().cache(10_000))?;
+    ev.dns_server(addr.as_str(), move |cx, query| {
+        let (name, kind) = (format!("{}.", query.name()), query.rtype());
+        let mut query = query.defer();
+        resolver.lookup(cx, &name, kind, Some(Duration::from_secs(5)), move |cx, answer| {
+            let code = match answer {
+                Ok(answer) => {
+                    copy(&answer, &mut query);
+                    rcode::NOERROR
                 }
-            });
-        }
-        rcode::SERVFAIL
+                Err(Failure::NoData(_)) => rcode::NOERROR,
+                Err(Failure::NxDomain(_)) => rcode::NXDOMAIN,
+                Err(_) => rcode::SERVFAIL,
+            };
+            query.respond(cx, code);
+        });
+        rcode::NOERROR
     })?;
     println!("answering on {addr}");
     ev.run()?;
     Ok(())
+}
+
+/// Copies the records that were asked for; an alias in front of them becomes one record.
+fn copy(answer: &Answer, query: &mut Query) {
+    let (asked, ttl) = (query.name(), Duration::from_secs(answer.ttl.into()));
+    let owner = answer.canonical_name().unwrap_or(asked);
+    if owner != asked {
+        query.record_name(Section::Answer, &asked, evoxide::dns::rtype::CNAME, ttl, &owner);
+    }
+    for record in answer.records() {
+        match record.data() {
+            Ok(Data::Cname(name) | Data::Ns(name) | Data::Ptr(name)) => {
+                query.record_name(Section::Answer, &owner, record.rtype, ttl, &name.to_name());
+            }
+            // Names in the data of these are compressed; this example leaves such records out.
+            Ok(Data::Mx { .. } | Data::Soa(_)) | Err(_) => {}
+            Ok(_) => query.record(Section::Answer, &owner, record.rtype, ttl, record.raw_data()),
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub use evoxide_proto::dns::{
     Answer, Builder, Data, Failure, Message, Name, NameError, Rdata, Record, Section, class, flag, rcode, rtype,
 };
 pub use resolver::{LookupId, Resolver};
-pub use server::Query;
+pub use server::{Deferred, Query};
 
 #[cfg(test)]
 mod tests;

@@ -417,8 +417,9 @@ unsafe fn begin(
             || parse_ipv6(evoxide_core::net::split_scope(text).0).is_some()
             || hints.ai_flags & libc::AI_NUMERICHOST != 0;
         if node.is_null() || numeric {
-            if !node.is_null() {
-                hints.ai_flags |= libc::AI_NUMERICHOST;
+            if !node.is_null() && hints.ai_flags & libc::AI_NUMERICHOST == 0 {
+                // As in the original, an address has no canonical name, unless nothing else was allowed.
+                hints.ai_flags = (hints.ai_flags | libc::AI_NUMERICHOST) & !libc::AI_CANONNAME;
             }
             let mut list = ptr::null_mut();
             let code = own::evutil_getaddrinfo(node, service, &raw const hints, &raw mut list);

@@ -16,6 +16,7 @@ use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 use evoxide_proto::dns::Builder;
 use evoxide_proto::dns::server::{self, Verdict};
+use evoxide_sys::message::Packets;
 use evoxide_sys::socket::{self as net, Addr};
 use evoxide_sys::{clock, io};
 use libc::sockaddr;
@@ -23,8 +24,8 @@ use std::collections::VecDeque;
 
 /// The most that is read of a datagram.
 const READ: usize = 4096;
-/// Datagrams taken in one turn.
-const BURST: u32 = 64;
+/// Batches of datagrams taken in one turn.
+const BURST: u32 = 4;
 /// Requests that are over and kept.
 const MAX_SPARE: usize = 64;
 /// Replies that wait for room in the socket.
@@ -48,6 +49,8 @@ pub(super) struct PortState {
     idle: u64,
     /// Requests that are over, for the next ones.
     spare: Vec<*mut ServerRequest>,
+    /// Room for datagrams, while no callback uses it.
+    packets: Packets,
 }
 
 /// `struct evdns_server_port`, opaque to C.
@@ -316,21 +319,38 @@ unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_v
     if !this.enter() {
         return;
     }
-    let mut bytes = [0; READ];
+    let mut packets = this.state.with_locked(|state| core::mem::take(&mut state.packets));
+    if packets.is_empty() {
+        packets = Packets::try_new(READ).unwrap_or_default();
+    }
+    if packets.is_empty() {
+        // Without memory they come one by one.
+        let mut bytes = [0; READ];
+        if let Ok((len, Some(from))) = net::recv_from(fd, &mut bytes) {
+            this.take_in(&bytes[..len], from.to_inet().map_or(1, |inet| inet.port()), Some(from), ptr::null_mut());
+        }
+    }
     for _ in 0..BURST {
         if this.closed.get() {
             break;
         }
-        match net::recv_from(fd, &mut bytes) {
-            Ok((len, Some(from))) => {
-                let source = from.to_inet().map_or(1, |inet| inet.port());
-                this.take_in(&bytes[..len], source, Some(from), ptr::null_mut());
+        match packets.receive(fd) {
+            Ok((count, more)) => {
+                for (bytes, from) in (0..count).map_while(|at| packets.get(at)) {
+                    let source = from.to_inet().map_or(1, |inet| inet.port());
+                    if !this.closed.get() {
+                        this.take_in(bytes, source, Some(from), ptr::null_mut());
+                    }
+                }
+                if !more {
+                    break;
+                }
             }
-            Ok(_) => {}
             Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
             Err(_) => break,
         }
     }
+    this.state.with_locked(|state| state.packets = packets);
     // SAFETY: the reference taken above; the lock is held.
     unsafe { evdns_server_port::release(port) };
 }
@@ -428,6 +448,7 @@ fn new(
         max_clients: 100,
         idle: 10 * SECOND,
         spare: Vec::new(),
+        packets: Packets::default(),
     });
     state.set_lock(lock);
     let made = mm::alloc(evdns_server_port {

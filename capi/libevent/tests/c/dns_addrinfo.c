@@ -54,6 +54,16 @@ CASE(canonical_name)
 	ask("cname.example", "80", 1);
 }
 
+CASE(canonical_name_of_an_address)
+{
+	hint(PF_UNSPEC, SOCK_STREAM, 0, EVUTIL_AI_CANONNAME);
+	ask("127.0.0.1", "80", 1);
+	ask("fd00::1", "80", 1);
+	hint(PF_INET, SOCK_STREAM, 0, EVUTIL_AI_CANONNAME | EVUTIL_AI_NUMERICHOST);
+	ask("10.0.0.1", "80", 1);
+	ask(NULL, "80", 1);
+}
+
 CASE(numeric_host)
 {
 	hint(PF_UNSPEC, SOCK_STREAM, 0, 0);

@@ -280,3 +280,25 @@ CASE(ten_thousand_at_once)
 	SAY("done %d failed %d\n", many_done, many_failed);
 	kit_close(&k);
 }
+
+/* 10,000 questions on their way: as before, with nothing that waits. */
+CASE(ten_thousand_in_flight)
+{
+	struct kit k;
+	int i;
+	char name[64];
+	size_t before, each;
+	kit_open(&k, 0);
+	k.server.quiet = 1;
+	evdns_base_set_option(k.dns, "timeout", "100");
+	evdns_base_set_option(k.dns, "max-inflight", "10000");
+	before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	for (i = 0; i < 10000; i++) {
+		snprintf(name, sizeof name, "drop%d.bench.example", i);
+		if (!evdns_base_resolve_ipv4(k.dns, name, DNS_QUERY_NO_SEARCH, on_one_of_many, NULL))
+			abort();
+	}
+	each = (mallinfo2().uordblks + mallinfo2().hblkhd - before) / 10000;
+	CHECK(each <= 600);
+	kit_close(&k);
+}

@@ -24,6 +24,16 @@ pub struct Query {
     request: Request,
     peer: SocketAddr,
     flags: u16,
+    way: Way,
+    /// Its reply comes later.
+    deferred: bool,
+}
+
+/// How a reply goes out.
+#[derive(Clone, Debug)]
+enum Way {
+    Datagram(Rc<UdpSocket>),
+    Stream(EventId),
 }
 
 impl Query {
@@ -56,6 +66,17 @@ impl Query {
         self.flags |= flags;
     }
 
+    /// Answers later: what the handler returns then is not sent. Dropping the result drops the query.
+    ///
+    /// # Examples
+    /// See [`Deferred`].
+    #[must_use = "without a response the client gets none"]
+    pub fn defer(&mut self) -> Deferred {
+        self.deferred = true;
+        let request = std::mem::take(&mut self.request);
+        Deferred(Self { request, peer: self.peer, flags: self.flags, way: self.way.clone(), deferred: true })
+    }
+
     /// Adds an address as an answer to the first question.
     pub fn answer(&mut self, ttl: Duration, address: IpAddr) {
         match address {
@@ -76,6 +97,71 @@ impl Query {
     }
 }
 
+/// A query that is answered later. It derefs to the [`Query`].
+///
+/// # Examples
+/// ```
+/// use evoxide::EventLoop;
+/// use evoxide::dns::{Config, rcode, rtype};
+/// use std::net::UdpSocket;
+/// use std::time::Duration;
+///
+/// let mut ev = EventLoop::new(Vec::new())?;
+/// let [udp, _tcp] = ev.dns_server("127.0.0.1:0", |cx, query| {
+///     let mut later = Some(query.defer());
+///     cx.timer(Duration::from_millis(1), move |cx| {
+///         if let Some(mut query) = later.take() {
+///             query.answer(Duration::from_secs(60), "192.0.2.1".parse().unwrap());
+///             query.respond(cx, rcode::NOERROR);
+///         }
+///     });
+///     rcode::NOERROR
+/// })?;
+/// let address = ev.source::<UdpSocket>(udp).unwrap().local_addr()?;
+/// let resolver = ev.resolver(Config::new().server(address))?;
+/// resolver.lookup(&mut ev, "any.example", rtype::A, None, |cx, answer| {
+///     *cx.state() = answer.unwrap().addresses().collect();
+///     cx.exit();
+/// });
+/// ev.run()?;
+/// assert_eq!(ev.state()[0].to_string(), "192.0.2.1");
+/// # Ok::<(), evoxide::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Deferred(Query);
+
+impl std::ops::Deref for Deferred {
+    type Target = Query;
+
+    fn deref(&self) -> &Query {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Deferred {
+    fn deref_mut(&mut self) -> &mut Query {
+        &mut self.0
+    }
+}
+
+impl Deferred {
+    /// Sends the reply. A client that has gone, or a socket without room, gets none.
+    pub fn respond<S: 'static>(self, events: &mut Registry<S>, code: u16) {
+        let mut builder = Builder::new();
+        let Ok(reply) = self.0.request.reply_with(code, self.0.flags, &mut builder) else { return };
+        match &self.0.way {
+            // What the socket has no room for is lost, as datagrams are.
+            Way::Datagram(udp) => drop(udp.send_to(reply, self.0.peer)),
+            Way::Stream(id) => {
+                if let Some(stream) = events.stream(*id) {
+                    stream.output().append((reply.len() as u16).to_be_bytes());
+                    stream.output().append(reply.to_vec());
+                }
+            }
+        }
+    }
+}
+
 fn seconds(ttl: Duration) -> u32 {
     u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)
 }
@@ -89,18 +175,21 @@ fn serve<S>(
     handler: &Handler<S>,
     packet: &[u8],
     peer: SocketAddr,
-    tcp: bool,
+    way: Way,
     builder: &mut Builder,
 ) -> Option<Vec<u8>> {
-    match server::receive(packet, peer.port(), tcp) {
+    match server::receive(packet, peer.port(), matches!(way, Way::Stream(_))) {
         Verdict::Drop => None,
         Verdict::Reply(reply) => Some(reply),
         Verdict::Ask(request) => {
-            let mut query = Query { request, peer, flags: 0 };
+            let mut query = Query { request, peer, flags: 0, way, deferred: false };
             let code = match handler.try_borrow_mut() {
                 Ok(mut handler) => handler(cx, &mut query),
                 Err(_) => rcode::SERVFAIL,
             };
+            if query.deferred {
+                return None;
+            }
             query.request.reply_with(code, query.flags, builder).ok().map(<[u8]>::to_vec)
         }
     }
@@ -148,11 +237,12 @@ impl<S: 'static> Registry<S> {
         let (udp, listener) = bound(addr)?;
         udp.set_nonblocking(true)?;
         let (mut builder, shared) = (Builder::new(), Rc::clone(&handler));
+        let way = Way::Datagram(Rc::new(udp.try_clone()?));
         let udp = self.descriptor(udp, Interest::READ, move |cx, udp: &mut UdpSocket, _ready| {
             let mut packet = [0; 4096];
             for _ in 0..BURST {
                 let Ok((len, peer)) = udp.recv_from(&mut packet) else { break };
-                if let Some(reply) = serve(cx, &shared, &packet[..len], peer, false, &mut builder) {
+                if let Some(reply) = serve(cx, &shared, &packet[..len], peer, way.clone(), &mut builder) {
                     // A reply that the socket has no room for is lost, as datagrams are.
                     let _ = udp.send_to(&reply, peer);
                 }
@@ -202,9 +292,10 @@ impl<S: 'static> StreamHandler<S> for Client<S> {
         if self.frames.feed(&bytes).is_err() {
             return cx.close();
         }
-        let mut builder = Builder::new();
+        let Some(id) = cx.id() else { return };
+        let (mut builder, way) = (Builder::new(), Way::Stream(id));
         while let Some(frame) = self.frames.next_frame() {
-            if let Some(reply) = serve(cx, &self.handler, frame, self.peer, true, &mut builder) {
+            if let Some(reply) = serve(cx, &self.handler, frame, self.peer, way.clone(), &mut builder) {
                 cx.output().append((reply.len() as u16).to_be_bytes());
                 cx.output().append(reply);
             }

@@ -242,3 +242,39 @@ fn a_task_connects_by_name() {
     ev.run().unwrap();
     assert_eq!(ev.state(), &["Ok(()) Err(())"]);
 }
+
+/// Queries over UDP and TCP that are answered in another turn, and one that never is.
+#[test]
+fn answers_may_come_later() {
+    let mut ev = EventLoop::with_config(LoopConfig::new(), Vec::new()).unwrap();
+    let [udp, _] = ev
+        .dns_server("127.0.0.1:0", |cx, query| {
+            let query = query.defer();
+            if query.name().labels().next().is_some_and(|label| label.eq_ignore_ascii_case(b"drop")) {
+                return rcode::NOERROR;
+            }
+            let mut query = Some(query);
+            cx.timer(Duration::from_millis(1), move |cx| {
+                let mut query = query.take().unwrap();
+                query.answer(Duration::from_secs(5), [10, 0, 0, 1].into());
+                query.respond(cx, rcode::NOERROR);
+            });
+            rcode::REFUSED
+        })
+        .unwrap();
+    let server = address(&mut ev, udp);
+    for tcp in [false, true] {
+        let resolver = ev.resolver(Config::new().server(server).tcp_only(tcp)).unwrap();
+        resolver.lookup(&mut ev, "a.example", rtype::A, None, |cx, answer| {
+            cx.state().push(format!("{:?}", answer.map(|answer| answer.addresses().count())));
+        });
+        let soon = Some(Duration::from_millis(50));
+        resolver.lookup(&mut ev, "drop.example", rtype::A, soon, |cx, answer| {
+            cx.state().push(format!("{:?}", answer.map(|answer| answer.addresses().count())));
+            cx.exit();
+        });
+        ev.run().unwrap();
+        assert_eq!(ev.state(), &["Ok(1)", "Err(Timeout)"]);
+        ev.state_mut().clear();
+    }
+}
