@@ -66,51 +66,6 @@ BOTH_VERSIONS(writers_over_sockets) { writers(version, SOCKETS, 0); }
 BOTH_VERSIONS(writers_over_filters) { writers(version, FILTERS, 0); }
 BOTH_VERSIONS(writers_deferred) { writers(version, SOCKETS, BEV_OPT_DEFER_CALLBACKS); }
 
-/* Each thread has a base, and both share the contexts. */
-static void *own_world(void *arg)
-{
-	struct world *shared = arg, w;
-	size_t *got = malloc(sizeof(*got));
-	memset(&w, 0, sizeof(w));
-	w.base = event_base_new();
-	w.server_ctx = shared->server_ctx;
-	w.client_ctx = shared->client_ctx;
-	w.client.world = w.server.world = &w;
-	w.client.quiet = w.server.quiet = 1;
-	w.server.echo = 1;
-	make_ends(&w, SOCKETS, BEV_OPT_CLOSE_ON_FREE);
-	listen_to(&w.client);
-	listen_to(&w.server);
-	bufferevent_write(w.client.bev, "echo", 4);
-	while (w.client.got < 4 && !w.client.ended)
-		event_base_loop(w.base, EVLOOP_ONCE);
-	*got = w.client.got;
-	bufferevent_free(w.client.bev);
-	bufferevent_free(w.server.bev);
-	event_base_loop(w.base, EVLOOP_NONBLOCK);
-	event_base_free(w.base);
-	return got;
-}
-
-BOTH_VERSIONS(bases_in_threads)
-{
-	struct world w;
-	pthread_t t[4];
-	int i, all = 0;
-	evthread_use_pthreads();
-	begin(&w, version);
-	for (i = 0; i < 4; i++)
-		pthread_create(&t[i], NULL, own_world, &w);
-	for (i = 0; i < 4; i++) {
-		void *got;
-		pthread_join(t[i], &got);
-		all += (int)*(size_t *)got;
-		free(got);
-	}
-	SAY("echoed %d\n", all);
-	finish(&w);
-}
-
 /* Freed by one thread while the loop of another moves its data. */
 BOTH_VERSIONS(freed_by_another_thread)
 {
