@@ -177,7 +177,9 @@ pub(crate) struct Core {
     pub method: Choice,
     /// The callback that runs now, or the default name.
     pub current: Cb,
-    /// How many threads wait for it to end.
+    /// A callback of this batch ran that `dispatch` called.
+    pub dispatched: bool,
+    /// How many threads wait for `current` to end.
     pub current_waiters: u32,
     /// How many calls of a signal's callback are left; deletion sets it to 0.
     pub calls_left: u16,

@@ -214,7 +214,7 @@ pub unsafe extern "C-unwind" fn event_add(e: &event, timeout: In<'_, timeval>) -
     // Noted first: once it is pending, its callback may run in the loop's thread and free it.
     debug::note(e, true);
     // SAFETY: the program leaves an event in place that is pending.
-    if unsafe { base.add(e, timeout.map(Cell::get).as_ref()) }.is_err() {
+    if unsafe { base.add(e, timeout.map(Cell::get)) }.is_err() {
         debug::note(e, e.is(evlist::TIMEOUT | evlist::INSERTED));
         return -1;
     }

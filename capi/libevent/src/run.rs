@@ -20,10 +20,12 @@ use crate::util::time::usual_nanos;
 use core::ffi::c_int;
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
+use evoxide_core::key::Key;
 use evoxide_core::reactor::{After, Popped};
 use evoxide_ffi::lock;
 use evoxide_ffi::{mm, warn, warnx};
 use evoxide_sys::backend::Waiter;
+use evoxide_sys::clock;
 use evoxide_sys::engine::Tags;
 use evoxide_sys::wake::Wake;
 
@@ -42,6 +44,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
             return true;
         }
         core.running = true;
+        core.dispatched = false;
         core.owner = lock::thread_id();
         core.cached = 0;
         false
@@ -148,7 +151,8 @@ impl Core {
     /// was one, and whether threads wait for its end.
     #[inline]
     fn end_batch(&mut self) -> (bool, bool) {
-        (self.current != Cb::default(), self.end_current())
+        let ran = core::mem::take(&mut self.dispatched) | (self.current != Cb::default());
+        (ran, self.end_current())
     }
 
     /// Ends the callback that ran. Returns whether threads wait for that.
@@ -160,11 +164,13 @@ impl Core {
 
     /// Whether the batch goes on where no event was popped: it may have stopped to look at the clock.
     fn extend_batch(&mut self) -> bool {
-        if self.engine.reactor.batch_end().is_none() {
-            return false;
+        let mut read = None;
+        let more = self.engine.reactor.extend_batch(|| *read.insert(clock::monotonic()));
+        if let Some(now) = read {
+            self.read = now;
+            self.cached = if self.keep_time { now } else { self.cached };
         }
-        let now = self.refresh_time();
-        self.engine.extend_batch(|| now)
+        more
     }
 
     /// Finishes what popping an event left to do: its flags follow, its timeout ends or is armed again, the kernel is told.
@@ -175,19 +181,23 @@ impl Core {
     unsafe fn finish_popped(&mut self, popped: &Popped<Cb>) {
         // SAFETY: alive, as promised.
         let cb = unsafe { popped.payload.callback() };
-        if popped.after == After::Removed {
-            cb.clear(evlist::INSERTED);
-        }
-        // SAFETY: events only have this closure.
-        let repeating = cb.evcb_closure.get() == closure::PERSIST && repeats(unsafe { popped.payload.event() });
+        let repeats = || {
+            // SAFETY: events only have this closure.
+            cb.evcb_closure.get() == closure::PERSIST && repeats(unsafe { popped.payload.event() })
+        };
         match popped.after {
-            After::Unchanged if !repeating => {}
-            After::Removed if !repeating && !cb.is(evlist::TIMEOUT) => crate::base::debug::ended(popped.payload),
+            After::Removed => {
+                cb.clear(evlist::INSERTED);
+                if !cb.is(evlist::TIMEOUT) && !repeats() {
+                    return crate::base::debug::ended(popped.payload);
+                }
+            }
             // SAFETY: it has a slot that waits on a descriptor, so it is an event.
-            After::Unchanged if self.postpone_popped(unsafe { popped.payload.event() }) => {}
-            // SAFETY: it has a timeout or a slot that waits or waited, so it is an event.
-            _ => self.finish_event(unsafe { popped.payload.event() }, popped, repeating),
+            After::Unchanged if !repeats() || self.postpone_popped(unsafe { popped.payload.event() }) => return,
+            _ => {}
         }
+        // SAFETY: it has a timeout or a slot that waits or waited, so it is an event.
+        self.finish_event(unsafe { popped.payload.event() }, popped.key, popped.ready, popped.after);
     }
 
     /// Arms the timeout of a popped event again that waits for all it can wait for, if that is one store.
@@ -200,19 +210,21 @@ impl Core {
 
     /// [`finish_popped`](Self::finish_popped) of an event that ends, or whose timeout does or is armed again.
     #[inline(never)]
-    fn finish_event(&mut self, e: &event, popped: &Popped<Cb>, repeating: bool) {
-        if popped.after == After::Unlink {
-            self.engine.finish_popped(popped);
+    fn finish_event(&mut self, e: &event, key: Option<Key>, ready: Ready, after: After) {
+        if after == After::Unlink
+            && let Some(key) = key
+        {
+            self.engine.unlink_popped(key);
             e.clear(evlist::INSERTED);
         }
         if !e.has(ev::PERSIST) && e.is(evlist::TIMEOUT) {
             self.take_timer(e);
         }
-        if repeating {
+        if e.evcb_closure.get() == closure::PERSIST && repeats(e) {
             // SAFETY: as promised when it was added: it stays until it is neither pending nor active.
-            unsafe { self.rearm(e, popped.ready) };
-        } else if let Some(key) = popped.kept_key()
-            && popped.ready.contains(Ready::TIMEOUT)
+            unsafe { self.rearm(e, ready) };
+        } else if let Some(key) = key.filter(|_| after != After::Unlink)
+            && ready.contains(Ready::TIMEOUT)
             && !e.is(evlist::TIMEOUT)
             && e.deadline.get() != 0
         {
@@ -221,7 +233,7 @@ impl Core {
             e.clear(evlist::INSERTED);
         }
         if !e.is(evlist::INSERTED | evlist::TIMEOUT) {
-            crate::base::debug::ended(popped.payload);
+            crate::base::debug::ended(Cb::of(e));
         }
     }
 }
@@ -277,10 +289,9 @@ impl Base {
 /// This thread runs the loop of `b`.
 #[inline(never)]
 unsafe fn run_batch(b: &Base) -> bool {
-    let mut ran = false;
     loop {
         if b.wake.reasons() != 0 && b.must_stop() {
-            break;
+            return b.end_batch();
         }
         let mut core = b.core.enter();
         if core.current_waiters != 0 {
@@ -297,7 +308,7 @@ unsafe fn run_batch(b: &Base) -> bool {
             if waited_for {
                 b.tell_waiters();
             }
-            return ran | ended;
+            return ended;
         };
         let cb = popped.payload;
         let result = popped.ready.bits() as i16;
@@ -308,9 +319,9 @@ unsafe fn run_batch(b: &Base) -> bool {
             core.current = cb;
             if cb.callback().evcb_closure.get() & !closure::PERSIST != 0 {
                 core.calls_left = core.engine.reactor.popped_calls();
+                core.dispatched = true;
                 drop(core);
                 dispatch(b, cb, result);
-                ran = true;
                 continue;
             }
             let e = cb.event();
@@ -322,7 +333,6 @@ unsafe fn run_batch(b: &Base) -> bool {
             }
         }
     }
-    ran | b.end_batch()
 }
 
 /// Makes a call that is not a plain event's.

@@ -219,7 +219,7 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
         match self.reactor.watch_fd(key, fd, interest, one_shot) {
             Ok(None) => Ok(()),
             Ok(Some(change)) => self.backend.apply(&change).map_err(|error| {
-                self.reactor.undo_watch_fd(key, change);
+                self.reactor.undo_watch(key, Some(change));
                 WatchError::Kernel(change, error)
             }),
             Err(refused) => Err(WatchError::Refused(refused)),
@@ -236,7 +236,7 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
             return Ok(());
         }
         self.signal_pipe().and_then(|pipe| pipe.subscribe(signo)).map_err(|error| {
-            self.reactor.undo_watch_signal(key);
+            self.reactor.undo_watch(key, None);
             WatchError::Signal(error)
         })
     }
@@ -268,8 +268,9 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
         }
     }
 
+    /// [`finish_popped`](Self::finish_popped) of an event that ends, by its key.
     #[inline(never)]
-    fn unlink_popped(&mut self, key: Key) {
+    pub fn unlink_popped(&mut self, key: Key) {
         let removed = self.reactor.unlink_popped(key);
         self.tell(removed);
     }
@@ -338,18 +339,6 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
             let reactor = &mut self.reactor;
             pipe.drain(|signal, times| reactor.signalled(signal, times.min(i16::MAX as u32) as u16));
         }
-    }
-
-    /// Whether the batch goes on where nothing was popped: it stopped to look at the clock, and has time left. `now` reads
-    /// the clock.
-    #[cold]
-    pub fn extend_batch(&mut self, now: impl FnOnce() -> u64) -> bool {
-        let Some(end) = self.reactor.batch_end() else { return false };
-        let in_time = now() < end;
-        if in_time {
-            self.reactor.continue_batch();
-        }
-        in_time
     }
 
     /// Registers everything with a fresh set of the kernel.

@@ -503,7 +503,7 @@ impl Locked {
         let timeout = self.timeout(direction);
         let Some(base) = self.base() else { return -1 };
         // SAFETY: the event stays in the object, which deletes it before it ends.
-        match unsafe { base.add(self.event(direction), timeout.as_ref()) } {
+        match unsafe { base.add(self.event(direction), timeout) } {
             Ok(()) => 0,
             Err(_) => -1,
         }

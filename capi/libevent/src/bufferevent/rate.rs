@@ -222,7 +222,7 @@ fn is_held(bev: &Locked) -> bool {
 fn add_timer(bev: &Locked, timer: *mut event, tick: &timeval) {
     if let Some(base) = bev.base() {
         // SAFETY: the timer is assigned and lives as long as the limits.
-        let _ = unsafe { base.add(&*timer, Some(tick)) };
+        let _ = unsafe { base.add(&*timer, Some(*tick)) };
     }
 }
 
@@ -513,7 +513,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
         let timer = (*group).timer();
         events::assign(timer, base, -1, ev::PERSIST | ev::FINALIZE, Some(on_group_tick), group.cast());
         if let Some(b) = b {
-            let _ = b.add(&*timer, Some(&config.tick));
+            let _ = b.add(&*timer, Some(config.tick));
         }
     }
     group
@@ -533,7 +533,7 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_set_cfg(
         && let Some(base) = g.base()
     {
         // SAFETY: the group lives; its timer is assigned.
-        let _ = unsafe { base.add(&*g.timer(), Some(&config.tick)) };
+        let _ = unsafe { base.add(&*g.timer(), Some(config.tick)) };
     }
     0
 }

@@ -96,7 +96,7 @@ pub(crate) unsafe fn add(
         });
         if conditions == 0 && timeout.is_none_or(|tv| !is_set(tv)) {
             b.activate(e, ev::TIMEOUT, 1);
-        } else if b.add(e, timeout).is_err() {
+        } else if b.add(e, timeout.copied()).is_err() {
             b.section(|core| Once::unlink(core, once));
             crate::base::debug::teardown(e.raw());
             mm::free(once.cast());

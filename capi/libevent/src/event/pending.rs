@@ -83,38 +83,46 @@ impl Core {
     ///
     /// # Safety
     /// It stays in place until it is neither pending nor active.
-    #[inline]
-    pub unsafe fn add(&mut self, e: &event, timeout: Option<&timeval>) -> Result<(), Refused> {
-        let due = match timeout {
-            None => None,
-            Some(tv) => {
-                let flags = e.evcb_flags.get();
-                if flags & evlist::FINALIZING == 0 && e.evcb_closure.get() == closure::PERSIST {
-                    e.ev_io_timeout.set(*tv);
-                }
-                // What every busy connection does to its timeout is one store.
-                if let Some(delay) = usual_nanos(tv)
-                    && flags & (evlist::TIMEOUT | evlist::INTERNAL | evlist::FINALIZING) == evlist::TIMEOUT
-                    && self.only_waits(e)
-                    && self.postpone(e, delay)
-                {
-                    return Ok(());
-                }
-                Some(self.due(tv))
+    #[inline(always)]
+    pub unsafe fn add(&mut self, e: &event, timeout: Option<timeval>) -> Result<(), Refused> {
+        // What every busy connection does to its timeout is one store.
+        if let Some(tv) = &timeout
+            && e.evcb_flags.get() & (evlist::TIMEOUT | evlist::FINALIZING) == evlist::TIMEOUT
+            && let Some(delay) = usual_nanos(tv)
+            && self.only_waits(e)
+            && self.postpone(e, delay)
+        {
+            if e.evcb_closure.get() == closure::PERSIST {
+                e.ev_io_timeout.set(*tv);
             }
-        };
+            return Ok(());
+        }
+        // SAFETY: the event stays in place until it is neither pending nor active.
+        unsafe { self.add_timeval(e, timeout) }
+    }
+
+    /// # Safety
+    /// As for [`add`](Self::add).
+    #[inline(never)]
+    unsafe fn add_timeval(&mut self, e: &event, timeout: Option<timeval>) -> Result<(), Refused> {
+        if let Some(tv) = timeout
+            && !e.is(evlist::FINALIZING)
+            && e.evcb_closure.get() == closure::PERSIST
+        {
+            e.ev_io_timeout.set(tv);
+        }
+        let due = timeout.map(|tv| self.due(&tv));
         // SAFETY: the event stays in place until it is neither pending nor active.
         unsafe { self.add_due(e, due) }
     }
 
     /// Whether an event with a timeout waits for all it can wait for, and is not active.
-    #[inline]
+    #[inline(always)]
     fn only_waits(&self, e: &event) -> bool {
         if !e.is(evlist::INSERTED) {
             return !e.has(INSERTABLE);
         }
-        let view = self.key_of(e).and_then(|key| self.engine.reactor.view(key));
-        view.is_some_and(|view| view.inserted == e.has(INSERTABLE) && view.ready.is_none())
+        Key::from_bits(e.key.get()).is_some_and(|key| self.engine.reactor.only_waits(key, Cb::of(e)))
     }
 
     /// Moves the timeout of an event that has one, from now on, if that is one store.
@@ -127,7 +135,7 @@ impl Core {
 
     /// # Safety
     /// As for [`add`](Self::add).
-    #[inline(never)]
+    #[inline]
     unsafe fn add_due(&mut self, e: &event, due: Option<Due>) -> Result<(), Refused> {
         if e.is(evlist::FINALIZING) || (due.is_some() && self.timers.reserve().is_err()) {
             return Err(Refused::Silently);
@@ -313,7 +321,7 @@ impl Base {
     /// # Safety
     /// It is an event of this base and stays in place until it is neither pending nor active.
     #[inline(always)]
-    pub(crate) unsafe fn add(&self, e: &event, timeout: Option<&timeval>) -> Result<(), Refused> {
+    pub(crate) unsafe fn add(&self, e: &event, timeout: Option<timeval>) -> Result<(), Refused> {
         self.take_async_if_any();
         if e.has(ev::SIGNAL) {
             self.wait_for_current(Cb::of(e));

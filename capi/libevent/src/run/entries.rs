@@ -289,15 +289,13 @@ pub unsafe extern "C" fn event_base_get_num_events(base: &Base, kinds: c_uint) -
 pub unsafe extern "C" fn event_base_get_max_events(base: &Base, kinds: c_uint, clear: c_int) -> c_int {
     base.take_async_if_any();
     base.section(|core| {
-        let most = pick(core.engine.reactor.most(), kinds);
-        if clear != 0 {
-            core.engine.reactor.reset_most(Counts {
-                added: kinds & count::ADDED,
-                active: kinds & count::ACTIVE,
-                virtual_events: kinds & count::VIRTUAL,
-            });
-        }
-        most
+        let kinds_to_clear = if clear == 0 { 0 } else { kinds };
+        let most = core.engine.reactor.most(Counts {
+            added: kinds_to_clear & count::ADDED,
+            active: kinds_to_clear & count::ACTIVE,
+            virtual_events: kinds_to_clear & count::VIRTUAL,
+        });
+        pick(most, kinds)
     })
 }
 

@@ -378,11 +378,14 @@ impl<T: Payload> Reactor<T> {
         Ok(change)
     }
 
-    /// Takes back a [`watch_fd`](Self::watch_fd) whose change the kernel refused. The slot lives on.
-    pub fn undo_watch_fd(&mut self, key: Key, change: Change) {
-        if self.slots.get(key).is_none_or(|s| s.state & state::FD == 0) {
-            return;
+    /// Takes back a [`watch_fd`](Self::watch_fd) whose change the kernel refused, or, without a change, a
+    /// [`watch_signal`](Self::watch_signal) that could not be subscribed. The slot lives on.
+    pub fn undo_watch(&mut self, key: Key, change: Option<Change>) {
+        let Some(linked) = self.slots.get(key).map(|slot| slot.state) else { return };
+        if linked & state::SIGNAL != 0 {
+            self.unlink_signal(key.index);
         }
+        let Some(change) = change.filter(|_| linked & state::FD != 0) else { return };
         let fired = self.fds.entry(change.fd).is_some_and(|e| e.was_fired);
         // What `unlink` would tell the kernel never came about.
         let _ = self.unlink_fd(key.index, false);
@@ -495,11 +498,6 @@ impl<T: Payload> Reactor<T> {
         self.slots.at_mut(head).fd_prev = index;
         let slot = self.slots.at_mut(index);
         (slot.fd_next, slot.fd_prev) = (head, NONE);
-    }
-
-    /// Whether any event waits on the descriptor.
-    pub fn watches(&self, fd: Fd) -> bool {
-        self.fds.entries.get(fd as usize).is_some_and(|e| e.events > 0)
     }
 
     /// Gives back the map's memory where nothing needs it. Looks only now and then: a look is O(n).

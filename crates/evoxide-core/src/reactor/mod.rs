@@ -223,10 +223,18 @@ impl<T: Payload> Reactor<T> {
         gone
     }
 
-    /// Whether an event waits on a descriptor or for a signal.
+    /// Whether `key` is that of an event of `payload` that waits on a descriptor or for a signal, and is not ready. Changes with
+    /// what makes it ready, pops or removes it.
     #[inline]
-    pub fn is_inserted(&self, key: Key) -> bool {
-        self.slots.get(key).is_some_and(|s| s.state & (state::FD | state::SIGNAL) != 0)
+    pub fn only_waits(&self, key: Key, payload: T) -> bool
+    where
+        T: PartialEq,
+    {
+        self.slots.get(key).is_some_and(|slot| {
+            slot.payload == payload
+                && slot.state & (state::FD | state::SIGNAL) != 0
+                && slot.state & (state::READY | state::NEXT_TURN) == 0
+        })
     }
 
     /// Changes the priority of an event that is not ready.
@@ -272,13 +280,9 @@ impl<T: Payload> Reactor<T> {
         Counts { added: self.inserted + active - self.internal_active, active, virtual_events: self.virtual_events }
     }
 
-    /// The most there ever were since the last time it was lowered, each for itself.
-    pub fn most(&self) -> Counts {
-        self.most
-    }
-
-    /// Lowers the most there ever were, each for itself, to 0 where `which` has a 1.
-    pub fn reset_most(&mut self, which: Counts) {
+    /// High-water marks of [`counts`](Self::counts), each since it was reset; those are reset to 0 for which `which` has a 1.
+    pub fn most(&mut self, which: Counts) -> Counts {
+        let most = self.most;
         let clear = |most: &mut u32, bit: u32| {
             if bit != 0 {
                 *most = 0;
@@ -288,6 +292,7 @@ impl<T: Payload> Reactor<T> {
         clear(&mut self.most.added, which.added);
         clear(&mut self.most.virtual_events, which.virtual_events);
         self.rings.front.limit = 0;
+        most
     }
 
     /// How many events are ready.

@@ -122,18 +122,26 @@ impl<T: Payload> Reactor<T> {
     /// [`enqueue`](Self::enqueue) of an event that counts, if that takes no memory.
     #[inline(always)]
     pub fn try_enqueue(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
-        let entry = Entry { payload, slot: DETACHED, ready, calls };
         if priority == self.rings.running && !self.rings.front.is_at_limit() {
-            return Some(detached_key(self.rings.front.put(entry), priority));
+            let place = self.rings.front.put(Entry { payload, slot: DETACHED, ready, calls });
+            return Some(detached_key(place, priority));
         }
-        self.try_push_other(priority, entry)
+        self.try_push_other(payload, priority, ready, calls)
     }
 
     /// [`try_enqueue`](Self::try_enqueue) where more than the entry changes.
     #[inline(never)]
-    fn try_push_other(&mut self, priority: u8, entry: Entry<T>) -> Option<Key> {
+    fn try_push_other(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
         let priority = priority.min(self.rings.last());
-        self.has_room(priority).then(|| detached_key(self.push_other(priority, entry), priority))
+        let entry = Entry { payload, slot: DETACHED, ready, calls };
+        let place = if priority != self.rings.running {
+            self.push_behind(priority, entry)?
+        } else if self.rings.front.is_full() {
+            return None;
+        } else {
+            self.push_front(entry)
+        };
+        Some(detached_key(place, priority))
     }
 
     /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
@@ -168,12 +176,17 @@ impl<T: Payload> Reactor<T> {
         if self.rings.get(usize::from(priority)).is_some_and(Ring::is_full) {
             self.make_room(priority);
         }
-        if priority == self.rings.running { self.push_front(entry) } else { self.push_behind(priority, entry) }
+        if priority == self.rings.running {
+            self.push_front(entry)
+        } else {
+            self.push_behind(priority, entry).unwrap_or_default()
+        }
     }
 
+    /// Pushes onto the ring of a priority that is not running, if there is room.
     #[inline(always)]
-    fn push_behind(&mut self, priority: u8, entry: Entry<T>) -> u32 {
-        let Some(ring) = self.rings.rest.get_mut(usize::from(priority)) else { return 0 };
+    fn push_behind(&mut self, priority: u8, entry: Entry<T>) -> Option<u32> {
+        let ring = self.rings.rest.get_mut(usize::from(priority)).filter(|ring| !ring.is_full())?;
         let place = ring.put(entry);
         if priority < self.rings.running {
             self.interrupt_batch();
@@ -181,7 +194,7 @@ impl<T: Payload> Reactor<T> {
         self.rings.elsewhere += 1;
         self.rings.front.limit = 0;
         self.note_most();
-        place
+        Some(place)
     }
 
     #[inline]

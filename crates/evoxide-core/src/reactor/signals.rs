@@ -45,13 +45,6 @@ impl<T: Payload> Reactor<T> {
         Ok(head == NONE)
     }
 
-    /// Takes back a [`watch_signal`](Self::watch_signal) that could not be subscribed. The slot lives on.
-    pub fn undo_watch_signal(&mut self, key: Key) {
-        if self.slots.get(key).is_some_and(|s| s.state & state::SIGNAL != 0) {
-            self.unlink_signal(key.index);
-        }
-    }
-
     /// Returns the signal if nobody waits for it any more.
     pub(super) fn unlink_signal(&mut self, index: u32) -> Option<i32> {
         let slot = self.slots.at_mut(index);
@@ -84,11 +77,6 @@ impl<T: Payload> Reactor<T> {
             }
             index = next;
         }
-    }
-
-    /// Whether any event waits for the signal.
-    pub fn watches_signal(&self, signal: i32) -> bool {
-        (1..SIGNALS as i32).contains(&signal) && self.signals.heads[signal as usize] != NONE
     }
 
     pub(super) fn signal_head(&self, signal: usize) -> Option<u32> {

@@ -142,7 +142,7 @@ fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
     let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
     let first = r.watch_fd(a, 5, Interest::READ, true).unwrap().unwrap();
     let refused = r.watch_fd(b, 5, Interest::READ, true).unwrap().unwrap();
-    r.undo_watch_fd(b, refused);
+    r.undo_watch(b, Some(refused));
     assert!(!r.free_if_idle(b));
     // It never fired, so its removal is told at once even when it ends by a timeout.
     r.activate(a, Ready::TIMEOUT, 1);

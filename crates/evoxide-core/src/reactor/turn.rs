@@ -218,24 +218,19 @@ impl<T: Payload> Reactor<T> {
         }
     }
 
-    /// When the batch must end, where that is why [`pop_ready`](Self::pop_ready) stopped; [`continue_batch`](Self::continue_batch) continues
-    /// it.
+    /// Lets a batch pop one event more where [`pop_ready`](Self::pop_ready) stopped to look at the clock, which `now` reads, and
+    /// there is time left. Returns whether it does.
     #[inline]
-    pub fn batch_end(&self) -> Option<u64> {
-        let batch = &self.batch;
-        let stopped = batch.stop == self.rings.front.head && batch.stop != batch.last;
-        if batch.end == u64::MAX || !stopped { None } else { Some(batch.end) }
-    }
-
-    /// Lets a batch that [`batch_end`](Self::batch_end) bounds pop one event more.
-    pub fn continue_batch(&mut self) {
-        if self.batch_end().is_some() {
-            self.batch.stop = self.batch.stop.wrapping_add(1);
-        }
+    pub fn extend_batch(&mut self, now: impl FnOnce() -> u64) -> bool {
+        let batch = &mut self.batch;
+        let stopped = batch.end != u64::MAX && batch.stop == self.rings.front.head && batch.stop != batch.last;
+        let more = stopped && now() < batch.end;
+        batch.stop = batch.stop.wrapping_add(u32::from(more));
+        more
     }
 
     /// Takes the next ready event of this batch out of its queue; `None` ends the batch, unless
-    /// [`batch_end`](Self::batch_end) says to look at the clock. An event that is not persistent leaves the reactor with it.
+    /// [`extend_batch`](Self::extend_batch) goes on. An event that is not persistent leaves the reactor with it.
     #[inline(always)]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
         loop {

@@ -408,7 +408,7 @@ impl<S> EventLoop<S> {
                 Some(popped) => called |= self.dispatch(popped),
                 None => {
                     let Registry { engine, time, .. } = self.registry();
-                    if !engine.extend_batch(|| time.update()) {
+                    if !engine.reactor.extend_batch(|| time.update()) {
                         return called;
                     }
                 }
