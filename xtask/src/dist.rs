@@ -19,6 +19,7 @@ mod pc;
 mod report;
 pub mod share;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -149,9 +150,27 @@ pub fn has_openssl() -> bool {
 
 fn openssl(from: &Path, lib: &Path) -> Result<(), String> {
     place(&from.join("libevent_openssl.so"), &lib.join(OPENSSL))?;
-    place(&from.join("libevent_openssl.a"), &lib.join("libevent_openssl.a"))?;
+    alone(&from.join("libevent_openssl.a"), &lib.join("libevent_openssl.a"), &nm::names(&lib.join(OPENSSL))?)?;
     point(&lib.join("libevent_openssl-2.1.so.7"), OPENSSL)?;
     point(&lib.join("libevent_openssl.so"), OPENSSL)
+}
+
+/// One object of a whole archive in which only `names` are global. Each of our archives carries Rust's standard library, and
+/// a program is linked with two of them.
+fn alone(from: &Path, to: &Path, names: &BTreeSet<String>) -> Result<(), String> {
+    let dir = tree::scratch("dist-archive")?;
+    let (object, list, part) = (dir.join("all.o"), dir.join("names"), to.with_extension("new"));
+    tree::write(&list, &names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    let _ = fs::remove_file(&part);
+    // Groups that both archives have would be taken from one of them, by names that are no longer global here.
+    let mut merge = Command::new("ld");
+    proc::text(merge.args(["-r", "--force-group-allocation", "-o"]).arg(&object).arg("--whole-archive").arg(from))?;
+    // Bitcode does not survive being joined, and linkers' plugins would read it.
+    let mut hide = Command::new("objcopy");
+    hide.args(["--remove-section=.llvmbc", "--remove-section=.llvmcmd"]);
+    proc::text(hide.arg(format!("--keep-global-symbols={}", list.display())).arg(&object))?;
+    proc::text(Command::new("ar").arg("rcs").arg(&part).arg(&object))?;
+    fs::rename(&part, to).map_err(|e| format!("{}: {e}", to.display()))
 }
 
 fn libev(from: &Path, lib: &Path) -> Result<(), String> {
