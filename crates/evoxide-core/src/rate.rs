@@ -1,8 +1,12 @@
-//! Rate limits: token buckets for one stream, and groups of streams that share one bucket.
+//! Rate limits: token buckets for one stream, groups of streams that share one bucket, and limits within limits ([`Tree`]).
 //!
 //! Time is counted in *ticks* of a [`Rate`]; the face computes them with [`Rate::tick_at`]. A bucket may go below zero, because
 //! a group never hands out less than its minimal share; what is missing is paid back by later ticks. The machines say
 //! when streams must pause and when they may go on; the face keeps the streams and their timers.
+
+mod tree;
+
+pub use tree::Tree;
 
 use crate::stream::Direction;
 

@@ -6,14 +6,11 @@ use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
 use crate::timer::Timer;
 use evoxide_core::key::Key;
-use evoxide_core::rate::{self, Bucket};
-use evoxide_core::slab::Slab;
+use evoxide_core::rate::{self, Tree};
 use evoxide_core::stream::{Direction, Hold};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
-/// A stream is given so much at least, if there is so much.
-const LEAST: usize = 64;
 
 /// How many bytes may pass in what time. Both directions are counted for themselves.
 ///
@@ -81,79 +78,18 @@ pub struct LimitId {
     owner: u32,
 }
 
-/// A limit in the tree.
-#[derive(Default)]
-struct Node {
-    inner: Option<(rate::Rate, Bucket)>,
-    parent: Option<Key>,
-    /// How many streams draw from it, directly or through others.
-    members: usize,
-    /// It goes with its only member.
-    private: bool,
-}
-
 /// The limits of a loop, and the streams that wait for them.
 #[derive(Default)]
 pub(crate) struct Limits {
-    nodes: Slab<Node>,
+    tree: Tree,
     /// Streams that found nothing left.
     pub waiting: Vec<EventId>,
     /// The timer of the next tick, while a stream waits for it.
     timer: Option<EventId>,
 }
 
-impl Limits {
-    /// Visits a limit and those that it is part of.
-    fn each(&mut self, id: Option<LimitId>, mut visit: impl FnMut(&mut Node)) {
-        let mut at = id.map(|id| id.key);
-        while let Some(node) = at.and_then(|key| self.nodes.get_mut(key)) {
-            visit(node);
-            at = node.parent;
-        }
-    }
-
-    /// What one stream may move now.
-    pub fn allowance(&mut self, id: Option<LimitId>, direction: Direction, now: u64) -> usize {
-        let mut least = usize::MAX;
-        self.each(id, |node| {
-            if let Some((rate, bucket)) = &mut node.inner {
-                bucket.refill(rate, rate.tick_at(now / MS));
-                let level = usize::try_from(bucket.level(direction)).unwrap_or(0);
-                let share = (level / node.members.max(1)).max(LEAST.min(level));
-                least = least.min(share);
-            }
-        });
-        least
-    }
-
-    pub fn spend(&mut self, id: Option<LimitId>, direction: Direction, bytes: usize) {
-        self.each(id, |node| {
-            if let Some((_, bucket)) = &mut node.inner {
-                let _ = bucket.take(direction, isize::try_from(bytes).unwrap_or(isize::MAX));
-            }
-        });
-    }
-
-    fn join(&mut self, id: Option<LimitId>, by: isize) {
-        self.each(id, |node| node.members = node.members.saturating_add_signed(by));
-        if let Some(id) = id
-            && self.nodes.get(id.key).is_some_and(|node| node.private && node.members == 0)
-        {
-            self.nodes.remove(id.key);
-        }
-    }
-
-    /// When there will be more.
-    fn next_tick(&mut self, id: Option<LimitId>, now: u64) -> u64 {
-        let mut shortest = u64::MAX;
-        self.each(id, |node| {
-            if let Some((rate, _)) = &node.inner {
-                shortest = shortest.min(rate.tick_ms());
-            }
-        });
-        let tick = shortest.saturating_mul(MS).max(MS);
-        (now / tick + 1).saturating_mul(tick)
-    }
+fn key(limit: Option<LimitId>) -> Option<Key> {
+    limit.map(|limit| limit.key)
 }
 
 impl<S> Registry<S> {
@@ -196,14 +132,12 @@ impl<S> Registry<S> {
     /// ```
     pub fn limit(&mut self, rate: Rate, parent: Option<LimitId>) -> Result<LimitId, Error> {
         let rate = rate.machine().ok_or_else(|| Error::invalid("rate"))?;
-        if parent.is_some_and(|p| p.owner != self.entries.owner() || self.limits().nodes.get(p.key).is_none()) {
+        if parent.is_some_and(|p| p.owner != self.entries.owner() || !self.limits().tree.contains(p.key)) {
             return Err(ErrorKind::NoSuchEvent.into());
         }
         let now = self.fresh_now();
-        let bucket = Bucket::new(&rate, rate.tick_at(now / MS));
-        let node = Node { inner: Some((rate, bucket)), parent: parent.map(|p| p.key), members: 0, private: false };
         let owner = self.entries.owner();
-        Ok(LimitId { key: self.limits().nodes.insert(node), owner })
+        Ok(LimitId { key: self.limits().tree.insert(rate, key(parent), now / MS), owner })
     }
 
     /// Removes a limit. Streams that drew from it, and limits within it, are free of it, and of those around it.
@@ -219,7 +153,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn remove_limit(&mut self, limit: LimitId) -> bool {
-        limit.owner == self.entries.owner() && self.limits().nodes.remove(limit.key).is_some()
+        limit.owner == self.entries.owner() && self.limits().tree.remove(limit.key)
     }
 
     /// Puts a stream under a limit, or under none. For use outside the stream's own handler; inside it, see
@@ -235,8 +169,8 @@ impl<S> Registry<S> {
         let stream =
             self.stream(id).filter(|_| limit.is_none_or(|l| l.owner == owner)).ok_or(ErrorKind::NoSuchEvent)?;
         let old = stream.replace_limit(limit);
-        self.limits().join(old, -1);
-        self.limits().join(limit, 1);
+        self.limits().tree.leave(key(old));
+        self.limits().tree.join(key(limit));
         Ok(())
     }
 
@@ -272,9 +206,7 @@ impl<S> Registry<S> {
             self.remove_limit(limit);
             return Err(error);
         }
-        if let Some(node) = self.limits().nodes.get_mut(limit.key) {
-            node.private = true;
-        }
+        self.limits().tree.make_private(limit.key);
         Ok(())
     }
 
@@ -284,9 +216,9 @@ impl<S> Registry<S> {
             return usize::MAX;
         }
         let now = self.time.now();
-        let allowance = self.limits().allowance(limit, direction, now);
+        let allowance = self.limits().tree.allowance(key(limit), direction, now / MS);
         if allowance == 0 {
-            let at = self.limits().next_tick(limit, now);
+            let at = self.limits().tree.next_tick(key(limit), now / MS).saturating_mul(MS);
             let limits = self.limits();
             if !limits.waiting.contains(&id) {
                 limits.waiting.push(id);
@@ -328,7 +260,7 @@ impl<S> Registry<S> {
         if limit.is_none() {
             return;
         }
-        self.limits().spend(limit, direction, bytes);
+        self.limits().tree.spend(key(limit), direction, bytes);
     }
 
     /// A stream goes, and with it its part of the limit.
@@ -336,7 +268,7 @@ impl<S> Registry<S> {
         if limit.is_none() {
             return;
         }
-        self.limits().join(limit, -1);
+        self.limits().tree.leave(key(limit));
     }
 }
 
@@ -355,7 +287,8 @@ impl<S> StreamCtx<'_, S> {
         let owner = self.cx.registry.entries.owner();
         let limit = limit.filter(|l| l.owner == owner);
         let old = self.stream.replace_limit(limit);
-        self.cx.registry.limits().join(old, -1);
-        self.cx.registry.limits().join(limit, 1);
+        let tree = &mut self.cx.registry.limits().tree;
+        tree.leave(key(old));
+        tree.join(key(limit));
     }
 }
