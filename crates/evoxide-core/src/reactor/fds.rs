@@ -357,7 +357,7 @@ impl<T: Payload> Reactor<T> {
     /// Lets the event of `key` wait for `interest` on `fd`. `one_shot`: the event ends when it fires, so it is not persistent.
     ///
     /// A negative descriptor is accepted and never becomes ready. The answer, if any, must be carried out at once; where that fails,
-    /// [`undo_watch_fd`](Self::undo_watch_fd) takes it back.
+    /// [`undo_watch`](Self::undo_watch) takes it back.
     ///
     /// # Errors
     /// [`AddError`], with nothing changed.
