@@ -21,14 +21,20 @@ unsafe fn changed(owner: *const Owner, buffer: *mut evbuffer, delta: Delta) {
     if buffer == bev.input().raw() {
         (ops.input_changed)(bev);
         if bev.wm_read.get().high != 0 {
-            bev.check_mark();
-            // As the original does: what is taken out below a high mark has the time of reading begin again.
-            if delta.removed > 0 && bev.timeout(Direction::READ).is_some() && bev.waits(Direction::READ) {
-                bev.restart_timer(Direction::READ);
-            }
+            marked_changed(bev, delta);
         }
     } else if delta.added > 0 {
         (ops.output_grew)(bev);
+    }
+}
+
+/// The input of a bufferevent with a high mark changed.
+#[inline(never)]
+fn marked_changed(bev: &Locked, delta: Delta) {
+    bev.check_mark();
+    // As the original does: what is taken out below a high mark has the time of reading begin again.
+    if delta.removed > 0 && bev.timeout(Direction::READ).is_some() && bev.waits(Direction::READ) {
+        bev.restart_timer(Direction::READ);
     }
 }
 
