@@ -371,10 +371,12 @@ fn a_proxy_is_asked_for_a_tunnel() {
 
 #[test]
 fn a_refused_connection_is_an_error_of_the_system() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = Folder::new("nobody");
+    // A socket that nobody listens on any more.
+    drop(UnixListener::bind(folder.socket()).unwrap());
     let mut ev = EventLoop::new(Seen::default()).unwrap();
-    let client = ev.http_client(ClientConfig::new());
-    let said = ask(&mut ev, client, request(Method::GET, &format!("http://127.0.0.1:{port}/"), ()));
+    let client = ev.http_client(ClientConfig::new().unix(folder.socket()));
+    let said = ask(&mut ev, client, request(Method::GET, "http://a/", ()));
     assert!(said.contains("refused"), "{said}");
 }
 

@@ -186,13 +186,13 @@ impl<S: 'static> State<S> {
         key
     }
 
-    fn state(registry: &mut Registry<S>, key: Key) -> Option<&mut Self> {
+    fn of(registry: &mut Registry<S>, key: Key) -> Option<&mut Self> {
         registry.extensions.get::<Exchanges<S>>().get_mut(key)
     }
 
     fn set_timer(registry: &mut Registry<S>, key: Key, which: usize, time: Duration) {
         let timer = registry.timer(Timer::after(time), move |cx| Self::fail(cx, key, Failure::TimedOut.into()));
-        let old = Self::state(registry, key).and_then(|state| state.timers[which].replace(timer));
+        let old = Self::of(registry, key).and_then(|state| state.timers[which].replace(timer));
         if let Some(old) = old {
             registry.remove(old);
         }
@@ -211,7 +211,7 @@ impl<S: 'static> State<S> {
     }
 
     fn start(registry: &mut Registry<S>, key: Key) -> Result<(), Error> {
-        let Some(state) = Self::state(registry, key) else { return Ok(()) };
+        let Some(state) = Self::of(registry, key) else { return Ok(()) };
         let client = state.client;
         let origin = Origin::of(state.request.uri())?;
         let settings = registry.extensions.get::<Exchanges<S>>().settings(client);
@@ -219,7 +219,7 @@ impl<S: 'static> State<S> {
             return Err(Failure::Target.into());
         }
         if let Some(id) = Self::reuse(registry, client, &origin, key) {
-            if let Some(state) = Self::state(registry, key) {
+            if let Some(state) = Self::of(registry, key) {
                 state.connection = Some(id);
             }
             return Ok(());
@@ -242,7 +242,7 @@ impl<S: 'static> State<S> {
 
     /// A connection is on its way.
     fn connecting(registry: &mut Registry<S>, key: Key, id: EventId) -> Result<(), Error> {
-        if let Some(state) = Self::state(registry, key) {
+        if let Some(state) = Self::of(registry, key) {
             state.connection = Some(id);
         }
         match registry.stream_and_handler::<Outgoing<S>>(id) {
@@ -289,7 +289,7 @@ impl<S: 'static> State<S> {
             }
         };
         resolver.connect(registry, host, port, move |cx, socket| {
-            if Self::state(cx, key).is_none() {
+            if Self::of(cx, key).is_none() {
                 return;
             }
             let begun = socket.and_then(|socket| {
@@ -310,7 +310,7 @@ impl<S: 'static> State<S> {
 
     /// The connection is made.
     pub fn connected(registry: &mut Registry<S>, key: Key) {
-        let timer = Self::state(registry, key).and_then(|state| state.timers[CONNECTING].take());
+        let timer = Self::of(registry, key).and_then(|state| state.timers[CONNECTING].take());
         if let Some(timer) = timer {
             registry.remove(timer);
         }
@@ -318,7 +318,7 @@ impl<S: 'static> State<S> {
 
     /// The connection was lost before a byte of the answer came: tries again, if that may be. Whether it does.
     pub fn repeat(registry: &mut Registry<S>, key: Key) -> bool {
-        let Some(state) = Self::state(registry, key) else { return false };
+        let Some(state) = Self::of(registry, key) else { return false };
         if state.has_body || std::mem::replace(&mut state.repeated, true) {
             return false;
         }
@@ -364,9 +364,9 @@ impl<S: 'static> State<S> {
         key: Key,
         call: impl FnOnce(&mut dyn Exchange<S>, &mut Context<'_, S>) -> R,
     ) -> Option<R> {
-        let mut handler = Self::state(cx, key)?.handler.take()?;
+        let mut handler = Self::of(cx, key)?.handler.take()?;
         let answer = call(&mut *handler, cx);
-        Self::state(cx, key)?.handler = Some(handler);
+        Self::of(cx, key)?.handler = Some(handler);
         Some(answer)
     }
 
@@ -418,7 +418,7 @@ impl<S: 'static> State<S> {
     }
 
     pub fn resume(registry: &mut Registry<S>, key: Key) {
-        let Some(state) = Self::state(registry, key) else { return };
+        let Some(state) = Self::of(registry, key) else { return };
         let Some(id) = state.connection else { return };
         state.resumed = true;
         if let Some((stream, outgoing)) = registry.stream_and_handler::<Outgoing<S>>(id)

@@ -12,7 +12,7 @@ fn fields(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// What a request for a WebSocket is answered.
-fn handshake(request: &Request, config: &SocketConfig) -> Result<Response, Response> {
+fn handshake(request: &Request, config: &SocketConfig) -> Result<Response, Box<Response>> {
     let minor = if request.version() == Version::HTTP_10 { 0 } else { 1 };
     let method = request.method().as_str().as_bytes();
     let checked = config.origins.with(|origins| check_request(method, (1, minor), fields(request), origins));
@@ -34,7 +34,7 @@ fn handshake(request: &Request, config: &SocketConfig) -> Result<Response, Respo
                 headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            Err(response)
+            Err(Box::new(response))
         }
     }
 }
@@ -61,7 +61,7 @@ impl<S: 'static> Server<S> {
                 }
                 Err(status) => status.into_answer(),
             },
-            Err(response) => Answer::Now(response),
+            Err(response) => Answer::Now(*response),
         })
     }
 }

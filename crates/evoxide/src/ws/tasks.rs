@@ -39,11 +39,14 @@ impl Inbox {
     }
 }
 
+/// Starts a server's task.
+type Start<S> = Box<dyn FnOnce(&mut SocketCx<'_, S>)>;
+
 /// Fills the inbox of a task.
 struct Fill<S: 'static> {
     inbox: Rc<Inbox>,
     /// Starts a server's task.
-    start: Option<Box<dyn FnOnce(&mut SocketCx<'_, S>)>>,
+    start: Option<Start<S>>,
 }
 
 impl<S: 'static> SocketHandler<S> for Fill<S> {
