@@ -55,7 +55,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (sent, mut echo) = (vec![b'x'; 1 << 20], vec![0; 1 << 20]);
         let (written, read) = tokio::join!(write.write_all(&sent), read.read_exact(&mut echo));
         handle.stop();
-        (written?, read?);
+        written?;
+        read?;
         Ok::<_, io::Error>(sent == echo)
     });
     let guest = drive(Guest::new(ev)?).await?;

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::thread;
 
 fn nth_prime(n: usize) -> u64 {
-    let is_prime = |p: &u64| (2..).take_while(|d| d * d <= *p).all(|d| p % d != 0);
+    let is_prime = |p: &u64| (2..).take_while(|d| d * d <= *p).all(|d| !p.is_multiple_of(d));
     (2..).filter(is_prime).nth(n.saturating_sub(1)).unwrap_or(0)
 }
 

@@ -21,6 +21,12 @@ use std::sync::{Mutex, MutexGuard};
 #[derive(Debug)]
 pub struct Mark(AtomicBool);
 
+impl Default for Mark {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Mark {
     /// It is in no list.
     pub fn new() -> Self {
@@ -46,6 +52,12 @@ pub struct WakeList<T> {
     /// Whether there are any, to look without the lock.
     pending: AtomicBool,
     woken: Mutex<Vec<T>>,
+}
+
+impl<T> Default for WakeList<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> WakeList<T> {
