@@ -235,7 +235,7 @@ impl<S> StreamCtx<'_, S> {
     /// # Examples
     /// See [`StreamHandler::on_drained`].
     pub fn output(&mut self) -> &mut Buffer {
-        &mut self.stream.output
+        self.stream.output.buffer()
     }
 
     /// Input and output, both at once.
@@ -270,7 +270,7 @@ impl<S> StreamCtx<'_, S> {
     pub fn split(&mut self) -> Parts<'_, S> {
         Parts {
             input: &mut self.stream.input,
-            output: &mut self.stream.output,
+            output: self.stream.output.buffer(),
             registry: self.cx.registry,
             state: self.cx.state,
         }

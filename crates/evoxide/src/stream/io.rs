@@ -285,7 +285,7 @@ impl<H> OnStream<H> {
             let finish = stream.must_finish();
             stream.finished |= finish;
             let Some(extras) = &mut stream.extras else { return };
-            if let Err(error) = sink(&mut extras.layers, &mut stream.output, finish) {
+            if let Err(error) = sink(&mut extras.layers, stream.output.buffer(), finish) {
                 self.tell(cx, StreamEvent::Error(error));
                 return;
             }
@@ -294,7 +294,7 @@ impl<H> OnStream<H> {
                 extras.seen = stream.output.len();
             }
         }
-        let len = stream.wire().len();
+        let len = stream.wire_len();
         let allowance = match len {
             0 => 0,
             _ => cx.registry.allowance(id, stream.limit(), Direction::WRITE).min(MAX_WRITE),
@@ -312,7 +312,7 @@ impl<H> OnStream<H> {
             return;
         };
         let mut pieces = [IoSlice::new(&[]); PIECES];
-        let (count, asked) = stream.wire().io_slices(max, &mut pieces);
+        let (count, asked) = stream.wire().map_or((0, 0), |wire| wire.io_slices(max, &mut pieces));
         let result = stream.send(&pieces[..count]);
         if result.as_ref().is_err_and(|e| e.raw_os_error() == Some(libc::ENOTSOCK)) {
             // The next attempt writes as to a file.
@@ -335,7 +335,7 @@ impl<H> OnStream<H> {
         stream.blocked = moved < asked;
         stream.write_moved |= moved > 0;
         cx.registry.spend(stream.limit(), Direction::WRITE, moved);
-        let after = stream.wire().len();
+        let after = stream.wire_len();
         let outcome = stream.machine.write_done(done, after, Cause::Connected);
         if outcome.drained {
             self.drained(cx);
@@ -351,7 +351,7 @@ impl<H> OnStream<H> {
         H: StreamHandler<S>,
     {
         let stream = &self.stream;
-        let below = if stream.has_layers() { stream.wire().len() } else { 0 };
+        let below = if stream.has_layers() { stream.wire_len() } else { 0 };
         if stream.closing == Closing::No && stream.output.len() + below <= stream.low() {
             self.handler.on_drained(&mut Self::ctx(&mut self.stream, cx));
         }
@@ -433,7 +433,7 @@ impl Stream {
             && self.machine.moves(Direction::WRITE)
             && (fresh
                 || self.must_finish()
-                || !self.wire().is_empty()
+                || self.wire_len() > 0
                 || self.layers().iter().any(|l| !l.output.is_empty()))
     }
 
@@ -450,13 +450,14 @@ impl Stream {
 impl<S> Registry<S> {
     /// Waits for what a stream needs, and for no more.
     pub(super) fn arm_stream(&mut self, id: EventId, stream: &mut Stream) -> Result<(), Error> {
+        stream.output.tidy();
         if self.is_paused(id) {
             return Ok(());
         }
         let connecting = stream.machine.state() == State::Connecting;
         let wants_read = !connecting && stream.machine.moves(Direction::READ);
         let wants_write =
-            connecting || (stream.blocked && !stream.wire().is_empty() && stream.machine.moves(Direction::WRITE));
+            connecting || (stream.blocked && stream.wire_len() > 0 && stream.machine.moves(Direction::WRITE));
         let fd = stream.fd.as_raw_fd();
         let write_fd = stream.write_fd.as_ref().map_or(fd, |fd| fd.as_raw_fd());
         let [read_timeout, write_timeout, connect_timeout] = stream.timeouts();

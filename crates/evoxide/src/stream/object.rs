@@ -92,7 +92,7 @@ pub struct Stream {
     pub(super) read_moved: bool,
     pub(super) write_moved: bool,
     pub(super) input: Buffer,
-    pub(super) output: Buffer,
+    pub(super) output: Output,
     pub(super) extras: Option<Box<Extras>>,
 }
 
@@ -104,6 +104,37 @@ pub(super) enum Later {
     /// There will be none.
     #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "made for names of hosts"))]
     Failed(std::io::Error),
+}
+
+/// What will be written, and memory only as long as there is some: most streams wait for their peers most of the time.
+#[derive(Default)]
+pub(super) struct Output(Option<Box<Buffer>>);
+
+impl Output {
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |buffer| buffer.len())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.truncate(len);
+        }
+    }
+
+    pub fn buffer(&mut self) -> &mut Buffer {
+        self.0.get_or_insert_default()
+    }
+
+    /// Gives back what nothing is in.
+    pub fn tidy(&mut self) {
+        if self.is_empty() {
+            self.0 = None;
+        }
+    }
 }
 
 /// What few streams have.
@@ -148,7 +179,7 @@ impl Stream {
             read_moved: false,
             write_moved: false,
             input: Buffer::new(),
-            output: Buffer::new(),
+            output: Output::default(),
             extras: None,
         }
     }
@@ -191,14 +222,18 @@ impl Stream {
     }
 
     /// What is written to the descriptor: the output, or what the lowest filter made of it.
-    pub(super) fn wire(&self) -> &Buffer {
-        self.layers().first().map_or(&self.output, |layer| &layer.output)
+    pub(super) fn wire(&self) -> Option<&Buffer> {
+        self.layers().first().map_or(self.output.0.as_deref(), |layer| Some(&layer.output))
+    }
+
+    pub(super) fn wire_len(&self) -> usize {
+        self.wire().map_or(0, Buffer::len)
     }
 
     pub(super) fn wire_mut(&mut self) -> &mut Buffer {
         match self.extras.as_mut().and_then(|e| e.layers.first_mut()) {
             Some(layer) => &mut layer.output,
-            None => &mut self.output,
+            None => self.output.buffer(),
         }
     }
 
@@ -264,7 +299,7 @@ impl Stream {
     /// # Examples
     /// See [`Stream`].
     pub fn output(&mut self) -> &mut Buffer {
-        &mut self.output
+        self.output.buffer()
     }
 
     /// Input and output, both at once.
@@ -272,7 +307,7 @@ impl Stream {
     /// # Examples
     /// See [`StreamHandler`](super::StreamHandler).
     pub fn io(&mut self) -> (&mut Buffer, &mut Buffer) {
-        (&mut self.input, &mut self.output)
+        (&mut self.input, self.output.buffer())
     }
 
     /// Closes the stream as soon as the running handler returns; what has not been written is lost.
