@@ -1,12 +1,13 @@
 //! Timers by the million: `timers_rust [-n COUNT] [-r ROUNDS] LIBRARY` with evoxide, tokio (`sleep`), delay_queue (tokio-util) or
-//! calloop. Prints nanoseconds for each insert, re-arm to another time, and cancel; medians of the rounds. The same pseudo-random
+//! calloop. Prints nanoseconds of the processor for each insert, re-arm to another time, and cancel; medians of the rounds. The same pseudo-random
 //! delays of up to a minute for all, none of which comes.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What one library does in a round.
 struct Round {
@@ -26,10 +27,16 @@ fn delays(count: usize, mut seed: u64) -> Vec<Duration> {
     (0..count).map(|_| next()).collect()
 }
 
+/// How much time of the processor this thread has had.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let began = Instant::now();
+    let began = processor_time();
     let answer = work();
-    (answer, began.elapsed())
+    (answer, processor_time() - began)
 }
 
 fn evoxide(first: &[Duration], second: &[Duration]) -> Round {
