@@ -490,7 +490,7 @@ impl Stream {
         let Self { input, output, extras, .. } = self;
         if let Some(layer) = extras.as_mut().and_then(|extras| extras.layers.last_mut()) {
             layer.input.append_buffer(input);
-            layer.output.append_buffer(output);
+            layer.output.append_buffer(output.buffer());
         }
     }
 
