@@ -45,7 +45,7 @@ fn strip(headers: &mut HeaderMap) {
     for name in HOP {
         headers.remove(name);
     }
-    // This side's framing is made anew.
+    // This side has a framing of its own.
     headers.remove(header::TRANSFER_ENCODING);
 }
 

@@ -189,7 +189,7 @@ impl<S> Default for Post<S> {
 #[derive(Default)]
 pub(super) struct Orphans(Cell<Vec<(Place, Said)>>);
 
-/// What is said of a request without the loop at hand.
+/// What is said of a request without the loop.
 #[derive(Clone, Copy)]
 enum Said {
     Orphaned,

@@ -218,7 +218,7 @@ fn lists(list: &str, etag: &str, weak: bool) -> bool {
         || list.split(',').map(str::trim).any(|tag| tag == etag || weak && tag.strip_prefix("W/") == Some(etag))
 }
 
-/// RFC 9110, section 13.2.2. Dates are compared as text: whoever asks repeats what he was told.
+/// RFC 9110, section 13.2.2. Dates are compared as text: a client repeats what it was told.
 fn precondition(asked: &HeaderMap, etag: &str, date: &str) -> Option<StatusCode> {
     let failed = match (text(asked, header::IF_MATCH), text(asked, header::IF_UNMODIFIED_SINCE)) {
         (Some(list), _) => !lists(list, etag, false),
