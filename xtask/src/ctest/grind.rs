@@ -19,7 +19,7 @@ impl Job<'_> {
         let ours = self.plan.dist.lib();
         let headers = if self.headers().contains(&Headers::Debian) { Headers::Debian } else { Headers::Ours };
         let binary = self.program.build(self.suite, headers, &self.plan.dist)?;
-        let plain = self.run(&binary, &ours, &self.plan.case)?;
+        let plain = self.run(&binary, &ours, self.ground())?;
         let mut report = Report::default();
         // "Possibly lost" is no finding: Rust's hash tables are reached by pointers into their middle.
         let kinds = ["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
@@ -30,6 +30,11 @@ impl Job<'_> {
             self.under("helgrind", "helgrind", &history, &binary, &ours, &plain, &mut report)?;
         }
         Ok(report)
+    }
+
+    /// Which cases run: those asked for, or those that the program names for it.
+    fn ground(&self) -> &str {
+        if self.plan.case.is_empty() { &self.program.ground } else { &self.plan.case }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
@@ -55,7 +60,7 @@ impl Job<'_> {
             cmd.arg(format!("--suppressions={}", suppressions.display()));
         }
         cmd.arg(binary);
-        self.program.surround(&mut cmd, ours, self.plan.method, &self.plan.case);
+        self.program.surround(&mut cmd, ours, self.plan.method, self.ground());
         cmd.env("CASE_TIMEOUT", "120").env("CASE_PIDS", logs.join("pids"));
         let done = proc::catch(&mut cmd, Duration::from_secs(900))?;
         let pids = pids(&logs.join("pids"));

@@ -22,6 +22,8 @@ pub struct Program {
     pub headers: Option<Headers>,
     /// Cannot run with a sanitizer.
     pub unsanitized: bool,
+    /// Part of the names of the cases that run under valgrind; empty: all.
+    pub ground: String,
     /// Also run under helgrind.
     pub threads: bool,
     cflags: Vec<String>,
@@ -40,6 +42,7 @@ impl Program {
             name,
             path: path.into(),
             headers: None,
+            ground: String::new(),
             cflags: Vec::new(),
             ldflags: Vec::new(),
         };
@@ -50,6 +53,7 @@ impl Program {
                 None if word == "no-sanitizer" => program.unsanitized = true,
                 Some(("headers", "ours")) => program.headers = Some(Headers::Ours),
                 Some(("headers", "debian")) => program.headers = Some(Headers::Debian),
+                Some(("valgrind", part)) => program.ground = part.into(),
                 Some(("cflags", flag)) => program.cflags.push(flag.replace("ROOT", &tree::root().to_string_lossy())),
                 Some(("ldflags", flag)) => program.ldflags.push(flag.into()),
                 _ => return Err(format!("{}: ctest: {word}?", path.display())),

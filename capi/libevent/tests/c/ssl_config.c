@@ -1,7 +1,7 @@
 /*
  * What the program configured in its SSL objects: names, protocols, certificates, tickets, key updates, renegotiation.
  *
- * ctest: ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
+ * ctest: valgrind=tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
 #include "ssl_kit.h"
 

@@ -1,7 +1,7 @@
 /*
  * The functions and options of bufferevents over TLS.
  *
- * ctest: ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
+ * ctest: valgrind=tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
 #include "ssl_kit.h"
 #include <fcntl.h>

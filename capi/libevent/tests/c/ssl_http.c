@@ -1,7 +1,7 @@
 /*
  * HTTP over TLS: servers by bevcb on bound sockets, clients on a bufferevent of the program's own.
  *
- * ctest: ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
+ * ctest: valgrind=tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
 #include "ssl_kit.h"
 #include <arpa/inet.h>
