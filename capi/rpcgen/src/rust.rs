@@ -75,7 +75,7 @@ fn structure(out: &mut String, one: &Struct) {
     for entry in &one.entries {
         let _ = writeln!(out, "    /// Tag {}.\n    pub {}: {},", entry.tag, snake(&entry.name), kind(entry));
     }
-    let _ = writeln!(out, "}}\n\nimpl Message for {name} {{");
+    let _ = writeln!(out, "}}\n\n#[allow(clippy::single_match)]\nimpl Message for {name} {{");
     let used = if one.entries.is_empty() { "_" } else { "" };
     let _ = writeln!(out, "    fn write(&self, {used}out: &mut Vec<u8>) {{");
     for entry in &one.entries {

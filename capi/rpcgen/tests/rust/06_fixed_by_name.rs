@@ -13,6 +13,7 @@ pub struct A {
     pub key: [u8; KEY_LENGTH],
 }
 
+#[allow(clippy::single_match)]
 impl Message for A {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_bytes(out, 7, &self.key);

@@ -14,6 +14,7 @@ pub struct Node {
     pub children: Vec<Node>,
 }
 
+#[allow(clippy::single_match)]
 impl Message for Node {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_int(out, 1, u64::from(self.value_));

@@ -12,6 +12,7 @@ pub struct Ping {
     pub back: Option<Box<Pong>>,
 }
 
+#[allow(clippy::single_match)]
 impl Message for Ping {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_int(out, 1, u64::from(self.n));
@@ -47,6 +48,7 @@ pub struct Pong {
     pub again: Vec<Ping>,
 }
 
+#[allow(clippy::single_match)]
 impl Message for Pong {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_bytes(out, 1, self.s.as_bytes());

@@ -12,6 +12,7 @@ pub struct Part {
     pub content: Option<Vec<u8>>,
 }
 
+#[allow(clippy::single_match)]
 impl Message for Part {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_bytes(out, 1, self.name.as_bytes());
@@ -73,6 +74,7 @@ pub struct All {
     pub ap: Vec<Part>,
 }
 
+#[allow(clippy::single_match)]
 impl Message for All {
     fn write(&self, out: &mut Vec<u8>) {
         field::put_int(out, 1, u64::from(self.i));

@@ -107,7 +107,7 @@ impl Config {
     }
 
     fn take_conf(&mut self, text: &[u8]) {
-        let conf = Conf::parse(text, |name| evoxide_sys::socket::interface_index(name));
+        let conf = Conf::parse(text, evoxide_sys::socket::interface_index);
         self.conf_servers.extend(&conf.servers);
         self.options.timeout = u64::from(conf.timeout) * 1_000_000_000;
         self.options.attempts = conf.attempts;

@@ -155,7 +155,7 @@ impl Deferred {
             Way::Stream(id) => {
                 if let Some(stream) = events.stream(*id) {
                     stream.output().append((reply.len() as u16).to_be_bytes());
-                    stream.output().append(reply.to_vec());
+                    stream.output().append(reply);
                 }
             }
         }
