@@ -524,3 +524,67 @@ fn openssl_asks_for_a_certificate() {
     s_server("-tls1_2", true);
     s_server("-tls1_3", true);
 }
+
+/// A name server behind TLS that has one address for every name.
+struct OneAddress;
+
+impl StreamHandler<World> for OneAddress {
+    fn on_read(&mut self, cx: &mut StreamCtx<'_, World>) {
+        while cx.input().len() >= 2 {
+            let bytes = cx.input().to_vec();
+            let len = usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
+            let Some(query) = bytes.get(2..2 + len) else { return };
+            cx.input().take_bytes(2 + len);
+            // The question alone, without what stands behind it, then an answer that points to its name.
+            let end = 12 + query[12..].iter().position(|b| *b == 0).unwrap() + 5;
+            let mut reply = query[..end].to_vec();
+            reply[2..4].copy_from_slice(&[0x81, 0x80]);
+            reply[6..12].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+            cx.state().got[1] += 1;
+            cx.output().append_vec([&(reply.len() as u16).to_be_bytes()[..], &reply].concat());
+        }
+    }
+}
+
+/// What a resolver that asks over TLS says, and how many questions reached the server.
+#[cfg(feature = "dns")]
+fn over_tls(client: ClientTls, server: ServerTls) -> (String, usize) {
+    use evoxide::dns::{Config, rtype};
+
+    let mut ev = EventLoop::new(World::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepting = ev
+        .accept_from(listener, move |cx: &mut Context<'_, World>, conn, _| {
+            let id = cx.open(conn, OneAddress)?;
+            cx.stream(id).unwrap().start_tls(server.layer()?);
+            Ok::<_, evoxide::Error>(id)
+        })
+        .unwrap();
+    ev.keep_alive(accepting, false);
+    let config = Config::new().server(address).attempts(1).tls(move |_| client.layer("dns.test"));
+    let resolver = ev.resolver(config).unwrap();
+    resolver.lookup(&mut ev, "host.example", rtype::A, None, |cx, result| {
+        let text = match result {
+            Ok(answer) => format!("{:?}", answer.records().map(|r| r.data().unwrap()).collect::<Vec<_>>()),
+            Err(_) => "no answer".into(),
+        };
+        cx.state().log.push(text);
+        cx.stop();
+    });
+    ev.run().unwrap();
+    (ev.state().log.join(", "), ev.state().got[1])
+}
+
+#[cfg(feature = "dns")]
+#[test]
+fn names_are_looked_up_over_tls() {
+    let authority = Authority::new();
+    let (text, questions) = over_tls(authority.client(), authority.server("dns.test"));
+    assert_eq!((text.as_str(), questions), ("[A([192, 0, 2, 7])]", 1));
+    let (text, questions) = over_tls(Authority::new().client(), authority.server("dns.test"));
+    assert_eq!((text.as_str(), questions), ("no answer", 0), "an authority that is not known");
+    let (text, questions) = over_tls(authority.client(), authority.server("other.test"));
+    assert_eq!((text.as_str(), questions), ("no answer", 0), "a name that is another one");
+}

@@ -4,10 +4,14 @@ use evoxide_proto::dns::Name;
 use evoxide_proto::dns::conf::Conf;
 use evoxide_proto::dns::hosts::Hosts;
 use evoxide_proto::dns::resolver::Options;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, fs};
+
+use crate::Error;
+use crate::stream::{Filter, Stream};
 
 /// Servers and options of a [`Resolver`](super::Resolver).
 ///
@@ -34,6 +38,26 @@ pub struct Config {
     pub(super) files: Option<Files>,
     /// One family is asked after the other.
     pub(super) one_by_one: bool,
+    /// What connections to servers go through.
+    pub(super) layer: Option<Layer>,
+}
+
+/// Puts a filter on a connection to a server.
+#[derive(Clone)]
+pub(super) struct Layer(Arc<Prepare>);
+
+type Prepare = dyn Fn(&mut Stream, SocketAddr) -> Result<(), Error> + Send + Sync;
+
+impl Layer {
+    pub(super) fn prepare(&self, stream: &mut Stream, server: SocketAddr) -> Result<(), Error> {
+        (self.0)(stream, server)
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Layer")
+    }
 }
 
 /// Files to be read again when they change.
@@ -54,6 +78,7 @@ impl Default for Config {
             file_hosts: Hosts::default(),
             files: None,
             one_by_one: false,
+            layer: None,
         }
     }
 }
@@ -209,5 +234,32 @@ impl Config {
     pub fn tcp_only(mut self, on: bool) -> Self {
         self.options.use_tcp = on;
         self
+    }
+
+    /// Asks over connections only, each through a [`Filter`] that `make` gives for the server: DNS over TLS (RFC 7858) with what
+    /// the feature `rustls` brings. Servers listen for it on port 853 as a rule.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::Error;
+    /// use evoxide::dns::Config;
+    /// use evoxide::stream::Filter;
+    ///
+    /// fn secured<F: Filter + 'static>(session: fn(&str) -> Result<F, Error>) -> Config {
+    ///     let config = Config::new().server("192.0.2.1:853".parse().unwrap());
+    ///     config.tls(move |_server| session("dns.example"))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn tls<F: Filter + 'static>(
+        mut self,
+        make: impl Fn(SocketAddr) -> Result<F, Error> + Send + Sync + 'static,
+    ) -> Self {
+        let prepare = move |stream: &mut Stream, server| {
+            stream.push_filter(make(server)?);
+            Ok(())
+        };
+        self.layer = Some(Layer(Arc::new(prepare)));
+        self.tcp_only(true)
     }
 }

@@ -411,7 +411,7 @@ impl Resolver {
                     self.opened(events, socket, link);
                 }
                 Effect::Connect { socket, server } => {
-                    let link = events.connect(server, Tcp { resolver: self, socket });
+                    let link = self.connect_tcp(events, socket, server);
                     self.opened(events, socket, link);
                 }
                 Effect::Send { socket, query } => self.send(events, socket, query),
@@ -443,6 +443,24 @@ impl Resolver {
             }
             Err(_) => self.failed(events, socket),
         }
+    }
+
+    fn connect_tcp<S: 'static>(
+        self,
+        events: &mut Registry<S>,
+        socket: Key,
+        server: SocketAddr,
+    ) -> Result<EventId, Error> {
+        let id = events.connect(server, Tcp { resolver: self, socket })?;
+        if let Some(layer) = self.of(events).config.layer.clone()
+            && let Some(stream) = events.stream(id)
+            && let Err(why) = layer.prepare(stream, server)
+        {
+            log::warn!("no session with name server {server}: {why}");
+            events.remove(id);
+            return Err(why);
+        }
+        Ok(id)
     }
 
     fn open_udp<S: 'static>(self, events: &mut Registry<S>, socket: Key, server: SocketAddr) -> Result<EventId, Error> {

@@ -293,7 +293,8 @@ impl<S> Registry<S> {
     /// ```
     /// use evoxide::EventLoop;
     /// use evoxide::stream::{StreamCtx, StreamHandler};
-    ///     ///
+    /// use std::time::Duration;
+    ///
     /// /// Answers each line later, and counts what is missing.
     /// struct Late(usize);
     ///
