@@ -276,6 +276,7 @@ impl<S> EventLoop<S> {
 
     fn turns(&mut self, mode: Mode) -> Result<Outcome, Error> {
         loop {
+            self.registry().served = false;
             if let Some(outcome) = self.asked() {
                 return Ok(outcome);
             }
