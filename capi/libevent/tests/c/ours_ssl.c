@@ -1,7 +1,7 @@
 /*
  * Bufferevents over TLS where ours goes beyond the original: flags of 2.2, records, bounded memory, floods.
  *
- * ctest: ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
+ * ctest: valgrind=tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
 #include "ssl_kit.h"
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 /*
  * How data flows over TLS: marks, limits, time-outs, records, and order.
  *
- * ctest: valgrind=tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
+ * ctest: valgrind=filter_tls13 ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
 #include "ssl_kit.h"
 #include <poll.h>
