@@ -363,11 +363,11 @@ def cases(libs, peers, q):
     for size, c, n in ((64, 1, 20000), (64, 50, 100000), (64, 1000, 100000), (4096, 1000, 50000), (65536, 50, 10000)):
         yield ("raw", f"{size} B x {c}, C", against(libs, ["echo"], "raw", ["echo_raw"]),
                served(["load_echo", "-c", c, "-s", size, "-n", n // d]), 1)
-    rust = [Col("ours", ["rust_echo", "0"]), Col("async", ["rust_echo_async", "0"]), Col("tokio", [PEER + "echo_tokio"]),
+    rust_echoes = [Col("ours", ["rust_echo", "0"]), Col("async", ["rust_echo_async", "0"]), Col("tokio", [PEER + "echo_tokio"]),
             Col("mio", [PEER + "echo_mio"])]
     for size, c, n in ((64, 50, 100000), (4096, 1000, 50000), (65536, 50, 10000)):
-        yield ("rust", f"{size} B x {c}, Rust", rust, served(["load_echo", "-c", c, "-s", size, "-n", n // d]), 1)
-    yield ("rust", "idle streams", rust[:3], heap(1000), 3)
+        yield ("rust", f"{size} B x {c}, Rust", rust_echoes, served(["load_echo", "-c", c, "-s", size, "-n", n // d]), 1)
+    yield ("rust", "idle streams", rust_echoes[:3], heap(1000), 3)
     resp = [Col("ours", ["rust_resp", "0"]), Col("tokio", [PEER + "resp_tokio"])]
     for depth, n in ((1, 100000), (16, 400000), (100, 800000)):
         yield ("rust", f"RESP, pipeline {depth}", resp, redis(depth, n // d), 1)
@@ -376,6 +376,11 @@ def cases(libs, peers, q):
     timers = [Col(name, [PEER + "timers_rust", "-r", "1", "-n", (1000000 if library != "calloop" else 20000) // (4 if q else 1), library])
               for name, library in by_name.items()]
     yield ("rust", "1,000,000 timers, Rust", timers, micro, 1)
+    for f in (1, 64):
+        yield ("dns", f"client, {f} in flight", columns(libs, peers, ["dns"], raw=["dns_raw"]),
+               dns_client(f, 20000 // d), 1)
+    yield ("dns", "server, 64 in flight", columns(libs, peers, ["dns", "-S"], raw=["dns_raw", "-S"]),
+           served(["dns_raw", "-n", 20000 // d, "-f", 64]), 1)
     http = columns(libs, peers, ["http"], evoxide=rust("http_hello"), hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     nidle = 2000 if q else 10000
     for c in (1, 64):
@@ -395,11 +400,6 @@ def cases(libs, peers, q):
         https = columns(libs, peers, ["http"] + pre + t, raw=["http_raw"] + t)
         for c in (1, 64):
             yield ("https", f"wrk x {c}{case}", https, wrked(c, 1 if q else 2, "https"), 2)
-    for f in (1, 64):
-        yield ("dns", f"client, {f} in flight", columns(libs, peers, ["dns"], raw=["dns_raw"]),
-               dns_client(f, 20000 // d), 1)
-    yield ("dns", "server, 64 in flight", columns(libs, peers, ["dns", "-S"], raw=["dns_raw", "-S"]),
-           served(["dns_raw", "-n", 20000 // d, "-f", 64]), 1)
 
 
 def bench(a):

@@ -10,7 +10,7 @@ use crate::proc::{self, Tally};
 use crate::{cc, tree};
 
 /// Sections that are timed.
-const TIMED: [&str; 9] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http"];
+const TIMED: [&str; 10] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http", "dns"];
 
 /// What runs only by name: a timed section, and what a request of HTTP spends its instructions on.
 const NAMED: [&str; 2] = [PACED, SPENT];
