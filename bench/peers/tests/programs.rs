@@ -21,7 +21,7 @@ macro_rules! scenarios {
 scenarios! {
     chat_rooms: "chat",
     chat_drops_the_silent: "chat",
-    chat_drops_who_reads_slowly: "chat",
+    chat_drops_slow_readers: "chat",
     resp_commands: "resp",
     resp_clients: "resp",
     proxy_passes_both_ways: "proxy",
@@ -32,7 +32,7 @@ scenarios! {
     supervisor_ends_its_children: "supervisor",
     udp_echo: "udp_echo",
     workers_answer: "workers",
-    workers_refuse_too_much: "workers",
+    workers_refuse_what_is_over_the_limit: "workers",
     reconnect_goes_on: "reconnect",
     reconnect_waits_longer_each_time: "reconnect",
     virtual_time: "virtual_time",

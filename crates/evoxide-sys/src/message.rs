@@ -222,12 +222,7 @@ impl Datagrams {
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
         let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
         for (i, chunk) in self.bytes.chunks_exact_mut(DATAGRAM).take(BATCH).enumerate() {
-            slices[i] = libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() };
-            let header = &mut messages[i].msg_hdr;
-            header.msg_iov = &raw mut slices[i];
-            header.msg_iovlen = 1;
-            header.msg_name = (&raw mut self.names[i]).cast();
-            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            let header = receive_into(&mut messages[i], &mut slices[i], chunk, &mut self.names[i]);
             header.msg_control = self.controls[i].0.as_mut_ptr().cast();
             header.msg_controllen = size_of::<Control>() as _;
         }
@@ -277,6 +272,23 @@ impl Datagrams {
         let name = unsafe { std::slice::from_raw_parts((&raw const self.names[index]).cast::<u8>(), name) };
         Some((bytes, Addr::from_bytes(name).ok(), segment.max(1)))
     }
+}
+
+/// Names the memory that one datagram and its sender's address come into.
+#[cfg(target_os = "linux")]
+fn receive_into<'m>(
+    message: &'m mut libc::mmsghdr,
+    slice: &mut libc::iovec,
+    bytes: &mut [u8],
+    name: &mut libc::sockaddr_storage,
+) -> &'m mut libc::msghdr {
+    *slice = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let header = &mut message.msg_hdr;
+    header.msg_iov = slice;
+    header.msg_iovlen = 1;
+    header.msg_name = (&raw mut *name).cast();
+    header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    header
 }
 
 /// The size of a coalesced datagram's segments, if the kernel says.
@@ -347,12 +359,7 @@ impl Packets {
         let mut messages: [libc::mmsghdr; PACKETS] = unsafe { std::mem::zeroed() };
         let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; PACKETS];
         for (i, chunk) in self.bytes.chunks_exact_mut(self.size).take(PACKETS).enumerate() {
-            slices[i] = libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() };
-            let header = &mut messages[i].msg_hdr;
-            header.msg_iov = &raw mut slices[i];
-            header.msg_iovlen = 1;
-            header.msg_name = (&raw mut self.names[i]).cast();
-            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            receive_into(&mut messages[i], &mut slices[i], chunk, &mut self.names[i]);
         }
         // SAFETY: every message names memory of this object or of this frame, which nothing else refers to meanwhile.
         let n = unsafe {

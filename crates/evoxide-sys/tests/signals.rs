@@ -253,7 +253,7 @@ fn forks() {
 }
 
 #[test]
-fn forks_while_handlers_run_elsewhere() {
+fn forks_while_another_thread_handles_signals() {
     static ON: AtomicBool = AtomicBool::new(true);
     let mut pipe = SignalPipe::new().unwrap();
     pipe.subscribe(libc::SIGXCPU).unwrap();

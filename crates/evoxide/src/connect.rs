@@ -195,26 +195,7 @@ impl<S: 'static> Registry<S> {
         }
     }
 
-    #[cfg(feature = "dns")]
-    fn connect_host<H>(
-        &mut self,
-        host: &str,
-        port: u16,
-        options: &SocketOptions,
-        timeout: Option<u64>,
-        handler: H,
-    ) -> Result<EventId, Error>
-    where
-        H: StreamHandler<S> + 'static,
-    {
-        let resolver = self.default_resolver()?;
-        let id = self.connect_later(timeout, handler)?;
-        resolver.race(self, host, port, options.clone(), false, move |cx, socket| cx.adopt(id, socket));
-        Ok(id)
-    }
-
     /// Without the feature `dns` the system's resolver is asked, which blocks.
-    #[cfg(not(feature = "dns"))]
     fn connect_host<H>(
         &mut self,
         host: &str,
@@ -226,8 +207,18 @@ impl<S: 'static> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        use std::net::ToSocketAddrs;
-        self.connect_to((host, port).to_socket_addrs()?.map(Into::into).collect(), options, timeout, handler)
+        #[cfg(feature = "dns")]
+        {
+            let resolver = self.default_resolver()?;
+            let id = self.await_socket(timeout, handler)?;
+            resolver.race(self, host, port, options.clone(), false, move |cx, socket| cx.adopt(id, socket));
+            Ok(id)
+        }
+        #[cfg(not(feature = "dns"))]
+        {
+            use std::net::ToSocketAddrs;
+            self.connect_to((host, port).to_socket_addrs()?.map(Into::into).collect(), options, timeout, handler)
+        }
     }
 }
 

@@ -24,7 +24,7 @@ macro_rules! scenarios {
 scenarios! {
     chat_rooms: "chat",
     chat_drops_the_silent: "chat",
-    chat_drops_who_reads_slowly: "chat",
+    chat_drops_slow_readers: "chat",
     resp_commands: "resp",
     resp_clients: "resp",
     proxy_passes_both_ways: "proxy",
@@ -35,7 +35,7 @@ scenarios! {
     supervisor_ends_its_children: "supervisor",
     udp_echo: "udp_echo",
     workers_answer: "workers",
-    workers_refuse_too_much: "workers",
+    workers_refuse_what_is_over_the_limit: "workers",
 }
 
 #[cfg(feature = "async")]
@@ -55,7 +55,7 @@ fn echo_with_handlers() {
 fn chat_with_tasks() {
     scenarios::chat_rooms(program("chat_async"));
     scenarios::chat_drops_the_silent(program("chat_async"));
-    scenarios::chat_drops_who_reads_slowly(program("chat_async"));
+    scenarios::chat_drops_slow_readers(program("chat_async"));
 }
 
 /// `cargo xtask tasks` does it with 1,000,000, under the sanitizers.

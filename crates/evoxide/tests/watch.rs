@@ -146,7 +146,7 @@ fn loops_in_loops_in_loops() {
 }
 
 #[test]
-fn work_for_an_embedded_loop_from_outside() {
+fn work_posted_to_an_embedded_loop() {
     let inner = EventLoop::new(0).unwrap();
     let handle = inner.handle();
     let mut outer = EventLoop::new(()).unwrap();

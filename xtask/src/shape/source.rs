@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::tree;
 
 /// Words that end a verb badly although they do not end in "ly".
-const ADVERBS: &[&str] = &["anew", "already", "elsewhere", "length", "little", "much", "outside", "soon", "unasked"];
+const ADVERBS: &[&str] =
+    &["anew", "already", "elsewhere", "later", "length", "little", "much", "outside", "soon", "unasked"];
 
 /// Words in "ly" that are none.
 const NONE: &[&str] =

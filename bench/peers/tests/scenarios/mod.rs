@@ -148,7 +148,7 @@ pub fn chat_drops_the_silent(path: PathBuf) {
     assert_eq!(server.connect().rest(), "* you are guest1 in lobby\n* silent for too long\n");
 }
 
-pub fn chat_drops_who_reads_slowly(path: PathBuf) {
+pub fn chat_drops_slow_readers(path: PathBuf) {
     let server = Server::start(&path, &["0"]);
     let mut a = server.connect();
     a.expect("* you are guest1 in lobby\n");
@@ -381,7 +381,7 @@ pub fn workers_answer(path: PathBuf) {
     server.connect().ask("4\n", "4 7\n");
 }
 
-pub fn workers_refuse_too_much(path: PathBuf) {
+pub fn workers_refuse_what_is_over_the_limit(path: PathBuf) {
     let server = Server::start(&path, &["0", "1", "1"]);
     let mut a = server.connect();
     a.send(ENDLESS.repeat(2));

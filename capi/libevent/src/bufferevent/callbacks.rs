@@ -86,7 +86,7 @@ fn in_steps(bev: &Locked, n: usize, call: impl Fn()) {
         bev.extension_or_new();
         bev.own_extension(|e| e.unreported.set(bev.extension().unreported.get().saturating_add(left)));
         if matches!(told, Told::NextTurn(_)) {
-            readable_later(bev);
+            defer_readable(bev);
         }
         return;
     }
@@ -96,7 +96,7 @@ fn in_steps(bev: &Locked, n: usize, call: impl Fn()) {
 #[cold]
 pub(crate) fn tell_unreported(bev: &Locked) {
     if bev.input().len() > 0 {
-        readable_later(bev);
+        defer_readable(bev);
     }
 }
 
@@ -175,12 +175,12 @@ fn around(bev: &Locked, call: impl FnOnce()) {
 fn still_full(bev: &Locked) {
     let high = bev.wm_read.get().high;
     if high != 0 && bev.enabled.get() & c_short::from(Direction::READ.bits()) != 0 && bev.input().len() >= high {
-        readable_later(bev);
+        defer_readable(bev);
     }
 }
 
 #[inline(never)]
-fn readable_later(bev: &Locked) {
+fn defer_readable(bev: &Locked) {
     readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 

@@ -245,7 +245,7 @@ fn a_task_connects_by_name() {
 
 /// Queries over UDP and TCP that are answered in another turn, and one that never is.
 #[test]
-fn answers_may_come_later() {
+fn late_answers_are_sent() {
     let mut ev = EventLoop::with_config(LoopConfig::new(), Vec::new()).unwrap();
     let [udp, _] = ev
         .dns_server("127.0.0.1:0", |cx, query| {

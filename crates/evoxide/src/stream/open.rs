@@ -109,7 +109,7 @@ impl<S> Registry<S> {
 
     /// Makes a stream whose socket comes later, by [`adopt`](Self::adopt). Until then it waits as one that is connecting.
     #[cfg(feature = "dns")]
-    pub(crate) fn connect_later<H>(&mut self, timeout: Option<u64>, handler: H) -> Result<EventId, Error>
+    pub(crate) fn await_socket<H>(&mut self, timeout: Option<u64>, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
     {

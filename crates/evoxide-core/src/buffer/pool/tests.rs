@@ -65,7 +65,7 @@ fn what_is_received_follows_the_content() {
 
 /// The pool is bounded, also where storage of many sizes is put into it.
 #[test]
-fn it_holds_only_so_much() {
+fn it_holds_at_most_its_limit() {
     let mut pool = StoragePool::new();
     for size in [100, FIRST, FIRST + 1, 4096, 8192, 32 * 1024, 64 * 1024, 128 * 1024, 256 * 1024] {
         for _ in 0..200 {

@@ -28,7 +28,7 @@ fn families_alternate_and_attempts_overlap() {
 }
 
 #[test]
-fn the_slower_family_is_waited_for_shortly() {
+fn the_wait_for_the_slower_family_is_bounded() {
     let mut race = Race::new();
     race.found(Family::V4, [v4(1)], 100 * MS);
     assert_eq!(race.next(100 * MS), Next::Wait(150 * MS));

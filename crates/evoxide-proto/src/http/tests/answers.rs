@@ -85,7 +85,7 @@ fn an_upgrade_that_was_not_asked_for() {
 }
 
 #[test]
-fn too_much() {
+fn over_the_limits() {
     let limits = Limits { line: 30, head: 200, fields: 3, body: 10, extensions: 8, ..Limits::DEFAULT };
     let last = |input: &str| {
         let trace = run(Role::Client(Client::new()), &[input.as_bytes()], &limits, &[Method::Get]);
