@@ -64,9 +64,10 @@ def columns(libs, peers, event=None, ev=None, **others):
     return cols
 
 
-def rust(name):
-    """The example of the Rust library, where it was built (by the section `rust`)."""
-    return ["rust_" + name, "0"] if os.path.exists(os.path.join(B, "rust_" + name)) else None
+def rust_http():
+    """The Rust servers of HTTP, where they were built (by the section `rust`)."""
+    all = (("ours", ["rust_http_hello", "0"]), ("hyper", [PEER + "http_hyper"]), ("axum", [PEER + "http_axum"]))
+    return [Col(n, a) for n, a in all if os.path.exists(os.path.join(B, a[0]))]
 
 
 def check_libs(cols):
@@ -376,12 +377,14 @@ def cases(libs, peers, q):
     timers = [Col(name, [PEER + "timers_rust", "-r", "1", "-n", (1000000 if library != "calloop" else 20000) // (4 if q else 1), library])
               for name, library in by_name.items()]
     yield ("rust", "1,000,000 timers, Rust", timers, micro, 1)
+    for c in (1, 64):
+        yield ("rust", f"http x {c}, Rust", rust_http(), served(["load_echo", "-H", "-c", c, "-n", 100000 // d]), 1)
     for f in (1, 64):
         yield ("dns", f"client, {f} in flight", columns(libs, peers, ["dns"], raw=["dns_raw"]),
                dns_client(f, 20000 // d), 1)
     yield ("dns", "server, 64 in flight", columns(libs, peers, ["dns", "-S"], raw=["dns_raw", "-S"]),
            served(["dns_raw", "-n", 20000 // d, "-f", 64]), 1)
-    http = columns(libs, peers, ["http"], evoxide=rust("http_hello"), hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
     nidle = 2000 if q else 10000
     for c in (1, 64):
         yield ("http", f"fixed x {c}", http, served(["load_echo", "-H", "-c", c, "-n", 100000 // d]), 1)
@@ -596,7 +599,9 @@ def op_cases(libs, peers, under):
         yield ("echo", f"echo {size} B x 1", echo, ops_server(["load_echo", "-c", 1, "-s", size], under), 200, 1200)
     yield ("echo", "echo 64 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 64], under), 500, 5500)
     yield ("echo", "echo 65536 B x 50", echo, ops_server(["load_echo", "-L", "-c", 50, "-s", 65536], under), 500, 2500)
-    http = columns(libs, peers, ["http"], evoxide=rust("http_hello"), hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    http = columns(libs, peers, ["http"], hyper=[PEER + "http_hyper"], axum=[PEER + "http_axum"], raw=["http_raw"])
+    for c in (1, 64):
+        yield ("rust", f"http x {c}, Rust", rust_http(), ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
     for c in (1, 64):
         yield ("http", f"http x {c}", http, ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
     if not peers:
@@ -609,6 +614,8 @@ def counts(a, under, key):
     only = set(a.only.split(",")) if a.only else None
     for section, case, cols, make, lo, hi in op_cases(a.lib, a.peers, under):
         if only and section not in only:
+            continue
+        if not cols:
             continue
         check_libs(cols)
         row = {}

@@ -67,19 +67,18 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
         }
         Ok(())
     };
+    // `--only` narrows the counts to some of their programs.
+    let only: Vec<String> = opts.value("only").map(|o| o.split(',').map(str::to_string).collect()).unwrap_or_default();
+    if only.iter().chain(&wanted(&TIMED)).any(|section| section == "rust") {
+        rust(&build)?;
+    }
     for what in wanted(&COUNTED) {
-        // `--only` narrows the counts to some of their programs.
-        let only: Vec<String> =
-            opts.value("only").map(|o| o.split(',').map(str::to_string).collect()).unwrap_or_default();
         measure(&what, &only)?;
     }
     let mut timed = wanted(&TIMED);
     timed.extend(opts.words().iter().filter(|w| *w == PACED).cloned());
     if opts.words().iter().any(|w| w == SPENT) {
         measure(SPENT, &[])?;
-    }
-    if timed.iter().any(|t| t == "rust") {
-        rust(&build)?;
     }
     if !timed.is_empty() {
         measure("bench", &timed)?;
@@ -97,7 +96,8 @@ fn rust(build: &Path) -> Result<(), String> {
     proc::show(ours.args(OURS.iter().flat_map(|name| ["--example", name])))?;
     let mut theirs = cargo();
     theirs.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release"]);
-    theirs.args(["echo_tokio", "echo_mio", "resp_tokio", "timers_rust"].iter().flat_map(|name| ["--bin", name]));
+    const THEIRS: [&str; 6] = ["echo_tokio", "echo_mio", "resp_tokio", "timers_rust", "http_hyper", "http_axum"];
+    theirs.args(THEIRS.iter().flat_map(|name| ["--bin", name]));
     proc::show(theirs.arg("--target-dir").arg(build.join("peers")))?;
     for name in OURS {
         let from = tree::target().join("release/examples").join(name);
