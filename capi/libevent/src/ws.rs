@@ -364,7 +364,7 @@ unsafe fn tell(this: *mut evws_connection, kind: Kind, mut data: ManuallyDrop<Ve
     // SAFETY: the caller has entered, as promised.
     unsafe {
         if data.try_reserve(1).is_err() {
-            (*this).send(|machine, output| machine.close(code::INTERNAL_ERROR, "", [0; 4], output));
+            (*this).send(|machine, output| machine.close(code::INTERNAL_ERROR, "", [0; 4], output, clock::monotonic()));
         } else if let Some(on_message) = (*this).on_message {
             data.push(0);
             let kind = if kind == Kind::Text { TEXT_FRAME } else { BINARY_FRAME };
@@ -435,7 +435,7 @@ pub unsafe extern "C-unwind" fn evws_close(evws: *mut evws_connection, reason: u
     unsafe {
         let reason = if is_valid_close_code(reason) { reason } else { code::NONE };
         evws_connection::locked(evws, |ws| {
-            ws.send(|machine, output| machine.close(reason, "", [0; 4], output));
+            ws.send(|machine, output| machine.close(reason, "", [0; 4], output, clock::monotonic()));
             if !ws.ended.get() && ws.machine(|m| m.is_closing()) {
                 calls::bufferevent_set_timeouts(ws.bev, &CLOSE, &CLOSE);
             }

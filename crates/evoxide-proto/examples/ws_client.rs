@@ -129,7 +129,7 @@ fn main() -> Result<()> {
         return Err(wrong("no pong"));
     }
     let mask = client.next_mask();
-    client.machine.close(code::NORMAL, "done", mask, &mut client.output).map_err(wrong)?;
+    client.machine.close(code::NORMAL, "done", mask, &mut client.output, 0).map_err(wrong)?;
     client.flush()?;
     match client.next()? {
         Event::Close { code: code::NORMAL, .. } if client.machine.is_done() => println!("ok"),

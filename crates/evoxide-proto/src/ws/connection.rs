@@ -194,6 +194,17 @@ impl Connection {
         }
     }
 
+    /// Changes how long it waits, from the last byte of the peer on.
+    pub fn set_timing(&mut self, timing: Timing) {
+        self.timing = timing;
+        self.pinged = false;
+    }
+
+    /// How long it waits.
+    pub const fn timing(&self) -> Timing {
+        self.timing
+    }
+
     /// The side that it is.
     pub const fn role(&self) -> Role {
         self.role
@@ -383,6 +394,7 @@ impl Connection {
     }
 
     /// Sends a close frame, with no code where that is [`code::NONE`]. Messages that the peer sent before its answer still arrive.
+    /// The time for that answer runs from `now` on.
     ///
     /// # Errors
     /// `Closing`, `CloseCode`, `TooLong`, `Output`.
@@ -392,7 +404,9 @@ impl Connection {
         reason: &str,
         mask: [u8; 4],
         output: &mut Buffer<F>,
+        now: u64,
     ) -> Result<(), SendError> {
+        self.now = self.now.max(now);
         if self.is_closing() {
             return Err(SendError::Closing);
         }

@@ -329,9 +329,9 @@ fn section_7_closing_by_the_peer() {
 #[test]
 fn section_7_closing_by_us() {
     let (mut client, mut output) = (client(), Buffer::new());
-    client.close(1001, "going", MASK, &mut output).unwrap();
+    client.close(1001, "going", MASK, &mut output, 0).unwrap();
     assert_eq!(sent(Role::Client, &output), [(0x88, b"\x03\xe9going".to_vec())]);
-    assert_eq!(client.close(1000, "", MASK, &mut output), Err(SendError::Closing));
+    assert_eq!(client.close(1000, "", MASK, &mut output, 0), Err(SendError::Closing));
     assert_eq!(client.send(Kind::Text, b"", MASK, &mut output), Err(SendError::Closing));
     assert!(!client.is_done());
     // Messages that were under way arrive; pings are not answered any more.
@@ -343,12 +343,12 @@ fn section_7_closing_by_us() {
     assert!(client.is_done() && !client.owes());
     for (code, reason) in [(1005, "why"), (1006, ""), (1015, ""), (1004, ""), (999, ""), (0, ""), (5000, "")] {
         let mut output: Buffer = Buffer::new();
-        assert_eq!(server().close(code, reason, MASK, &mut output), Err(SendError::CloseCode), "{code}");
+        assert_eq!(server().close(code, reason, MASK, &mut output, 0), Err(SendError::CloseCode), "{code}");
         assert!(output.is_empty());
     }
-    assert_eq!(server().close(1000, &"x".repeat(124), MASK, &mut output), Err(SendError::TooLong));
+    assert_eq!(server().close(1000, &"x".repeat(124), MASK, &mut output, 0), Err(SendError::TooLong));
     let mut output: Buffer = Buffer::new();
-    server().close(code::NONE, "", MASK, &mut output).unwrap();
+    server().close(code::NONE, "", MASK, &mut output, 0).unwrap();
     assert_eq!(sent(Role::Server, &output), [(0x88, Vec::new())]);
 }
 
@@ -450,10 +450,29 @@ fn a_close_without_an_answer_ends() {
     let timing = Timing { close: Some(5), ..Timing::default() };
     let mut client = Connection::new(Role::Client, Limits::default(), timing, 0);
     assert_eq!((client.deadline(), client.receive(b"", 50)), (None, (0, None)));
-    client.close(1000, "", MASK, &mut Buffer::<evoxide_core::buffer::NoOwner>::new()).unwrap();
+    client.close(1000, "", MASK, &mut Buffer::<evoxide_core::buffer::NoOwner>::new(), 50).unwrap();
     assert_eq!((client.deadline(), client.expire(54)), (Some(55), None));
     assert_eq!(client.expire(55), Some(Expired::Close));
     assert!(client.is_done() && client.deadline().is_none());
+}
+
+#[test]
+fn the_time_for_an_answer_begins_with_the_close() {
+    let timing = Timing { close: Some(5), ..Timing::default() };
+    let mut server = Connection::new(Role::Server, Limits::default(), timing, 0);
+    server.close(1000, "", MASK, &mut Buffer::<evoxide_core::buffer::NoOwner>::new(), 100).unwrap();
+    assert_eq!((server.deadline(), server.expire(104), server.expire(105)), (Some(105), None, Some(Expired::Close)));
+}
+
+#[test]
+fn other_waits_hold_from_the_last_byte_on() {
+    let mut server = Connection::new(Role::Server, Limits::default(), Timing::default(), 100);
+    assert_eq!(server.deadline(), None);
+    server.set_timing(Timing { ping_after: Some(10), idle: Some(25), close: None });
+    assert_eq!((server.deadline(), server.timing().idle), (Some(110), Some(25)));
+    assert_eq!(server.expire(110), Some(Expired::Ping));
+    server.set_timing(Timing { idle: Some(12), ..Timing::default() });
+    assert_eq!((server.deadline(), server.expire(112)), (Some(112), Some(Expired::Idle)));
 }
 
 // Any input, in any pieces.

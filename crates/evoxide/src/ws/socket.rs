@@ -153,7 +153,8 @@ impl Socket {
     /// }
     /// ```
     pub fn close<S: 'static>(self, events: &mut Registry<S>, code: u16, reason: &str) -> Result<(), Error> {
-        self.with(events, |machine, mask, out| machine.close(code, reason, mask, out.chain()))?;
+        let now = events.time.now();
+        self.with(events, |machine, mask, out| machine.close(code, reason, mask, out.chain(), now))?;
         if let Some(stream) = events.stream(self.id) {
             // The time for the peer's answer runs from now on.
             stream.wake();
