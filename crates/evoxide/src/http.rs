@@ -20,6 +20,7 @@
 //! - A request's body is collected, under a limit, or taken as it comes by an [`Upload`].
 //! - A [`Body`] that is sent is there, is made piece by piece as fast as the peer reads, or is written by a [`BodyWriter`].
 //! - A [`Client`] sends requests over connections that it keeps, and collects answers or gives them to an [`Exchange`] as they come.
+//! - HTTPS is `Server::tls` and `ClientConfig::tls` (feature `rustls`); the client verifies names. Redirects never leave it.
 //! - What is strict and what is refused is decided by the machines of `evoxide_proto::http`, which libevent's face of this project
 //!   runs too.
 //! - [`Request`], [`Response`] and what is in them are those of the crate `http`.
@@ -32,6 +33,7 @@ mod context;
 mod exchange;
 mod failure;
 mod files;
+mod guard;
 mod incoming;
 mod origin;
 mod outgoing;

@@ -190,7 +190,7 @@ fn redirects_are_followed_on_request_and_lose_secrets_across_origins() {
 #[test]
 fn what_is_no_uri_of_http_is_refused() {
     let (_folder, mut ev, client, _) = both("uri", ClientConfig::new());
-    for uri in ["/path", "ftp://a/", "https://a/", "http://user:secret@a/", "http://a:0/"] {
+    for uri in ["/path", "ftp://a/", "http://user:secret@a/", "http://a:0/"] {
         assert_eq!(ask(&mut ev, client, request(Method::GET, uri, ())), "Target", "{uri}");
     }
     client.get(&mut ev, "no uri at all", tell);

@@ -1,52 +1,18 @@
 //! TLS on streams: rustls with itself, and with OpenSSL's command line as a peer, in all roles.
 #![cfg(feature = "rustls")]
 
+mod authority;
+
+use authority::Authority;
 use evoxide::buffer::Buffer;
 use evoxide::stream::{Filter, StreamCtx, StreamEvent, StreamHandler};
-use evoxide::tls::{ClientTls, Identity, ServerTls, Session, TlsLayer};
+use evoxide::tls::{ClientTls, ServerTls, Session, TlsLayer};
 use evoxide::{Context, EventId, EventLoop};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-
-/// A private authority.
-struct Authority {
-    pem: String,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "authority");
-        let key = rcgen::KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: rcgen::Issuer::new(params, key) }
-    }
-
-    /// Chain and key for a name, as PEM.
-    fn issue(&self, name: &str) -> (String, String) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.into()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn identity(&self, name: &str) -> Identity {
-        let (chain, key) = self.issue(name);
-        Identity::from_pem(chain, key).unwrap()
-    }
-
-    fn server(&self, name: &str) -> ServerTls {
-        ServerTls::builder(self.identity(name)).build().unwrap()
-    }
-
-    fn client(&self) -> ClientTls {
-        ClientTls::builder().root_pem(&self.pem).unwrap().build().unwrap()
-    }
-}
 
 /// What both ends saw.
 #[derive(Default)]

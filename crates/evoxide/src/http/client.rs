@@ -161,7 +161,30 @@ impl ClientConfig {
         self
     }
 
-    /// Puts what `make` makes on connections for `https`, which are refused without. It is given the host's name.
+    /// Whom connections for `https` and `wss` trust, and who the client is there. The name in the URI is verified. Unless it is said,
+    /// they trust the system's authorities with the feature `native-roots`, and are refused without.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use evoxide::EventLoop;
+    /// use evoxide::http::ClientConfig;
+    /// use evoxide::tls::ClientTls;
+    ///
+    /// let tls = ClientTls::builder().root_pem(std::fs::read("authority.pem")?)?.protocols(["http/1.1"]).build()?;
+    /// let mut ev = EventLoop::new(())?;
+    /// let client = ev.http_client(ClientConfig::new().tls(tls));
+    /// client.get(&mut ev, "https://service.example/", |_cx, answer| println!("{answer:?}"));
+    /// ev.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(self, tls: crate::tls::ClientTls) -> Self {
+        self.filter(move |host| tls.layer(host))
+    }
+
+    /// Puts what `make` makes on connections for `https`: TLS by another library than that of `tls`. It is given the host's name,
+    /// which it must verify.
     ///
     /// # Errors
     /// An error of `make` fails the exchange.
@@ -173,13 +196,13 @@ impl ClientConfig {
     /// use evoxide::stream::Filter;
     ///
     /// fn secured<F: Filter + 'static>(session: fn(&str) -> Result<F, Error>) -> ClientConfig {
-    ///     ClientConfig::new().tls(session)
+    ///     ClientConfig::new().filter(session)
     /// }
     /// ```
     #[must_use]
-    pub fn tls<F: Filter + 'static>(mut self, make: impl Fn(&str) -> Result<F, Error> + 'static) -> Self {
-        self.settings.tls = Some(Rc::new(move |stream, host| {
-            stream.push_filter(make(host)?);
+    pub fn filter<F: Filter + 'static>(mut self, make: impl Fn(&str) -> Result<F, Error> + 'static) -> Self {
+        self.settings.secure = Some(Rc::new(move |stream, host| {
+            stream.start_tls(make(host)?);
             Ok(())
         }));
         self

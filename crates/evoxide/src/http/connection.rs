@@ -3,6 +3,7 @@
 use super::answer::{Answer, plain};
 use super::body::{Content, Flow, Source};
 use super::context::{Drained, Message, Place, RequestCx, orphaned};
+use super::guard::Guard;
 use super::incoming;
 use super::routes::Endpoint;
 use super::scratch::Scratch;
@@ -78,6 +79,7 @@ pub(super) struct Connection<S: 'static> {
     uploading: Option<Box<Uploading<S>>>,
     upgraded: Option<Box<dyn StreamHandler<S>>>,
     access: Option<Box<Access>>,
+    pub(super) guard: Option<Box<Guard>>,
 }
 
 impl<S: 'static> Connection<S> {
@@ -99,6 +101,7 @@ impl<S: 'static> Connection<S> {
             uploading: None,
             upgraded: None,
             access: None,
+            guard: None,
         }
     }
 
@@ -120,7 +123,7 @@ impl<S: 'static> Connection<S> {
             if self.completed && !self.proceed(cx) {
                 return;
             }
-            if cx.stream.output().len() > HIGH {
+            if cx.stream.unsent() > HIGH {
                 break;
             }
             let Some(step) = self.step(cx) else { break };
@@ -262,11 +265,17 @@ impl<S: 'static> Connection<S> {
         }
     }
 
-    fn request_cx<'a>(&self, cx: &'a mut StreamCtx<'_, S>) -> RequestCx<'a, S> {
+    fn request_cx<'a>(&'a self, cx: &'a mut StreamCtx<'_, S>) -> RequestCx<'a, S> {
         let StreamCtx { cx: Context { registry, state, id }, stream } = cx;
         let Some(connection) = *id else { unreachable!("a stream's handler has an event") };
         let place = Place { connection, serial: self.serial };
-        RequestCx { cx: Context { registry, state, id: *id }, stream, place }
+        RequestCx {
+            cx: Context { registry, state, id: *id },
+            stream,
+            place,
+            #[cfg(feature = "rustls")]
+            session: self.guard.as_ref().and_then(|guard| guard.session()),
+        }
     }
 
     /// Carries out what a handler answered.
@@ -343,7 +352,7 @@ impl<S: 'static> Connection<S> {
                 stream.wake();
             }
         }
-        Ok(stream.output().len())
+        Ok(stream.unsent())
     }
 
     /// Writes an answer's head, and what there is of its body.
@@ -440,7 +449,7 @@ impl<S: 'static> Connection<S> {
     fn pump(&mut self, cx: &mut StreamCtx<'_, S>) {
         let mut piece = Buffer::new();
         while let Reply::Source(source) = &mut self.reply
-            && cx.stream.output().len() <= HIGH
+            && cx.stream.unsent() <= HIGH
         {
             let made = source(&mut piece);
             let is_empty = piece.is_empty();
@@ -561,7 +570,7 @@ impl<S: 'static> Connection<S> {
         if self.lingering {
             return;
         }
-        let full = self.uploading.as_ref().is_some_and(|u| u.full) || cx.stream.output().len() > HIGH;
+        let full = self.uploading.as_ref().is_some_and(|u| u.full) || cx.stream.unsent() > HIGH;
         let held = cx.stream.input().len();
         if !self.paused && (full && held > HELD || self.machine.holds_back(held, &self.server.limits)) {
             self.paused = true;
@@ -577,6 +586,10 @@ impl<S: 'static> Connection<S> {
         let now = cx.cx.registry.time.now();
         if deadline != self.phase {
             self.since = now;
+        }
+        if self.guard.is_some() && deadline != self.phase {
+            let within = self.server.times.head.filter(|_| deadline == Deadline::Head);
+            self.set_deadline(&mut cx.cx, within);
         }
         self.phase = deadline;
         let times = &self.server.times;
@@ -698,6 +711,13 @@ impl<S: 'static> StreamHandler<S> for Connection<S> {
         {
             return handler.on_wake(cx);
         }
+        if self.guard.as_mut().is_some_and(|guard| guard.take_expiry()) {
+            return if !cx.stream.is_ready() {
+                cx.close();
+            } else if !self.lingering && self.machine.deadline() == Deadline::Head {
+                self.late(cx);
+            };
+        }
         self.pump(cx);
         if self.uploading.as_ref().is_some_and(|u| !u.full) {
             self.offer(cx);
@@ -712,7 +732,7 @@ impl<S: 'static> StreamHandler<S> for Connection<S> {
             return handler.on_event(cx, event);
         }
         match event {
-            StreamEvent::Connected => {}
+            StreamEvent::Connected => self.set_deadline(&mut cx.cx, None),
             StreamEvent::Eof => {
                 self.eof = true;
                 if self.lingering {
@@ -732,6 +752,7 @@ impl<S: 'static> StreamHandler<S> for Connection<S> {
         if let Some(uploading) = self.uploading.take() {
             uploading.upload.on_abort(cx);
         }
+        self.set_deadline(cx, None);
         if self.leave() {
             self.server.accept_again(cx);
         }

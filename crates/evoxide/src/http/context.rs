@@ -34,6 +34,8 @@ pub struct RequestCx<'a, S> {
     pub(super) cx: Context<'a, S>,
     pub(super) stream: &'a Stream,
     pub(super) place: Place,
+    #[cfg(feature = "rustls")]
+    pub(super) session: Option<&'a crate::tls::Session>,
 }
 
 impl<S: 'static> RequestCx<'_, S> {
@@ -118,6 +120,23 @@ impl<S: 'static> RequestCx<'_, S> {
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.stream.peer_addr()
+    }
+
+    /// The session of TLS, on a server [with it](super::Server::tls): its version, and the client's certificates.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::http::{Server, StatusCode};
+    ///
+    /// let server = Server::<()>::new().get("/admin", |cx, _request| match cx.tls() {
+    ///     Some(session) if !session.peer_certificates().is_empty() => Ok("welcome\n"),
+    ///     _ => Err(StatusCode::FORBIDDEN),
+    /// });
+    /// ```
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&crate::tls::Session> {
+        self.session
     }
 
     fn key(&mut self) -> Key {

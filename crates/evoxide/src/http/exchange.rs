@@ -22,7 +22,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Puts a TLS session on a stream to a host.
-type Secure = Rc<dyn Fn(&mut Stream, &str) -> Result<(), Error>>;
+pub(super) type Secure = Rc<dyn Fn(&mut Stream, &str) -> Result<(), Error>>;
 
 /// What a client is configured with.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub(super) struct Settings {
     pub proxy: Option<(String, u16)>,
     pub unix: Option<PathBuf>,
     pub resolver: Option<Resolver>,
-    pub tls: Option<Secure>,
+    pub secure: Option<Secure>,
 }
 
 impl Default for Settings {
@@ -53,7 +53,7 @@ impl Default for Settings {
             proxy: None,
             unix: None,
             resolver: None,
-            tls: None,
+            secure: None,
         }
     }
 }
@@ -80,13 +80,23 @@ pub(super) struct Exchanges<S> {
     clients: Vec<ClientData>,
     states: Slab<Option<Box<State<S>>>>,
     resolver: Option<Resolver>,
+    /// The system's authorities, once a client asked for them.
+    #[cfg(feature = "native-roots")]
+    roots: Option<Secure>,
     /// Exchanges for connections whose handler is running.
     assigned: Vec<(EventId, Key)>,
 }
 
 impl<S> Default for Exchanges<S> {
     fn default() -> Self {
-        Self { clients: Vec::new(), states: Slab::new(), resolver: None, assigned: Vec::new() }
+        Self {
+            clients: Vec::new(),
+            states: Slab::new(),
+            resolver: None,
+            #[cfg(feature = "native-roots")]
+            roots: None,
+            assigned: Vec::new(),
+        }
     }
 }
 
@@ -98,6 +108,35 @@ impl<S: 'static> Exchanges<S> {
 
     pub fn settings(&self, client: usize) -> Rc<Settings> {
         Rc::clone(&self.clients[client].settings)
+    }
+
+    /// Makes sure that a client can do TLS.
+    ///
+    /// # Errors
+    /// [`Failure::Target`] where nobody said whom it trusts; what is wrong with the system's authorities.
+    fn secure(&mut self, client: usize) -> Result<(), Error> {
+        let settings = &mut self.clients[client].settings;
+        if settings.secure.is_some() {
+            return Ok(());
+        }
+        #[cfg(feature = "native-roots")]
+        {
+            let roots = match &self.roots {
+                Some(roots) => Rc::clone(roots),
+                None => {
+                    let tls = crate::tls::ClientTls::builder().native_roots()?.protocols(["http/1.1"]).build()?;
+                    let secure: Secure = Rc::new(move |stream, host| {
+                        stream.start_tls(tls.layer(host)?);
+                        Ok(())
+                    });
+                    Rc::clone(self.roots.insert(secure))
+                }
+            };
+            Rc::make_mut(settings).secure = Some(roots);
+            Ok(())
+        }
+        #[cfg(not(feature = "native-roots"))]
+        Err(Failure::Target.into())
     }
 
     pub fn get_mut(&mut self, key: Key) -> Option<&mut State<S>> {
@@ -214,10 +253,10 @@ impl<S: 'static> State<S> {
         let Some(state) = Self::of(registry, key) else { return Ok(()) };
         let client = state.client;
         let origin = Origin::of(state.request.uri())?;
-        let settings = registry.extensions.get::<Exchanges<S>>().settings(client);
-        if origin.https && settings.tls.is_none() {
-            return Err(Failure::Target.into());
+        if origin.https {
+            registry.extensions.get::<Exchanges<S>>().secure(client)?;
         }
+        let settings = registry.extensions.get::<Exchanges<S>>().settings(client);
         if let Some(id) = Self::reuse(registry, client, &origin, key) {
             if let Some(state) = Self::of(registry, key) {
                 state.connection = Some(id);

@@ -100,7 +100,7 @@ impl<S: 'static> Outgoing<S> {
     }
 
     fn secure(&self, stream: &mut Stream) -> Result<(), Error> {
-        match &self.settings.tls {
+        match &self.settings.secure {
             Some(tls) if self.origin.https => tls(stream, &self.origin.host),
             _ => Ok(()),
         }
@@ -230,7 +230,7 @@ impl<S: 'static> Outgoing<S> {
     fn pump(&mut self, cx: &mut StreamCtx<'_, S>) {
         let mut piece = Buffer::new();
         while let Some(upload) = &mut self.upload
-            && cx.stream.output().len() <= HIGH
+            && cx.stream.unsent() <= HIGH
             && !self.machine.holds_body()
         {
             let made = (upload.source)(&mut piece);
@@ -506,7 +506,7 @@ impl<S: 'static> StreamHandler<S> for Outgoing<S> {
                 self.drive(cx);
             }
             StreamEvent::ReadTimeout if self.exchange.is_none() => cx.close(),
-            StreamEvent::ReadTimeout if self.upload.is_some() || !cx.output().is_empty() => cx.stream.resume_reading(),
+            StreamEvent::ReadTimeout if self.upload.is_some() || cx.stream.unsent() > 0 => cx.stream.resume_reading(),
             StreamEvent::ReadTimeout | StreamEvent::WriteTimeout => self.fail(cx, Failure::TimedOut.into()),
             StreamEvent::Error(error) => self.lost(cx, error.into()),
         }

@@ -3,6 +3,7 @@
 use super::answer::{Answer, IntoAnswer};
 use super::connection::{Connection, LOW, deliver};
 use super::context::{Post, RequestCx};
+use super::guard::Guard;
 use super::routes::{Endpoint, Routes};
 use super::types::{Method, Request, RequestHead, StatusCode, Uri};
 use super::upload::Upload;
@@ -33,8 +34,8 @@ pub(super) struct Times {
     pub linger: Duration,
 }
 
-/// Does something with each new connection.
-type Prepare = Box<dyn Fn(&mut Stream)>;
+/// Puts a filter on each new connection.
+type Prepare = Box<dyn Fn(&mut Stream) -> Result<Guard, Error>>;
 type Log<S> = Rc<dyn Fn(&mut Context<'_, S>, &Access)>;
 
 /// Routes with their handlers, limits and deadlines; [`Registry::serve`](crate::Registry::serve) puts it behind a listener.
@@ -300,6 +301,7 @@ impl<S: 'static> Server<S> {
     }
 
     /// How long a head may take from its first byte to its last: 30 seconds, unless it is said. Then the answer is `408 Request Timeout`.
+    /// A handshake of TLS may take as long, and is cut off then.
     ///
     /// # Examples
     /// See [`idle_timeout`](Self::idle_timeout).
@@ -353,7 +355,36 @@ impl<S: 'static> Server<S> {
         self
     }
 
-    /// Puts a [`Filter`] on each new connection: what makes HTTPS of HTTP.
+    /// Serves HTTPS, and WebSockets by `wss`: each connection begins with a session of `tls`. Handlers see the session with
+    /// [`RequestCx::tls`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use evoxide::EventLoop;
+    /// use evoxide::http::Server;
+    /// use evoxide::tls::{Identity, ServerTls};
+    /// use std::fs;
+    ///
+    /// let identity = Identity::from_pem(fs::read("chain.pem")?, fs::read("key.pem")?)?;
+    /// let tls = ServerTls::builder(identity).protocols(["http/1.1"]).build()?;
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.serve("0.0.0.0:443", Server::new().tls(tls).get("/", |_cx, _request| "hello\n"))?;
+    /// ev.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::ServerTls) -> Self {
+        self.prepare = Some(Box::new(move |stream| {
+            let layer = tls.layer()?;
+            let session = layer.session();
+            stream.start_tls(layer);
+            Ok(Guard::of(session))
+        }));
+        self
+    }
+
+    /// Puts a [`Filter`] on each new connection: HTTPS by another library than that of `tls`, or a tunnel's format.
     ///
     /// # Examples
     /// ```
@@ -366,7 +397,10 @@ impl<S: 'static> Server<S> {
     /// ```
     #[must_use]
     pub fn filter<F: Filter + 'static>(mut self, make: impl Fn() -> F + 'static) -> Self {
-        self.prepare = Some(Box::new(move |stream| stream.push_filter(make())));
+        self.prepare = Some(Box::new(move |stream| {
+            stream.push_filter(make());
+            Ok(Guard::default())
+        }));
         self
     }
 
@@ -526,11 +560,18 @@ impl<S: 'static> Registry<S> {
         let id = self.open(socket, Connection::new(Rc::clone(server)))?;
         server.live.set(server.live.get() + 1);
         self.extensions.get::<Post<S>>().deliver = Some(deliver);
+        let mut guard = None;
         if let Some(stream) = self.stream(id) {
             stream.set_timeouts(server.times.idle, server.times.write);
             stream.set_write_mark(LOW);
-            if let Some(prepare) = &server.prepare {
-                prepare(stream);
+            guard = server.prepare.as_ref().map(|prepare| prepare(stream));
+        }
+        match guard {
+            None => {}
+            Some(Ok(guard)) => Connection::set_guard(self, id, guard, server.times.head),
+            Some(Err(error)) => {
+                self.remove(id);
+                return Err(error);
             }
         }
         Ok(id)

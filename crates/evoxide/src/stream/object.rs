@@ -226,6 +226,21 @@ impl Stream {
         self.layers().first().map_or(self.output.0.as_deref(), |layer| Some(&layer.output))
     }
 
+    /// How many bytes wait to be written, with what filters have made of the output: what a handler compares with its bound. Unlike
+    /// the length of [`output`](Self::output), it counts what a TLS session has sealed and the peer does not read.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::StreamCtx;
+    ///
+    /// fn may_send_more<S>(cx: &mut StreamCtx<'_, S>) -> bool {
+    ///     cx.this().unsent() < 256 * 1024
+    /// }
+    /// ```
+    pub fn unsent(&self) -> usize {
+        self.output.len() + self.layers().iter().map(|layer| layer.output.len()).sum::<usize>()
+    }
+
     pub(super) fn wire_len(&self) -> usize {
         self.wire().map_or(0, Buffer::len)
     }
@@ -238,7 +253,7 @@ impl Stream {
     }
 
     /// Whether every filter is.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         all_ready(self.layers())
     }
 

@@ -96,7 +96,7 @@ impl Socket {
         let queued = match registry.stream(self.id) {
             Some(stream) => {
                 stream.output().append_buffer(&mut frame);
-                stream.output().len()
+                stream.unsent()
             }
             None => {
                 let len = frame.len();
