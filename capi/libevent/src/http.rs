@@ -7,7 +7,7 @@
 //! - An object may be freed inside every callback. Code that runs a callback with a connection has [entered](connection::enter) it: freeing
 //!   ends it at once, its memory goes with the last [`leave`](connection::leave). After a callback nothing is assumed but that memory.
 //! - A request in a callback is marked `EVHTTP_REQ_DEFER_FREE` for that time.
-//! - Everything belongs to the thread of its base; there are no locks.
+//! - Everything belongs to the thread of its base; there is no lock but that of the [lists of sessions](sessions).
 //! - No frame here owns anything that needs dropping while a callback runs.
 
 pub(crate) mod abi;
@@ -20,6 +20,7 @@ pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod serve;
 pub(crate) mod server;
+pub(crate) mod sessions;
 pub(crate) mod uri;
 
 #[cfg(test)]

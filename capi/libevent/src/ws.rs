@@ -3,7 +3,7 @@
 //! The machine is [`evoxide_proto::ws`]; here are the session that programs hold, its bufferevent and its callbacks.
 //!
 //! - The session belongs to the library. It ends with its close callback and is freed after that: when the closing handshake is
-//!   complete, when the connection is lost, or at once by `evws_connection_free`.
+//!   complete, when the connection is lost, or at once by `evws_connection_free` or by its server's `evhttp_free`.
 //! - Every callback may free it. Callers up the stack [keep](evws_connection::enter) its memory meanwhile.
 //! - The machine is used under the bufferevent's lock, and never while a callback runs.
 
@@ -14,6 +14,7 @@ use crate::http::calls::{self, what};
 use crate::http::keyval::evhttp_add_header;
 use crate::http::reply::{evhttp_send_error, evhttp_send_reply};
 use crate::http::serve;
+use crate::http::sessions::Session;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_char, c_int, c_short, c_uchar, c_void};
 use core::mem::ManuallyDrop;
@@ -44,19 +45,22 @@ const CLOSE: timeval = timeval { tv_sec: 5, tv_usec: 0 };
 const TIMING: Timing = Timing { ping_after: None, idle: None, close: Some(5_000_000_000) };
 
 /// `struct evws_connection`.
+#[repr(C)]
 pub struct evws_connection {
+    /// In the list of its server; counts who uses it. Comes first.
+    session: Session,
     bev: *mut bufferevent,
     machine: UnsafeCell<Connection>,
     on_message: Option<MessageFn>,
     arg: *mut c_void,
     on_close: Cell<Option<CloseFn>>,
     close_arg: Cell<*mut c_void>,
-    /// How many callers up the stack use its memory.
-    busy: Cell<u32>,
     /// The close callback ran, or runs.
     ended: Cell<bool>,
     /// Nothing is left to do but to write what the output holds.
     draining: Cell<bool>,
+    /// The read time-out, in nanoseconds, where the session's waits are that; else 0.
+    armed: Cell<u64>,
 }
 
 /// The name and value of each header of a list.
@@ -97,7 +101,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
         let added = evhttp_add_header(headers, c"Upgrade".as_ptr(), c"websocket".as_ptr()) == 0
             && evhttp_add_header(headers, c"Connection".as_ptr(), c"Upgrade".as_ptr()) == 0
             && evhttp_add_header(headers, c"Sec-WebSocket-Accept".as_ptr(), accept.as_ptr().cast()) == 0;
-        let foreign = serve::is_foreign(req);
+        let (foreign, server) = (serve::is_foreign(req), serve::server_of(req));
         let bev = if added { serve::upgrade(req, 101) } else { ptr::null_mut() };
         if bev.is_null() {
             evws_connection::forget(this);
@@ -108,6 +112,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
         }
         let bev = if foreign { bev } else { with_options(bev, options) };
         (*this).bev = bev;
+        Session::link(this.cast(), server);
         calls::bufferevent_setcb(bev, Some(on_read), Some(on_written), Some(on_event), this.cast());
         calls::bufferevent_enable(bev, what::READ | what::WRITE);
         if calls::evbuffer_get_length(calls::bufferevent_get_input(bev)) > 0 {
@@ -192,15 +197,16 @@ impl evws_connection {
     fn create(on_message: Option<MessageFn>, arg: *mut c_void) -> Option<*mut Self> {
         let machine = Connection::new(Role::Server, Limits::default(), TIMING, clock::monotonic());
         mm::alloc(evws_connection {
+            session: Session::new(Self::end_with_server),
             bev: ptr::null_mut(),
             machine: UnsafeCell::new(machine),
             on_message,
             arg,
             on_close: Cell::new(None),
             close_arg: Cell::new(ptr::null_mut()),
-            busy: Cell::new(0),
             ended: Cell::new(false),
             draining: Cell::new(false),
+            armed: Cell::new(0),
         })
         .map(|made| made.as_ptr())
     }
@@ -225,7 +231,7 @@ impl evws_connection {
 
     /// Keeps the memory until [`leave`](Self::leave).
     fn enter(&self) {
-        self.busy.set(self.busy.get() + 1);
+        self.session.enter();
     }
 
     /// Frees an ended session, if no other caller up the stack uses it.
@@ -235,13 +241,53 @@ impl evws_connection {
     unsafe fn leave(this: *mut Self) {
         // SAFETY: the caller entered, and does not use the session afterwards, as promised.
         unsafe {
-            let busy = (*this).busy.get() - 1;
-            (*this).busy.set(busy);
-            if busy == 0 && (*this).ended.get() {
+            if (*this).session.is_left((*this).ended.get()) {
                 calls::bufferevent_free((*this).bev);
                 Self::forget(this);
             }
         }
+    }
+
+    /// Ends a session whose server is freed.
+    ///
+    /// # Safety
+    /// `session` is a part of one that lives, which the caller has entered and gives up.
+    unsafe fn end_with_server(session: *mut Session) {
+        let this: *mut Self = session.cast();
+        // SAFETY: the caller's promise; locking keeps the bufferevent.
+        unsafe {
+            let bev = (*this).bev;
+            calls::bufferevent_lock(bev);
+            Self::end(this);
+            Self::leave(this);
+            calls::bufferevent_unlock(bev);
+        }
+    }
+
+    /// Makes what is left of the machine's wait the read time-out, unless it is that. Where the machine never waited, the time-out is
+    /// the program's.
+    fn wait(&self, now: u64) {
+        let left = self.machine(|m| m.deadline()).map_or(0, |deadline| deadline.saturating_sub(now).max(1));
+        if self.ended.get() || self.draining.get() || self.armed.replace(left) == left {
+            return;
+        }
+        let micros = left.div_ceil(1000);
+        let read = timeval {
+            tv_sec: libc::time_t::try_from(micros / 1_000_000).unwrap_or(libc::time_t::MAX),
+            tv_usec: (micros % 1_000_000) as libc::suseconds_t,
+        };
+        // SAFETY: the bufferevent lives as long as the session, and its lock, if it has one, is held.
+        unsafe {
+            let write = (*self.bev).timeout_write.get();
+            calls::bufferevent_set_timeouts(self.bev, &read, &write);
+        }
+    }
+
+    /// The read time-out was reached: whether a wait is over with it. If not, a ping may be owed.
+    fn has_expired(&self, now: u64) -> bool {
+        // The next wait is set whatever it is.
+        self.armed.set(u64::MAX);
+        matches!(self.machine(|m| m.expire(now)), Some(Expired::Idle | Expired::Close))
     }
 
     /// Ends the session: its close callback runs, once.
@@ -348,9 +394,10 @@ unsafe extern "C-unwind" fn on_read(bev: *mut bufferevent, arg: *mut c_void) {
             }
             evws_connection::settle(this);
         }
-        if !ws.ended.get() && ws.machine(|m| m.expire(now)) == Some(Expired::Close) {
+        if !ws.ended.get() && ws.machine(|m| m.is_closing() && m.expire(now) == Some(Expired::Close)) {
             evws_connection::end(this);
         }
+        ws.wait(now);
         evws_connection::leave(this);
     }
 }
@@ -390,12 +437,19 @@ unsafe extern "C-unwind" fn on_written(_: *mut bufferevent, arg: *mut c_void) {
 }
 
 /// The connection is lost, or waited for too long.
-unsafe extern "C-unwind" fn on_event(_: *mut bufferevent, _: c_short, arg: *mut c_void) {
+unsafe extern "C-unwind" fn on_event(bev: *mut bufferevent, what: c_short, arg: *mut c_void) {
     let this: *mut evws_connection = arg.cast();
     // SAFETY: the argument is the session, which takes its callbacks back before it ends.
     unsafe {
-        (*this).enter();
-        evws_connection::end(this);
+        let ws = &*this;
+        ws.enter();
+        if what == what::TIMEOUT | what::READING && ws.armed.get() != 0 && !ws.has_expired(clock::monotonic()) {
+            evws_connection::settle(this);
+            calls::bufferevent_enable(bev, what::READ);
+            ws.wait(clock::monotonic());
+        } else {
+            evws_connection::end(this);
+        }
         evws_connection::leave(this);
     }
 }
@@ -438,9 +492,36 @@ pub unsafe extern "C-unwind" fn evws_close(evws: *mut evws_connection, reason: u
             ws.send(|machine, output| machine.close(reason, "", [0; 4], output, clock::monotonic()));
             if !ws.ended.get() && ws.machine(|m| m.is_closing()) {
                 calls::bufferevent_set_timeouts(ws.bev, &CLOSE, &CLOSE);
+                ws.armed.set(u64::MAX);
+                ws.wait(clock::monotonic());
             }
         });
     }
+}
+
+/// Sets after which silence of the peer it is pinged, and after which the session ends; null or zero: never.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evoxide_ws_set_timeouts(
+    evws: *mut evws_connection,
+    ping: *const timeval,
+    idle: *const timeval,
+) {
+    // SAFETY: a live session; times or null.
+    unsafe {
+        let timing = Timing { ping_after: nanos(ping.as_ref()), idle: nanos(idle.as_ref()), ..TIMING };
+        evws_connection::locked(evws, |ws| {
+            ws.machine(|m| m.set_timing(timing));
+            ws.wait(clock::monotonic());
+        });
+    }
+}
+
+/// A time in nanoseconds; none where it is zero or negative.
+fn nanos(time: Option<&timeval>) -> Option<u64> {
+    let time = time?;
+    let seconds = u64::try_from(time.tv_sec).ok()?.saturating_mul(1_000_000_000);
+    let nanos = seconds.saturating_add(u64::try_from(time.tv_usec).ok()?.saturating_mul(1000));
+    (nanos > 0).then_some(nanos)
 }
 
 /// Sets the close callback.

@@ -17,6 +17,7 @@ extern "C" {
 #include <stdint.h>
 
 struct bufferevent;
+struct timeval;
 struct evhttp_request;
 
 /** A session. */
@@ -61,7 +62,14 @@ void evws_close(struct evws_connection *evws, uint16_t reason);
 /** Sets what is called when the session ends, in whatever way. */
 void evws_connection_set_closecb(struct evws_connection *evws, ws_on_close_cb, void *);
 
-/** Ends a session at once, after its close callback. */
+/**
+ * Of this library alone. After `ping` without a byte of the peer a ping asks for one; after `idle` the session ends. Either is
+ * never where it is NULL or zero, as it is for a new session. This takes the place of the bufferevent's read time-out; who
+ * shall not wait for ever for a peer that does not read sets the bufferevent's write time-out.
+ */
+void evoxide_ws_set_timeouts(struct evws_connection *evws, const struct timeval *ping, const struct timeval *idle);
+
+/** Ends a session at once, after its close callback; so does evhttp_free() with all sessions of its server. */
 void evws_connection_free(struct evws_connection *evws);
 
 /** The session's bufferevent. */

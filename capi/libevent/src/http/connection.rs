@@ -4,7 +4,7 @@ use super::calls::{self, event_base, what};
 pub(crate) use super::objects::evhttp_connection;
 use super::objects::{Role, Scratch, Verbs, evhttp};
 use super::{objects, request};
-use crate::abi::bufferevent::bufferevent;
+use crate::abi::bufferevent::{DataFn, bufferevent};
 use crate::http::abi::{ConnectionFn, bit, evhttp_request};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
@@ -237,6 +237,9 @@ pub(super) unsafe fn unlink(c: *mut evhttp_connection, req: *mut evhttp_request)
     }
 }
 
+/// One address for the callback, which [`is_taken_over`] knows it by.
+static ON_READ: DataFn = on_read;
+
 /// Gives the bufferevent its callbacks, time-outs and directions.
 ///
 /// # Safety
@@ -245,9 +248,21 @@ pub(super) unsafe fn attach(c: *mut evhttp_connection) {
     // SAFETY: the caller's promise; the callbacks' argument lives until the bufferevent's are taken away.
     unsafe {
         let bev = (*c).bev;
-        calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
+        calls::bufferevent_setcb(bev, Some(ON_READ), Some(on_write), Some(on_event), c.cast());
         set_timeouts(c);
         calls::bufferevent_enable(bev, what::READ | what::WRITE);
+    }
+}
+
+/// Whether the program put callbacks of its own in place, to speak something else from here on.
+///
+/// # Safety
+/// `c` lives and has a bufferevent.
+pub(super) unsafe fn is_taken_over(c: *mut evhttp_connection) -> bool {
+    // SAFETY: `c` lives and has a bufferevent, as promised.
+    unsafe {
+        let bev = &*(*c).bev;
+        bev.cbarg.get() != c.cast() || !bev.readcb.get().is_some_and(|cb| ptr::fn_addr_eq(cb, ON_READ))
     }
 }
 
@@ -259,7 +274,7 @@ pub(super) unsafe fn attach_connecting(c: *mut evhttp_connection, timeout: &time
     // SAFETY: `c` lives and has a bufferevent, of which it takes the callbacks back before it ends.
     unsafe {
         let bev = (*c).bev;
-        calls::bufferevent_setcb(bev, Some(on_read), Some(on_write), Some(on_event), c.cast());
+        calls::bufferevent_setcb(bev, Some(ON_READ), Some(on_write), Some(on_event), c.cast());
         // Over TLS the handshake belongs to it, which waits for the peer.
         calls::bufferevent_set_timeouts(bev, timeout, timeout);
         calls::bufferevent_enable(bev, what::WRITE);
@@ -492,8 +507,9 @@ pub unsafe extern "C-unwind" fn evhttp_connection_free(evcon: *mut evhttp_connec
             let req: *mut evhttp_request = req;
             unlink(c, req);
             (*req).evcon = ptr::null_mut();
-            // What the program has not answered is the program's.
-            if (*c).server.is_null() || !is(c, state::HANDED) || (*req).bits & bit::USERDONE != 0 {
+            // What the program has not answered is the program's, unless it answered by hand.
+            let answered = (*req).bits & bit::USERDONE != 0 || !(*c).bev.is_null() && is_taken_over(c);
+            if (*c).server.is_null() || !is(c, state::HANDED) || answered {
                 request::release(req);
             }
             mark(c, state::HANDED, false);

@@ -3,6 +3,7 @@
 
 use super::abi::{ConnectionFn, ExtMethodFn, RequestFn, evhttp_request};
 use super::calls::{self, evconnlistener, event_base};
+use super::sessions::Sessions;
 use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::event;
 use crate::buffer::evbuffer;
@@ -133,6 +134,8 @@ pub struct evhttp {
     /// The server that this is a virtual host of.
     pub(super) parent: *mut evhttp,
     pub(super) connections: *mut evhttp_connection,
+    /// What lives on connections that left HTTP.
+    pub(super) sessions: Sessions,
     pub(super) spares: Spares,
     pub(super) count: c_int,
     pub(super) max_connections: c_int,

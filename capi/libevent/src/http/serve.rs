@@ -107,7 +107,7 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
                     hand_over(c);
                 }
                 Step::Closed => return connection::evhttp_connection_free(c),
-                Step::Upgraded => return,
+                Step::Upgraded => return hold_back(c),
                 Step::Fault(fault) => return refuse(c, fault),
             }
         }
@@ -118,6 +118,9 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
 unsafe fn hold_back(c: *mut evhttp_connection) {
     // SAFETY: the caller's promise: `c` lives and has a bufferevent.
     unsafe {
+        if connection::is_taken_over(c) {
+            return;
+        }
         let held = calls::evbuffer_get_length(calls::bufferevent_get_input((*c).bev));
         let holds = held > 0 && machine(c).holds_back(held, &connection::limits(c));
         if holds != connection::is(c, state::HELD) {
@@ -401,6 +404,11 @@ unsafe fn proceed(c: *mut evhttp_connection) {
     unsafe {
         match machine(c).proceed() {
             After::Close => connection::evhttp_connection_free(c),
+            // What is held is the program's, which reads on when it has taken the bufferevent.
+            After::Upgraded if connection::is(c, state::HELD) => {
+                connection::mark(c, state::HELD, false);
+                calls::bufferevent_enable((*c).bev, what::READ);
+            }
             After::Upgraded => {}
             After::Next => {
                 connection::set_timeouts_if_headed(c);
@@ -459,6 +467,15 @@ pub(super) unsafe fn abandon(c: *mut evhttp_connection) {
 pub(crate) unsafe fn is_foreign(req: *mut evhttp_request) -> bool {
     // SAFETY: `req` lives, and so does its connection, if it has one.
     unsafe { (*req).evcon.is_null() || connection::is((*req).evcon, state::FOREIGN) }
+}
+
+/// The server of a request's connection, or null.
+///
+/// # Safety
+/// `req` lives.
+pub(crate) unsafe fn server_of(req: *mut evhttp_request) -> *mut evhttp {
+    // SAFETY: `req` lives, and so does its connection, if it has one.
+    unsafe { (*req).evcon.as_ref().map_or(ptr::null_mut(), |c| c.server) }
 }
 
 /// Hands a connection over to another protocol: answers with `status` and the request's output headers, and gives the bufferevent

@@ -6,6 +6,7 @@ pub(crate) use super::objects::evhttp;
 use super::objects::{
     BevFn, Callback, ErrorPageFn, NewRequestFn, Scratch, SocketFn, Spares, evhttp_bound_socket, evhttp_connection,
 };
+use super::sessions::{self, Sessions};
 use super::{request, serve};
 use crate::http::abi::{ExtMethodFn, RequestFn, evhttp_request};
 use core::ffi::{c_char, c_int, c_uint, c_void};
@@ -36,6 +37,7 @@ pub extern "C-unwind" fn evhttp_new(base: *mut event_base) -> *mut evhttp {
             aliases: Vec::new(),
             parent: ptr::null_mut(),
             connections: ptr::null_mut(),
+            sessions: Sessions::NONE,
             spares: Spares::NONE,
             count: 0,
             max_connections: 0,
@@ -67,7 +69,7 @@ pub extern "C-unwind" fn evhttp_new(base: *mut event_base) -> *mut evhttp {
     }
 }
 
-/// Frees a server with its sockets, connections and virtual hosts.
+/// Frees a server with its sockets, connections, WebSocket sessions and virtual hosts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evhttp_free(http: *mut evhttp) {
     // SAFETY: the caller gives the server up. Lists are taken from one element at a time, since callbacks run.
@@ -82,6 +84,7 @@ pub unsafe extern "C-unwind" fn evhttp_free(http: *mut evhttp) {
         while !(*http).connections.is_null() {
             connection::evhttp_connection_free((*http).connections);
         }
+        sessions::end_all(http);
         if let Some(parent) = (*http).parent.as_mut() {
             parent.hosts.retain(|(_, host)| *host != http);
         }
@@ -263,7 +266,7 @@ unsafe extern "C-unwind" fn on_accept(
     // SAFETY: the handle lives as long as its listener has this callback.
     unsafe {
         let http = (*bound).http;
-        if (*http).max_connections > 0 && (*http).count >= (*http).max_connections {
+        if (*http).max_connections > 0 && evhttp_get_connection_count(http) >= (*http).max_connections {
             const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
             libc::send(fd, BUSY.as_ptr().cast(), BUSY.len(), libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
             libc::close(fd);
@@ -562,11 +565,11 @@ pub unsafe extern "C" fn evhttp_set_max_connections(http: *mut evhttp, max: c_in
     0
 }
 
-/// How many connections there are.
+/// How many connections there are, WebSocket sessions included.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evhttp_get_connection_count(http: *mut evhttp) -> c_int {
     // SAFETY: the caller passes a server.
-    unsafe { (*http).count }
+    unsafe { (*http).count + sessions::count(http) }
 }
 
 /// Sets the default content type; null: none.

@@ -672,3 +672,263 @@ CASE(many_messages_both_ways)
 	CHECK(evbuffer_get_length(got) == 6000);
 	stop();
 }
+
+/* Time: pings and the end of silence. */
+
+static const struct timeval soon = { 0, 60000 }, later = { 0, 200000 }, never = { 0, 0 };
+
+/* A silent peer is pinged, and then the session ends. */
+CASE(silence_is_asked_about_and_then_ends)
+{
+	struct timeval long_after = { 3600, 0 };
+	open_session();
+	evoxide_ws_set_timeouts(session, &soon, &long_after);
+	ANSWER(0x89, "");
+	evoxide_ws_set_timeouts(session, &long_after, &later);
+	until_closed();
+	CHECK(ends == 1 && session == NULL && evbuffer_get_length(got) == 0);
+	stop();
+}
+
+/* A peer that answers pings stays, and is asked again. */
+CASE(answered_pings_keep_the_session)
+{
+	int i;
+	open_session();
+	evoxide_ws_set_timeouts(session, &soon, NULL);
+	for (i = 0; i < 5; i++) {
+		ANSWER(0x89, "");
+		CHECK(session != NULL && ends == 0);
+		frame(0x8a, "");
+	}
+	frame(0x81, "still there");
+	ANSWER(0x81, "still there");
+	stop();
+}
+
+CASE(silence_ends_without_pings)
+{
+	open_session();
+	frame(0x81, "a");
+	ANSWER(0x81, "a");
+	evoxide_ws_set_timeouts(session, NULL, &later);
+	until_closed();
+	CHECK(ends == 1 && evbuffer_get_length(got) == 0);
+	stop();
+}
+
+/* Waits that are taken back, and those of a session that closes. */
+CASE(waits_are_taken_back)
+{
+	struct timeval pause = { 0, 300000 };
+	open_session();
+	evoxide_ws_set_timeouts(session, &soon, &later);
+	evoxide_ws_set_timeouts(session, &never, NULL);
+	event_base_loopexit(base, &pause);
+	event_base_dispatch(base);
+	CHECK(ends == 0 && evbuffer_get_length(got) == 0);
+	evoxide_ws_set_timeouts(session, &later, &later);
+	evws_close(session, WS_CR_NORMAL);
+	ANSWER(0x88, "\x03\xe8");
+	event_base_loopexit(base, &pause);
+	event_base_dispatch(base);
+	/* No ping follows a close, whose answer has a time of its own. */
+	CHECK(ends == 0 && evbuffer_get_length(got) == 0);
+	frame(0x88, "\x03\xe8");
+	until_closed();
+	CHECK(ends == 1);
+	stop();
+}
+
+/* What the program sets for writing stays. */
+CASE(write_time_out_of_the_program)
+{
+	static char data[1 << 20];
+	struct timeval write = { 0, 200000 };
+	struct timeval idle = { 60, 0 };
+	int i;
+	open_session();
+	bufferevent_set_timeouts(evws_connection_get_bufferevent(session), NULL, &write);
+	evoxide_ws_set_timeouts(session, &idle, &idle);
+	bufferevent_disable(client, EV_READ);
+	for (i = 0; i < 16; i++)
+		evws_send_binary(session, data, sizeof data);
+	while (session)
+		event_base_loop(base, EVLOOP_ONCE);
+	CHECK(ends == 1);
+	stop();
+}
+
+/* A server that goes ends its sessions, which count as its connections. */
+CASE(sessions_end_with_their_server)
+{
+	open_session();
+	SAY("connections %d\n", evhttp_get_connection_count(http));
+	evhttp_free(http);
+	CHECK(ends == 1 && session == NULL);
+	http = evhttp_new(base);
+	until_closed();
+	stop();
+}
+
+CASE(sessions_without_a_callback_end_with_their_server)
+{
+	open_session();
+	evws_connection_set_closecb(session, NULL, NULL);
+	evhttp_free(http);
+	session = NULL;
+	http = evhttp_new(base);
+	until_closed();
+	stop();
+}
+
+static void
+free_the_server(struct evws_connection *ws, int type, const unsigned char *data, size_t len, void *arg)
+{
+	(void)type;
+	(void)data;
+	(void)len;
+	(void)arg;
+	told++;
+	CHECK(ws == session);
+	evhttp_free(http);
+	CHECK(session == NULL);
+	/* Nothing is sent any more, and freeing it again is harmless inside its callback. */
+	evws_send_text(ws, "too late");
+	evws_connection_free(ws);
+}
+
+static void
+on_request_to_free(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	session = evws_new_session(req, free_the_server, NULL, options);
+	CHECK(session != NULL);
+	evws_connection_set_closecb(session, on_close, &closed);
+}
+
+/* The server is freed in a message's callback, with or without a lock. */
+CASE(server_freed_in_the_message_callback)
+{
+	evthread_use_pthreads();
+	for (options = 0; options <= BEV_OPT_THREADSAFE; options += BEV_OPT_THREADSAFE) {
+		closed = told = ends = 0;
+		start();
+		evhttp_set_gencb(http, on_request_to_free, NULL);
+		evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
+		head_is(SWITCHED);
+		frame(0x81, "one");
+		frame(0x81, "two");
+		until_closed();
+		CHECK(told == 1 && ends == 1);
+		http = evhttp_new(base);
+		stop();
+	}
+}
+
+/* A session that ended is in no list any more. */
+CASE(sessions_that_ended_before_their_server)
+{
+	int i;
+	for (i = 0; i < 3; i++) {
+		closed = 0;
+		open_session();
+		CHECK(evhttp_get_connection_count(http) == 1);
+		if (i == 0)
+			evws_connection_free(session);
+		else if (i == 1)
+			frame(0x88, "");
+		else {
+			bufferevent_free(client);
+			client = bufferevent_socket_new(base, -1, 0);
+			while (session)
+				event_base_loop(base, EVLOOP_ONCE);
+			closed = 1;
+		}
+		until_closed();
+		CHECK(evhttp_get_connection_count(http) == 0 && ends == i + 1);
+		stop();
+	}
+}
+
+/* Sessions count against the most connections. */
+CASE(sessions_count_as_connections)
+{
+	open_session();
+	evhttp_set_max_connections(http, 1);
+	bufferevent_setcb(client, NULL, NULL, NULL, NULL);
+	{
+		struct sockaddr_in sin;
+		socklen_t len = sizeof sin;
+		struct bufferevent *other = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+		getpeername(bufferevent_getfd(client), (struct sockaddr *)&sin, &len);
+		bufferevent_setcb(other, on_data, NULL, on_event, NULL);
+		bufferevent_enable(other, EV_READ);
+		bufferevent_socket_connect(other, (struct sockaddr *)&sin, sizeof sin);
+		head_is("HTTP/1.1 503 ", "\r\nConnection: close\r\n");
+		bufferevent_free(other);
+	}
+	stop();
+}
+
+/* Sessions freed by another thread while their server is freed: either ends each once. */
+static struct evws_connection *many[64];
+static int made, many_ends;
+
+static void
+on_many_closed(struct evws_connection *ws, void *arg)
+{
+	(void)ws;
+	(void)arg;
+	__atomic_add_fetch(&many_ends, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+on_many(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	many[made] = evws_new_session(req, on_message, NULL, BEV_OPT_THREADSAFE);
+	CHECK(many[made] != NULL);
+	evws_connection_set_closecb(many[made++], on_many_closed, NULL);
+}
+
+static void *
+free_some(void *arg)
+{
+	int i;
+	(void)arg;
+	for (i = 0; i < 32; i++)
+		evws_connection_free(many[i]);
+	return NULL;
+}
+
+CASE(sessions_freed_by_a_thread_and_others_by_their_server)
+{
+	struct bufferevent *clients[64];
+	struct sockaddr_in sin;
+	socklen_t len = sizeof sin;
+	pthread_t thread;
+	int i;
+	evthread_use_pthreads();
+	open_session();
+	getpeername(bufferevent_getfd(client), (struct sockaddr *)&sin, &len);
+	evhttp_set_gencb(http, on_many, NULL);
+	for (i = 0; i < 64; i++) {
+		clients[i] = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+		evbuffer_add_printf(bufferevent_get_output(clients[i]), REQUEST);
+		bufferevent_socket_connect(clients[i], (struct sockaddr *)&sin, sizeof sin);
+	}
+	while (made < 64)
+		event_base_loop(base, EVLOOP_ONCE);
+	CHECK(evhttp_get_connection_count(http) == 65);
+	CHECK(pthread_create(&thread, NULL, free_some, NULL) == 0);
+	while (evhttp_get_connection_count(http) > 33)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	evhttp_free(http);
+	pthread_join(thread, NULL);
+	CHECK(many_ends == 64 && ends == 1);
+	for (i = 0; i < 64; i++)
+		bufferevent_free(clients[i]);
+	http = evhttp_new(base);
+	stop();
+}
