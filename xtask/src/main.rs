@@ -4,6 +4,7 @@
 //! a crate, so that a fresh machine builds it in a second.
 
 mod abi;
+mod api;
 mod bench;
 mod cc;
 mod clients;
@@ -22,6 +23,7 @@ mod opts;
 mod packages;
 mod peers;
 mod proc;
+mod publish;
 mod shape;
 mod suite;
 mod symbols;
@@ -70,6 +72,8 @@ cargo xtask TASK [OPTIONS]
               --sanitize thread|address    stress with that sanitizer
               --profile dev, --no-build
   shape     imports between folders, layers and files; lengths, names and counts that may not grow
+  api       documentation as docs.rs builds it, and that the public interface names no type of the crates below
+  publish   what must hold before the crates go to crates.io: packages, api, cargo deny, cargo semver-checks. Sends nothing
   uncovered HEADER...: what these headers declare and no C case mentions; event2/tag.h, for one
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
@@ -109,6 +113,8 @@ fn main() -> ExitCode {
         "deb" => deb::task(&opts),
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
+        "api" => api::task(),
+        "publish" => publish::task(),
         "abi" => abi::task(&opts),
         "cross" => cross::task(&opts),
         "clients" => clients::task(&opts),

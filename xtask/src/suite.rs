@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{abi, clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
+use crate::{abi, api, clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -60,6 +60,7 @@ fn rust_lane() -> Tally {
     tally.add(step("cargo doc", || {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }));
+    tally.add(step("public interface, as docs.rs builds it", api::task));
     tally.add(step("cargo test", || {
         rust_tests(cargo().args(["test", "--workspace", "--features", "evoxide/native-roots", "--no-fail-fast"]))
     }));

@@ -4,6 +4,7 @@
 //! and never takes a lock. What must happen outside leaves it as a value ([`interest::Change`], ready events, ...), and
 //! the faces (the Rust library and the C libraries) act on it. Time is an argument, in nanoseconds on a monotonic scale.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod buffer;
 pub mod ev_loop;

@@ -4,6 +4,7 @@
 //! Time and random numbers are arguments. A machine borrows the [`Buffer`](evoxide_core::buffer::Buffer)s that it works on;
 //! it knows neither reactor nor descriptors, so both faces drive it the same way.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod dns;
 pub mod http;

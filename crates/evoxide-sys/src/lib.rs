@@ -52,6 +52,7 @@
 //! [`waker::wake`], [`wake::Wake::wake`], [`errno`] and [`clock`] may be used in signal handlers, and so may the handler that [`signal`]
 //! installs. Nothing else may.
 #![cfg(unix)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backend;
 pub mod clock;

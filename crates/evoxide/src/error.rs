@@ -91,6 +91,18 @@ impl Error {
         Self { kind: ErrorKind::Invalid, argument: Some(argument), source: None }
     }
 
+    /// Why a slot cannot wait. No `From`: the types of other crates of evoxide stay out of the public interface.
+    pub(crate) fn watch(error: WatchError) -> Self {
+        match error {
+            WatchError::Kernel(_, error) | WatchError::Signal(error) => error.into(),
+            WatchError::Refused(AddError::ModeConflict) => ErrorKind::ModeConflict.into(),
+            WatchError::Refused(AddError::TooMany) => ErrorKind::TooMany.into(),
+            WatchError::Refused(AddError::StaleKey) => ErrorKind::NoSuchEvent.into(),
+            WatchError::Refused(AddError::NoMemory) => io::Error::from(io::ErrorKind::OutOfMemory).into(),
+            WatchError::Refused(_) => ErrorKind::OutOfRange.into(),
+        }
+    }
+
     /// An error of some kind with what another library said.
     #[cfg(feature = "serde_json")]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<io::Error>) -> Self {
@@ -159,27 +171,6 @@ impl From<Error> for io::Error {
         match error.source {
             Some(source) => source,
             None => Self::new(kind, error),
-        }
-    }
-}
-
-impl From<WatchError> for Error {
-    fn from(error: WatchError) -> Self {
-        match error {
-            WatchError::Refused(error) => error.into(),
-            WatchError::Kernel(_, error) | WatchError::Signal(error) => error.into(),
-        }
-    }
-}
-
-impl From<AddError> for Error {
-    fn from(error: AddError) -> Self {
-        match error {
-            AddError::ModeConflict => ErrorKind::ModeConflict.into(),
-            AddError::TooMany => ErrorKind::TooMany.into(),
-            AddError::StaleKey => ErrorKind::NoSuchEvent.into(),
-            AddError::NoMemory => io::Error::from(io::ErrorKind::OutOfMemory).into(),
-            _ => ErrorKind::OutOfRange.into(),
         }
     }
 }

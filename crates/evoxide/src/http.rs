@@ -49,6 +49,7 @@ pub use answer::{Answer, IntoAnswer, Later};
 pub use body::{Body, Flow};
 pub use client::{Client, ClientConfig, Exchange, ExchangeId};
 pub use context::{BodyWriter, RequestCx, Responder, Resumption};
+pub use evoxide_proto::http::Fault;
 pub use failure::Failure;
 pub use files::Files;
 pub use routes::{RequestExt, body_text};

@@ -81,6 +81,7 @@
 //! # Ok::<(), evoxide::Error>(())
 //! ```
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod buffer;
 mod clock;
@@ -119,7 +120,7 @@ pub use signal::Signal;
 pub use timer::Timer;
 pub use workers::Workers;
 
-/// The programs of the README are tests too.
+/// The programs of the README are tests too. The README of the repository has the same: `cargo xtask book` compares.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -58,7 +58,7 @@ impl<S> Registry<S> {
             self.engine.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: entry.background });
         let waits = match entry.kind {
             Kind::Descriptor { fd, interest, .. } => self.watch_slot(slot, fd, interest.bits(), !persist),
-            Kind::Signal(signal) => self.engine.watch_signal(slot, signal).map_err(Error::from),
+            Kind::Signal(signal) => self.engine.watch_signal(slot, signal).map_err(Error::watch),
             _ => Ok(()),
         };
         if let Err(error) = waits {
@@ -90,7 +90,7 @@ impl<S> Registry<S> {
         if result.is_err() {
             self.engine.reactor.free_if_idle(slot);
         }
-        Ok(result?)
+        result.map_err(Error::watch)
     }
 
     /// Puts posted work, where there is any, among what is ready. Its slot is gone when it runs: an idle loop holds none.
