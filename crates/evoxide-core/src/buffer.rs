@@ -143,7 +143,7 @@ impl<F> Released<F> {
 
     #[inline]
     fn push(&mut self, segment: Segment<F>) {
-        if let Segment::External(e) = segment {
+        if let Segment::External(e) | Segment::Borrowed(e) = segment {
             if self.first.is_none() {
                 self.first = Some(e.owner);
             } else {
@@ -195,7 +195,7 @@ const FROZEN_BACK: u8 = 2;
 /// # Ok::<(), evoxide_core::buffer::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Buffer<F = NoOwner> {
+pub struct Buffer<F: Owner = NoOwner> {
     /// Bytes of content in all segments.
     len: usize,
     /// The last segment. It alone may be empty, with or without room.
@@ -203,19 +203,35 @@ pub struct Buffer<F = NoOwner> {
     /// What stands before `tail`, none of it empty. Boxed, since most buffers never have it and should be small.
     front: Option<Ring<Segment<F>>>,
     frozen: u8,
+    note: F::Note,
 }
 
-impl<F> Default for Buffer<F> {
+impl<F: Owner<Note = ()>> Default for Buffer<F> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<F> Buffer<F> {
+impl<F: Owner<Note = ()>> Buffer<F> {
     /// An empty buffer, without an allocation.
     #[inline]
     pub const fn new() -> Self {
-        Self { len: 0, tail: Segment::Owned(Owned { bytes: Vec::new(), start: 0 }), front: None, frozen: 0 }
+        Self::with_note(())
+    }
+}
+
+impl<F: Owner> Buffer<F> {
+    /// An empty buffer with a note of the face's.
+    #[inline]
+    pub const fn with_note(note: F::Note) -> Self {
+        let tail = Segment::Owned(Owned { bytes: Vec::new(), start: 0 });
+        Self { len: 0, tail, front: None, frozen: 0, note }
+    }
+
+    /// What the face has noted of it.
+    #[inline(always)]
+    pub const fn note(&self) -> &F::Note {
+        &self.note
     }
 
     /// Bytes of content.
@@ -452,7 +468,7 @@ impl<F> Buffer<F> {
         self.thawed(End::Back)?;
         let (len, added) = (self.grown(bytes.len())?, bytes.len());
         if added > 0 {
-            self.push(Segment::Shared { bytes, borrowed: false })?;
+            self.push(Segment::shared(bytes, false))?;
             self.len = len;
         }
         Ok(Delta::added(added))
@@ -485,13 +501,13 @@ impl<F> Buffer<F> {
             return Err((e, owner));
         }
         if self.tail.len() > 0 {
-            let segment = Segment::External(External { owner, start, end, borrowed: false });
+            let segment = Segment::External(External { owner, start, end });
             if let Some(front) = &mut self.front {
                 front.push_back(core::mem::replace(&mut self.tail, segment));
             }
         } else {
             // The tail has room at most.
-            self.tail = Segment::External(External { owner, start, end, borrowed: false });
+            self.tail = Segment::External(External { owner, start, end });
         }
         self.len += end - start;
         Ok(Delta::added(end - start))

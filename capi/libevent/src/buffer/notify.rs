@@ -271,8 +271,8 @@ unsafe extern "C-unwind" fn run_deferred(_: *mut event_callback, arg: *mut c_voi
     // kept until after that.
     unsafe {
         let buffer = evbuffer::of(arg.cast());
-        let owner = buffer.owner();
         buffer.ext_lock().lock();
+        let owner = buffer.owner();
         if let Some(observers) = buffer.observers() {
             buffer.run_callbacks(observers);
         }

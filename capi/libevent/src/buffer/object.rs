@@ -18,12 +18,22 @@ use crate::abi::buffer::{FLAG_DRAINS_TO_FD, evbuffer};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use evoxide_core::buffer::{Buffer, Delta, End, Released};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 
 /// The machine behind an evbuffer.
 pub(crate) type Machine = Buffer<Handle>;
+
+/// What the machine keeps for its object, without alignment: in space that it does not need.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    refs: Cell<[u8; 4]>,
+    flags: Cell<u8>,
+}
+
+const ONE: [u8; 4] = 1_u32.to_ne_bytes();
 
 /// What the owner of a buffer does for it: one table for each kind of owner.
 #[derive(Debug)]
@@ -36,14 +46,36 @@ pub(crate) struct OwnerOps {
     pub release: unsafe fn(owner: *const Owner),
 }
 
-/// The part of a buffer's owner that its buffers refer to. Its address tells the owner which object it is.
+/// What a buffer refers to that is not alone: the part of its owner that its buffers know, a lock, or the head of its
+/// [`Observers`]. An owner's address tells the owner which object it is.
 #[derive(Debug)]
-#[repr(transparent)]
-pub(crate) struct Owner(&'static OwnerOps);
+#[repr(C)]
+pub(crate) struct Owner {
+    lock: Cell<ExtLock>,
+    /// `None`: nobody is to be told.
+    ops: Option<&'static OwnerOps>,
+}
 
 impl Owner {
     pub(crate) const fn new(ops: &'static OwnerOps) -> Self {
-        Owner(ops)
+        Owner { lock: Cell::new(ExtLock::none()), ops: Some(ops) }
+    }
+
+    /// The head of what observes a buffer: as what the buffer had before.
+    pub(super) fn after(before: Option<&Owner>) -> Self {
+        let lock = Cell::new(before.map_or(ExtLock::none(), Owner::lock));
+        Owner { lock, ops: before.and_then(|owner| owner.ops) }
+    }
+
+    /// The lock of the owner and its buffers.
+    #[inline(always)]
+    pub(crate) fn lock(&self) -> ExtLock {
+        self.lock.get()
+    }
+
+    /// Sets the lock, before another thread knows of any of them.
+    pub(crate) fn set_lock(&self, lock: ExtLock) {
+        self.lock.set(lock);
     }
 }
 
@@ -52,20 +84,20 @@ const EMBEDDED: u8 = 2;
 const DRAINS_TO_FD: u8 = 4;
 /// The program has freed it; what is left of its life belongs to a callback that is running or scheduled.
 const FREED: u8 = 8;
+/// `owner` is the head of its observers.
+const OBSERVED: u8 = 16;
+/// `owner`, or what the observers had before, is a block of its own.
+const OWN_OWNER: u8 = 32;
 
 /// What stands behind a `struct evbuffer`.
 pub(crate) struct EvBuffer {
     machine: UnsafeCell<Machine>,
-    lock: Cell<ExtLock>,
-    /// Callbacks and what else few buffers have; null for the others.
-    observers: Cell<*mut Observers>,
-    /// What it belongs to, or null.
-    owner: Cell<*const Owner>,
-    refs: Cell<u32>,
-    flags: Cell<u8>,
+    /// Null where it is alone. The lock is found through it, so threads read it without: it changes while they do only when a
+    /// buffer gets observers, whose head has the same lock. What it was before stays as long as the buffer.
+    owner: AtomicPtr<Owner>,
 }
 
-const _: () = assert!(size_of::<EvBuffer>() <= 96);
+const _: () = assert!(size_of::<EvBuffer>() <= 64);
 
 /// Tells the owners of what a machine let go of.
 ///
@@ -106,14 +138,29 @@ impl evbuffer {
 
 impl EvBuffer {
     const fn make(flags: u8) -> Self {
-        EvBuffer {
-            machine: UnsafeCell::new(Machine::new()),
-            lock: Cell::new(ExtLock::none()),
-            observers: Cell::new(ptr::null_mut()),
-            owner: Cell::new(ptr::null()),
-            refs: Cell::new(1),
-            flags: Cell::new(flags),
-        }
+        let counts = Counts { refs: Cell::new(ONE), flags: Cell::new(flags) };
+        EvBuffer { machine: UnsafeCell::new(Machine::with_note(counts)), owner: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[inline(always)]
+    fn is(&self, flag: u8) -> bool {
+        self.look(|m| m.note().flags.get() & flag != 0)
+    }
+
+    fn mark(&self, flag: u8, on: bool) {
+        self.look(|m| {
+            let flags = &m.note().flags;
+            flags.set(if on { flags.get() | flag } else { flags.get() & !flag });
+        });
+    }
+
+    fn refs(&self) -> u32 {
+        self.look(|m| u32::from_ne_bytes(m.note().refs.get()))
+    }
+
+    #[inline(always)]
+    fn set_refs(&self, refs: u32) {
+        self.look(|m| m.note().refs.set(refs.to_ne_bytes()));
     }
 
     /// A buffer of its own, `None` without memory.
@@ -132,55 +179,61 @@ impl EvBuffer {
         ptr::from_ref(self).cast_mut().cast()
     }
 
-    /// Makes the buffer belong to an object, which outlives it, and whose lock it uses from now on.
-    pub(crate) fn belong_to(&self, owner: *const Owner, lock: ExtLock) {
-        self.owner.set(owner);
-        self.lock.set(lock);
+    /// Makes a new buffer belong to an object, which outlives it, and whose lock it uses.
+    pub(crate) fn belong_to(&self, owner: *const Owner) {
+        self.owner.store(owner.cast_mut(), Ordering::Relaxed);
     }
 
-    /// The owner and its table.
+    #[inline(always)]
+    fn surroundings(&self) -> Option<&Owner> {
+        // SAFETY: null, or it lives as long as the buffer.
+        unsafe { self.owner.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The owner and its table. The caller holds the lock.
     #[inline(always)]
     pub(super) fn owner(&self) -> Option<(*const Owner, &'static OwnerOps)> {
-        let owner = self.owner.get();
-        // SAFETY: the owner outlives its buffers, and never changes its table.
-        unsafe { owner.as_ref() }.map(|o| (owner, o.0))
+        let ops = self.surroundings()?.ops?;
+        let owner =
+            self.observers().map_or(self.owner.load(Ordering::Relaxed).cast_const(), |observers| observers.owner);
+        Some((owner, ops))
     }
 
     /// The lock: null until [`EvBuffer::enable_locking`].
     #[inline(always)]
     pub(crate) fn ext_lock(&self) -> ExtLock {
-        self.lock.get()
+        self.surroundings().map_or(ExtLock::none(), Owner::lock)
     }
 
-    /// Uses a lock from now on: the given one or a new one of its own. Whether that worked.
+    /// Uses a lock from now on: the given one or a new one of its own. Whether that worked. No other thread knows the buffer.
     pub(crate) fn enable_locking(&self, given: ExtLock) -> bool {
-        if !self.lock.get().is_null() {
+        if !self.ext_lock().is_null() {
             return false;
         }
-        if given.is_null() {
-            let own = ExtLock::new(LOCKTYPE_RECURSIVE);
-            if own.is_null() {
-                return false;
-            }
-            self.flags.set(self.flags.get() | OWN_LOCK);
-            self.lock.set(own);
-        } else {
-            self.lock.set(given);
+        if self.owner.load(Ordering::Relaxed).is_null() {
+            let none = Owner { lock: Cell::new(ExtLock::none()), ops: None };
+            let Some(own) = mm::alloc(none) else { return false };
+            self.belong_to(own.as_ptr());
+            self.mark(OWN_OWNER, true);
         }
+        let own = given.is_null();
+        let lock = if own { ExtLock::new(LOCKTYPE_RECURSIVE) } else { given };
+        let Some(owner) = self.surroundings().filter(|_| !lock.is_null()) else { return false };
+        owner.set_lock(lock);
+        self.mark(OWN_LOCK, own);
         true
     }
 
     /// Adds or removes `EVBUFFER_FLAG_*` bits.
     pub(crate) fn change_flags(&self, flags: u64, on: bool) {
         if flags & FLAG_DRAINS_TO_FD != 0 {
-            let rest = self.flags.get() & !DRAINS_TO_FD;
-            self.flags.set(if on { rest | DRAINS_TO_FD } else { rest });
+            self.mark(DRAINS_TO_FD, on);
         }
     }
 
     /// Whether files in it may stay files.
     pub(super) fn drains_to_fd(&self) -> bool {
-        self.flags.get() & DRAINS_TO_FD != 0
+        self.is(DRAINS_TO_FD)
     }
 
     /// A section on the machine. The closure calls nothing but the machine (and the kernel).
@@ -207,31 +260,36 @@ impl EvBuffer {
 
     /// Notes that the program gives its count up.
     pub(super) fn set_freed(&self) {
-        self.flags.set(self.flags.get() | FREED);
+        self.mark(FREED, true);
     }
 
     /// Whether the program has given its count up.
     pub(super) fn is_freed(&self) -> bool {
-        self.flags.get() & FREED != 0
+        self.is(FREED)
     }
 
     /// Whether the program wants to know of no changes.
     #[inline(always)]
     pub(crate) fn is_unobserved(&self) -> bool {
-        self.observers.get().is_null()
+        !self.is(OBSERVED)
     }
 
     /// What only observed buffers have.
     #[inline(always)]
     pub(super) fn observers(&self) -> Option<&Observers> {
-        // SAFETY: observers live as long as the buffer. All their fields that change are cells.
-        unsafe { self.observers.get().as_ref() }
+        if self.is_unobserved() {
+            return None;
+        }
+        // SAFETY: as the mark says. They live as long as the buffer, and all their fields that change are cells.
+        unsafe { self.owner.load(Ordering::Relaxed).cast::<Observers>().as_ref() }
     }
 
     /// The same, made now if there is none yet. `None` without memory.
     pub(super) fn observers_or_new(&self) -> Option<&Observers> {
         if self.is_unobserved() {
-            self.observers.set(Observers::create()?.as_ptr());
+            let made = Observers::create(self.surroundings())?;
+            self.owner.store(made.as_ptr().cast(), Ordering::Release);
+            self.mark(OBSERVED, true);
         }
         self.observers()
     }
@@ -239,33 +297,31 @@ impl EvBuffer {
     /// Whether anybody wants to know of changes.
     #[inline(always)]
     pub(super) fn is_observed(&self) -> bool {
-        !self.is_unobserved() || !self.owner.get().is_null()
+        !self.is_unobserved() || self.surroundings().is_some_and(|owner| owner.ops.is_some())
     }
 
     /// Whether a change needs no count to be told: nobody is told but the object that the buffer lies in.
     #[inline(always)]
     pub(super) fn is_simple(&self) -> bool {
-        self.is_unobserved() && (self.flags.get() & EMBEDDED != 0 || self.owner.get().is_null())
+        self.is_unobserved()
     }
 
     /// Whether it is as a new one: empty, and nobody counts on it, observes, locks or freezes it.
     pub(crate) fn is_pristine(&self) -> bool {
-        self.refs.get() == 1
-            && self.flags.get() == 0
-            && !self.is_observed()
-            && self.lock.get().is_null()
-            && self.look(|m| m.is_empty() && !m.is_frozen(End::Front) && !m.is_frozen(End::Back))
+        let is_new = |m: &Machine| m.note().refs.get() == ONE && m.note().flags.get() == 0;
+        self.owner.load(Ordering::Relaxed).is_null()
+            && self.look(|m| is_new(m) && m.is_empty() && !m.is_frozen(End::Front) && !m.is_frozen(End::Back))
     }
 
     /// Keeps the object alive across callbacks.
     #[inline]
     pub(crate) fn hold(&self) {
-        self.refs.set(self.refs.get() + 1);
+        self.set_refs(self.refs() + 1);
     }
 
     /// Takes back a [`hold`](Self::hold) under the same lock.
     pub(super) fn unhold(&self) {
-        self.refs.set(self.refs.get() - 1);
+        self.set_refs(self.refs() - 1);
     }
 
     /// Gives a count up, and then the lock, which the caller holds. The last count ends the object.
@@ -273,8 +329,8 @@ impl EvBuffer {
     /// # Safety
     /// The caller owns the count and does not use the object afterwards.
     pub(crate) unsafe fn release(&self) {
-        let (refs, lock) = (self.refs.get() - 1, self.lock.get());
-        self.refs.set(refs);
+        let (refs, lock) = (self.refs() - 1, self.ext_lock());
+        self.set_refs(refs);
         if refs > 0 {
             return lock.unlock();
         }
@@ -285,10 +341,16 @@ impl EvBuffer {
                 m.clear().map_or(Released::none(), |(_, released)| released)
             });
             tell(released);
-            if let Some(observers) = NonNull::new(self.observers.replace(ptr::null_mut())) {
-                Observers::end(observers);
+            let flags = self.look(|m| m.note().flags.get());
+            let mut own = self.owner.load(Ordering::Relaxed);
+            if let Some(observers) = self.observers() {
+                own = observers.owner.cast_mut();
+                self.mark(OBSERVED, false);
+                Observers::end(NonNull::from(observers));
             }
-            let flags = self.flags.get();
+            if flags & OWN_OWNER != 0 {
+                mm::free(own.cast());
+            }
             lock.unlock();
             if flags & OWN_LOCK != 0 {
                 lock.free(LOCKTYPE_RECURSIVE);

@@ -6,6 +6,7 @@
 //! Entries are allocated one by one, since the program holds on to them. One that is removed while callbacks run, be it
 //! its own or another, is only marked then and freed when the last run ends: a reference to an entry stays good during a run.
 
+use super::object::Owner;
 use crate::abi::buffer::{CB_ENABLED, ChangeFn, LengthsFn};
 use crate::abi::event::{closure, event_callback};
 use crate::base::event_base;
@@ -45,7 +46,12 @@ impl evbuffer_cb_entry {
 }
 
 /// What only observed buffers have.
+#[repr(C)]
 pub(crate) struct Observers {
+    /// What the buffer refers to from now on: as what it belonged to before.
+    head: Owner,
+    /// What it belonged to before, or null.
+    pub(super) owner: *const Owner,
     /// The newest entry first: that is the order they run in.
     first: Cell<*mut evbuffer_cb_entry>,
     /// Runs that are going on.
@@ -63,9 +69,11 @@ pub(crate) struct Observers {
 }
 
 impl Observers {
-    /// No observers yet; `None` without memory.
-    pub(super) fn create() -> Option<NonNull<Self>> {
+    /// No observers yet, of a buffer that belonged to `before`; `None` without memory.
+    pub(super) fn create(before: Option<&Owner>) -> Option<NonNull<Self>> {
         mm::alloc(Observers {
+            head: Owner::after(before),
+            owner: before.map_or(ptr::null(), ptr::from_ref),
             first: Cell::new(ptr::null_mut()),
             running: Cell::new(0),
             has_removed: Cell::new(false),

@@ -3,6 +3,7 @@
 //! Both are counted blocks from the allocator hooks that begin with a [`Block`]. A [`Handle`] is one count. Handles are
 //! not dropped but [released](Handle::release), outside every section, since the last release runs the program's code.
 
+use super::object::Counts;
 use crate::abi::buffer::CleanupFn;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -89,6 +90,8 @@ impl Clone for Handle {
 }
 
 impl Owner for Handle {
+    type Note = Counts;
+
     #[inline]
     fn bytes(&self) -> Option<&[u8]> {
         // SAFETY: a handle keeps its block alive.

@@ -50,9 +50,8 @@ unsafe fn release(owner: *const Owner) {
 
 /// Makes the buffers of a new bufferevent its own. `frozen`: programs may only add to the output and drain the input.
 pub(crate) fn own(bev: &Locked, frozen: bool) {
-    let lock = bev.extension().lock.get();
-    bev.input().belong_to(bev.owner(), lock);
-    bev.output().belong_to(bev.owner(), lock);
+    bev.input().belong_to(bev.owner());
+    bev.output().belong_to(bev.owner());
     if frozen {
         bev.input().section(|m| m.freeze(End::Back));
         bev.output().section(|m| m.freeze(End::Front));

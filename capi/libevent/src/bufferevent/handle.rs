@@ -47,7 +47,7 @@ pub(crate) struct Bev {
     machine: UnsafeCell<Stream>,
     pub options: u8,
     flags: Cell<u16>,
-    /// What its buffers know of it.
+    /// What its buffers know of it, and its lock.
     owner: Owner,
     input: EvBuffer,
     output: EvBuffer,
@@ -64,7 +64,6 @@ pub(crate) struct Extension {
     pub ops: &'static Ops<Locked>,
     /// One that all of a kind share, and nobody writes.
     is_shared: bool,
-    pub lock: Cell<ExtLock>,
     /// The lock's owners, where it belongs to bufferevents; null where it is somebody else's.
     pub lock_owners: Cell<*mut SharedLock>,
     /// See [`deferred`](Self::deferred).
@@ -93,7 +92,7 @@ impl Extension {
         unsafe { self.deferred.get().as_ref() }
     }
 
-    /// Whether it is one for all of a kind: with no lock, no bounds and no limits.
+    /// Whether it is one for all of a kind: with no bounds and no limits.
     #[inline(always)]
     pub fn is_shared(&self) -> bool {
         self.is_shared
@@ -104,7 +103,6 @@ impl Extension {
         Self {
             ops,
             is_shared: true,
-            lock: Cell::new(ExtLock::none()),
             lock_owners: Cell::new(ptr::null_mut()),
             deferred: Cell::new(ptr::null_mut()),
             limits: Cell::new(ptr::null_mut()),
@@ -126,7 +124,7 @@ pub(crate) struct SharedLock {
 }
 
 // Many idle connections should cost little.
-const _: () = assert!(size_of::<Bev>() <= 608);
+const _: () = assert!(size_of::<Bev>() <= 552);
 
 impl Deref for Bev {
     type Target = bufferevent;
@@ -220,6 +218,17 @@ impl Bev {
         self.arg().cast()
     }
 
+    /// Its lock, or none.
+    #[inline(always)]
+    pub fn ext_lock(&self) -> ExtLock {
+        self.owner.lock()
+    }
+
+    /// Gives a new one its lock.
+    pub fn set_lock(&self, lock: ExtLock) {
+        self.owner.set_lock(lock);
+    }
+
     /// The words that few need.
     #[inline(always)]
     pub fn extension(&self) -> &Extension {
@@ -271,7 +280,7 @@ impl Bev {
     /// Takes the lock.
     #[inline]
     pub fn lock(&self) -> &Locked {
-        self.extension().lock.get().lock();
+        self.ext_lock().lock();
         self.assume_locked()
     }
 
@@ -397,7 +406,7 @@ impl Bev {
 impl Locked {
     #[inline]
     pub fn unlock(&self) {
-        self.extension().lock.get().unlock();
+        self.ext_lock().unlock();
     }
 
     /// Ends what [`hold`](Bev::hold) began. Returns whether that was the last reference.
@@ -422,7 +431,7 @@ impl Locked {
         (self.ops().unlink)(self);
         self.del_event(Direction::WRITE);
         self.del_event(Direction::READ);
-        let (lock, base) = (self.extension().lock.get(), self.base());
+        let (lock, base) = (self.ext_lock(), self.base());
         let finalizer: FinalizeFn = self.ops().finalize;
         // SAFETY: the event is not pending; the finalizer, which takes this argument, is the last to see the object, and waits
         // for the lock.
@@ -460,7 +469,7 @@ impl Locked {
         let event = self.event(Direction::WRITE);
         let flags = || if on { event.set(evlist::WRITTEN) } else { event.clear(evlist::WRITTEN) };
         // Where other threads may look at the flags, inside a section.
-        match self.base().filter(|_| !self.extension().lock.get().is_null()) {
+        match self.base().filter(|_| !self.ext_lock().is_null()) {
             Some(base) => base.section(|_| flags()),
             None => flags(),
         }
@@ -490,11 +499,7 @@ impl Locked {
     #[inline]
     pub fn waits(&self, direction: Direction) -> bool {
         let pending = || self.event(direction).is(evlist::INSERTED | evlist::TIMEOUT);
-        if self.extension().lock.get().is_null() {
-            pending()
-        } else {
-            self.base().is_some_and(|base| base.section(|_| pending()))
-        }
+        if self.ext_lock().is_null() { pending() } else { self.base().is_some_and(|base| base.section(|_| pending())) }
     }
 
     /// Adds the event of one direction, with its timeout. -1 if that failed.

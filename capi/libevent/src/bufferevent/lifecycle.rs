@@ -77,10 +77,8 @@ fn take_lock(bev: &Bev, from: Option<&Bev>) -> bool {
             SharedLock::leave(shared);
             return false;
         }
-        bev.own_extension(|e| {
-            e.lock_owners.set(shared);
-            e.lock.set((*shared).lock);
-        });
+        bev.own_extension(|e| e.lock_owners.set(shared));
+        bev.set_lock((*shared).lock);
     }
     true
 }

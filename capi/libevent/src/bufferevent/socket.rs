@@ -259,7 +259,7 @@ fn flush_other(base: &Base) {
         }
         Bev::from_arg(cb.evcb_arg.get())
     };
-    let queued = other.is(flag::WRITE_QUEUED) && !other.is_freed() && other.extension().lock.get().is_null();
+    let queued = other.is(flag::WRITE_QUEUED) && !other.is_freed() && other.ext_lock().is_null();
     if !queued || !base.undo_activation(other.event(Direction::WRITE)) {
         return;
     }

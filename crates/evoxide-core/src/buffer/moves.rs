@@ -6,7 +6,7 @@ use super::{Buffer, Delta, End, Error, Owner, Part, Released};
 /// A part of a segment that is shorter than this is copied rather than shared.
 const SHARE: usize = 4096;
 
-impl<F> Buffer<F> {
+impl<F: Owner> Buffer<F> {
     /// Takes everything over from a buffer that `self`, without content, replaces.
     #[inline(always)]
     fn replace_with(&mut self, src: &mut Self) -> Delta {
@@ -268,16 +268,16 @@ impl<F: Owner> Buffer<F> {
 
 /// Splits the first `n` bytes off a segment, without a copy.
 fn split_front<F: Owner>(segment: &mut Segment<F>, n: usize) -> Segment<F> {
-    if let Segment::External(e) = segment {
-        let front = External { owner: e.owner.clone(), start: e.start, end: e.start + n, borrowed: e.borrowed };
-        e.start += n;
-        return Segment::External(front);
-    }
     let was_borrowed = segment.is_borrowed();
+    if let Segment::External(e) | Segment::Borrowed(e) = segment {
+        let front = External { owner: e.owner.clone(), start: e.start, end: e.start + n };
+        e.start += n;
+        return if was_borrowed { Segment::Borrowed(front) } else { Segment::External(front) };
+    }
     let mut front = segment.share();
-    if let Segment::Shared { bytes, borrowed } = &mut front {
-        bytes.truncate(n);
-        *borrowed = was_borrowed;
+    if let Segment::Shared(shared) = &mut front {
+        shared.bytes.truncate(n);
+        shared.borrowed = was_borrowed;
     }
     segment.advance(n);
     front

@@ -46,14 +46,10 @@ impl<F: Owner> Buffer<F> {
         let before_tail = self.len - self.tail.len();
         if from >= before_tail {
             // Only the tail: what a search that continues looks at.
-            return Parts { buffer: self, run: [].iter(), stage: 1, skip: from - before_tail };
+            return Parts { run: [].iter(), second: &[], tail: Some(&self.tail), skip: from - before_tail };
         }
-        let (front, _) = self.front.as_ref().map_or((&[][..], &[][..]), |d| d.as_slices());
-        let mut parts = Parts { buffer: self, run: front.iter(), stage: 0, skip: from };
-        if self.front.is_none() {
-            parts.stage = 1;
-        }
-        parts
+        let (first, second) = self.front.as_ref().map_or((&[][..], &[][..]), |d| d.as_slices());
+        Parts { run: first.iter(), second, tail: Some(&self.tail), skip: from }
     }
 
     /// Shows the runs of content from position `from` on, as long as `f` wants more: a faster [`parts`](Self::parts).
@@ -136,10 +132,11 @@ impl<F: Owner> Buffer<F> {
 /// The runs of a buffer's content: see [`Buffer::parts`].
 #[derive(Debug)]
 pub struct Parts<'a, F> {
-    buffer: &'a Buffer<F>,
+    /// What is left of one half of the ring ...
     run: core::slice::Iter<'a, Segment<F>>,
-    /// 0: the ring's first half, 1: before its second half, 2: in it, 3: at the end.
-    stage: u8,
+    /// ... and what comes behind it.
+    second: &'a [Segment<F>],
+    tail: Option<&'a Segment<F>>,
     skip: usize,
 }
 
@@ -151,19 +148,11 @@ impl<'a, F: Owner> Iterator for Parts<'a, F> {
         loop {
             let segment = match self.run.next() {
                 Some(segment) => segment,
-                None => match self.stage {
-                    0 => {
-                        let second = self.buffer.front.as_ref().map_or(&[][..], |d| d.as_slices().1);
-                        self.run = second.iter();
-                        self.stage = 1;
-                        continue;
-                    }
-                    1 => {
-                        self.stage = 2;
-                        &self.buffer.tail
-                    }
-                    _ => return None,
-                },
+                None if !self.second.is_empty() => {
+                    self.run = core::mem::take(&mut self.second).iter();
+                    continue;
+                }
+                None => self.tail.take()?,
             };
             let len = segment.len();
             if self.skip >= len {

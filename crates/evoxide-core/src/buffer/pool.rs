@@ -15,7 +15,7 @@
 //! - The operations here work on frozen ends. A freeze keeps the program from the end that its loop works on.
 
 use super::segment::{Owned, Segment, storage};
-use super::{Buffer, Delta, Error, FIRST, Released};
+use super::{Buffer, Delta, Error, FIRST, Owner, Released};
 use std::io::IoSlice;
 
 /// The sizes that are kept: powers of two from the usual first size of a segment on.
@@ -154,7 +154,7 @@ impl StoragePool {
     }
 }
 
-impl<F> Buffer<F> {
+impl<F: Owner> Buffer<F> {
     /// Whether it has neither content nor storage.
     #[inline]
     pub fn is_bare(&self) -> bool {

@@ -6,14 +6,14 @@
 //!   from a descriptor: the memory for them is there before.
 
 use super::segment::{Owned, Segment, storage};
-use super::{Buffer, Delta, End, Error, FIRST, MAX_LEN};
+use super::{Buffer, Delta, End, Error, FIRST, MAX_LEN, Owner};
 
 /// Memory for bytes to come: see [`Buffer::reserve`].
 #[derive(Debug)]
 #[must_use = "it holds memory that `commit` uses"]
 pub struct Reservation(Owned);
 
-impl<F> Buffer<F> {
+impl<F: Owner> Buffer<F> {
     /// Makes room for `n` bytes in one segment, so that they can be appended without an allocation. Works on frozen ends too,
     /// since it leaves the content alone.
     ///

@@ -13,6 +13,9 @@ use std::collections::VecDeque;
 /// A clone is another handle on the same thing. The machine never drops a handle on its own: it leaves in
 /// [`Released`](super::Released), and the face then tells the owner.
 pub trait Owner: Clone {
+    /// What a face notes of a buffer. Up to seven bytes without alignment take no room there.
+    type Note: core::fmt::Debug;
+
     /// The whole of its bytes, `None` while they cannot be addressed (a file that is only sent).
     fn bytes(&self) -> Option<&[u8]>;
 }
@@ -22,6 +25,8 @@ pub trait Owner: Clone {
 pub enum NoOwner {}
 
 impl Owner for NoOwner {
+    type Note = ();
+
     fn bytes(&self) -> Option<&[u8]> {
         match *self {}
     }
@@ -78,16 +83,27 @@ pub(super) struct External<F> {
     pub owner: F,
     pub start: usize,
     pub end: usize,
+}
+
+/// Bytes that several segments refer to.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub bytes: Bytes,
     /// Came from another buffer by reference.
     pub borrowed: bool,
 }
 
+/// Four words with an owner of one, and what is rare pays for it: a buffer holds one of these.
 #[derive(Debug)]
 pub(super) enum Segment<F> {
     Owned(Owned),
-    Shared { bytes: Bytes, borrowed: bool },
+    Shared(Box<Shared>),
     External(External<F>),
+    /// As `External`, and came from another buffer by reference.
+    Borrowed(External<F>),
 }
+
+const _: () = assert!(size_of::<Segment<Box<u8>>>() == 4 * size_of::<usize>());
 
 impl<F> Default for Segment<F> {
     #[inline]
@@ -128,26 +144,31 @@ impl<F> Part<'_, F> {
 }
 
 impl<F> Segment<F> {
+    /// Bytes that others refer to, too.
+    pub fn shared(bytes: Bytes, borrowed: bool) -> Self {
+        Segment::Shared(Box::new(Shared { bytes, borrowed }))
+    }
+
     #[inline]
     pub fn len(&self) -> usize {
         match self {
             Segment::Owned(o) => o.bytes.len() - o.start,
-            Segment::Shared { bytes, .. } => bytes.len(),
-            Segment::External(e) => e.end - e.start,
+            Segment::Shared(s) => s.bytes.len(),
+            Segment::External(e) | Segment::Borrowed(e) => e.end - e.start,
         }
     }
 
     /// Whether the segment may hold less than it does now without anyone noticing its storage go.
     pub fn is_borrowed(&self) -> bool {
         match self {
-            Segment::Owned(_) => false,
-            Segment::Shared { borrowed, .. } => *borrowed,
-            Segment::External(e) => e.borrowed,
+            Segment::Owned(_) | Segment::External(_) => false,
+            Segment::Shared(s) => s.borrowed,
+            Segment::Borrowed(_) => true,
         }
     }
 
     pub fn is_external(&self) -> bool {
-        matches!(self, Segment::External(_))
+        matches!(self, Segment::External(_) | Segment::Borrowed(_))
     }
 
     /// Drops `n` bytes off the front; the caller knows that there are more than that.
@@ -155,8 +176,8 @@ impl<F> Segment<F> {
     pub fn advance(&mut self, n: usize) {
         match self {
             Segment::Owned(o) => o.start += n,
-            Segment::Shared { bytes, .. } => bytes.advance(n),
-            Segment::External(e) => e.start += n,
+            Segment::Shared(s) => s.bytes.advance(n),
+            Segment::External(e) | Segment::Borrowed(e) => e.start += n,
         }
     }
 }
@@ -167,8 +188,8 @@ impl<F: Owner> Segment<F> {
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Segment::Owned(o) => o.bytes.get(o.start..),
-            Segment::Shared { bytes, .. } => Some(bytes),
-            Segment::External(e) => e.owner.bytes().and_then(|b| b.get(e.start..e.end)),
+            Segment::Shared(s) => Some(&s.bytes),
+            Segment::External(e) | Segment::Borrowed(e) => e.owner.bytes().and_then(|b| b.get(e.start..e.end)),
         }
     }
 
@@ -176,7 +197,9 @@ impl<F: Owner> Segment<F> {
     pub fn part(&self) -> Part<'_, F> {
         match (self.bytes(), self) {
             (Some(b), _) => Part::Bytes(b),
-            (None, Segment::External(e)) => Part::Opaque { owner: &e.owner, start: e.start, end: e.end },
+            (None, Segment::External(e) | Segment::Borrowed(e)) => {
+                Part::Opaque { owner: &e.owner, start: e.start, end: e.end }
+            }
             (None, _) => Part::Bytes(&[]),
         }
     }
@@ -187,13 +210,13 @@ impl<F: Owner> Segment<F> {
             let start = o.start;
             let mut bytes = Bytes::from(core::mem::take(&mut o.bytes));
             bytes.advance(start);
-            *self = Segment::Shared { bytes, borrowed: false };
+            *self = Segment::shared(bytes, false);
         }
         match self {
             Segment::Owned(_) => Segment::default(),
-            Segment::Shared { bytes, .. } => Segment::Shared { bytes: bytes.clone(), borrowed: true },
-            Segment::External(e) => {
-                Segment::External(External { owner: e.owner.clone(), start: e.start, end: e.end, borrowed: true })
+            Segment::Shared(s) => Segment::shared(s.bytes.clone(), true),
+            Segment::External(e) | Segment::Borrowed(e) => {
+                Segment::Borrowed(External { owner: e.owner.clone(), start: e.start, end: e.end })
             }
         }
     }

@@ -26,6 +26,8 @@ impl Drop for Mem {
 }
 
 impl Owner for Mem {
+    type Note = ();
+
     fn bytes(&self) -> Option<&[u8]> {
         if self.opaque.get() { None } else { Some(&self.data) }
     }

@@ -3,7 +3,7 @@
 use super::frame::{CONTROL_MAX, Fault, HEAD_MAX, Head, Opcode, PartialHead, append_masked, write_head};
 use super::utf8::Utf8;
 use super::{Role, code, is_valid_close_code};
-use evoxide_core::buffer::{Buffer, Error};
+use evoxide_core::buffer::{Buffer, Error, Owner};
 
 /// What a connection takes from its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -367,7 +367,13 @@ impl Connection {
     ///
     /// # Errors
     /// `Closing`, `Utf8`, `Output`.
-    pub fn send<F>(&mut self, kind: Kind, data: &[u8], mask: [u8; 4], output: &mut Buffer<F>) -> Result<(), SendError> {
+    pub fn send<F: Owner>(
+        &mut self,
+        kind: Kind,
+        data: &[u8],
+        mask: [u8; 4],
+        output: &mut Buffer<F>,
+    ) -> Result<(), SendError> {
         if self.is_closing() || self.input_ended {
             return Err(SendError::Closing);
         }
@@ -383,7 +389,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Closing`, `TooLong`, `Output`.
-    pub fn ping<F>(&mut self, data: &[u8], mask: [u8; 4], output: &mut Buffer<F>) -> Result<(), SendError> {
+    pub fn ping<F: Owner>(&mut self, data: &[u8], mask: [u8; 4], output: &mut Buffer<F>) -> Result<(), SendError> {
         if self.is_closing() || self.input_ended {
             return Err(SendError::Closing);
         }
@@ -398,7 +404,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Closing`, `CloseCode`, `TooLong`, `Output`.
-    pub fn close<F>(
+    pub fn close<F: Owner>(
         &mut self,
         code: u16,
         reason: &str,
@@ -434,7 +440,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Output`: it is owed still.
-    pub fn send_owed<F>(&mut self, mask: [u8; 4], output: &mut Buffer<F>) -> Result<(), SendError> {
+    pub fn send_owed<F: Owner>(&mut self, mask: [u8; 4], output: &mut Buffer<F>) -> Result<(), SendError> {
         if let Some(close) = self.close_owed {
             self.write(Opcode::Close, close.data(), mask, output)?;
             self.close_owed = None;
@@ -460,7 +466,7 @@ impl Connection {
         self.close_owed.is_some() || self.pong.is_some() || self.ping_owed
     }
 
-    fn write<F>(
+    fn write<F: Owner>(
         &mut self,
         opcode: Opcode,
         data: &[u8],
