@@ -12,6 +12,7 @@ mod arm;
 mod ask;
 mod change;
 pub(crate) mod context;
+pub(crate) mod drain;
 pub(crate) mod event;
 pub(crate) mod extension;
 mod handle;

@@ -101,6 +101,7 @@ mod signal;
 pub mod stream;
 #[cfg(feature = "async")]
 pub mod task;
+mod threads;
 mod timer;
 #[cfg(feature = "rustls")]
 pub mod tls;
@@ -117,6 +118,7 @@ pub use error::{Error, ErrorKind};
 pub use event_loop::{Context, Counts, EventId, EventLoop, Handle, Hold, Outcome, Registry};
 pub use interest::{Interest, Ready, Watch};
 pub use signal::Signal;
+pub use threads::{Handles, ThreadError, Threads, threads};
 pub use timer::Timer;
 pub use workers::Workers;
 

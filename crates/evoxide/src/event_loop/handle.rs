@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Reaches a loop from any thread: wakes it, gives it work, ends it. `Send`, `Sync` and cheap to clone, whatever the loop's
 /// state is.
@@ -93,6 +94,30 @@ impl<S> Handle<S> {
     pub fn exit(&self) {
         self.mailbox.alarm.ask(EXIT);
         self.mailbox.alarm.wake();
+    }
+
+    /// Ends the loop in order: see [`Registry::drain`](crate::Registry::drain). What was posted before is done before.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::{EventLoop, Outcome};
+    /// use std::time::Duration;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// ev.listen("127.0.0.1:0", |_cx, _conn, _peer| ())?;
+    /// let handle = ev.handle();
+    /// std::thread::spawn(move || handle.drain(Duration::from_secs(30)));
+    /// assert_eq!(ev.run()?, Outcome::Exited);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn drain(&self, within: Duration) -> Result<(), Error>
+    where
+        S: 'static,
+    {
+        self.post(move |cx| cx.drain(within))
     }
 
     /// Keeps the loop running even when it has no events, as long as the answer lives.

@@ -1,6 +1,7 @@
 //! What a loop is made of.
 
 use super::context::{Handler, Job};
+use super::drain::Draining;
 use super::event::{Entries, EventId};
 use super::extension::Extensions;
 use super::mailbox::Mailbox;
@@ -12,6 +13,7 @@ use evoxide_sys::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Number of waits in a row that reported what is not watched any more, after which the kernel's set is rebuilt.
 const STALE_WAITS: u32 = 8;
@@ -40,6 +42,12 @@ pub struct Registry<S> {
     pub(crate) collectors: Vec<fn(&mut Self)>,
     /// Extensions that must know that nobody drives the loop any more.
     pub(crate) leavers: Vec<fn(&mut Self)>,
+    /// Extensions that end in order when the loop does.
+    pub(crate) drainers: Vec<fn(&mut Self, Duration)>,
+    /// How far the loop is with its end.
+    pub(crate) draining: Draining,
+    /// Streams that are open.
+    pub(crate) streams: usize,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
     /// The last turn called a handler, so that another turn may have something to do.
@@ -76,6 +84,9 @@ impl<S> Registry<S> {
             extensions: Extensions::default(),
             collectors: Vec::new(),
             leavers: Vec::new(),
+            drainers: Vec::new(),
+            draining: Draining::No,
+            streams: 0,
             in_turn: false,
             served: false,
         })

@@ -284,6 +284,9 @@ impl<S> EventLoop<S> {
             if self.registry().is_idle() {
                 return Ok(Outcome::Idle);
             }
+            if self.registry().is_draining() && self.registry().is_drained() {
+                return Ok(Outcome::Exited);
+            }
             self.registry().in_turn = true;
             let called = self.turn(mode);
             self.registry().in_turn = false;

@@ -110,9 +110,13 @@ impl<S: 'static> Connection<S> {
         &self.server
     }
 
-    /// Whether it waits for a request, or is past HTTP: nothing is lost where it is closed.
+    /// Whether it waits for another request, or is past HTTP: nothing is lost where it is closed. One that never had a request is not: its
+    /// first one may be on its way.
     pub fn is_idle(&self) -> bool {
-        !self.machine.has_request() && self.machine.deadline() == Deadline::Idle && self.upgraded.is_none()
+        self.serial > 0
+            && !self.machine.has_request()
+            && self.machine.deadline() == Deadline::Idle
+            && self.upgraded.is_none()
     }
 
     /// Does what there is to do, until more input, an answer or room for output is missing.

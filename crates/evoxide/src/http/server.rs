@@ -10,13 +10,14 @@ use super::upload::Upload;
 use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
-use crate::stream::{Filter, Stream};
+use crate::stream::{Filter, SocketOptions, Stream};
 use crate::{Error, ErrorKind};
 use evoxide_proto::http::{Leniency, Limits};
 use std::cell::Cell;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -428,7 +429,7 @@ impl<S: 'static> Server<S> {
     }
 
     /// Takes a connection that a listener accepted.
-    fn take(self: &Rc<Self>, cx: &mut Context<'_, S>, socket: OwnedFd) {
+    fn take(self: &Rc<Self>, cx: &mut Registry<S>, socket: OwnedFd) {
         if let Err(error) = cx.serve_connection(socket, self) {
             log::warn!("a connection was accepted and lost: {error}");
         }
@@ -465,11 +466,15 @@ impl<S> fmt::Debug for Server<S> {
 }
 
 /// The servers that listen.
-struct Servers<S>(Vec<(EventId, Rc<Server<S>>)>);
+struct Servers<S> {
+    list: Vec<(EventId, Rc<Server<S>>)>,
+    /// The loop knows that they end in order.
+    end_in_order: bool,
+}
 
 impl<S> Default for Servers<S> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { list: Vec::new(), end_in_order: false }
     }
 }
 
@@ -485,6 +490,31 @@ impl<S: 'static> Registry<S> {
     /// See [`Server`](crate::http::Server).
     pub fn serve(&mut self, addr: impl ToSocketAddrs, server: impl Into<Rc<Server<S>>>) -> Result<EventId, Error> {
         self.serve_from(TcpListener::bind(addr)?, server)
+    }
+
+    /// As [`serve`](Self::serve), with options of the listener's socket, which connections inherit.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::EventLoop;
+    /// use evoxide::http::Server;
+    /// use evoxide::stream::SocketOptions;
+    ///
+    /// let mut ev = EventLoop::new(())?;
+    /// let options = SocketOptions::new().nodelay(true).reuse_port(true);
+    /// ev.serve_with("127.0.0.1:0", &options, Server::new().get("/", |_cx, _request| "hello\n"))?;
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn serve_with(
+        &mut self,
+        addr: impl ToSocketAddrs,
+        options: &SocketOptions,
+        server: impl Into<Rc<Server<S>>>,
+    ) -> Result<EventId, Error> {
+        self.serve_from(options.listen(addr)?, server)
     }
 
     /// As [`serve`](Self::serve), with a listener that is there already.
@@ -577,14 +607,35 @@ impl<S: 'static> Registry<S> {
         Ok(id)
     }
 
-    fn listens(&mut self, id: EventId, server: Rc<Server<S>>) {
-        server.add_listener(id);
-        self.extensions.get::<Servers<S>>().0.push((id, server));
+    /// A connection that waits to be accepted.
+    fn accept_one(&mut self, listener: EventId) -> Option<OwnedFd> {
+        if let Some(listener) = self.source::<TcpListener>(listener) {
+            return listener.accept().ok().map(|(socket, _)| socket.into());
+        }
+        self.source::<UnixListener>(listener)?.accept().ok().map(|(socket, _)| socket.into())
     }
 
-    /// Ends a server in order: all its listeners go, connections that wait for a request are closed, answers that are still to come say
-    /// `Connection: close`, and what is left after `within` is closed as it is. Where nothing else keeps the loop running, it ends with
-    /// the last connection.
+    fn listens(&mut self, id: EventId, server: Rc<Server<S>>) {
+        server.add_listener(id);
+        let servers = self.extensions.get::<Servers<S>>();
+        servers.list.push((id, server));
+        if !std::mem::replace(&mut servers.end_in_order, true) {
+            self.drainers.push(Self::drain_servers);
+        }
+    }
+
+    /// Drains all servers that listen.
+    fn drain_servers(&mut self, within: Duration) {
+        while let Some((id, _)) = self.extensions.get::<Servers<S>>().list.first() {
+            let id = *id;
+            let _ = self.drain_server(id, within);
+        }
+    }
+
+    /// Ends a server in order: all its listeners accept what waits for them and go, connections that were used and wait for another
+    /// request are closed, answers that are still to come say `Connection: close`, and what is left after `within` is closed as it is.
+    /// Where nothing else keeps the loop running, it ends with the last connection. [`drain`](Self::drain) does so with all servers of a
+    /// loop.
     ///
     /// # Errors
     /// [`ErrorKind::NoSuchEvent`] for what is no listener of a server.
@@ -606,19 +657,24 @@ impl<S: 'static> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn drain_server(&mut self, listener: EventId, within: Duration) -> Result<(), Error> {
-        let servers = &mut self.extensions.get::<Servers<S>>().0;
+        let servers = &mut self.extensions.get::<Servers<S>>().list;
         let found = servers.iter().find(|(id, _)| *id == listener).map(|(_, server)| Rc::clone(server));
         let Some(server) = found else { return Err(ErrorKind::NoSuchEvent.into()) };
         servers.retain(|(_, other)| !Rc::ptr_eq(other, &server));
         server.draining.set(true);
         for id in server.listeners.take() {
+            while let Some(socket) = self.accept_one(id) {
+                if let Err(error) = self.serve_connection(socket, &server) {
+                    log::warn!("a connection was accepted and lost: {error}");
+                }
+            }
             self.remove(id);
         }
-        let left = self.close_connections(&server, |connection| connection.is_idle());
+        let left = self.close_connections(&server, |stream, connection| connection.is_idle() && !stream.has_unread());
         if left > 0 {
             let timer = self.timer(within, move |cx| {
                 cx.remove_self();
-                cx.close_connections(&server, |_| true);
+                cx.close_connections(&server, |_, _| true);
             });
             self.keep_alive(timer, false);
         }
@@ -626,11 +682,15 @@ impl<S: 'static> Registry<S> {
     }
 
     /// Closes those connections of a server. Answers how many are left.
-    fn close_connections(&mut self, server: &Rc<Server<S>>, which: impl Fn(&Connection<S>) -> bool) -> usize {
+    fn close_connections(
+        &mut self,
+        server: &Rc<Server<S>>,
+        which: impl Fn(&mut Stream, &Connection<S>) -> bool,
+    ) -> usize {
         for id in self.streams_of::<Connection<S>>() {
             if let Some((stream, connection)) = self.stream_and_handler::<Connection<S>>(id)
                 && Rc::ptr_eq(connection.server(), server)
-                && which(connection)
+                && which(stream, connection)
             {
                 stream.close();
             }

@@ -92,6 +92,7 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
     }
 
     fn removed(&mut self, registry: &mut Registry<S>) {
+        registry.streams -= 1;
         registry.leave_limit(self.stream.take_limit());
     }
 }

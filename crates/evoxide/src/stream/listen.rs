@@ -61,14 +61,7 @@ impl<S> Registry<S> {
     where
         H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
     {
-        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
-        for addr in addr.to_socket_addrs()? {
-            result = options.listener(&addr.into());
-            if result.is_ok() {
-                break;
-            }
-        }
-        self.accept_from(result?, handler)
+        self.accept_from(options.listen(addr)?, handler)
     }
 
     /// Accepts connections from a listener that is there already: see [`listen`](Self::listen).
@@ -97,14 +90,16 @@ impl<S> Registry<S> {
         H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
     {
         listener.set_nonblocking(true)?;
-        self.descriptor(listener, Interest::READ, move |cx, listener, _| {
+        let id = self.descriptor(listener, Interest::READ, move |cx, listener, _| {
             let next = || socket::accept(&*listener, socket::Flags::LOOP);
             accept(cx, next, |cx, (conn, peer)| {
                 if let Some(peer) = peer.and_then(|peer| peer.to_inet()) {
                     drop(handler(cx, conn.into(), peer));
                 }
             });
-        })
+        })?;
+        self.add_listener(id);
+        Ok(id)
     }
 
     /// Listens on a Unix socket and calls `handler` with each connection. The listener is the [source](Self::source) of
@@ -138,11 +133,49 @@ impl<S> Registry<S> {
     {
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
-        self.descriptor(listener, Interest::READ, move |cx, listener, _| {
+        let id = self.descriptor(listener, Interest::READ, move |cx, listener, _| {
             let next = || socket::accept(&*listener, socket::Flags::LOOP);
             accept(cx, next, |cx, (conn, _)| drop(handler(cx, conn.into())));
-        })
+        })?;
+        self.add_listener(id);
+        Ok(id)
     }
+
+    fn add_listener(&mut self, id: EventId) {
+        let mut listeners = std::mem::take(self.extensions.get::<Listeners>());
+        if !std::mem::replace(&mut listeners.end_in_order, true) {
+            self.drainers.push(Self::drain_listeners);
+        }
+        listeners.ids.retain(|id| self.contains(*id));
+        listeners.ids.push(id);
+        *self.extensions.get::<Listeners>() = listeners;
+    }
+
+    /// Has all listeners accept what waits for them, and go.
+    fn drain_listeners(&mut self, _within: Duration) {
+        for id in self.extensions.get::<Listeners>().ids.clone() {
+            if self.is_paused(id) {
+                self.remove(id);
+            } else {
+                self.activate(id);
+            }
+        }
+    }
+
+    pub(crate) fn has_listeners(&mut self) -> bool {
+        let ids = std::mem::take(&mut self.extensions.get::<Listeners>().ids);
+        let any = ids.iter().any(|id| self.contains(*id));
+        self.extensions.get::<Listeners>().ids = ids;
+        any
+    }
+}
+
+/// The listeners of a loop.
+#[derive(Default)]
+struct Listeners {
+    ids: Vec<EventId>,
+    /// The loop knows that they end in order.
+    end_in_order: bool,
 }
 
 /// Accepts what waits, as long as the event is there.
@@ -155,7 +188,12 @@ fn accept<S, C>(
     for _ in 0..BURST {
         match next() {
             Ok(conn) => each(cx, conn),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if cx.is_draining() {
+                    cx.remove_self();
+                }
+                return;
+            }
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
             Err(error) => {
                 log::warn!("no connection accepted: {error}");

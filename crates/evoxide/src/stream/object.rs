@@ -11,6 +11,8 @@ use evoxide_sys::{io as sys, message, socket};
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+#[cfg(feature = "http")]
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -299,6 +301,13 @@ impl Stream {
         self.is_file = true;
         sys::set_nonblocking(&self.fd, true)?;
         self.write_fd.as_ref().map_or(Ok(()), |fd| sys::set_nonblocking(fd, true))
+    }
+
+    /// Whether something came that nobody has seen yet, here or in the socket.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_unread(&self) -> bool {
+        let peek = || TcpStream::from(self.fd.try_clone()?).peek(&mut [0]);
+        !self.input.is_empty() || peek().is_ok_and(|n| n > 0)
     }
 
     /// What has come and was not drained.

@@ -339,6 +339,7 @@ impl<S> Registry<S> {
         }
         if let Some(entry) = self.entries.get_mut(placeholder) {
             entry.handler = Some(Box::new(OnStream { stream, handler }));
+            self.streams += 1;
         }
         Ok(placeholder)
     }

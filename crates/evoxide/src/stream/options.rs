@@ -1,8 +1,9 @@
 //! Options of sockets.
 
+use crate::error::Error;
 use evoxide_sys::socket::{self, Addr};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -103,7 +104,51 @@ impl SocketOptions {
         }
     }
 
-    pub(super) fn listener(&self, addr: &Addr) -> io::Result<TcpListener> {
+    /// Binds a listener with these options, for any loop.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// As for [`listen_many`](Self::listen_many).
+    pub fn listen(&self, addr: impl ToSocketAddrs) -> Result<TcpListener, Error> {
+        let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+        for addr in addr.to_socket_addrs()? {
+            result = self.listener(&addr.into());
+            if result.is_ok() {
+                break;
+            }
+        }
+        Ok(result?)
+    }
+
+    /// Binds listeners that share an address by `SO_REUSEPORT`: one for each thread. Port 0 means the same port for all.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::stream::SocketOptions;
+    ///
+    /// let listeners = SocketOptions::new().listen_many("127.0.0.1:0", 2)?;
+    /// assert_eq!(listeners[0].local_addr()?, listeners[1].local_addr()?);
+    /// # Ok::<(), evoxide::Error>(())
+    /// ```
+    pub fn listen_many(&self, addr: impl ToSocketAddrs, count: usize) -> Result<Vec<TcpListener>, Error> {
+        let options = self.clone().reuse_port(true);
+        let mut listeners = Vec::new();
+        if count > 0 {
+            listeners.push(options.listen(addr)?);
+        }
+        for _ in 1..count {
+            let addr = listeners[0].local_addr()?;
+            listeners.push(options.listener(&addr.into())?);
+        }
+        Ok(listeners)
+    }
+
+    fn listener(&self, addr: &Addr) -> io::Result<TcpListener> {
         let fd = socket::stream(addr, socket::Flags::LOOP)?;
         socket::set_reuse_addr(&fd, true)?;
         if self.reuse_port {
