@@ -6,6 +6,7 @@
 mod abi;
 mod api;
 mod bench;
+mod book;
 mod cc;
 mod clients;
 mod cross;
@@ -73,6 +74,7 @@ cargo xtask TASK [OPTIONS]
               --profile dev, --no-build
   shape     imports between folders, layers and files; lengths, names and counts that may not grow
   api       documentation as docs.rs builds it, and that the public interface names no type of the crates below
+  book      the guide: its pages, links and examples; built into target/book where mdbook is installed
   publish   what must hold before the crates go to crates.io: packages, api, cargo deny, cargo semver-checks. Sends nothing
   uncovered HEADER...: what these headers declare and no C case mentions; event2/tag.h, for one
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         "demo" => demo::task(&opts),
         "test" => suite::task(&opts),
         "api" => api::task(),
+        "book" => book::task(),
         "publish" => publish::task(),
         "abi" => abi::task(&opts),
         "cross" => cross::task(&opts),

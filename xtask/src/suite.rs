@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{abi, api, clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
+use crate::{abi, api, book, clients, ctest, fuzz, headers, links, msrv, packages, shape, symbols, tree};
 
 /// `cargo xtask test`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
@@ -61,6 +61,7 @@ fn rust_lane() -> Tally {
         quiet(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
     }));
     tally.add(step("public interface, as docs.rs builds it", api::task));
+    tally.add(step("the guide", book::task));
     tally.add(step("cargo test", || {
         rust_tests(cargo().args(["test", "--workspace", "--features", "evoxide/native-roots", "--no-fail-fast"]))
     }));

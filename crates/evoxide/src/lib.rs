@@ -50,6 +50,7 @@
 //! | async/await on the same loop | [`task`] |
 //! | children that end, files that change, the wall clock, loops within loops | [`watch`] |
 //! | methods of waiting, priorities, limits | [`config`] |
+//! | a guide, from a first server to HTTP | [`manual`] |
 //!
 //! # How it hangs together
 //! - An [`EventLoop`] owns its events: their handlers and what they wait on. An [`EventId`] names one; it is never dangling,
@@ -95,6 +96,8 @@ mod event_loop;
 #[cfg(feature = "http")]
 pub mod http;
 mod interest;
+#[cfg(any(doc, doctest))]
+pub mod manual;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 mod signal;
