@@ -308,103 +308,65 @@ fn segment(message: &libc::msghdr) -> Option<usize> {
     None
 }
 
-/// How many small datagrams [`Packets`] takes with one call.
-const PACKETS: usize = 16;
-
-/// Room for some datagrams of bounded size, which come with one call: questions and requests, not floods of data. What is longer
-/// is cut.
-#[derive(Default)]
-pub struct Packets {
-    bytes: Vec<u8>,
-    size: usize,
-    names: Vec<libc::sockaddr_storage>,
-    /// Lengths of those that came: of the datagram, and of its sender's address.
-    found: [(usize, usize); PACKETS],
+/// The address that a datagram came from, as the kernel wrote it, for a reply: it is neither looked at nor moved.
+#[derive(Clone)]
+pub struct Sender {
+    storage: libc::sockaddr_storage,
+    len: libc::socklen_t,
 }
 
-impl Packets {
-    /// Room for datagrams of up to `size` bytes.
-    ///
-    /// # Errors
-    ///
-    /// The allocator's refusal.
-    pub fn try_new(size: usize) -> Result<Self, std::collections::TryReserveError> {
-        let (mut bytes, mut names) = (Vec::new(), Vec::new());
-        bytes.try_reserve_exact(PACKETS * size)?;
-        bytes.resize(PACKETS * size, 0);
-        names.try_reserve_exact(PACKETS)?;
+impl Default for Sender {
+    fn default() -> Self {
         // SAFETY: all zeros is an address of no family.
-        names.resize(PACKETS, unsafe { std::mem::zeroed() });
-        Ok(Self { bytes, size, names, found: [(0, 0); PACKETS] })
+        Self { storage: unsafe { std::mem::zeroed() }, len: 0 }
+    }
+}
+
+impl Sender {
+    /// `recvfrom`: receives a datagram and notes here who sent it; returns its length. What is longer than `bytes` is cut.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `EAGAIN` where none waits.
+    pub fn receive(&mut self, fd: impl Descriptor, bytes: &mut [u8]) -> io::Result<usize> {
+        let fd = fd.lend()?.as_raw_fd();
+        let (mut len, name) = (size_of::<libc::sockaddr_storage>() as libc::socklen_t, (&raw mut self.storage).cast());
+        let flags = libc::MSG_DONTWAIT;
+        // SAFETY: both pieces of memory are exclusively borrowed and as long as said.
+        let n =
+            count(unsafe { libc::recvfrom(fd, bytes.as_mut_ptr().cast(), bytes.len(), flags, name, &raw mut len) })?;
+        self.len = len;
+        Ok(n)
     }
 
-    /// Whether it has no room at all, as after [`take`](std::mem::take).
+    /// `sendto`: sends a datagram to the sender. No `SIGPIPE`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `EAGAIN` where there is no room.
+    pub fn send(&self, fd: impl Descriptor, bytes: &[u8]) -> io::Result<usize> {
+        let (fd, to) = (fd.lend()?.as_raw_fd(), self.as_bytes());
+        let (name, len) = (to.as_ptr().cast(), to.len() as libc::socklen_t);
+        // SAFETY: both pieces of memory are borrowed and as long as said; the kernel only reads them.
+        count(unsafe { libc::sendto(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL, name, len) })
+    }
+
+    /// The bytes of the `sockaddr`.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.size == 0
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = (self.len as usize).min(size_of::<libc::sockaddr_storage>());
+        // SAFETY: plain bytes, all of them initialised, and `len` of them are inside.
+        unsafe { std::slice::from_raw_parts((&raw const self.storage).cast(), len) }
     }
 
-    /// Receives what waits; answers how many datagrams came, and whether more may wait.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says; `EAGAIN` where none waits.
-    #[cfg(target_os = "linux")]
-    pub fn receive(&mut self, fd: impl Descriptor) -> io::Result<(usize, bool)> {
-        if self.is_empty() {
-            return Err(io::ErrorKind::InvalidInput.into());
+    /// The port, of an address of IP.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match (i32::from(self.storage.ss_family), self.as_bytes()) {
+            // In both structures it lies behind the family.
+            (libc::AF_INET | libc::AF_INET6, [_, _, high, low, ..]) => Some(u16::from_be_bytes([*high, *low])),
+            _ => None,
         }
-        let fd = fd.lend()?.as_raw_fd();
-        // SAFETY: all zeros are messages without name, content and control data.
-        let mut messages: [libc::mmsghdr; PACKETS] = unsafe { std::mem::zeroed() };
-        let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; PACKETS];
-        for (i, chunk) in self.bytes.chunks_exact_mut(self.size).take(PACKETS).enumerate() {
-            receive_into(&mut messages[i], &mut slices[i], chunk, &mut self.names[i]);
-        }
-        // SAFETY: every message names memory of this object or of this frame, which nothing else refers to meanwhile.
-        let n = unsafe {
-            libc::recvmmsg(fd, messages.as_mut_ptr(), PACKETS as _, libc::MSG_DONTWAIT as _, std::ptr::null_mut())
-        };
-        let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
-        for (found, message) in self.found.iter_mut().zip(&messages[..n]) {
-            *found = (message.msg_len as usize, message.msg_hdr.msg_namelen as usize);
-        }
-        Ok((n, n == PACKETS))
-    }
-
-    /// Receives one datagram; answers how many came, and that more may wait.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says; `EAGAIN` where none waits.
-    #[cfg(not(target_os = "linux"))]
-    pub fn receive(&mut self, fd: impl Descriptor) -> io::Result<(usize, bool)> {
-        let fd = fd.lend()?.as_raw_fd();
-        let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-        let Some(name) = self.names.first_mut() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        // SAFETY: both pieces of memory are this object's and as long as said.
-        let n = count(unsafe {
-            libc::recvfrom(
-                fd,
-                self.bytes.as_mut_ptr().cast(),
-                self.size,
-                libc::MSG_DONTWAIT,
-                (&raw mut *name).cast(),
-                &raw mut len,
-            )
-        })?;
-        self.found[0] = (n, len as usize);
-        Ok((1, true))
-    }
-
-    /// A datagram of the last call, and who sent it.
-    pub fn get(&self, index: usize) -> Option<(&[u8], Addr)> {
-        let (len, name) = *self.found.get(index)?;
-        let bytes = self.bytes.get(index * self.size..)?.get(..len)?;
-        let name = name.min(size_of::<libc::sockaddr_storage>());
-        // SAFETY: an address's storage is plain bytes, all of them initialised, and `name` of them are inside.
-        let name = unsafe { std::slice::from_raw_parts((&raw const *self.names.get(index)?).cast::<u8>(), name) };
-        Some((bytes, Addr::from_bytes(name).ok()?))
     }
 }
 
@@ -455,24 +417,18 @@ mod tests {
     }
 
     #[test]
-    fn small_datagrams_come_in_batches() {
+    fn a_reply_goes_to_the_sender_of_a_datagram() {
         let a = UdpSocket::bind("127.0.0.1:0").expect("bound");
         let b = UdpSocket::bind("127.0.0.1:0").expect("bound");
-        let mut room = Packets::try_new(8).expect("memory");
-        assert!(room.receive(&a).is_err() && Packets::default().receive(&a).is_err());
-        for i in 0..20u8 {
-            b.send_to(&[i; 20][..usize::from(i)], a.local_addr().expect("bound")).expect("sent");
-        }
-        let mut seen = 0;
-        while let Ok((n, _more)) = room.receive(&a) {
-            for at in 0..n {
-                let (bytes, from) = room.get(at).expect("there");
-                // What does not fit is cut; an empty one is one.
-                assert_eq!(bytes, &[seen; 8][..usize::from(seen).min(8)]);
-                assert_eq!(from.to_inet(), b.local_addr().ok());
-                seen += 1;
-            }
-        }
-        assert_eq!(seen, 20);
+        let (mut bytes, mut from) = ([0; 8], Sender::default());
+        assert_eq!((from.as_bytes(), from.port()), (&[][..], None));
+        assert_eq!(from.receive(&a, &mut bytes).expect_err("nothing there").kind(), io::ErrorKind::WouldBlock);
+        b.send_to(&[7; 20], a.local_addr().expect("bound")).expect("sent");
+        // What does not fit is cut.
+        assert_eq!((from.receive(&a, &mut bytes).expect("there"), bytes), (8, [7; 8]));
+        assert_eq!(from.port(), b.local_addr().ok().map(|b| b.port()));
+        assert_eq!(from.send(&a, b"back").expect("sent"), 4);
+        assert_eq!((b.recv(&mut bytes).expect("there"), &bytes[..4]), (4, &b"back"[..]));
+        assert!(Sender::default().send(&a, b"nowhere").is_err());
     }
 }

@@ -15,17 +15,17 @@ use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
 use evoxide_proto::dns::Builder;
-use evoxide_proto::dns::server::{self, Verdict};
-use evoxide_sys::message::Packets;
-use evoxide_sys::socket::{self as net, Addr};
+use evoxide_proto::dns::server::Request;
+use evoxide_sys::message::Sender;
+use evoxide_sys::socket::Addr;
 use evoxide_sys::{clock, io};
 use libc::sockaddr;
 use std::collections::VecDeque;
 
 /// The most that is read of a datagram.
 const READ: usize = 4096;
-/// Batches of datagrams taken in one turn.
-const BURST: u32 = 4;
+/// Datagrams taken in one turn.
+const BURST: u32 = 256;
 /// Requests that are over and kept.
 const MAX_SPARE: usize = 64;
 /// Replies that wait for room in the socket.
@@ -43,14 +43,46 @@ mod setting {
 pub(super) struct PortState {
     pub(super) builder: Builder,
     /// Replies that the socket had no room for.
-    unsent: VecDeque<(Addr, Box<[u8]>)>,
+    unsent: VecDeque<(Sender, Box<[u8]>)>,
     links: Vec<*mut Link>,
     max_clients: usize,
     idle: u64,
     /// Requests that are over, for the next ones.
     spare: Vec<*mut ServerRequest>,
-    /// Room for datagrams, while no callback uses it.
-    packets: Packets,
+    /// Room for a datagram, while no callback uses it.
+    packet: Vec<u8>,
+}
+
+impl PortState {
+    /// Builds a reply and sends it as a datagram, or keeps it until there is room.
+    pub(super) fn reply(&mut self, fd: c_int, to: &Sender, request: &Request, code: u16, flags: u16) -> Sent {
+        let Ok(message) = request.reply_with(code, flags, &mut self.builder) else { return Sent::Failed };
+        send_or_keep(&mut self.unsent, fd, to, message)
+    }
+}
+
+/// What became of a datagram.
+#[derive(PartialEq, Eq)]
+pub(super) enum Sent {
+    Done,
+    /// It waits for the socket.
+    Kept,
+    Failed,
+}
+
+fn send_or_keep(unsent: &mut VecDeque<(Sender, Box<[u8]>)>, fd: c_int, to: &Sender, message: &[u8]) -> Sent {
+    if unsent.is_empty() {
+        match to.send(fd, message) {
+            Ok(_) => return Sent::Done,
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
+            Err(_) => return Sent::Failed,
+        }
+    }
+    if unsent.len() >= MAX_UNSENT || unsent.try_reserve(1).is_err() {
+        return Sent::Failed;
+    }
+    unsent.push_back((to.clone(), message.into()));
+    Sent::Kept
 }
 
 /// `struct evdns_server_port`, opaque to C.
@@ -188,9 +220,12 @@ impl evdns_server_port {
             return false;
         }
         link.heard.set(clock::monotonic());
-        let port = link.peer.get().map_or(1, |peer| peer.port());
         while let Some(frame) = frames.next_frame() {
-            self.take_in(frame, port, None, ptr::from_ref(link).cast_mut());
+            let made = self.request();
+            if !made.is_null() {
+                // SAFETY: made for this packet.
+                unsafe { self.take_in(made, frame, ptr::from_ref(link).cast_mut()) };
+            }
             if link.gone.get() || self.closed.get() {
                 break;
             }
@@ -213,70 +248,65 @@ impl evdns_server_port {
         }
     }
 
-    /// Sends a datagram, or keeps it until there is room. Returns whether it was sent. The lock is held.
-    pub(super) fn send_to(&self, to: &Addr, message: &[u8]) -> bool {
-        let waiting = self.state.with_locked(|state| !state.unsent.is_empty());
-        if !waiting {
-            match net::send_to(self.fd, message, to) {
-                Ok(_) => return true,
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
-                Err(_) => return false,
-            }
-        }
-        let kept = self.state.with_locked(|state| {
-            let room = state.unsent.len() < MAX_UNSENT && state.unsent.try_reserve(1).is_ok();
-            if room {
-                state.unsent.push_back((to.clone(), message.into()));
-            }
-            room
-        });
-        if kept {
+    /// Answers a datagram, at once or when the socket has room. Returns whether that is so. The lock is held.
+    pub(super) fn reply(&self, to: &Sender, request: &Request, code: u16, flags: u16) -> bool {
+        let sent = self.state.with_locked(|state| state.reply(self.fd, to, request, code, flags));
+        self.is_sent(sent)
+    }
+
+    fn is_sent(&self, sent: Sent) -> bool {
+        if sent == Sent::Kept {
             // SAFETY: the event was assigned when the port was made.
             unsafe { own::event_add(self.writer(), ptr::null()) };
         }
-        kept
+        sent != Sent::Failed
     }
 
-    /// Keeps a request that is over. The lock is held.
-    pub(super) fn keep(&self, request: *mut ServerRequest) -> bool {
-        self.state.with_locked(|state| {
+    /// An object for the next request; null without memory. The lock is held.
+    fn request(&self) -> *mut ServerRequest {
+        let spare = self.state.with_locked(|state| state.spare.pop());
+        spare.unwrap_or_else(|| ServerRequest::new(ptr::from_ref(self).cast_mut()))
+    }
+
+    /// Keeps a request that is over, or gives its memory back. The lock is held.
+    ///
+    /// # Safety
+    /// The program does not know of it, or not any more.
+    pub(super) unsafe fn keep(&self, request: *mut ServerRequest) {
+        let kept = self.state.with_locked(|state| {
             let room = state.spare.len() < MAX_SPARE && state.spare.try_reserve(1).is_ok();
             if room {
                 state.spare.push(request);
             }
             room
-        })
+        });
+        if !kept {
+            // SAFETY: nobody knows of it, as promised.
+            unsafe { ServerRequest::free(request) };
+        }
     }
 
-    /// A packet: of a connection, or of a sender of datagrams. The lock is held, and let go while the program's callback runs.
-    fn take_in(&self, packet: &[u8], port: u16, from: Option<Addr>, link: *mut Link) {
-        let spare = self.state.with_locked(|state| state.spare.pop());
-        let mut made = spare.unwrap_or(ptr::null_mut());
-        // SAFETY: null, or a spare one of ours.
-        let machine = unsafe { ServerRequest::take_machine(made) };
-        match server::receive_in(machine, packet, port, !link.is_null()) {
-            Verdict::Drop => {}
-            Verdict::Reply(reply) => {
-                // SAFETY: null or the connection that the packet came by.
-                match (unsafe { link.as_ref() }, &from) {
-                    (Some(link), _) => Self::send_framed(link, &reply),
-                    (None, Some(from)) => drop(self.send_to(from, &reply)),
-                    (None, None) => {}
-                }
+    /// A packet of a connection, or a datagram of the sender that the request has noted. The lock is held, and let go while the
+    /// program's callback runs.
+    ///
+    /// # Safety
+    /// The request is one of [`request`](Self::request), which the port has back afterwards.
+    unsafe fn take_in(&self, made: *mut ServerRequest, packet: &[u8], link: *mut Link) {
+        // SAFETY: ours until the program sees it; the link is null or the connection that the packet came by.
+        unsafe {
+            match (*made).receive(packet, link) {
+                Ok(()) => return self.ask(made, link),
+                Err(None) => {}
+                Err(Some(reply)) => match link.as_ref() {
+                    Some(link) => Self::send_framed(link, &reply),
+                    None => {
+                        let to = (*made).sender();
+                        let sent = self.state.with_locked(|state| send_or_keep(&mut state.unsent, self.fd, to, &reply));
+                        self.is_sent(sent);
+                    }
+                },
             }
-            Verdict::Ask(request) => {
-                if made.is_null() {
-                    made = ServerRequest::new(ptr::from_ref(self).cast_mut());
-                }
-                // SAFETY: ours until the program sees it.
-                if !made.is_null() && unsafe { ServerRequest::fill(made, request, from, link) } {
-                    return self.ask(made, link);
-                }
-            }
-        }
-        if !made.is_null() && !self.keep(made) {
-            // SAFETY: nobody knows of it.
-            unsafe { ServerRequest::free(made) };
+            self.keep(made);
         }
     }
 
@@ -319,38 +349,38 @@ unsafe extern "C-unwind" fn on_readable(fd: c_int, _what: c_short, arg: *mut c_v
     if !this.enter() {
         return;
     }
-    let mut packets = this.state.with_locked(|state| core::mem::take(&mut state.packets));
-    if packets.is_empty() {
-        packets = Packets::try_new(READ).unwrap_or_default();
-    }
-    if packets.is_empty() {
-        // Without memory they come one by one.
-        let mut bytes = [0; READ];
-        if let Ok((len, Some(from))) = net::recv_from(fd, &mut bytes) {
-            this.take_in(&bytes[..len], from.to_inet().map_or(1, |inet| inet.port()), Some(from), ptr::null_mut());
-        }
+    let mut packet = this.state.with_locked(|state| core::mem::take(&mut state.packet));
+    if packet.is_empty() && packet.try_reserve_exact(READ).is_ok() {
+        packet.resize(READ, 0);
     }
     for _ in 0..BURST {
         if this.closed.get() {
             break;
         }
-        match packets.receive(fd) {
-            Ok((count, more)) => {
-                for (bytes, from) in (0..count).map_while(|at| packets.get(at)) {
-                    let source = from.to_inet().map_or(1, |inet| inet.port());
-                    if !this.closed.get() {
-                        this.take_in(bytes, source, Some(from), ptr::null_mut());
-                    }
-                }
-                if !more {
+        let made = this.request();
+        if packet.is_empty() || made.is_null() {
+            // Without memory a datagram is lost; it must not wake the loop for ever.
+            drop(Sender::default().receive(fd, &mut [0; 1]));
+            if !made.is_null() {
+                // SAFETY: nobody knows of it.
+                unsafe { this.keep(made) };
+            }
+            break;
+        }
+        // SAFETY: ours until the program sees it.
+        match unsafe { (*made).hear(fd, &mut packet) } {
+            // SAFETY: made for this packet.
+            Ok(len) => unsafe { this.take_in(made, &packet[..len], ptr::null_mut()) },
+            Err(error) => {
+                // SAFETY: nobody knows of it.
+                unsafe { this.keep(made) };
+                if error.raw_os_error() != Some(libc::EINTR) {
                     break;
                 }
             }
-            Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
-            Err(_) => break,
         }
     }
-    this.state.with_locked(|state| state.packets = packets);
+    this.state.with_locked(|state| state.packet = packet);
     // SAFETY: the reference taken above; the lock is held.
     unsafe { evdns_server_port::release(port) };
 }
@@ -363,7 +393,7 @@ unsafe extern "C-unwind" fn on_writable(fd: c_int, _what: c_short, arg: *mut c_v
     }
     let more = this.state.with_locked(|state| {
         while let Some((to, message)) = state.unsent.front() {
-            if let Err(error) = net::send_to(fd, message, to)
+            if let Err(error) = to.send(fd, message)
                 && error.raw_os_error() == Some(libc::EAGAIN)
             {
                 return true;
@@ -448,7 +478,7 @@ fn new(
         max_clients: 100,
         idle: 10 * SECOND,
         spare: Vec::new(),
-        packets: Packets::default(),
+        packet: Vec::new(),
     });
     state.set_lock(lock);
     let made = mm::alloc(evdns_server_port {

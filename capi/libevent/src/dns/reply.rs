@@ -8,10 +8,12 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
 use evoxide_ffi::mm;
-use evoxide_proto::dns::server::Request;
-use evoxide_proto::dns::{Name, NoMemory, Section, class, flag, rtype};
+use evoxide_proto::dns::server::{self, Request};
+use evoxide_proto::dns::{Name, Section, class, flag, rtype};
+use evoxide_sys::message::Sender;
 use evoxide_sys::socket::Addr;
 use libc::{in_addr, sockaddr};
+use std::io;
 
 /// A request: what C sees first, then ours. One that was answered is kept by its port for the next.
 #[repr(C)]
@@ -19,7 +21,8 @@ pub(super) struct ServerRequest {
     shown: UnsafeCell<evdns_server_request>,
     machine: UnsafeCell<Request>,
     port: *mut evdns_server_port,
-    from: UnsafeCell<Option<Addr>>,
+    /// Of a datagram.
+    from: UnsafeCell<Sender>,
     link: Cell<*mut Link>,
     /// Set by `evdns_server_request_set_flags`.
     extra: Cell<c_int>,
@@ -43,7 +46,7 @@ impl ServerRequest {
             shown: UnsafeCell::new(shown),
             machine: UnsafeCell::new(Request::default()),
             port,
-            from: UnsafeCell::new(None),
+            from: UnsafeCell::new(Sender::default()),
             link: Cell::new(ptr::null_mut()),
             extra: Cell::new(0),
             block: Cell::new(0),
@@ -51,36 +54,70 @@ impl ServerRequest {
         made.map_or(ptr::null_mut(), ptr::NonNull::as_ptr)
     }
 
-    /// Takes the machine out, for its memory.
+    /// Receives a datagram, and notes who sent it.
     ///
     /// # Safety
     /// The request is not the program's.
-    pub(super) unsafe fn take_machine(this: *mut Self) -> Request {
+    pub(super) unsafe fn hear(&self, fd: c_int, bytes: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the request is not the program's, as promised.
-        unsafe { this.as_ref().map_or_else(Request::default, |this| core::mem::take(&mut *this.machine.get())) }
+        unsafe { (*self.from.get()).receive(fd, bytes) }
     }
 
-    /// Makes it the request that a program is about to see. `false`: no memory for its questions.
+    /// Who sent the datagram.
+    pub(super) fn sender(&self) -> &Sender {
+        // SAFETY: it only changes in `hear`, while nobody else knows of the request.
+        unsafe { &*self.from.get() }
+    }
+
+    /// Reads a packet, and makes this the request that the program is about to see.
+    ///
+    /// # Errors
+    /// The program gets none: these bytes are the reply, or there is none.
     ///
     /// # Safety
-    /// It lives and is not the program's.
-    pub(super) unsafe fn fill(this: *mut Self, machine: Request, from: Option<Addr>, link: *mut Link) -> bool {
+    /// The request is not the program's; the link is null or the connection of the packet.
+    pub(super) unsafe fn receive(&self, packet: &[u8], link: *mut Link) -> Result<(), Option<Vec<u8>>> {
+        // SAFETY: nobody else uses the request, as promised, and the link is null or alive.
+        let (machine, port) = unsafe {
+            let port = match link.as_ref() {
+                Some(link) => link.peer.get().map(|peer| peer.port()),
+                None => self.sender().port(),
+            };
+            (&mut *self.machine.get(), port.unwrap_or(1))
+        };
+        server::receive_in(machine, packet, port, !link.is_null())?;
+        // SAFETY: as above.
+        if unsafe { self.show() } {
+            self.link.set(link);
+            self.extra.set(0);
+            Ok(())
+        } else {
+            Err(None)
+        }
+    }
+
+    /// Writes the questions for C. `false`: no memory for them.
+    ///
+    /// # Safety
+    /// The request is not the program's.
+    unsafe fn show(&self) -> bool {
+        // SAFETY: the caller's promise.
+        let machine = unsafe { &*self.machine.get() };
         let count = machine.questions().len();
         let names: usize = machine.questions().map(|q| room(q.wire().len())).sum();
         let size = count * size_of::<*mut evdns_server_question>() + names;
         // SAFETY: the caller's promise; the block has room for the pointers and, behind them, aligned for 8, the structs with
         // their names.
         unsafe {
-            let this = &*this;
-            let shown = &mut *this.shown.get();
-            if size > this.block.get() {
+            let shown = &mut *self.shown.get();
+            if size > self.block.get() {
                 let block = mm::malloc(size);
                 if block.is_null() {
                     return false;
                 }
                 mm::free(shown.questions.cast());
                 shown.questions = block.cast();
-                this.block.set(size);
+                self.block.set(size);
             }
             shown.flags = c_int::from(machine.flags() & (flag::RD | flag::CD));
             shown.nquestions = count as c_int;
@@ -93,10 +130,6 @@ impl ServerRequest {
                 shown.questions.add(at).write(question);
                 place = place.add(room(asked.wire().len()));
             }
-            *this.machine.get() = machine;
-            *this.from.get() = from;
-            this.link.set(link);
-            this.extra.set(0);
         }
         true
     }
@@ -113,8 +146,10 @@ impl ServerRequest {
             if let Some(link) = (*this).link.get().as_ref() {
                 link.owed.set(link.owed.get() - 1);
             }
-            if (*this).block.get() > KEPT || (*(*this).machine.get()).held_memory() > KEPT || !(*port).keep(this) {
+            if (*this).block.get() > KEPT || (*(*this).machine.get()).held_memory() > KEPT {
                 Self::free(this);
+            } else {
+                (*port).keep(this);
             }
             evdns_server_port::settle(port);
         }
@@ -156,10 +191,7 @@ unsafe fn write_text(wire: &[u8], target: *mut u8) {
 ///
 /// # Safety
 /// A request of the program's that was not answered.
-unsafe fn with_machine(
-    request: *mut evdns_server_request,
-    f: impl FnOnce(&mut Request) -> Result<(), NoMemory>,
-) -> c_int {
+unsafe fn with_machine<E>(request: *mut evdns_server_request, f: impl FnOnce(&mut Request) -> Result<(), E>) -> c_int {
     // SAFETY: the caller's promise; the lock makes the access exclusive.
     unsafe {
         let Some(this) = request.cast::<ServerRequest>().as_ref() else { return -1 };
@@ -223,12 +255,11 @@ unsafe fn add_addresses(
 ) -> c_int {
     // SAFETY: `addresses` are `n` of `size` bytes, as promised.
     unsafe {
-        let (Ok(owner), Ok(n)) = (Name::from_text(bytes(name)), usize::try_from(n)) else { return -1 };
+        let Ok(n) = usize::try_from(n) else { return -1 };
         let Some(len) = n.checked_mul(size).filter(|len| *len > 0 && !addresses.is_null()) else { return -1 };
         let all = slice::from_raw_parts(addresses.cast::<u8>(), len);
-        with_machine(request, |r| {
-            all.chunks_exact(size).try_for_each(|one| r.add(Section::Answer, &owner, kind, class::IN, ttl as u32, one))
-        })
+        let what = (kind, class::IN, ttl as u32);
+        with_machine(request, |r| r.add_all(Section::Answer, bytes(name), what, all, size))
     }
 }
 
@@ -322,17 +353,17 @@ pub unsafe extern "C-unwind" fn evdns_server_request_respond(request: *mut evdns
         port.lock().lock();
         let asked = (*(*this).machine.get()).flags() & flag::CD;
         let extra = (*this).extra.get() | code & (flags::AA | flags::RD);
-        let mut builder = port.state.with_locked(|state| core::mem::take(&mut state.builder));
-        let reply = (*(*this).machine.get()).reply_with(code as u16 & flag::RCODE, asked | extra as u16, &mut builder);
-        let sent = match (reply, (*this).link.get().as_ref(), &*(*this).from.get()) {
-            (Ok(reply), Some(link), _) => {
-                evdns_server_port::send_framed(link, reply);
-                !link.gone.get()
+        let (machine, code, flags) = (&*(*this).machine.get(), code as u16 & flag::RCODE, asked | extra as u16);
+        let sent = match (*this).link.get().as_ref() {
+            None => port.reply((*this).sender(), machine, code, flags),
+            Some(link) => {
+                let mut builder = port.state.with_locked(|state| core::mem::take(&mut state.builder));
+                let reply = machine.reply_with(code, flags, &mut builder);
+                let built = reply.map(|reply| evdns_server_port::send_framed(link, reply)).is_ok();
+                port.state.with_locked(|state| state.builder = builder);
+                built && !link.gone.get()
             }
-            (Ok(reply), None, Some(to)) => port.send_to(to, reply),
-            _ => false,
         };
-        port.state.with_locked(|state| state.builder = builder);
         ServerRequest::end(this);
         if sent { 0 } else { -1 }
     }
@@ -363,10 +394,14 @@ pub unsafe extern "C-unwind" fn evdns_server_request_get_requesting_addr(
     // SAFETY: `request` is null or alive; `target` is null or of its type.
     unsafe {
         let Some(this) = request.cast::<ServerRequest>().as_ref() else { return -1 };
-        let peer = this.link.get().as_ref().and_then(|link| link.peer.get());
-        let of_link = peer.map(Addr::from);
-        let Some(addr) = (*this.from.get()).clone().or(of_link) else { return -1 };
-        let raw = addr.as_bytes();
+        let of_link = match this.link.get().as_ref() {
+            Some(link) => match link.peer.get() {
+                Some(peer) => Some(Addr::from(peer)),
+                None => return -1,
+            },
+            None => None,
+        };
+        let raw = of_link.as_ref().map_or_else(|| this.sender().as_bytes(), Addr::as_bytes);
         if usize::try_from(len).unwrap_or(0) < raw.len() {
             return -1;
         }

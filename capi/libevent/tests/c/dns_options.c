@@ -181,6 +181,31 @@ CASE(resolv_conf_options)
 	kit_close(&k);
 }
 
+/* Neither the order of addresses nor the families are the file's matter. */
+CASE(sortlist_and_inet6)
+{
+	struct kit k;
+	struct evutil_addrinfo hints;
+	char path[] = "/tmp/resolv-XXXXXX";
+	static const char text[] = "sortlist 10.0.0.3/255.255.255.255\noptions inet6\n";
+	int fd = mkstemp(path);
+	kit_open(&k, 0);
+	if (write(fd, text, sizeof text - 1) < 0)
+		abort();
+	close(fd);
+	SAY("%d\n", evdns_base_resolv_conf_parse(k.dns, DNS_OPTION_SEARCH | DNS_OPTION_MISC, path));
+	evdns_base_resolve_ipv4(k.dns, "many.x", DNS_QUERY_NO_SEARCH, kit_on_answer, NULL);
+	kit_run(&k, 1);
+	memset(&hints, 0, sizeof hints);
+	hints.ai_family = AF_INET;
+	hints.ai_socktype = SOCK_STREAM;
+	k.left = 1;
+	evdns_getaddrinfo(k.dns, "many.x", "80", &hints, kit_on_list, NULL);
+	event_base_dispatch(k.base);
+	unlink(path);
+	kit_close(&k);
+}
+
 CASE(domain_line)
 {
 	struct kit k;

@@ -142,11 +142,8 @@ impl Builder {
         }
         (self.first, self.first_noted) = (0, 0);
         self.full = false;
-        self.grow(HEADER)?;
-        self.put(&id.to_be_bytes());
-        self.put(&flags.to_be_bytes());
-        self.put(&[0; 8]);
-        Ok(())
+        let ([i, d], [high, low]) = (id.to_be_bytes(), flags.to_be_bytes());
+        self.bytes(&[i, d, high, low, 0, 0, 0, 0, 0, 0, 0, 0])
     }
 
     /// Adds a question.
@@ -156,8 +153,8 @@ impl Builder {
     pub fn question(&mut self, name: &[u8], qtype: u16, class: u16) -> Result<(), BuildError> {
         self.part(0, |b| {
             b.name(name)?;
-            b.bytes(&qtype.to_be_bytes())?;
-            b.bytes(&class.to_be_bytes())
+            let ([t, y], [c, l]) = (qtype.to_be_bytes(), class.to_be_bytes());
+            b.bytes(&[t, y, c, l])
         })
     }
 
@@ -176,10 +173,8 @@ impl Builder {
     ) -> Result<(), BuildError> {
         self.part(section as usize, |b| {
             b.name(name)?;
-            b.bytes(&rtype.to_be_bytes())?;
-            b.bytes(&class.to_be_bytes())?;
-            b.bytes(&ttl.to_be_bytes())?;
-            b.bytes(&[0; 2])?;
+            let ([t, y], [c, l], [l0, l1, l2, l3]) = (rtype.to_be_bytes(), class.to_be_bytes(), ttl.to_be_bytes());
+            b.bytes(&[t, y, c, l, l0, l1, l2, l3, 0, 0])?;
             let start = b.out.len();
             match data {
                 Rdata::Bytes(bytes) => b.bytes(bytes)?,
@@ -303,6 +298,14 @@ impl Builder {
         if self.first > 1 && self.out.get(HEADER..HEADER + self.first) == Some(wire) {
             return self.bytes(&(HEADER as u16 | 0xc000).to_be_bytes());
         }
+        if self.out.len() == HEADER {
+            if !is_wire(wire) {
+                return Err(BuildError::Form);
+            }
+            self.bytes(wire)?;
+            self.first = wire.len();
+            return Ok(());
+        }
         let mut starts = [0u8; MAX_LABELS];
         let mut count = 0;
         let mut at = 0;
@@ -316,11 +319,6 @@ impl Builder {
         }
         if wire.get(at..) != Some(&[0]) {
             return Err(BuildError::Form);
-        }
-        if self.out.len() == HEADER {
-            self.bytes(wire)?;
-            self.first = wire.len();
-            return Ok(());
         }
         if self.first > 1 && self.first_noted == 0 {
             self.note_first();
@@ -426,6 +424,18 @@ impl Builder {
         }
         true
     }
+}
+
+/// Whether bytes are a name in wire form.
+fn is_wire(wire: &[u8]) -> bool {
+    let mut at = 0;
+    for label in labels(wire) {
+        at += 1 + label.len();
+        if label.len() > super::name::MAX_LABEL {
+            return false;
+        }
+    }
+    at < super::name::MAX_NAME && wire.get(at..) == Some(&[0])
 }
 
 fn hash(parent: u16, label: &[u8]) -> usize {

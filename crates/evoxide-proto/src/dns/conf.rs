@@ -121,6 +121,59 @@ pub fn parse_server(text: &[u8], interface: impl FnOnce(&[u8]) -> Option<u32>) -
     Some(SocketAddr::V6(SocketAddrV6::new(address, port, 0, scope)))
 }
 
+/// The networks of `sortlist`: in their order a program wants the IPv4 addresses of a host.
+///
+/// ```
+/// use evoxide_proto::dns::conf::{SortList, Words};
+/// let mut wanted = SortList::default();
+/// wanted.extend(Words::new(b"130.155.160.0/255.255.240.0 130.155.0.0"));
+/// let mut found = ["192.0.2.1", "130.155.1.1", "130.155.170.1"].map(|text| text.parse().unwrap());
+/// wanted.sort(&mut found);
+/// assert_eq!(found.map(|address| address.to_string()), ["130.155.170.1", "130.155.1.1", "192.0.2.1"]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SortList {
+    /// Address and mask, as numbers.
+    networks: Vec<(u32, u32)>,
+}
+
+impl SortList {
+    /// As many networks count.
+    const MAX: usize = 10;
+
+    /// Adds networks: an address each, and behind a slash its mask or the one that its class has. Words that are none are skipped.
+    pub fn extend(&mut self, words: Words<'_>) {
+        let networks = words.filter_map(|word| {
+            let (address, mask) = match memchr::memchr(b'/', word) {
+                Some(slash) => (&word[..slash], Some(u32::from_be_bytes(parse_ipv4(&word[slash + 1..])?))),
+                None => (word, None),
+            };
+            let address = parse_ipv4(address)?;
+            let mask = mask.unwrap_or(match address[0] {
+                0..128 => 0xff00_0000,
+                128..192 => 0xffff_0000,
+                192..224 => 0xffff_ff00,
+                _ => u32::MAX,
+            });
+            Some((u32::from_be_bytes(address) & mask, mask))
+        });
+        self.networks.extend(networks.take(Self::MAX - self.networks.len()));
+    }
+
+    /// Puts addresses of the first network first, and so on; those of none come last. Otherwise they keep their order.
+    pub fn sort(&self, addresses: &mut [IpAddr]) {
+        if !self.networks.is_empty() {
+            addresses.sort_by_key(|address| self.rank(*address));
+        }
+    }
+
+    fn rank(&self, address: IpAddr) -> usize {
+        let IpAddr::V4(v4) = address else { return Self::MAX };
+        let bits = u32::from(v4);
+        self.networks.iter().position(|(network, mask)| bits & mask == *network).unwrap_or(Self::MAX)
+    }
+}
+
 /// What a whole file says, for resolvers that take all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,8 +198,14 @@ pub struct Conf {
     pub trust_ad: bool,
     /// `single-request`: address records one after the other.
     pub single_request: bool,
-    /// `inet6`: IPv6 addresses first.
+    /// `inet6`, which is deprecated: IPv6 addresses first, as resolvers of both families list them anyway.
     pub inet6: bool,
+    /// `no-aaaa`: IPv6 addresses are not asked for.
+    pub no_aaaa: bool,
+    /// `no-reload`: the file is not read again when it changes.
+    pub no_reload: bool,
+    /// `sortlist`.
+    pub sortlist: SortList,
     /// `no-tld-query`: a name without a dot is only searched.
     pub no_tld_query: bool,
 }
@@ -165,6 +224,9 @@ impl Default for Conf {
             trust_ad: false,
             single_request: false,
             inet6: false,
+            no_aaaa: false,
+            no_reload: false,
+            sortlist: SortList::default(),
             no_tld_query: false,
         }
     }
@@ -188,7 +250,8 @@ impl Conf {
                 Directive::Domain(name) => conf.search = vec![name.to_vec()],
                 Directive::Search(names) => conf.search = names.map(<[u8]>::to_vec).collect(),
                 Directive::Options(words) => words.for_each(|word| conf.option(word)),
-                Directive::Sortlist(_) | Directive::Other(..) => {}
+                Directive::Sortlist(networks) => conf.sortlist.extend(networks),
+                Directive::Other(..) => {}
             }
         }
         conf
@@ -211,6 +274,8 @@ impl Conf {
             b"trust-ad" => self.trust_ad = true,
             b"single-request" | b"single-request-reopen" => self.single_request = true,
             b"inet6" => self.inet6 = true,
+            b"no-aaaa" => self.no_aaaa = true,
+            b"no-reload" => self.no_reload = true,
             b"no-tld-query" => self.no_tld_query = true,
             _ => {}
         }

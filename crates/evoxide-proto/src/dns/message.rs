@@ -179,6 +179,19 @@ impl<'a> PackedName<'a> {
         at
     }
 
+    /// Its wire form, where it is not compressed.
+    #[must_use]
+    pub fn as_wire(self) -> Option<&'a [u8]> {
+        let mut at = self.at;
+        loop {
+            match *self.bytes.get(at)? {
+                0 => return self.bytes.get(self.at..=at),
+                len if len > MAX_LABEL as u8 => return None,
+                len => at += 1 + usize::from(len),
+            }
+        }
+    }
+
     /// A copy that stands alone.
     #[must_use]
     pub fn to_name(self) -> Name {

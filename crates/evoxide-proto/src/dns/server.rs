@@ -9,6 +9,7 @@
 
 use super::build::{BuildError, Builder, Rdata, Section};
 use super::message::{HEADER, Header, Message};
+use super::name::{MAX_NAME, NameError, labels};
 use super::{Name, NoMemory, flag, rcode};
 
 /// The largest reply over UDP, whatever the client announces: what is larger is fragmented (RFC 9715).
@@ -97,44 +98,68 @@ pub enum Verdict {
 /// Looks at a packet from a client's `port`, over TCP or UDP.
 #[must_use]
 pub fn receive(packet: &[u8], port: u16, tcp: bool) -> Verdict {
-    receive_in(Request::default(), packet, port, tcp)
+    let mut request = Request::default();
+    match receive_in(&mut request, packet, port, tcp) {
+        Ok(()) => Verdict::Ask(request),
+        Err(None) => Verdict::Drop,
+        Err(Some(reply)) => Verdict::Reply(reply),
+    }
 }
 
-/// As [`receive`], in the memory of a request that is over.
-#[must_use]
-pub fn receive_in(mut request: Request, packet: &[u8], port: u16, tcp: bool) -> Verdict {
-    let Ok(header) = Header::parse(packet) else { return Verdict::Drop };
+/// As [`receive`], into a request that is over, whose memory is used again.
+///
+/// # Errors
+/// No program answers: these bytes are the reply, or nothing is.
+pub fn receive_in(request: &mut Request, packet: &[u8], port: u16, tcp: bool) -> Result<(), Option<Vec<u8>>> {
+    let header = Header::parse(packet).map_err(|_| None)?;
     if header.is_response() || port == 0 {
-        return Verdict::Drop;
+        return Err(None);
     }
     let refuse = |code: u16| {
         let flags = flag::QR | header.flags & (flag::OPCODE | flag::RD) | code;
         let mut reply = Vec::new();
-        if reply.try_reserve_exact(HEADER).is_err() {
-            return Verdict::Drop;
-        }
+        reply.try_reserve_exact(HEADER).ok()?;
         reply.extend_from_slice(&header.id.to_be_bytes());
         reply.extend_from_slice(&flags.to_be_bytes());
         reply.extend_from_slice(&[0; 8]);
-        Verdict::Reply(reply)
+        Some(reply)
     };
     if header.opcode() != 0 {
-        return refuse(rcode::NOTIMP);
+        return Err(refuse(rcode::NOTIMP));
     }
-    let Ok(message) = Message::parse(packet) else { return refuse(rcode::FORMERR) };
+    let Ok(message) = Message::parse(packet) else { return Err(refuse(rcode::FORMERR)) };
     if header.counts[0] == 0 {
-        return refuse(rcode::FORMERR);
+        return Err(refuse(rcode::FORMERR));
     }
     match request.take_over(&message, tcp) {
-        Ok(0) => Verdict::Ask(request),
+        Ok(0) => Ok(()),
         Ok(_) => {
             let mut builder = Builder::new();
-            match request.reply_with(rcode::BADVERS, 0, &mut builder) {
-                Ok(reply) => Verdict::Reply(reply.to_vec()),
-                Err(_) => Verdict::Drop,
-            }
+            Err(request.reply_with(rcode::BADVERS, 0, &mut builder).ok().map(<[u8]>::to_vec))
         }
-        Err(NoMemory) => Verdict::Drop,
+        Err(NoMemory) => Err(None),
+    }
+}
+
+/// Why a record was not added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddError {
+    /// Its owner is no domain name.
+    Name(NameError),
+    /// The allocator refused.
+    NoMemory,
+}
+
+impl From<NameError> for AddError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl From<NoMemory> for AddError {
+    fn from(_: NoMemory) -> Self {
+        Self::NoMemory
     }
 }
 
@@ -147,13 +172,17 @@ impl Request {
         self.questions.try_reserve(usize::from(message.header().counts[0]))?;
         for question in message.questions() {
             let at = self.bytes.len();
-            for label in question.name.labels() {
-                self.bytes.try_reserve(1 + label.len())?;
-                self.bytes.push(label.len() as u8);
-                self.bytes.extend_from_slice(label);
+            if let Some(wire) = question.name.as_wire() {
+                self.bytes.try_reserve(wire.len())?;
+                self.bytes.extend_from_slice(wire);
+            } else {
+                self.bytes.try_reserve(MAX_NAME)?;
+                for label in question.name.labels() {
+                    self.bytes.push(label.len() as u8);
+                    self.bytes.extend_from_slice(label);
+                }
+                self.bytes.push(0);
             }
-            self.bytes.try_reserve(1)?;
-            self.bytes.push(0);
             let name = Span { at: at as u32, len: (self.bytes.len() - at) as u16 };
             self.questions.push(Question { name, qtype: question.qtype, class: question.class });
         }
@@ -229,6 +258,38 @@ impl Request {
         self.push(section, name, rtype, class, ttl, (target.as_wire(), true))
     }
 
+    /// Adds records whose data are bytes, a chunk of `size` for each. Their name is a text, as [`Name::from_text`] takes it.
+    ///
+    /// # Errors
+    /// Without memory, and for what is no name; the records before may have been added.
+    ///
+    /// # Panics
+    /// If `size` is zero.
+    pub fn add_all(
+        &mut self,
+        section: Section,
+        text: &[u8],
+        (rtype, class, ttl): (u16, u16, u32),
+        data: &[u8],
+        size: usize,
+    ) -> Result<(), AddError> {
+        let name = match self.likely_name().filter(|known| is_text_of(self.span(*known), text)) {
+            Some(known) => known,
+            None => self.keep(Name::from_text(text)?.as_wire())?,
+        };
+        self.items.try_reserve(data.len() / size).map_err(|_| NoMemory)?;
+        for one in data.chunks_exact(size) {
+            let data = self.keep(one)?;
+            self.items.push(Item { section, is_name: false, name, data, rtype, class, ttl });
+        }
+        Ok(())
+    }
+
+    /// The name that the next record probably has: that of the one before, or the one that was asked for.
+    fn likely_name(&self) -> Option<Span> {
+        self.items.last().map(|item| item.name).or_else(|| self.questions.first().map(|q| q.name))
+    }
+
     fn push(
         &mut self,
         section: Section,
@@ -239,9 +300,7 @@ impl Request {
         (data, is_name): (&[u8], bool),
     ) -> Result<(), NoMemory> {
         self.items.try_reserve(1)?;
-        // Most records are of the name that was asked for, or of the one before.
-        let known = self.items.last().map(|item| item.name).or_else(|| self.questions.first().map(|q| q.name));
-        let name = match known.filter(|known| self.span(*known) == name.as_wire()) {
+        let name = match self.likely_name().filter(|known| self.span(*known) == name.as_wire()) {
             Some(known) => known,
             None => self.keep(name.as_wire())?,
         };
@@ -299,6 +358,23 @@ impl Request {
         }
         Ok(builder.finish())
     }
+}
+
+/// Whether a text surely means this very name. `false` where a label has a dot, too.
+fn is_text_of(wire: &[u8], text: &[u8]) -> bool {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    if text.is_empty() || text.len() + 2 != wire.len() || memchr::memchr(b'.', wire).is_some() {
+        return false;
+    }
+    let mut at = 0;
+    for label in labels(wire) {
+        let end = at + label.len();
+        if text.get(at..end) != Some(label) || text.get(end).is_some_and(|byte| *byte != b'.') {
+            return false;
+        }
+        at = end + 1;
+    }
+    at == text.len() + 1
 }
 
 /// Puts the messages of a TCP stream together.

@@ -1,7 +1,7 @@
 //! What a resolver is told.
 
 use evoxide_proto::dns::Name;
-use evoxide_proto::dns::conf::Conf;
+use evoxide_proto::dns::conf::{Conf, SortList};
 use evoxide_proto::dns::hosts::Hosts;
 use evoxide_proto::dns::resolver::Options;
 use std::net::SocketAddr;
@@ -38,6 +38,12 @@ pub struct Config {
     pub(super) files: Option<Files>,
     /// One family is asked after the other.
     pub(super) one_by_one: bool,
+    /// In which order IPv4 addresses of hosts are told.
+    pub(super) sortlist: SortList,
+    /// IPv6 addresses are not asked for.
+    pub(super) no_aaaa: bool,
+    /// The files stay as they were read.
+    pub(super) no_reload: bool,
     /// What connections to servers go through.
     pub(super) layer: Option<Layer>,
 }
@@ -78,6 +84,9 @@ impl Default for Config {
             file_hosts: Hosts::default(),
             files: None,
             one_by_one: false,
+            sortlist: SortList::default(),
+            no_aaaa: false,
+            no_reload: false,
             layer: None,
         }
     }
@@ -101,7 +110,7 @@ impl Config {
     ///
     /// A [`Resolver`](super::Resolver) made of this watches the files. When one of them changes, what it says takes the place of
     /// what it said before: servers and hosts that were added by hand stay, options that `resolv.conf` has are its own. Look-ups
-    /// that are under way begin again with the new servers, and the cache is emptied.
+    /// that are under way begin again with the new servers, and the cache is emptied. With `options no-reload` they are not watched.
     ///
     /// # Examples
     /// ```
@@ -143,6 +152,7 @@ impl Config {
         self.options.no_tld_query = conf.no_tld_query;
         self.options.search = conf.search.iter().filter_map(|text| Name::from_text(text).ok()).collect();
         self.one_by_one = conf.single_request;
+        (self.no_aaaa, self.no_reload, self.sortlist) = (conf.no_aaaa, conf.no_reload, conf.sortlist);
     }
 
     /// All servers: those of the file first.
@@ -150,7 +160,15 @@ impl Config {
         self.conf_servers.iter().chain(&self.servers).copied()
     }
 
-    /// Takes the text of a `resolv.conf`.
+    /// Takes the text of a `resolv.conf`: servers, the search list, `sortlist` for the IPv4 addresses of hosts, and the options
+    /// `ndots`, `timeout`, `attempts`, `rotate`, `use-vc`, `trust-ad`, `single-request`, `no-tld-query`, `no-aaaa` and `no-reload`.
+    /// EDNS is used without `edns0`. Of the others `inet6` has no effect: IPv6 addresses come first anyway, and none is mapped.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::dns::Config;
+    /// let config = Config::new().resolv_conf(b"nameserver 192.0.2.53\noptions timeout:1\nsortlist 10.0.0.0");
+    /// ```
     #[must_use]
     pub fn resolv_conf(mut self, text: &[u8]) -> Self {
         self.take_conf(text);

@@ -91,7 +91,7 @@ impl<S: 'static> Registry<S> {
         let at = self.extensions.get::<Resolvers<S>>().0.len();
         let resolver = Resolver { at };
         let caller = self.user(move |cx| resolver.call_due(cx));
-        let files = config.files.clone();
+        let files = config.files.clone().filter(|_| !config.no_reload);
         let instance = Instance { machine, config, links: Vec::new(), timer: None, caller, due: VecDeque::new() };
         self.extensions.get::<Resolvers<S>>().0.push(instance);
         resolver.drive(self);
@@ -262,6 +262,15 @@ impl Resolver {
         host: &str,
         handler: impl Fn(&mut Context<'_, S>, usize, Result<Vec<IpAddr>, Failure>) + 'static,
     ) {
+        let config = &self.of(events).config;
+        let (one_by_one, no_aaaa, sortlist) = (config.one_by_one, config.no_aaaa, config.sortlist.clone());
+        let handler = move |cx: &mut Context<'_, S>, family: usize, found: Result<Vec<IpAddr>, Failure>| {
+            let sorted = found.map(|mut list| {
+                sortlist.sort(&mut list);
+                list
+            });
+            handler(cx, family, sorted);
+        };
         let handler = Rc::new(handler);
         if let Some(known) = self.known(events, host) {
             let (six, four): (Vec<IpAddr>, Vec<IpAddr>) = known.into_iter().partition(IpAddr::is_ipv6);
@@ -287,7 +296,15 @@ impl Resolver {
             );
             return;
         };
-        if self.of(events).config.one_by_one {
+        if no_aaaa {
+            let job: Job<S> = Box::new(move |cx, result| {
+                handler(cx, 0, Err(Failure::NoData(0)));
+                handler(cx, 1, result.map(|answer| answer.addresses().collect()));
+            });
+            self.start(events, &name, absolute, rtype::A, None, None, job);
+            return;
+        }
+        if one_by_one {
             let job: Job<S> = Box::new(move |cx, result| {
                 handler(cx, 0, result.map(|answer| answer.addresses().collect()));
                 let job: Job<S> = Box::new(move |cx, result| {

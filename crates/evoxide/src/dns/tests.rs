@@ -227,6 +227,51 @@ fn the_options_of_a_file() {
 
 #[cfg(feature = "async")]
 #[test]
+fn hosts_have_their_addresses_in_the_order_of_the_file() {
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let [udp, _] = ev
+        .dns_server("127.0.0.1:0", |cx, query| {
+            let asked = query.rtype();
+            cx.state().push(format!("asked for {asked}"));
+            for n in 1..=2 {
+                match asked {
+                    rtype::A => query.answer(Duration::from_secs(5), [192, 0, n, 1].into()),
+                    _ => query.answer(Duration::from_secs(5), [0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)].into()),
+                }
+            }
+            rcode::NOERROR
+        })
+        .unwrap();
+    let server = address(&mut ev, udp);
+    let hosts = b"192.0.1.9 listed.example\n192.0.2.9 listed.example";
+    let sorted = Config::new().server(server).hosts(hosts).resolv_conf(b"sortlist 192.0.2.0");
+    let sorted = ev.resolver(sorted).unwrap();
+    let single = Config::new().server(server).resolv_conf(b"options no-aaaa");
+    let single = ev.resolver(single).unwrap();
+    sorted.lookup_host(&mut ev, "host.example", move |cx, found| {
+        cx.state().sort();
+        cx.state().push(format!("{found:?}"));
+        sorted.lookup_host(cx, "listed.example", move |cx, found| {
+            cx.state().push(format!("{found:?}"));
+            single.lookup_host(cx, "host.example", |cx, found| {
+                cx.state().push(format!("{found:?}"));
+                cx.exit();
+            });
+        });
+    });
+    ev.run().unwrap();
+    let want = [
+        "asked for 1",
+        "asked for 28",
+        "Ok([2001:db8::1, 2001:db8::2, 192.0.2.1, 192.0.1.1])",
+        "Ok([192.0.2.9, 192.0.1.9])",
+        "asked for 1",
+        "Ok([192.0.1.1, 192.0.2.1])",
+    ];
+    assert_eq!(ev.state(), &want);
+}
+
+#[test]
 fn a_task_connects_by_name() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -13,6 +13,8 @@ fn every_option() {
     assert_eq!((conf.ndots, conf.timeout, conf.attempts), (3, 7, 4));
     assert!(conf.rotate && conf.use_tcp && conf.edns && conf.trust_ad && conf.single_request && conf.inet6);
     assert!(conf.no_tld_query);
+    let none = parse(b"options no-aaaa no-reload ip6-bytestring no-check-names");
+    assert!(none.no_aaaa && none.no_reload && !none.inet6);
     let capped = parse(b"options ndots:99 timeout:0 attempts:77 ndots: timeout:x attempts");
     assert_eq!((capped.ndots, capped.timeout, capped.attempts), (15, 1, 5));
 }
@@ -38,6 +40,31 @@ fn odd_files() {
     let long = [b"search ".as_slice(), &b"name.example ".repeat(10_000)].concat();
     assert_eq!(parse(&long).search.len(), 10_000);
     assert_eq!(parse(b""), Conf::default());
+}
+
+#[test]
+fn addresses_are_sorted_by_networks() {
+    let sorted = |text: &str, found: &str| {
+        let mut found: Vec<IpAddr> = found.split(' ').map(|address| address.parse().unwrap()).collect();
+        parse(text.as_bytes()).sortlist.sort(&mut found);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let found = "192.0.2.9 10.9.0.1 172.16.5.1 10.1.0.1 192.0.2.1";
+    // Without a mask the class says it.
+    assert_eq!(sorted("sortlist 10.0.0.0 172.16.0.0", found), "10.9.0.1 10.1.0.1 172.16.5.1 192.0.2.9 192.0.2.1");
+    assert_eq!(sorted("sortlist 192.0.2.77", found), "192.0.2.9 192.0.2.1 10.9.0.1 172.16.5.1 10.1.0.1");
+    let masked = "sortlist 10.1.7.7/255.255.0.0 bad 1.2.3 10.0.0.0/99 # 192.0.2.0\nsortlist 192.0.2.0/255.255.255.248";
+    assert_eq!(sorted(masked, found), "10.1.0.1 192.0.2.1 192.0.2.9 10.9.0.1 172.16.5.1");
+    assert_eq!(sorted("sortlist\nsortlist ::1 /255.0.0.0 1.2.3.4/", found), found);
+    // Ten networks count, also over several lines; the widest mask takes everything.
+    let many =
+        "sortlist 1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8 1.0.0.9\nsortlist 1.0.1.0 10.0.0.0";
+    assert_eq!(sorted(many, found), found);
+    assert_eq!(sorted("sortlist 0.0.0.0/0.0.0.0 10.0.0.0", found), found);
+    assert_eq!(
+        sorted("sortlist 224.0.0.1 10.0.0.0", "::1 224.0.0.2 10.0.0.1 224.0.0.1"),
+        "224.0.0.1 10.0.0.1 ::1 224.0.0.2"
+    );
 }
 
 /// CVE-2016-10196: a bracketed address longer than any.

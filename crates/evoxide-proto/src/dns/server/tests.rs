@@ -104,3 +104,43 @@ proptest! {
         }
     }
 }
+
+/// A name given as a text is what [`Name::from_text`] makes of it, also where it is the question's or that of the record before.
+#[test]
+fn records_by_the_text_of_their_name() {
+    let packet = query("www.Host.example", rtype::A, None);
+    let dotted = [&packet[..12], b"\x05a.b.c\x00\x00\x01\x00\x01"].concat();
+    let root = [&packet[..12], b"\x00\x00\x01\x00\x01"].concat();
+    let texts: [&[u8]; 12] = [
+        b"www.Host.example",
+        b"www.Host.example.",
+        b"www.host.example",
+        b"www.Host.exampl",
+        b"www.Host.examples",
+        b"www.Host-example",
+        b"Host.example",
+        b"a.b.c",
+        b".",
+        b"",
+        b"www..example",
+        b"www.Host.example..",
+    ];
+    for packet in [&packet, &dotted, &root] {
+        for text in texts {
+            let (mut one, mut two) = (asked(packet, false), asked(packet, false));
+            let added = one.add_all(Section::Answer, text, (rtype::A, class::IN, 9), b"\x0a\0\0\x01\x0a\0\0\x02", 4);
+            match Name::from_text(text) {
+                Ok(name) => {
+                    two.add(Section::Answer, &name, rtype::A, class::IN, 9, &[10, 0, 0, 1]).unwrap();
+                    two.add(Section::Answer, &name, rtype::A, class::IN, 9, &[10, 0, 0, 2]).unwrap();
+                    assert_eq!(added, Ok(()));
+                }
+                Err(error) => assert_eq!(added, Err(AddError::Name(error))),
+            }
+            let (mut first, mut second) = (Builder::new(), Builder::new());
+            let want = two.reply_with(0, 0, &mut second).unwrap();
+            assert_eq!(one.reply_with(0, 0, &mut first).unwrap(), want, "{}", text.escape_ascii());
+            assert_eq!(Message::parse(want).unwrap().answers().count(), one.records());
+        }
+    }
+}
