@@ -19,7 +19,7 @@ impl Job<'_> {
         let ours = self.plan.dist.lib();
         let headers = if self.headers().contains(&Headers::Debian) { Headers::Debian } else { Headers::Ours };
         let binary = self.program.build(self.suite, headers, &self.plan.dist)?;
-        let plain = self.run(&binary, &ours, self.ground())?;
+        let plain = self.run(&binary, &ours, self.ground(), 1)?;
         let mut report = Report::default();
         // "Possibly lost" is no finding: Rust's hash tables are reached by pointers into their middle.
         let kinds = ["--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"];
@@ -71,7 +71,9 @@ impl Job<'_> {
             self.judge(report, case, held, kind, || {
                 let log = pids.get(&case.name).and_then(|pid| fs::read_to_string(logs.join(pid)).ok());
                 let log = log.unwrap_or_default();
-                let text: String = log.lines().take(40).map(|l| format!("    {l}\n")).collect();
+                // helgrind says first where each thread came from.
+                let skip = log.lines().position(|l| l.contains(" Possible data race ")).unwrap_or(0);
+                let text: String = log.lines().skip(skip).take(60).map(|l| format!("    {l}\n")).collect();
                 format!("  {tool}: {end}, alone {}\n{text}", case.end)
             });
         }

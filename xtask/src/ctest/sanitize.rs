@@ -113,7 +113,7 @@ impl Job<'_> {
     pub(super) fn sanitize(&self, with: &Sanitizer) -> Result<Report, String> {
         let headers = if self.program.headers == Some(Headers::Debian) { Headers::Debian } else { Headers::Ours };
         let plain = self.program.build(self.suite, headers, &self.plan.dist)?;
-        let plain = self.run(&plain, &self.plan.dist.lib(), &self.plan.case)?;
+        let plain = self.run(&plain, &self.plan.dist.lib(), &self.plan.case, 1)?;
         let dir = tree::scratch(&format!("sanitize/{}/{}.{}", with.kind, self.suite.name, self.program.name))?;
         let mut compiler = self.program.compiler(self.suite, headers);
         let binary = with.program(&mut compiler, &self.program.path, self.suite.name, self.program.libs(), &dir)?;

@@ -43,8 +43,9 @@ static UNUSED void settle(void)
 }
 
 /* Runs the loop for some milliseconds. */
-static UNUSED void run_ms(int ms)
+static UNUSED void run_ms(int n)
 {
+	long ms = case_ms(n);
 	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
 	event_base_loopexit(base, &tv);
 	event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
@@ -55,8 +56,8 @@ static UNUSED struct timeval *ms(int n)
 	static struct timeval tv[8];
 	static int at;
 	struct timeval *t = &tv[at++ % 8];
-	t->tv_sec = n / 1000;
-	t->tv_usec = (n % 1000) * 1000;
+	t->tv_sec = case_ms(n) / 1000;
+	t->tv_usec = (case_ms(n) % 1000) * 1000;
 	return t;
 }
 

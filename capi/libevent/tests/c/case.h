@@ -23,7 +23,8 @@
  *     prog NAME         that one case, in this process (for gdb)
  *
  * Around a child's output stand "== name" and "-- exit N", "-- signal N" or
- * "-- timeout" (20 seconds, or CASE_TIMEOUT of the environment).
+ * "-- timeout" (20 seconds, or CASE_TIMEOUT of the environment). CASE_PACE: so many times as long takes what a case waits for,
+ * where it says so by case_ms.
  *
  * File names: thread_*.c also runs under helgrind; ours_*.c is about functions
  * that the distribution's library lacks and runs on ours only.
@@ -99,6 +100,14 @@ case_check(int held, const char *text)
 
 /* States something that must hold; worth 0 where it does not. */
 #define CHECK(expr) case_check(!!(expr), #expr)
+
+/* So many milliseconds, on this machine: the runner says how often it stalls. */
+CASE_UNUSED static long
+case_ms(long n)
+{
+	const char *pace = getenv("CASE_PACE");
+	return pace ? n * atol(pace) : n;
+}
 
 static void
 case_alarm(int sig)

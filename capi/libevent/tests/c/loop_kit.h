@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "case.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/util.h>
@@ -54,8 +55,8 @@ MAYBE_UNUSED static struct timeval *ms(long n)
 	static __thread int turn;
 	struct timeval *tv = &ring[turn++ & 15];
 
-	tv->tv_sec = n / 1000;
-	tv->tv_usec = (n % 1000) * 1000;
+	tv->tv_sec = case_ms(n) / 1000;
+	tv->tv_usec = (case_ms(n) % 1000) * 1000;
 	return tv;
 }
 
@@ -98,7 +99,7 @@ MAYBE_UNUSED static int drain(int fd)
 /* Waits without the loop; the time itself is never reported. */
 MAYBE_UNUSED static void stall(int millis)
 {
-	poll(NULL, 0, millis);
+	poll(NULL, 0, (int)case_ms(millis));
 }
 
 /* Callback: its argument is a name. */

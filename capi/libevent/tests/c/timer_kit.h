@@ -27,7 +27,7 @@ MAYBE_UNUSED static void most(const char *when)
 
 MAYBE_UNUSED static void nap(int n)
 {
-	poll(NULL, 0, n);
+	poll(NULL, 0, (int)case_ms(n));
 }
 
 MAYBE_UNUSED static struct event *timer(const char *name)
