@@ -44,6 +44,11 @@ struct evhttp_uri;
 #define HTTP_NOTIMPLEMENTED 501
 #define HTTP_SERVUNAVAIL 503
 
+/*
+ * The numbers of what 2.1 has are those of its header. Those of what 2.2 added could be checked against no document: what is compiled
+ * with this header is right, what was compiled with a 2.2 may mean another flag.
+ */
+
 /** Server: a body that is too long is read to its end before that is told, so that the client reads the answer. */
 #define EVHTTP_SERVER_LINGERING_CLOSE 0x0001
 
@@ -79,7 +84,7 @@ enum evhttp_cmd_type {
 	EVHTTP_REQ_TRACE = 1 << 6,
 	EVHTTP_REQ_CONNECT = 1 << 7,
 	EVHTTP_REQ_PATCH = 1 << 8,
-	/* libevent 2.2 */
+	/* libevent 2.2; the next bits, unchecked */
 	EVHTTP_REQ_PROPFIND = 1 << 9,
 	EVHTTP_REQ_PROPPATCH = 1 << 10,
 	EVHTTP_REQ_MKCOL = 1 << 11,

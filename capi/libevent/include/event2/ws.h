@@ -23,13 +23,13 @@ struct evhttp_request;
 /** A session. */
 struct evws_connection;
 
-/** Reasons of evws_close(). */
+/** Reasons of evws_close(): close codes of RFC 6455, and 0 (unchecked against a 2.2) for none. */
 #define WS_CR_NONE 0
 #define WS_CR_NORMAL 1000
 #define WS_CR_PROTO_ERR 1002
 #define WS_CR_DATA_TOO_BIG 1009
 
-/** Kinds of messages. */
+/** Kinds of messages: opcodes of RFC 6455. */
 #define WS_TEXT_FRAME 0x1
 #define WS_BINARY_FRAME 0x2
 

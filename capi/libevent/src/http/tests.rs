@@ -14,6 +14,8 @@ use evoxide_proto::http::write::{self, Ambient, BodyMode};
 use evoxide_proto::http::{Client, Fault, Head, Limits, Method, Server, Step};
 use proptest::prelude::*;
 
+mod three;
+
 const CONTENT_TYPE: &[u8] = b"text/html; charset=ISO-8859-1";
 
 /// What was said, and what the peer saw of it.

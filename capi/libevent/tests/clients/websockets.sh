@@ -30,6 +30,9 @@ async def main():
         await ws.send([b"\0" * 70000, b"", b"\1" * 70000])
         assert await ws.recv() == b"\0" * 70000 + b"\1" * 70000
         await (await ws.ping(b"are you there"))
+        # pinged five times meanwhile
+        await asyncio.sleep(1)
+        await echo(ws, "still there")
         await ws.send("close")
         try:
             await ws.recv()

@@ -21,7 +21,10 @@ on_message(struct evws_connection *ws, int type, const unsigned char *data, size
 static void
 on_request(struct evhttp_request *req, void *arg)
 {
-	evws_new_session(req, on_message, arg, 0);
+	static const struct timeval ping = { 0, 200000 }, idle = { 20, 0 };
+	struct evws_connection *ws = evws_new_session(req, on_message, arg, 0);
+	if (ws)
+		evoxide_ws_set_timeouts(ws, &ping, &idle);
 }
 
 int
