@@ -149,13 +149,15 @@ EXPORT int poll(struct pollfd *p, nfds_t n, int ms) {
     }
     return r;
 }
+/* What `select` rounds the time up to that it waits for. */
+static int64_t vstep = 4000;
 EXPORT int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *t) {
     vwaits++;
     struct timeval z = {0, 0};
     int k = syscall(SYS_select, n, r, w, x, &z);
     // A kernel never wakes early, and a microsecond more or less that is asked for makes no difference.
     if (k == 0 && t) {
-        int64_t step = 100000;
+        int64_t step = vstep;
         vclock_ns = (vclock_ns + t->tv_sec * 1000000000ll + t->tv_usec * 1000ll + step) / step * step;
     }
     if (k == 0)

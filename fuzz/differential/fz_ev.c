@@ -301,6 +301,7 @@ int main(int argc, char **argv) {
     fz_seed(seed);
     signal(SIGPIPE, SIG_IGN);
     vclock_ns += 123457;
+    vstep = 100000;
     const char *method = getenv("FZ_METHOD") ? getenv("FZ_METHOD") : "epoll";
     int backend = !strcmp(method, "poll")     ? EVBACKEND_POLL
                   : !strcmp(method, "select") ? EVBACKEND_SELECT

@@ -122,9 +122,10 @@ static struct timeval tvrand(void) {
     if (common)
         return *common;
     int ms = chance(15) ? 0 : rnd(40);
-    uniq = (uniq + 7) % 997;
+    // A microsecond more or less that the method is asked for must not show: `select` in clock.h goes by steps of 4.
+    uniq = (uniq + 7) % 241;
     t.tv_sec = ms / 1000;
-    t.tv_usec = ms * 1000 + 1 + uniq;
+    t.tv_usec = ms * 1000 + 2 + 4 * uniq;
     return t;
 }
 static int early; /* the method tells of a peer's end by itself */
@@ -199,11 +200,18 @@ static int each(const struct event_base *b, const struct event *e, void *a) {
 }
 /* Signals, in every seventh program. */
 static struct event *sigs[4];
+static int called[4];
 static void sigevent(evutil_socket_t n, short what, void *arg) {
     limit();
-    say("  signal %d of %d what %x\n", (int)(intptr_t)arg, n == SIGUSR1 ? 1 : 2, what & 0xff);
-    if (chance(20))
-        event_del(sigs[rnd(4)]);
+    int i = (int)(intptr_t)arg;
+    say("  signal %d of %d what %x\n", i, n == SIGUSR1 ? 1 : 2, what & 0xff);
+    called[i] = 1;
+    if (chance(20)) {
+        // The deletion of another that was called before takes the rest of the original's calls.
+        int k = rnd(4);
+        if (k == i || !called[k] || getenv("FZ_KNOWN"))
+            event_del(sigs[k]);
+    }
 }
 static void sigaction_(const char *in) {
     int i = rnd(4), q;
@@ -515,13 +523,13 @@ int main(int argc, char **argv) {
     sigs_on = seed % 7 == 2;
     // One duration: the order of several queues and of other timers is not the original's by intention.
     if (seed % 7 == 3) {
-        struct timeval t = {0, 17003};
+        struct timeval t = {0, 17002};
         common = event_base_init_common_timeout(base, &t);
     }
     for (int f = 0; f < NF; f++)
         opensock(f);
     guard = event_new(base, -1, EV_PERSIST, guardcb, NULL);
-    struct timeval g = {0, 50000};
+    struct timeval g = {0, 50002};
     event_add(guard, &g);
     event_priority_set(guard, nprio - 1);
     for (int t = 0; t < nops; t++) {

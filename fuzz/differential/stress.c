@@ -347,9 +347,11 @@ int main(int c, char **v) {
         if (mask & 16)
             pthread_create(&th[n++], 0, ebthread, (void *)i);
     unsigned long last = 0;
-    for (int k = 0; k < secs; k++) {
+    for (int k = 0, idle = 0; k < secs || idle; k++) {
         sleep(1);
-        if (LOAD(ops) == last) {
+        // A busy machine may stop all threads for a second or two.
+        idle = LOAD(ops) == last ? idle + 1 : 0;
+        if (idle == 15) {
             printf("STUCK\n");
             fflush(stdout);
             abort();

@@ -1,6 +1,6 @@
 //! `ev_periodic`: calendar times.
 
-use crate::abi::{EVFLAG_NOTIMERFD, ev_loop, ev_periodic, ev_watcher};
+use crate::abi::{EV_CUSTOM, EVFLAG_NOTIMERFD, ev_loop, ev_periodic, ev_watcher};
 use crate::state::{LONGEST_TOLD, Source, of, with};
 use crate::watcher::W;
 use crate::{clock, now, own};
@@ -49,7 +49,7 @@ pub unsafe extern "C-unwind" fn ev_periodic_again(l: *mut ev_loop, w: *mut ev_pe
     }
 }
 
-/// Has the kernel tell when the wall clock is set.
+/// Has the kernel tell when the wall clock is set. Until now nothing did: the clock is read.
 unsafe fn watch_clock(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
@@ -59,11 +59,13 @@ unsafe fn watch_clock(l: *mut ev_loop) {
         {
             own::start(l, addr_of_mut!((*of(l)).clock_io), clock.as_fd().as_raw_fd());
             (*of(l)).longest = LONGEST_TOLD;
+            follow_clock(l);
         }
     }
 }
 
-/// After a fork: a timer of our own.
+/// After a fork: a timer of our own. As in the original, the turn ends with a look at the clock, and what came due before the
+/// fork is not made up for.
 pub(crate) unsafe fn renew_clock_watch(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
@@ -71,8 +73,7 @@ pub(crate) unsafe fn renew_clock_watch(l: *mut ev_loop) {
             own::stop(l, addr_of_mut!((*of(l)).clock_io));
             (*of(l)).clock = Source::Unopened;
             watch_clock(l);
-            // As in the original: what came due before the fork is not made up for.
-            follow_clock(l);
+            with(l, |m| m.feed(W::new(addr_of_mut!((*of(l)).clock_io)), EV_CUSTOM));
         }
     }
 }
@@ -88,16 +89,12 @@ pub(crate) unsafe extern "C-unwind" fn clock_set(l: *mut ev_loop, _w: *mut ev_wa
     }
 }
 
-/// Brings the loop's two clocks together, and repeating periodics to their next time from now.
+/// Reads the wall clock, and brings repeating periodics to their next time from now.
 unsafe fn follow_clock(l: *mut ev_loop) {
     // SAFETY: a live loop (the caller).
     unsafe {
-        clock::update_time(l);
         let (mono, wall) = (now::mono(), now::wall());
-        with(l, |m| {
-            let before = m.clock.offset();
-            let _ = m.clock.resync(mono, wall, before);
-        });
+        with(l, |m| m.clock.follow(mono, wall));
         clock::reschedule_all(l);
     }
 }

@@ -37,6 +37,17 @@ pub(crate) mod evloop {
     pub const NO_EXIT_ON_EMPTY: c_int = 0x04;
 }
 
+/// What a wait left to do.
+#[derive(PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// Only descriptors of the loop's own were ready, which runs nothing. The original has an event for those, and so looks once
+    /// more before a loop that does not block ends.
+    Own,
+    /// Events are ready.
+    Ready,
+}
+
 /// `event_base_loop`. Callbacks may unwind or jump out, but must not free the base.
 pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
     let refused = b.section(|core| {
@@ -93,14 +104,14 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
         if watched {
             watch::run_check(b);
         }
-        let ready = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
-        if ready {
+        let found = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
+        if found == Found::Ready {
             // SAFETY: this thread runs the loop; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_batch(b) };
             if flags & evloop::ONCE != 0 && ran && b.section(|core| core.engine.reactor.active()) == 0 {
                 break 0;
             }
-        } else if flags & evloop::NONBLOCK != 0 {
+        } else if found == Found::Nothing && flags & evloop::NONBLOCK != 0 {
             break 0;
         }
     };
@@ -126,9 +137,9 @@ impl Core {
         self.timers.first_deadline(&mut Structs, now).map(|first| first.saturating_sub(now))
     }
 
-    /// Takes what the wait found, if `any`. Returns whether anything is ready. `at_once`: it was no wait, only a look.
+    /// Takes what the wait found, if `any`. `at_once`: it was no wait, only a look.
     #[inline(never)]
-    fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> bool {
+    fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> Found {
         let now =
             if at_once && self.engine.reactor.active() > 0 { self.refresh_time_coarse() } else { self.refresh_time() };
         let tags = if any { self.engine.finish_wait(waiter).unwrap_or_default() } else { Tags::default() };
@@ -136,10 +147,10 @@ impl Core {
         // Signals come after timeouts, as in the original.
         self.engine.serve(tags);
         if self.engine.reactor.active() == 0 {
-            return false;
+            return if tags.is_empty() { Found::Nothing } else { Found::Own };
         }
         self.engine.reactor.begin_batch(|| now);
-        true
+        Found::Ready
     }
 
     /// The system call that a failed wait made.

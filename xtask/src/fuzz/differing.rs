@@ -10,7 +10,7 @@ use crate::proc::{self, Done, Tally};
 /// What a seed showed.
 enum Seed {
     Equal,
-    /// The original crashed or hung.
+    /// The original crashed or hung, or ended the process because it found itself in disorder (`[err]`).
     NoReference(String),
     Differs(String),
 }
@@ -67,7 +67,8 @@ impl Plan {
         // The seed of `edge` is a case.
         let args = [seed.to_string(), self.ops.to_string()];
         let stock = self.run(program, &args, None)?;
-        if stock.status.is_none_or(|s| s.code().is_none()) {
+        let gave_up = !stock.ok() && stock.err.lines().last().is_some_and(|line| line.starts_with("[err] "));
+        if gave_up || stock.status.is_none_or(|s| s.code().is_none()) {
             return Ok(Seed::NoReference(stock.how()));
         }
         let ours = self.run(program, &args, Some(&self.dist.lib()))?;

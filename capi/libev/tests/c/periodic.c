@@ -209,3 +209,55 @@ CASE(due_before_a_fork)
 			ev_loop_destroy(loop);
 		}
 }
+
+/* The first periodic, with a clock descriptor, has the wall clock read; the timers' clock waits for the next turn. */
+CASE(the_first_reads_the_wall_clock)
+{
+	int flags;
+
+	for (flags = 0; flags < 2; flags++) {
+		struct ev_loop *loop = ev_loop_new(flags ? EVFLAG_NOTIMERFD : 0);
+		double before, left;
+		ev_timer t;
+
+		ev_timer_init(&t, log_timer, 10., 0.);
+		ev_timer_start(loop, &t);
+		ev_now_update(loop);
+		before = ev_now(loop);
+		left = ev_timer_remaining(loop, &t);
+		ev_sleep(0.02);
+		ev_periodic_init(&p, log_periodic, 0., 100., 0);
+		ev_periodic_start(loop, &p);
+		SAY("%s: %s, %s\n", flags ? "without" : "with", ev_now(loop) - before > 0.015 ? "read" : "not read",
+		    ev_timer_remaining(loop, &t) == left ? "timers wait" : "timers too");
+		ev_loop_destroy(loop);
+	}
+}
+
+static void late(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)revents;
+	asked = ev_now(loop);
+	ev_sleep(0.02);
+	ev_timer_stop(loop, w);
+}
+
+/* The turn after a fork ends with a reading of the wall clock, where a clock descriptor is. */
+CASE(a_fork_has_the_wall_clock_read)
+{
+	int flags;
+
+	for (flags = 0; flags < 2; flags++) {
+		struct ev_loop *loop = ev_loop_new(flags ? EVFLAG_NOTIMERFD : 0);
+		ev_timer t;
+
+		ev_periodic_init(&p, log_periodic, 0., 1e8, 0);
+		ev_periodic_start(loop, &p);
+		ev_timer_init(&t, late, 0., 0.);
+		ev_timer_start(loop, &t);
+		ev_loop_fork(loop);
+		ev_run(loop, EVRUN_NOWAIT);
+		SAY("%s: %s\n", flags ? "without" : "with", ev_now(loop) - asked > 0.015 ? "read" : "not read");
+		ev_loop_destroy(loop);
+	}
+}

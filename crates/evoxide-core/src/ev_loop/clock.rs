@@ -65,6 +65,16 @@ impl Clock {
         if (self.offset - before).abs() < JUMP { Resync::Settled } else { Resync::Doubt }
     }
 
+    /// Takes a reading of the wall clock that may have been set; `mono` is from the same moment. The monotonic time stays, and
+    /// so does the offset unless the clock jumped.
+    pub fn follow(&mut self, mono: f64, wall: f64) {
+        self.wall = wall;
+        if (wall - mono - self.offset).abs() >= JUMP {
+            self.offset = wall - mono;
+            self.checked = mono;
+        }
+    }
+
     /// Wall clock minus monotonic clock, as last known.
     #[inline]
     pub const fn offset(&self) -> f64 {

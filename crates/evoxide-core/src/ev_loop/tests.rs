@@ -394,6 +394,15 @@ fn the_wall_clock_is_read_now_and_then_and_jumps_are_doubted() {
 }
 
 #[test]
+fn a_clock_that_was_set_is_followed_and_only_a_jump_changes_the_offset() {
+    let mut clock = Clock::new(10., 1000.);
+    clock.follow(10.5, 1000.625);
+    assert_eq!((clock.mono(), clock.wall(), clock.offset()), (10., 1000.625, 990.));
+    clock.follow(10.5, 5000.5);
+    assert_eq!((clock.mono(), clock.wall(), clock.offset()), (10., 5000.5, 4990.));
+}
+
+#[test]
 fn times_before_zero_are_past() {
     assert!(stamp(-1e9) < stamp(0.) && stamp(-0.) <= stamp(0.) && stamp(0.) < stamp(1e-9));
     assert_eq!(time(stamp(-2.5)), -2.5);
