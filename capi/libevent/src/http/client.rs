@@ -411,6 +411,8 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
                     // The answer is whole; the bufferevent is what the program makes of it.
                     if !(*c).first.is_null() && connection::is(c, state::DISPATCHED) {
                         done(c);
+                    } else if connection::is(c, state::EOF) {
+                        close(c);
                     }
                     return;
                 }
@@ -445,6 +447,8 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
             return false;
         }
         let input = calls::bufferevent_get_input((*c).bev);
+        // The time-out of the head is over, whoever has the bufferevent next.
+        connection::set_timeouts_if_headed(c);
         let bodyless = (*req).type_ == 1 << 2;
         let tunnel = (*req).type_ == 1 << 7;
         let (whole, framing, is_silent) = crate::buffer::evbuffer::of(input).look(|input| {

@@ -107,6 +107,10 @@ pub(super) unsafe fn drive(c: *mut evhttp_connection) {
                     hand_over(c);
                 }
                 Step::Closed => return connection::evhttp_connection_free(c),
+                // The peer has gone, and nobody took the connection over: nobody would be told.
+                Step::Upgraded if connection::is(c, state::EOF) && !connection::is_taken_over(c) => {
+                    return connection::evhttp_connection_free(c);
+                }
                 Step::Upgraded => return hold_back(c),
                 Step::Fault(fault) => return refuse(c, fault),
             }
@@ -195,6 +199,8 @@ unsafe fn begin(c: *mut evhttp_connection, n: usize) -> bool {
     // SAFETY: `c` is entered and lives; the head lies at the beginning of the input until it is drained here.
     unsafe {
         connection::mark(c, state::LINGERING, false);
+        // The time-out of the head is over, whoever has the bufferevent next.
+        connection::set_timeouts_if_headed(c);
         let req = new_request(c);
         if req.is_null() {
             if !connection::is(c, state::FREED) {
@@ -409,6 +415,7 @@ unsafe fn proceed(c: *mut evhttp_connection) {
                 connection::mark(c, state::HELD, false);
                 calls::bufferevent_enable((*c).bev, what::READ);
             }
+            After::Upgraded if connection::is(c, state::EOF) => connection::drive(c),
             After::Upgraded => {}
             After::Next => {
                 connection::set_timeouts_if_headed(c);

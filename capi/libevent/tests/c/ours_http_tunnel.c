@@ -1,6 +1,7 @@
 /* CONNECT and upgrades, answered with evhttp_send_reply(): the original goes on with HTTP behind such an answer. */
 #include "case.h"
 #include "http_kit.h"
+#include <event2/bufferevent_struct.h>
 
 #define CONNECT "CONNECT example:443 HTTP/1.1\r\nHost: example:443\r\n\r\n"
 #define UPGRADE_H2 "GET /u HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n"
@@ -212,6 +213,74 @@ CASE(much_comes_before_the_answer)
 CASE(much_comes_before_the_answer_has_left)
 {
 	much(answer_and_wait);
+}
+
+static void
+answer_only(struct evhttp_request *req, void *arg)
+{
+	(void)arg;
+	evhttp_send_reply(req, 200, "Fine", 0);
+}
+
+/* A tunnel that the program does not take goes with its peer. */
+CASE(tunnel_that_nobody_took)
+{
+	int fd;
+	serve_tunnels(answer_only);
+	fd = dial();
+	put(fd, CONNECT "early");
+	settle();
+	show(fd);
+	SAY("connections %d\n", evhttp_get_connection_count(http));
+	close(fd);
+	while (evhttp_get_connection_count(http) > 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	finish();
+}
+
+/* The peer is gone before the program answers. */
+CASE(peer_gone_before_the_tunnel)
+{
+	int fd;
+	serve_tunnels(keep);
+	fd = dial();
+	put(fd, CONNECT);
+	while (!kept)
+		event_base_loop(base, EVLOOP_ONCE);
+	close(fd);
+	settle();
+	answer_only(kept, 0);
+	while (evhttp_get_connection_count(http) > 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	SAY("gone\n");
+	finish();
+}
+
+static void
+take_with_time_outs(struct evhttp_request *req, void *arg)
+{
+	struct timeval tv = { 77, 0 };
+	answer(req, arg);
+	bufferevent_set_timeouts(evhttp_connection_get_bufferevent(tunnel), &tv, &tv);
+}
+
+/* The time-out of a head that came in pieces does not come back over the program's own. */
+CASE(tunnel_of_a_head_in_pieces)
+{
+	struct bufferevent *bev;
+	int fd;
+	serve_tunnels(take_with_time_outs);
+	fd = dial();
+	put(fd, "CONNECT example:443 HTTP/1.1\r\nHost: exam");
+	settle();
+	put(fd, "ple:443\r\n\r\n");
+	settle();
+	show(fd);
+	bev = evhttp_connection_get_bufferevent(tunnel);
+	SAY("read %d s, write %d s\n", (int)bev->timeout_read.tv_sec, (int)bev->timeout_write.tv_sec);
+	close(fd);
+	settle();
+	finish();
 }
 
 static void
