@@ -148,7 +148,7 @@ unsafe fn with_options(bev: *mut bufferevent, options: c_int) -> *mut buffereven
         ];
         for (from, to) in ends {
             let (from, to) = (evbuffer::of(from), evbuffer::of(to));
-            if !crate::bufferevent::buffers::transfer(from, to, from.len()) {
+            if from.len() > 0 && !crate::bufferevent::buffers::transfer(from, to, from.len()) {
                 // An empty buffer takes over what there is without allocating.
                 warnx!("evws: what had come with a request was lost");
             }
