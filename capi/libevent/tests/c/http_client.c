@@ -45,6 +45,7 @@ ANSWER(get_and_close, EVHTTP_REQ_GET, "HTTP/1.1 200 OK\r\nConnection: close\r\nC
 ANSWER(get_nothing, EVHTTP_REQ_GET, "HTTP/1.1 204 No Content\r\n\r\n", 0)
 ANSWER(get_not_modified, EVHTTP_REQ_GET, "HTTP/1.1 304 Not Modified\r\n\r\n", 0)
 ANSWER(get_not_found, EVHTTP_REQ_GET, "HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\nx", 0)
+ANSWER(get_a_status_of_no_class, EVHTTP_REQ_GET, "HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\nhi", 0)
 ANSWER(get_after_continue, EVHTTP_REQ_GET, "HTTP/1.1 100 Continue\r\n\r\n" OK2, 0)
 ANSWER(head, EVHTTP_REQ_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", 0)
 ANSWER(post, EVHTTP_REQ_POST, OK2, 0)

@@ -14,7 +14,7 @@ pub enum Fault {
     VersionSyntax,
     /// A version other than 1.x, HTTP/2's preface among them.
     Version,
-    /// The status is not three digits from 100 to 599.
+    /// The status is not three digits from 100 on.
     Status,
     /// A line ends in LF alone.
     BareLf,

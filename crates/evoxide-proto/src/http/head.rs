@@ -336,7 +336,8 @@ pub fn response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fa
         return Err(Fault::Status);
     }
     head.status = status.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
-    if !(100..=599).contains(&head.status) {
+    // Beyond 599 there is no class, but there are servers: RFC 9110, 15, has them read as any error.
+    if head.status < 100 {
         return Err(Fault::Status);
     }
     head.reason = Span::of(bytes, reason);

@@ -53,7 +53,7 @@ refusals! {
     name_that_is_no_token: FieldName, with(": b"), with("A(: b"), with("A B: c"), with("no colon");
     version_that_is_none: VersionSyntax, "HTTP/1 200 OK\r\n\r\n", "HTTP/1.1x 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n";
     other_major_version: Version, "HTTP/2.0 200 OK\r\n\r\n", "HTTP/0.9 200 OK\r\n\r\n";
-    status_that_is_none: Status, "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 600 OK\r\n\r\n", "HTTP/1.1 +20 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n";
+    status_that_is_none: Status, "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 +20 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n";
     no_status_line: StartLine, "junk\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n";
     chunk_size_overflow: ChunkSize, chunked("10000000000000000\r\n"), chunked("fffffffffffffffff\r\n");
     chunk_size_with_a_sign: ChunkSize, chunked("+1\r\na\r\n"), chunked("-1\r\n"), chunked("0x1\r\n");
@@ -73,6 +73,14 @@ refusals! {
     cve_2026_63385_trailers_become_headers: Trailer, chunked("0\r\nProxy-Authenticate: a\r\n\r\n");
     cve_2026_63388_length_with_a_sign: Length, with("Content-Length: +0"), with("Content-Length: 1\r\ncontent-length: +1");
     ghsa_5rgj_line_ends: BareLf, "HTTP/1.1 200 OK\r\nA: b\nContent-Length: 30\r\n\r\n";
+}
+
+#[test]
+fn a_status_of_no_class_is_an_answer_as_any_other() {
+    for status in [600, 999] {
+        let events = ask(Method::Get, format!("HTTP/1.1 {status} No\r\nContent-Length: 2\r\n\r\nhi").as_bytes());
+        assert_eq!(events[..2], [format!("{status} [Content-Length=2]"), "body hi".to_owned()]);
+    }
 }
 
 #[test]
