@@ -40,6 +40,8 @@ pub(crate) mod reason {
     pub const EXIT: u32 = 4;
     /// A signal handler left events in `async_head`.
     pub const ASYNC: u32 = 8;
+    /// Threads wait for the running callback to end: noted in their section, taken when they are told.
+    pub const WAITED: u32 = 16;
 }
 
 /// `EVTHREAD_LOCKTYPE_RECURSIVE`.
@@ -177,8 +179,8 @@ pub(crate) struct Core {
     pub method: Choice,
     /// The callback that runs now, or the default name.
     pub current: Cb,
-    /// A callback of this batch ran that `dispatch` called.
-    pub dispatched: bool,
+    /// A callback of this batch ran and has ended.
+    pub ran: bool,
     /// How many threads wait for `current` to end.
     pub current_waiters: u32,
     /// How many calls of a signal's callback are left; deletion sets it to 0.
@@ -211,13 +213,13 @@ unsafe impl Send for Core {}
 
 impl Core {
     /// Now, in nanoseconds: the time of this turn while callbacks run, if it is kept.
-    #[inline]
+    #[inline(always)]
     pub fn now(&mut self) -> u64 {
         if self.cached != 0 { self.cached } else { self.clock() }
     }
 
     /// Reads the clock.
-    #[inline]
+    #[inline(never)]
     pub fn clock(&mut self) -> u64 {
         let now = clock::monotonic();
         if now.wrapping_sub(self.wall_measured) > WALL_TRUST {

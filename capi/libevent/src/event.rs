@@ -210,15 +210,19 @@ pub extern "C" fn event_self_cbarg() -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn event_add(e: &event, timeout: In<'_, timeval>) -> c_int {
     let Some(base) = based(e, "event_add") else { return -1 };
-    debug::assert_setup(e, "event_add_nolock_");
-    // Noted first: once it is pending, its callback may run in the loop's thread and free it.
-    debug::note(e, true);
-    // SAFETY: the program leaves an event in place that is pending.
-    if unsafe { base.add(e, timeout.map(Cell::get)) }.is_err() {
-        debug::note(e, e.is(evlist::TIMEOUT | evlist::INSERTED));
-        return -1;
+    if debug::enabled() {
+        debug::assert_setup(e, "event_add_nolock_");
+        // Noted first: once it is pending, its callback may run in the loop's thread and free it.
+        debug::note(e, true);
     }
-    0
+    // SAFETY: the program leaves an event in place that is pending.
+    match unsafe { base.add(e, timeout.map(Cell::get)) } {
+        Ok(()) => 0,
+        Err(_) => {
+            debug::note(e, e.is(evlist::TIMEOUT | evlist::INSERTED));
+            -1
+        }
+    }
 }
 
 /// The base of an event; without one, says that `function` needs one.

@@ -55,7 +55,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
             return true;
         }
         core.running = true;
-        core.dispatched = false;
+        core.ran = false;
         core.owner = lock::thread_id();
         core.cached = 0;
         false
@@ -87,7 +87,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
         }
         // SAFETY: this thread runs the loop: `running` admits no other.
         let waiter = unsafe { &mut *b.waiter.get() };
-        let Some(timeout) = b.begin_wait(flags, waiter) else { break 1 };
+        let Some((timeout, look)) = b.begin_wait(flags, waiter) else { break 1 };
         let waited = waiter.wait(timeout);
         if timeout != Some(0) {
             b.wake.end_wait();
@@ -104,7 +104,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
         if watched {
             watch::run_check(b);
         }
-        let found = b.section(|core| core.finish_wait(waiter, found != 0, timeout == Some(0)));
+        let found = b.section(|core| core.finish_wait(waiter, found != 0, look));
         if found == Found::Ready {
             // SAFETY: this thread runs the loop; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_batch(b) };
@@ -137,11 +137,10 @@ impl Core {
         self.timers.first_deadline(&mut Structs, now).map(|first| first.saturating_sub(now))
     }
 
-    /// Takes what the wait found, if `any`. `at_once`: it was no wait, only a look.
+    /// Takes what the wait found, if `any`. `look`: it was no wait, as something was ready.
     #[inline(never)]
-    fn finish_wait(&mut self, waiter: &Waiter, any: bool, at_once: bool) -> Found {
-        let now =
-            if at_once && self.engine.reactor.active() > 0 { self.refresh_time_coarse() } else { self.refresh_time() };
+    fn finish_wait(&mut self, waiter: &Waiter, any: bool, look: bool) -> Found {
+        let now = if look { self.refresh_time_coarse() } else { self.refresh_time() };
         let tags = if any { self.engine.finish_wait(waiter).unwrap_or_default() } else { Tags::default() };
         self.expire(now);
         // Signals come after timeouts, as in the original.
@@ -158,17 +157,17 @@ impl Core {
         self.method().wait_call().to_str().unwrap_or_default()
     }
 
-    /// Ends the batch, and with it the callback that ran: nothing else ends that but what `dispatch` does. Returns whether there
-    /// was one, and whether threads wait for its end.
+    /// Ends the batch, and with it the callback that ran. Returns whether there was one, and whether threads wait for its end.
     #[inline]
     fn end_batch(&mut self) -> (bool, bool) {
-        let ran = core::mem::take(&mut self.dispatched) | (self.current != Cb::default());
-        (ran, self.end_current())
+        let waited_for = self.end_current();
+        (core::mem::take(&mut self.ran), waited_for)
     }
 
     /// Ends the callback that ran. Returns whether threads wait for that.
     #[inline]
     fn end_current(&mut self) -> bool {
+        self.ran |= self.current != Cb::default();
         self.current = Cb::default();
         core::mem::take(&mut self.current_waiters) > 0
     }
@@ -184,39 +183,61 @@ impl Core {
         more
     }
 
-    /// Finishes what popping an event left to do: its flags follow, its timeout ends or is armed again, the kernel is told.
+    /// Finishes what popping an event left to do: its flags follow, its timeout ends or is armed again, the kernel is told. Returns
+    /// its closure.
     ///
     /// # Safety
     /// The callback was just popped, and is alive.
     #[inline(always)]
-    unsafe fn finish_popped(&mut self, popped: &Popped<Cb>) {
+    unsafe fn finish_popped(&mut self, popped: &Popped<Cb>) -> u8 {
         // SAFETY: alive, as promised.
         let cb = unsafe { popped.payload.callback() };
-        let repeats = || {
-            // SAFETY: events only have this closure.
-            cb.evcb_closure.get() == closure::PERSIST && repeats(unsafe { popped.payload.event() })
-        };
         match popped.after {
-            After::Removed => {
-                cb.clear(evlist::INSERTED);
-                if !cb.is(evlist::TIMEOUT) && !repeats() {
-                    return crate::base::debug::ended(popped.payload);
+            After::Unchanged => {
+                let closure = cb.evcb_closure.get();
+                // SAFETY: it has a slot that waits on a descriptor, so it is an event.
+                if closure == closure::PERSIST && repeats(unsafe { popped.payload.event() }) {
+                    // SAFETY: as above.
+                    self.repeat(unsafe { popped.payload.event() }, popped.ready);
                 }
+                closure
             }
-            // SAFETY: it has a slot that waits on a descriptor, so it is an event.
-            After::Unchanged if !repeats() || self.postpone_popped(unsafe { popped.payload.event() }) => return,
-            _ => {}
+            After::Removed => {
+                let closure = cb.evcb_closure.get();
+                cb.clear(evlist::INSERTED);
+                // SAFETY: events only have this closure.
+                let repeats = closure == closure::PERSIST && repeats(unsafe { popped.payload.event() });
+                if repeats || cb.is(evlist::TIMEOUT) {
+                    // SAFETY: it has or had a timeout, so it is an event.
+                    self.finish_removed(unsafe { popped.payload.event() }, popped.ready);
+                } else {
+                    crate::base::debug::ended(popped.payload);
+                }
+                closure
+            }
+            after => {
+                // SAFETY: it has a slot that waits or waited, so it is an event.
+                self.finish_event(unsafe { popped.payload.event() }, popped.key, popped.ready, after);
+                cb.evcb_closure.get()
+            }
         }
-        // SAFETY: it has a timeout or a slot that waits or waited, so it is an event.
-        self.finish_event(unsafe { popped.payload.event() }, popped.key, popped.ready, popped.after);
     }
 
-    /// Arms the timeout of a popped event again that waits for all it can wait for, if that is one store.
-    #[inline(always)]
-    fn postpone_popped(&mut self, e: &event) -> bool {
-        self.cached != 0
+    /// [`finish_popped`](Self::finish_popped) of an event with a timeout that is no event of the reactor any more.
+    #[inline(never)]
+    fn finish_removed(&mut self, e: &event, ready: Ready) {
+        self.finish_event(e, None, ready, After::Removed);
+    }
+
+    /// Arms the timeout of a popped event again that waits for all it can wait for.
+    #[inline(never)]
+    fn repeat(&mut self, e: &event, ready: Ready) {
+        let one_store = self.cached != 0
             && e.is(evlist::TIMEOUT)
-            && usual_nanos(&e.ev_io_timeout.get()).is_some_and(|delay| self.postpone(e, delay))
+            && usual_nanos(&e.ev_io_timeout.get()).is_some_and(|delay| self.postpone(e, self.cached + delay));
+        if !one_store {
+            self.finish_event(e, None, ready, After::Unchanged);
+        }
     }
 
     /// [`finish_popped`](Self::finish_popped) of an event that ends, or whose timeout does or is armed again.
@@ -251,26 +272,24 @@ impl Core {
 
 impl Base {
     /// Plans again, publishes that the loop waits, if it will, and shows the backend's waiting half what to wait for. `None`:
-    /// nothing is left to wait for.
+    /// nothing is left to wait for. Otherwise how long to wait, and whether that is only a look, as something is ready.
     #[inline(always)]
-    fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<Option<u64>> {
+    fn begin_wait(&self, flags: c_int, waiter: &mut Waiter) -> Option<(Option<u64>, bool)> {
         let mut core = self.core.enter();
         core.deferred = core.engine.reactor.promote_next_turn();
         core.cached = 0;
         // Without memory the wait goes on with what it knows.
         let _ = core.engine.begin_wait(waiter);
         if core.engine.reactor.active() > 0 {
-            return Some(Some(0));
+            return Some((Some(0), true));
         }
         if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.engine.reactor.is_idle() {
             return None;
         }
         let timeout = core.timeout(flags);
-        if timeout == Some(0) {
-            return Some(Some(0));
-        }
         // In the section: who changes what the loop looks at, later on, wakes it.
-        Some(if self.wake.begin_wait() { timeout } else { Some(0) })
+        let waits = timeout != Some(0) && self.wake.begin_wait();
+        Some((if waits { timeout } else { Some(0) }, false))
     }
 
     /// Whether the loop was told to break; forgets it, and remembers that it was so.
@@ -301,13 +320,12 @@ impl Base {
 #[inline(never)]
 unsafe fn run_batch(b: &Base) -> bool {
     loop {
-        if b.wake.reasons() != 0 && b.must_stop() {
-            return b.end_batch();
-        }
         let mut core = b.core.enter();
-        if core.current_waiters != 0 {
+        if b.wake.reasons() != 0 {
             drop(core);
-            b.end_current();
+            if b.must_stop() {
+                return b.end_batch();
+            }
             continue;
         }
         let Some(popped) = core.engine.reactor.pop_ready() else {
@@ -326,15 +344,14 @@ unsafe fn run_batch(b: &Base) -> bool {
         // SAFETY: an active callback is alive; its closure says whether it is an event's. The function is its owner's for this
         // closure, with this argument, and is called once, after the section.
         unsafe {
-            core.finish_popped(&popped);
-            core.current = cb;
-            if cb.callback().evcb_closure.get() & !closure::PERSIST != 0 {
+            if core.finish_popped(&popped) & !closure::PERSIST != 0 {
+                core.current = cb;
                 core.calls_left = core.engine.reactor.popped_calls();
-                core.dispatched = true;
                 drop(core);
                 dispatch(b, cb, result);
                 continue;
             }
+            core.current = cb;
             let e = cb.event();
             e.ev_res.set(result);
             let (fd, function, arg) = (e.ev_fd.get(), e.evcb_cb.get().event, e.evcb_arg.get());
@@ -428,15 +445,19 @@ impl Base {
     #[cold]
     fn tell_waiters(&self) {
         self.lock().lock();
+        self.wake.take(reason::WAITED);
         self.current_ended.broadcast();
         self.lock().unlock();
     }
 
-    /// Whether the batch must stop; takes what signal handlers left.
+    /// Whether the batch must stop; tells threads that wait for the callback that ran, and takes what signal handlers left.
     #[cold]
     fn must_stop(&self) -> bool {
         if self.wake.reasons() & reason::BREAK != 0 {
             return true;
+        }
+        if self.section(|core| core.current_waiters > 0) {
+            self.end_current();
         }
         self.take_reasons();
         false

@@ -344,6 +344,14 @@ impl<I: Copy + PartialEq> Timers<I> {
         }
     }
 
+    /// Whether any may be due at `now`: [`pop_due`](Self::pop_due) tells. Changes with every verb, and with the time.
+    #[inline]
+    pub fn may_be_due(&self, now: u64) -> bool {
+        self.staged.first.is_some()
+            || self.common.len() != 0
+            || self.heap.first().is_some_and(|first| first.deadline <= now)
+    }
+
     /// Takes the earliest out if it is due at `now`. To be asked until there is none, with nothing armed, moved or disarmed in
     /// between.
     #[inline]
@@ -352,11 +360,7 @@ impl<I: Copy + PartialEq> Timers<I> {
             self.popped += 1;
             return Some(due);
         }
-        let may_be_due = self.staged.first.is_some()
-            || self.common.len() != 0
-            || self.heap.first().is_some_and(|first| first.deadline <= now)
-            || self.due.capacity() > KEEP;
-        if may_be_due { self.pop_first(store, now) } else { None }
+        self.pop_first(store, now)
     }
 
     #[inline(never)]

@@ -63,6 +63,7 @@ impl Wake {
     /// Notes `reasons` and rings the loop if it waits. Async-signal-safe; leaves `errno` alone.
     ///
     /// `reasons` holds at least one bit, and not [`WAITING`](Self::WAITING).
+    #[inline(never)]
     pub fn wake(&self, reasons: u32) {
         debug_assert!(reasons != 0 && reasons & Self::WAITING == 0);
         // Only the first one after `begin_wait` finds the bit alone.
@@ -108,6 +109,13 @@ impl Wake {
     #[inline]
     pub fn is_waiting(&self) -> bool {
         self.word.load(Relaxed) & Self::WAITING != 0
+    }
+
+    /// Whether the loop waits, or a reason is noted. May change at any time, as [`is_waiting`](Self::is_waiting) and
+    /// [`reasons`](Self::reasons) do.
+    #[inline]
+    pub fn is_noted(&self) -> bool {
+        self.word.load(Relaxed) != 0
     }
 
     /// The reasons noted so far. More may come at any time.

@@ -10,6 +10,7 @@ use core::sync::atomic::Ordering;
 use evoxide_core::interest::{Change, Interest, Ready};
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{AddError, Kind};
+use evoxide_ffi::guarded::Section;
 use evoxide_ffi::{errno, warn, warnx};
 use evoxide_sys::engine::WatchError;
 use libc::timeval;
@@ -85,38 +86,54 @@ impl Core {
     /// It stays in place until it is neither pending nor active.
     #[inline(always)]
     pub unsafe fn add(&mut self, e: &event, timeout: Option<timeval>) -> Result<(), Refused> {
-        // What every busy connection does to its timeout is one store.
-        if let Some(tv) = &timeout
-            && e.evcb_flags.get() & (evlist::TIMEOUT | evlist::FINALIZING) == evlist::TIMEOUT
-            && let Some(delay) = usual_nanos(tv)
-            && self.only_waits(e)
-            && self.postpone(e, delay)
-        {
-            if e.evcb_closure.get() == closure::PERSIST {
-                e.ev_io_timeout.set(*tv);
-            }
-            return Ok(());
+        if e.is(evlist::FINALIZING) {
+            return Err(Refused::Silently);
         }
+        let Some(tv) = timeout else { return if self.only_waits(e) { Ok(()) } else { self.wait(e, false) } };
+        if e.evcb_closure.get() == closure::PERSIST {
+            e.ev_io_timeout.set(tv);
+        }
+        let now = self.now();
         // SAFETY: the event stays in place until it is neither pending nor active.
-        unsafe { self.add_timeval(e, timeout) }
+        unsafe {
+            match usual_nanos(&tv) {
+                Some(delay) => self.add_until(e, None, now + delay),
+                None => self.add_due(e, self.due(now, &tv)),
+            }
+        }
     }
 
     /// # Safety
-    /// As for [`add`](Self::add).
+    /// As for [`add_until`](Self::add_until).
     #[inline(never)]
-    unsafe fn add_timeval(&mut self, e: &event, timeout: Option<timeval>) -> Result<(), Refused> {
-        if let Some(tv) = timeout
-            && !e.is(evlist::FINALIZING)
-            && e.evcb_closure.get() == closure::PERSIST
-        {
-            e.ev_io_timeout.set(tv);
-        }
-        let due = timeout.map(|tv| self.due(&tv));
-        // SAFETY: the event stays in place until it is neither pending nor active.
-        unsafe { self.add_due(e, due) }
+    unsafe fn add_due(&mut self, e: &event, due: Due) -> Result<(), Refused> {
+        // SAFETY: as promised.
+        unsafe { self.add_until(e, due.queue, due.at) }
     }
 
-    /// Whether an event with a timeout waits for all it can wait for, and is not active.
+    /// Makes an event pending with a timeout that is due at a time, in a common queue if one is given.
+    ///
+    /// # Safety
+    /// As for [`add`](Self::add). It is not one that gets finalized.
+    #[inline(always)]
+    unsafe fn add_until(&mut self, e: &event, queue: Option<u16>, at: u64) -> Result<(), Refused> {
+        let waits = self.only_waits(e);
+        // What every busy connection does to its timeout is one store.
+        if waits && queue.is_none() && e.is(evlist::TIMEOUT) && self.postpone(e, at) {
+            return Ok(());
+        }
+        if self.timers.reserve().is_err() {
+            return Err(Refused::Silently);
+        }
+        if !waits {
+            self.wait(e, true)?;
+        }
+        // SAFETY: it has no other timeout, and stays in place until it is not pending.
+        unsafe { self.set_timer(e, queue, at) };
+        Ok(())
+    }
+
+    /// Whether an event waits for all it can wait for, but perhaps a timeout, and is not active.
     #[inline(always)]
     fn only_waits(&self, e: &event) -> bool {
         if !e.is(evlist::INSERTED) {
@@ -125,39 +142,32 @@ impl Core {
         Key::from_bits(e.key.get()).is_some_and(|key| self.engine.reactor.only_waits(key, Cb::of(e)))
     }
 
-    /// Moves the timeout of an event that has one, from now on, if that is one store.
-    #[inline]
-    pub fn postpone(&mut self, e: &event, delay: u64) -> bool {
-        let deadline = self.now() + delay;
+    /// Moves the timeout of an event that has one, if that is one store.
+    #[inline(always)]
+    pub fn postpone(&mut self, e: &event, deadline: u64) -> bool {
         // SAFETY: it is among the timers.
         self.timers.postpone(&mut Structs, unsafe { Timer::new(e) }, deadline)
     }
 
-    /// # Safety
-    /// As for [`add`](Self::add).
-    #[inline]
-    unsafe fn add_due(&mut self, e: &event, due: Option<Due>) -> Result<(), Refused> {
-        if e.is(evlist::FINALIZING) || (due.is_some() && self.timers.reserve().is_err()) {
-            return Err(Refused::Silently);
-        }
+    /// Lets an event wait that does not yet, or is active. `timed`: it gets a timeout, and one that is about to be reported is moved,
+    /// not reported.
+    #[inline(never)]
+    fn wait(&mut self, e: &event, timed: bool) -> Result<(), Refused> {
         let key = self.key_of(e);
-        if key.is_none() && e.has(INSERTABLE) {
+        if let Some(key) = key {
+            if timed
+                && self.engine.reactor.readiness(key).is_some_and(|ready| ready.contains(Ready::TIMEOUT))
+                && !self.engine.reactor.deactivate(key)
+            {
+                e.clear(evlist::INSERTED);
+            }
+        } else if e.has(INSERTABLE) {
             let key = self.watch(e)?;
             Self::mark(e, key);
             if !e.is(evlist::TIMEOUT) {
                 e.deadline.set(0);
             }
         }
-        let Some(due) = due else { return Ok(()) };
-        // A timeout that is about to be reported is moved, not reported.
-        if let Some(key) = key
-            && self.engine.reactor.readiness(key).is_some_and(|ready| ready.contains(Ready::TIMEOUT))
-            && !self.engine.reactor.deactivate(key)
-        {
-            e.clear(evlist::INSERTED);
-        }
-        // SAFETY: it has no other timeout, and stays in place until it is not pending.
-        unsafe { self.set_timer(e, due) };
         Ok(())
     }
 
@@ -191,27 +201,14 @@ impl Core {
         })
     }
 
-    /// When a timeout that starts now is due.
-    #[inline]
-    fn due(&mut self, tv: &timeval) -> Due {
-        let (queue, now) = (self.common_of(tv), self.now());
-        Due { queue, at: self.end_of(queue, now, tv) }
-    }
-
     /// When a timeout that starts at `from` is due.
-    #[inline]
-    fn end_of(&self, queue: Option<u16>, from: u64, tv: &timeval) -> u64 {
-        match queue.and_then(|queue| self.timers.common_duration(queue)) {
-            Some(delay) => from.saturating_add(delay),
-            None => after(from, tv),
+    #[inline(never)]
+    fn due(&self, from: u64, tv: &timeval) -> Due {
+        let common = common_index(tv).and_then(|queue| Some((queue, self.timers.common_duration(queue)?)));
+        match common {
+            Some((queue, delay)) => Due { queue: Some(queue), at: from.saturating_add(delay) },
+            None => Due { queue: None, at: after(from, tv) },
         }
-    }
-
-    /// The common queue that a value names, if it is one of this base's.
-    #[inline]
-    pub fn common_of(&self, tv: &timeval) -> Option<u16> {
-        let queue = common_index(tv)?;
-        self.timers.common_duration(queue).map(|_| queue)
     }
 
     /// Arms the timeout of a persistent event again, before its callback runs: from when it was due, or from now if something
@@ -223,14 +220,15 @@ impl Core {
     #[inline]
     pub unsafe fn rearm(&mut self, e: &event, ready: Ready) {
         let (tv, now) = (e.ev_io_timeout.get(), self.now());
-        let queue = self.common_of(&tv);
         let from = if ready.contains(Ready::TIMEOUT) { e.deadline.get() } else { now };
-        let mut at = self.end_of(queue, from, &tv);
-        if at < now {
-            at = self.end_of(queue, now, &tv);
+        let mut due = self.due(from, &tv);
+        if due.at < now {
+            due = self.due(now, &tv);
         }
-        // SAFETY: the event stays in place until it is neither pending nor active.
-        let _ = unsafe { self.add_due(e, Some(Due { queue, at })) };
+        if !e.is(evlist::FINALIZING) {
+            // SAFETY: the event stays in place until it is neither pending nor active.
+            let _ = unsafe { self.add_due(e, due) };
+        }
     }
 
     /// Makes an event neither pending nor active.
@@ -254,7 +252,6 @@ impl Core {
     ///
     /// # Safety
     /// As for [`add`](Self::add).
-    #[inline]
     pub unsafe fn activate(&mut self, e: &event, result: i16, calls: i16) {
         if e.is(evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) {
             return self.activate_known(e, result, calls);
@@ -270,16 +267,15 @@ impl Core {
     /// As for [`add`](Self::add).
     #[inline(always)]
     unsafe fn try_activate(&mut self, e: &event, result: i16, calls: i16) -> bool {
-        let (flags, priority) = (e.evcb_flags.get(), e.evcb_pri.get());
-        if flags & (evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) != 0 {
+        let priority = e.evcb_pri.get();
+        if e.is(evlist::INSERTED | evlist::FINALIZING | evlist::INTERNAL) {
             return self.try_activate_known(e, result, calls);
         }
         let ready = Ready::from_bits_retain(result as u16);
         let Some(key) = self.engine.reactor.try_enqueue(Cb::of(e), priority, ready, calls as u16) else {
             return false;
         };
-        e.key.set(key.to_bits());
-        e.evcb_flags.set(flags | evlist::INSERTED);
+        Self::mark(e, key);
         true
     }
 
@@ -328,10 +324,10 @@ impl Base {
         }
         // SAFETY: the event stays in place until it is neither pending nor active.
         let result = unsafe { self.core.enter().add(e, timeout) };
-        if let Err(refused) = result {
-            refused.report();
+        match result {
+            Ok(()) => self.wake_if_waiting(),
+            Err(refused) => refused.report(),
         }
-        self.wake_if_waiting();
         result
     }
 
@@ -376,16 +372,30 @@ impl Base {
         if e.has(ev::SIGNAL) && !self.core.is_open() {
             self.wait_for_current(Cb::of(e));
         }
-        // A handler may have interrupted the allocator, and what is left behind others stays behind them.
-        if self.wake.reasons() & reason::ASYNC == 0
-            && let Some(mut core) = self.core.try_enter()
+        let Some(mut core) = self.core.try_enter() else { return self.leave_async(e, result, calls) };
+        if self.wake.is_noted() {
             // SAFETY: the event stays in place until it is neither pending nor active.
-            && unsafe { core.try_activate(e, result, calls) }
-        {
-            drop(core);
-            return self.wake_if_waiting();
+            return unsafe { self.activate_noted(core, e, result, calls) };
         }
-        self.leave_async(e, result, calls);
+        // A handler may have interrupted the allocator.
+        // SAFETY: the event stays in place until it is neither pending nor active.
+        if unsafe { !core.try_activate(e, result, calls) } {
+            drop(core);
+            self.leave_async(e, result, calls);
+        }
+    }
+
+    /// [`activate`](Self::activate) where the loop waits, or somebody wants something of it.
+    ///
+    /// # Safety
+    /// As for [`add`](Self::add).
+    #[inline(never)]
+    unsafe fn activate_noted(&self, mut core: Section<'_, Core>, e: &event, result: i16, calls: i16) {
+        // What is left behind others stays behind them.
+        // SAFETY: the event stays in place until it is neither pending nor active.
+        let done = self.wake.reasons() & reason::ASYNC == 0 && unsafe { core.try_activate(e, result, calls) };
+        drop(core);
+        if done { self.wake_if_waiting() } else { self.leave_async(e, result, calls) }
     }
 
     /// Leaves an event for the loop. Async-signal-safe: only atomics of the struct are touched.
@@ -459,6 +469,9 @@ impl Base {
         while self.core.with_locked(|core| {
             let wait = core.is_running_in_other_thread(cb);
             core.current_waiters += u32::from(wait);
+            if wait {
+                self.wake.wake(reason::WAITED);
+            }
             wait
         }) {
             self.current_ended.wait(self.lock(), None);

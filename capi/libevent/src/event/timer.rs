@@ -60,15 +60,15 @@ impl Core {
     ///
     /// # Safety
     /// It stays in place until it is neither pending nor active.
-    #[inline]
-    pub unsafe fn set_timer(&mut self, e: &event, due: Due) {
+    #[inline(always)]
+    pub unsafe fn set_timer(&mut self, e: &event, queue: Option<u16>, at: u64) {
         // SAFETY: the event stays in place as long as it is among the timers.
         let timer = unsafe { Timer::new(e) };
         let armed = e.is(evlist::TIMEOUT);
-        match due.queue {
-            Some(queue) => self.timers.set_common(&mut Structs, timer, queue, due.at, armed),
-            None if armed => self.timers.set(&mut Structs, timer, due.at),
-            None => self.timers.arm(&mut Structs, timer, due.at),
+        match queue {
+            Some(queue) => self.timers.set_common(&mut Structs, timer, queue, at, armed),
+            None if armed => self.timers.set(&mut Structs, timer, at),
+            None => self.timers.arm(&mut Structs, timer, at),
         }
         if !armed {
             if !e.is(evlist::INTERNAL) {
@@ -91,8 +91,15 @@ impl Core {
     }
 
     /// Makes the events active whose timeouts are due, in the order of these.
-    #[inline]
+    #[inline(always)]
     pub fn expire(&mut self, now: u64) {
+        if self.timers.may_be_due(now) {
+            self.time_out_due(now);
+        }
+    }
+
+    #[inline(never)]
+    fn time_out_due(&mut self, now: u64) {
         while let Some(due) = self.timers.pop_due(&mut Structs, now) {
             self.time_out(due.id.event());
         }

@@ -70,7 +70,7 @@ fn build(
         timers: Timers::new(),
         method: choice,
         current: Cb::default(),
-        dispatched: false,
+        ran: false,
         current_waiters: 0,
         calls_left: 0,
         running: false,

@@ -24,7 +24,7 @@ const FEW: u16 = 16;
 pub(super) struct Rings<T> {
     /// The ring of the priority `running`.
     pub front: Ring<T>,
-    /// The others, by priority; the one in the place of `running` is not used.
+    /// The others, by priority; the one in the place of `running` is not used, and empty.
     rest: Vec<Ring<T>>,
     /// The priority whose events are running.
     pub running: u8,
@@ -86,10 +86,9 @@ impl<T: Copy + Default> Rings<T> {
     /// The most urgent priority that has entries.
     #[inline]
     pub fn first(&self) -> Option<u8> {
-        if self.elsewhere == 0 {
-            return (!self.front.is_empty()).then_some(self.running);
-        }
-        (0..self.len()).find(|p| self.get(*p).is_some_and(|ring| !ring.is_empty())).map(|p| p as u8)
+        let behind = if self.elsewhere == 0 { None } else { self.rest.iter().position(|ring| !ring.is_empty()) };
+        let behind = behind.map(|priority| priority as u8);
+        if self.front.is_empty() { behind } else { behind.filter(|p| *p < self.running).or(Some(self.running)) }
     }
 
     /// Brings the ring of a priority to the front.
@@ -111,7 +110,6 @@ const fn is_detached(key: Key) -> bool {
 impl<T: Payload> Reactor<T> {
     /// Makes something ready that is not pending, without a slot. The key works like a slot's until it is popped or
     /// removed.
-    #[inline]
     pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
         let slot = if internal { INTERNAL_DETACHED } else { DETACHED };
         self.internal_active += u32::from(internal);
@@ -152,11 +150,10 @@ impl<T: Payload> Reactor<T> {
         detached_key(self.push_ready::<false>(priority, entry), priority)
     }
 
-    /// Whether one more event can become ready in the queue of a priority without memory.
-    #[inline(always)]
+    /// Whether one more event can become ready in the queue of a priority without memory. Changes with what is made ready and
+    /// what is popped.
     pub fn has_room(&self, priority: u8) -> bool {
-        let priority = priority.min(self.rings.last());
-        self.rings.get(usize::from(priority)).is_some_and(|ring| !ring.is_full())
+        self.rings.get(usize::from(priority.min(self.rings.last()))).is_some_and(|ring| !ring.is_full())
     }
 
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.

@@ -66,7 +66,7 @@ impl<T> Entry<T> {
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Ring<T> {
-    pub entries: Vec<Entry<T>>,
+    pub entries: Box<[Entry<T>]>,
     /// One less than the number of entries, while there are any.
     mask: u32,
     pub gaps: u32,
@@ -80,13 +80,13 @@ pub(super) struct Ring<T> {
 
 impl<T> Default for Ring<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), mask: 0, head: 0, tail: 0, limit: 0, gaps: 0 }
+        Self { entries: Box::default(), mask: 0, head: 0, tail: 0, limit: 0, gaps: 0 }
     }
 }
 
 impl<T: Copy + Default> Ring<T> {
-    /// Takes the place of `front`, whose content goes to `back`, which is not in use; as this is not from then on. Word by word:
-    /// what was written last is not waited for.
+    /// Takes the place of `front`, whose content goes to `back`, which is not in use; as this is not from then on, and empty. Word by
+    /// word: what was written last is not waited for.
     #[inline(always)]
     pub fn give_to(&mut self, front: &mut Self, back: &mut Self) {
         back.mask = core::mem::replace(&mut front.mask, self.mask);
@@ -94,6 +94,7 @@ impl<T: Copy + Default> Ring<T> {
         back.head = core::mem::replace(&mut front.head, self.head);
         back.tail = core::mem::replace(&mut front.tail, self.tail);
         front.limit = 0;
+        self.tail = self.head;
         let entries = core::mem::replace(&mut front.entries, core::mem::take(&mut self.entries));
         // There are none, so there is nothing to drop.
         core::mem::forget(core::mem::replace(&mut back.entries, entries));
@@ -269,7 +270,7 @@ impl<T: Copy + Default> Ring<T> {
                 to.copy_from_slice(run);
             }
         }
-        self.entries = entries;
+        self.entries = entries.into();
         self.mask = (new - 1) as u32;
         self.limit = 0;
     }
@@ -301,15 +302,15 @@ impl<T: Copy + Default> Ring<T> {
     #[inline]
     pub fn trim(&mut self) {
         if !self.is_small() && self.is_empty() {
-            self.entries.truncate(ROOM);
-            self.entries.shrink_to_fit();
+            let first = self.entries.get(..ROOM).unwrap_or_default();
+            self.entries = first.into();
             self.mask = ROOM as u32 - 1;
             self.limit = 0;
         }
     }
 
     pub fn held_memory(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<T>>()
+        self.entries.len() * size_of::<Entry<T>>()
     }
 }
 

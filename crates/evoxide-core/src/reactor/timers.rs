@@ -85,6 +85,9 @@ impl<T: Payload> Reactor<T> {
     /// of it is untouched until it is popped.
     #[inline(never)]
     pub fn expire(&mut self, now: u64) {
+        if !self.timers.may_be_due(now) {
+            return;
+        }
         while let Some(due) = self.timers.pop_due(&mut self.slots, now) {
             self.slots.at_mut(due.id).state &= !state::TIMER;
             self.time_out_slot(due.id, |reactor| reactor.count_removed(due.id));

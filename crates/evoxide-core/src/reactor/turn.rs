@@ -136,8 +136,8 @@ impl<T: Payload> Reactor<T> {
         let odd = loop {
             let Some(report) = reports.next() else { break None };
             let Some(entry) = fds.get_mut(report.fd as u32 as usize) else { break Some(report) };
-            let index = entry.single;
             if entry.name == name_of(report.fd, report.serial)
+                && let index = entry.single
                 && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
                 && slot.state & (state::READY | state::NEXT_TURN | state::INTERNAL) == 0
                 && slot.priority == running
@@ -233,22 +233,38 @@ impl<T: Payload> Reactor<T> {
     /// [`extend_batch`](Self::extend_batch) goes on. An event that is not persistent leaves the reactor with it.
     #[inline(always)]
     pub fn pop_ready(&mut self) -> Option<Popped<T>> {
+        match self.pop_unchanged() {
+            None => self.pop_other(),
+            popped => popped,
+        }
+    }
+
+    /// [`pop_ready`](Self::pop_ready) of anything else than [`pop_unchanged`](Self::pop_unchanged) pops, and why there is none.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Popped<T>> {
+        // The usual end: what there was of the batch's priority ran.
+        let ran_out = self.rings.front.is_empty() && self.batch_count() > 0 && self.rings.front.is_small();
+        if ran_out { None } else { self.pop_any() }
+    }
+
+    #[inline(never)]
+    fn pop_any(&mut self) -> Option<Popped<T>> {
         loop {
-            if let Some(popped) = self.pop_unchanged() {
-                return Some(popped);
-            }
-            if let Some(popped) = self.pop_slot() {
-                return Some(popped);
+            let first = self.rings.front.first().and_then(|(entry, _)| entry.index());
+            if let Some(index) = first.filter(|_| self.rings.front.head != self.batch.stop) {
+                return self.pop_slot(index);
             }
             if !self.pass_or_end() {
                 return None;
+            }
+            if let Some(popped) = self.pop_unchanged() {
+                return Some(popped);
             }
         }
     }
 
     /// [`pop_ready`](Self::pop_ready), if nothing changes by it but the queue: the answer is [`After::Unchanged`], or
-    /// [`After::Removed`] without ever having had a slot. Otherwise `None`, and [`pop_slot`](Self::pop_slot) and then
-    /// [`pass_or_end`](Self::pass_or_end) must be asked.
+    /// [`After::Removed`] without ever having had a slot. Otherwise `None`.
     #[inline(always)]
     fn pop_unchanged(&mut self) -> Option<Popped<T>> {
         let ring = &mut self.rings.front;
@@ -256,31 +272,25 @@ impl<T: Payload> Reactor<T> {
             return None;
         }
         let (entry, head) = ring.first()?;
-        let (payload, slot, ready) = (entry.payload, entry.slot, entry.ready);
-        entry.slot = GAP;
-        *head = head.wrapping_add(1);
-        let (key, after) = if let Some((key, slot)) = self.slots.keyed_at_mut(slot) {
+        let popped = Popped { payload: entry.payload, key: None, ready: entry.ready, after: After::Removed };
+        if let Some((key, slot)) = self.slots.keyed_at_mut(entry.slot) {
             slot.state &= !state::READY;
-            (key, After::Unchanged)
-        } else if slot == DETACHED {
-            (None, After::Removed)
-        } else {
-            entry.slot = slot;
-            *head = head.wrapping_sub(1);
-            return None;
-        };
-        Some(Popped { payload, key, ready, after })
+            entry.slot = GAP;
+            *head = head.wrapping_add(1);
+            return Some(Popped { key, after: After::Unchanged, ..popped });
+        }
+        if entry.slot == DETACHED {
+            entry.slot = GAP;
+            *head = head.wrapping_add(1);
+            return Some(popped);
+        }
+        None
     }
 
-    /// [`pop_ready`](Self::pop_ready) of an event whose slot changes by it; `None` asks for [`pass_or_end`](Self::pass_or_end).
-    #[inline]
-    fn pop_slot(&mut self) -> Option<Popped<T>> {
-        let ring = &mut self.rings.front;
-        if ring.head == self.batch.stop {
-            return None;
-        }
-        let (entry, head) = ring.first()?;
-        let index = entry.index()?;
+    /// [`pop_ready`](Self::pop_ready) of the event of a slot, which changes by it.
+    #[inline(always)]
+    fn pop_slot(&mut self, index: u32) -> Option<Popped<T>> {
+        let (entry, head) = self.rings.front.first()?;
         let (key, slot) = self.slots.keyed_at_mut(index)?;
         let (payload, ready) = (entry.payload, entry.ready);
         entry.slot = GAP;
@@ -296,8 +306,6 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
-    #[cold]
-    #[inline(never)]
     fn pass_or_end(&mut self) -> bool {
         let ring = &mut self.rings.front;
         if ring.is_empty() {
