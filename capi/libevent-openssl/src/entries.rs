@@ -164,15 +164,9 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut buffereven
 /// `bev` is null or a bufferevent.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
-    // SAFETY: the session's object lives as long as the session.
-    let begin = |session: &mut Session| unsafe {
-        ssl::ERR_clear_error();
-        session.asks();
-        SSL_renegotiate(session.ssl) > 0
-    };
-    // SAFETY: `bev` is null or a bufferevent, as promised. The session is tried right away, and is nobody's then: `begin` has returned.
+    // SAFETY: `bev` is null or a bufferevent, as promised. The session is tried right away, and is nobody's then.
     unsafe {
-        let begun = with_session(bev, begin).unwrap_or(false);
+        let begun = with_session(bev, Session::asks_again).unwrap_or(false);
         let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
         ssl::ERR_clear_error();
         result
@@ -262,9 +256,4 @@ unsafe fn change_flags(bev: *mut bufferevent, flags: u64, on: bool) -> u64 {
     };
     // SAFETY: `bev` is null or alive.
     unsafe { with_session(bev, change) }.unwrap_or(u64::MAX)
-}
-
-// Declared here because the bindings lack it.
-unsafe extern "C" {
-    fn SSL_renegotiate(ssl: *mut ssl::SSL) -> c_int;
 }

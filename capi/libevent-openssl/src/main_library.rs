@@ -32,11 +32,12 @@ pub struct Table {
     pub pending: unsafe extern "C-unwind" fn(*mut c_void) -> usize,
     pub shutdown: unsafe extern "C-unwind" fn(*mut c_void, c_int) -> isize,
     pub last_error: unsafe extern "C-unwind" fn(*mut c_void) -> c_ulong,
+    pub unconnected: unsafe extern "C-unwind" fn(*mut c_void),
     pub free: unsafe extern "C-unwind" fn(*mut c_void, c_int),
 }
 
 /// `EVOXIDE_TLS_VERSION`.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// `EVOXIDE_TLS_OPEN`.
 pub const OPEN: c_int = 0;
 /// `EVOXIDE_TLS_HANDSHAKE`.
@@ -51,6 +52,10 @@ pub const CLOSED: isize = -3;
 pub const TRUNCATED: isize = -4;
 /// `EVOXIDE_TLS_ERROR`.
 pub const ERROR: isize = -5;
+/// `EVOXIDE_TLS_BEHIND_DATA`.
+pub const BEHIND_DATA: isize = -6;
+/// `EVOXIDE_TLS_WANT_BOTH`.
+pub const WANT_BOTH: isize = -7;
 
 unsafe extern "C-unwind" {
     pub fn evoxide_tls_socket_new(

@@ -4,8 +4,12 @@ use core::ffi::{c_int, c_long, c_ulong, c_void};
 use core::ptr;
 use openssl_sys as ssl;
 
+use crate::backlog::{self, Backlog, Drained};
 use crate::bio;
-use crate::main_library::{CLOSED, ERROR, TRUNCATED, Table, VERSION, WANT_READ, WANT_WRITE, bufferevent};
+use crate::flood::Flood;
+use crate::main_library::{
+    BEHIND_DATA, CLOSED, ERROR, TRUNCATED, Table, VERSION, WANT_BOTH, WANT_READ, WANT_WRITE, bufferevent,
+};
 
 /// How many errors a session keeps for the program; later ones are dropped.
 const ERRORS: usize = 3;
@@ -21,6 +25,7 @@ pub static TABLE: Table = Table {
     pending,
     shutdown,
     last_error,
+    unconnected,
     free,
 };
 
@@ -33,6 +38,11 @@ pub struct Session {
     /// The BIO over the bufferevent below, with a reference of its own; null for a socket.
     bio: *mut ssl::BIO,
     flood: Flood,
+    backlog: Backlog,
+    /// How many bytes of the next write are in the backlog.
+    sealed: usize,
+    /// A handshake ended that was not the first, and OpenSSL may have been asked for yet another one meanwhile.
+    unsettled: bool,
     /// Flags of [`flags`](crate::entries::bufferevent_ssl_set_flags).
     pub flags: u64,
 }
@@ -50,6 +60,9 @@ impl Session {
                     held: 0,
                     bio: ptr::null_mut(),
                     flood: Flood::default(),
+                    backlog: Backlog::default(),
+                    sealed: 0,
+                    unsettled: false,
                     flags: 0,
                 });
             }
@@ -84,6 +97,9 @@ impl Session {
                 bio::detach(this.bio);
                 ssl::BIO_free_all(this.bio);
             }
+            if let Some(this) = session.as_mut() {
+                this.backlog.clear();
+            }
             libc::free(session.cast());
         }
     }
@@ -111,13 +127,65 @@ impl Session {
         core::mem::take(&mut self.errors[self.held])
     }
 
-    /// The program asks for another handshake.
-    pub fn asks(&mut self) {
-        self.flood.asked = self.flood.asked.saturating_add(1);
+    /// The program asks for another handshake, and it is this one where one goes on: OpenSSL would begin a second one in the middle of
+    /// a write. `false` where there cannot be one.
+    pub fn asks_again(&mut self) -> bool {
+        // SAFETY: the session's object.
+        unsafe {
+            ssl::ERR_clear_error();
+            self.is_flooded();
+            if self.flood.saw_one() && SSL_in_init(self.ssl) != 0 && ssl::SSL_version(self.ssl) <= ssl::TLS1_2_VERSION {
+                return true;
+            }
+            self.flood.allows_one();
+            SSL_renegotiate(self.ssl) > 0
+        }
     }
 
-    /// What an operation that did nothing means.
+    /// Whether the peer began too many handshakes.
+    fn is_flooded(&mut self) -> bool {
+        let mut finished = [0; 8];
+        // SAFETY: the session's object, and as many bytes as there is room for.
+        unsafe { ssl::SSL_get_peer_finished(self.ssl, finished.as_mut_ptr().cast(), finished.len()) };
+        let saw_one = self.flood.saw_one();
+        let another = self.flood.is_new(finished);
+        self.unsettled |= saw_one && another;
+        let flooded = self.flood.sees(finished);
+        if flooded {
+            clear_errors();
+            self.put(ssl::SSL_ERROR_SSL as c_ulong);
+            self.put(NO_RENEGOTIATION);
+        }
+        flooded
+    }
+
+    /// Whether the backlog holds what no write waits for.
+    fn owes(&self) -> bool {
+        // SAFETY: the session's object.
+        !self.backlog.is_empty()
+            && (self.sealed == 0 || self.backlog.is_full() || unsafe { SSL_in_init(self.ssl) } != 0)
+    }
+
+    /// Gives the transport what it has not taken yet: 0, [`WANT_WRITE`] or [`ERROR`].
+    fn drain(&mut self) -> isize {
+        if self.backlog.is_empty() {
+            return 0;
+        }
+        match self.backlog.drain(self.ssl) {
+            Drained::All => 0,
+            Drained::Some => WANT_WRITE,
+            Drained::Failed => {
+                self.collect(ssl::SSL_ERROR_SYSCALL);
+                ERROR
+            }
+        }
+    }
+
+    /// What the result of an operation means.
     fn outcome(&mut self, result: c_int) -> isize {
+        if result > 0 {
+            return result as isize;
+        }
         // SAFETY: the session's object, right after the operation.
         let kind = unsafe { ssl::SSL_get_error(self.ssl, result) };
         match kind {
@@ -142,53 +210,6 @@ impl Session {
             }
         }
     }
-}
-
-/// How many renegotiations a peer may begin in [`SPAN`] seconds: they cost it little, and this end much.
-const MOST_RENEGOTIATIONS: c_int = 10;
-const SPAN: i64 = 60;
-
-/// The peer's renegotiations: each ends with another Finished message.
-#[derive(Clone, Copy, Default)]
-struct Flood {
-    finished: [u8; 8],
-    /// How many there were in the running span, and when that began, in seconds.
-    count: c_int,
-    since: i64,
-    /// How many of those to come the program asked for.
-    asked: c_int,
-}
-
-impl Flood {
-    /// Takes the peer's Finished message as it is now. Answers whether there were too many.
-    fn sees(&mut self, finished: [u8; 8]) -> bool {
-        if finished == self.finished {
-            return false;
-        }
-        let first = self.finished == [0; 8];
-        self.finished = finished;
-        if first {
-            return false;
-        }
-        if self.asked > 0 {
-            self.asked -= 1;
-            return false;
-        }
-        let now = seconds();
-        if now - self.since > SPAN {
-            (self.count, self.since) = (0, now);
-        }
-        self.count += 1;
-        self.count > MOST_RENEGOTIATIONS
-    }
-}
-
-/// The monotonic clock, in seconds.
-fn seconds() -> i64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: storage of that type.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
-    now.tv_sec
 }
 
 /// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: how OpenSSL 3 tells that the transport ended without close_notify.
@@ -226,6 +247,9 @@ unsafe extern "C-unwind" fn attach(session: *mut c_void, fd: c_int) {
     unsafe {
         let this = at(session);
         let own = ssl::SSL_get_wbio(this.ssl);
+        if fd < 0 || own.is_null() || descriptor(own) != fd {
+            this.backlog.clear();
+        }
         if fd < 0 {
             ssl::SSL_set_bio(this.ssl, ptr::null_mut(), ptr::null_mut());
         } else if own.is_null() || descriptor(own) != fd {
@@ -249,47 +273,157 @@ pub unsafe fn descriptor(bio: *mut ssl::BIO) -> c_int {
     fd
 }
 
+/// Whether a TLS 1.2 session has a handshake to do before it may write. A server that asked for one goes on until the client begins.
+///
+/// # Safety
+///
+/// `ssl` is not null and lives.
+unsafe fn negotiates(ssl: *mut ssl::SSL) -> bool {
+    // SAFETY: `ssl` is not null and lives, as promised.
+    unsafe {
+        (SSL_in_init(ssl) != 0 || SSL_renegotiate_pending(ssl) != 0 && ssl::SSL_is_server(ssl) == 0)
+            && ssl::SSL_version(ssl) <= ssl::TLS1_2_VERSION
+    }
+}
+
+/// Runs an operation of OpenSSL on the session. While the transport owes something, what it writes goes behind that, and so does what
+/// the transport does not take where `all_of_it` must leave OpenSSL.
+///
+/// # Safety
+///
+/// As for [`at`]. The operation may call the program back, so nothing of the session is borrowed meanwhile.
+unsafe fn operate(session: *mut c_void, all_of_it: bool, mut operation: impl FnMut(*mut ssl::SSL) -> c_int) -> isize {
+    // SAFETY: the caller's promise; each borrow ends before OpenSSL is called.
+    unsafe {
+        let ssl = at(session).ssl;
+        let held = at(session).backlog.held();
+        let result = if held.is_null() { operation(ssl) } else { backlog::divert(ssl, held, || operation(ssl)) };
+        if at(session).is_flooded() {
+            return ERROR;
+        }
+        let code = at(session).outcome(result);
+        if code != WANT_WRITE || !all_of_it || !held.is_null() {
+            return code;
+        }
+        let held = at(session).backlog.begin(ssl);
+        if held.is_null() {
+            return code;
+        }
+        clear_errors();
+        let result = backlog::divert(ssl, held, || operation(ssl));
+        let code = at(session).outcome(result);
+        at(session).backlog.end_if_empty();
+        code
+    }
+}
+
+/// Goes on with a handshake of TLS 1.2 on a session that may hold data, which only `SSL_peek` and `SSL_read` let lie before it.
+///
+/// # Safety
+///
+/// As for [`at`].
+unsafe fn negotiate(session: *mut c_void) -> isize {
+    let mut byte = 0u8;
+    // SAFETY: the caller's promise; one byte of storage.
+    unsafe {
+        let peek = operate(session, true, |ssl| ssl::SSL_peek(ssl, (&raw mut byte).cast(), 1));
+        match peek {
+            1 if negotiates(at(session).ssl) => BEHIND_DATA,
+            WANT_READ | WANT_WRITE if !negotiates(at(session).ssl) => 0,
+            WANT_READ if !at(session).backlog.is_empty() => WANT_BOTH,
+            1 => 0,
+            code => code,
+        }
+    }
+}
+
 unsafe extern "C-unwind" fn handshake(session: *mut c_void) -> isize {
-    // SAFETY: the main library's promise.
-    let this = unsafe { at(session) };
     clear_errors();
-    // SAFETY: the session's object.
-    let result = unsafe { ssl::SSL_do_handshake(this.ssl) };
-    if result == 1 { 0 } else { this.outcome(result) }
+    // SAFETY: the main library's promise.
+    unsafe {
+        let ssl = at(session).ssl;
+        if at(session).is_flooded() {
+            return ERROR;
+        }
+        if !at(session).flood.saw_one() {
+            let code = operate(session, false, |ssl| ssl::SSL_do_handshake(ssl));
+            return if code > 0 { 0 } else { code };
+        }
+        if at(session).drain() == ERROR {
+            return ERROR;
+        }
+        let mut code = 0;
+        if ssl::SSL_is_server(ssl) == 0 || negotiates(ssl) {
+            code = negotiate(session);
+        } else {
+            // A server's request, which waits for no answer.
+            let asked = operate(session, true, |ssl| ssl::SSL_do_handshake(ssl));
+            if asked < 0 {
+                code = asked;
+            }
+        }
+        if code == 0 && at(session).drain() != 0 {
+            let mut byte = 0u8;
+            let peek = operate(session, true, |ssl| ssl::SSL_peek(ssl, (&raw mut byte).cast(), 1));
+            code = if peek > 0 { BEHIND_DATA } else { WANT_BOTH };
+        }
+        code
+    }
 }
 
 unsafe extern "C-unwind" fn read(session: *mut c_void, data: *mut c_void, size: usize) -> isize {
-    // SAFETY: the main library's promise.
-    let this = unsafe { at(session) };
     clear_errors();
-    // SAFETY: as above; `data` has that many bytes.
-    let result = unsafe { ssl::SSL_read(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
-    let mut finished = [0; 8];
-    // SAFETY: the session's object, and as many bytes as there is room for.
-    unsafe { ssl::SSL_get_peer_finished(this.ssl, finished.as_mut_ptr().cast(), finished.len()) };
-    if this.flood.sees(finished) {
-        clear_errors();
-        this.put(ssl::SSL_ERROR_SSL as c_ulong);
-        this.put(NO_RENEGOTIATION);
-        return ERROR;
+    let size = c_int::try_from(size).unwrap_or(c_int::MAX);
+    // SAFETY: the main library's promise: `data` has that many bytes.
+    unsafe {
+        if at(session).owes() {
+            let code = at(session).drain();
+            if code == ERROR || at(session).backlog.is_full() {
+                return code;
+            }
+        }
+        let code = operate(session, true, |ssl| ssl::SSL_read(ssl, data, size));
+        if code == WANT_READ && at(session).owes() { WANT_BOTH } else { code }
     }
-    if result > 0 { result as isize } else { this.outcome(result) }
 }
 
 unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, size: usize) -> isize {
-    // SAFETY: the main library's promise.
-    let this = unsafe { at(session) };
     clear_errors();
-    // SAFETY: `data` has `size` bytes, of which no more are written than there are.
-    let result = unsafe { ssl::SSL_write(this.ssl, data, c_int::try_from(size).unwrap_or(c_int::MAX)) };
-    if result > 0 { result as isize } else { this.outcome(result) }
+    let most = c_int::try_from(size).unwrap_or(c_int::MAX);
+    // SAFETY: the main library's promise: `data` has `size` bytes, of which no more are written than there are.
+    unsafe {
+        let waits = at(session).drain();
+        if waits != 0 {
+            return waits;
+        }
+        let sealed = core::mem::take(&mut at(session).sealed);
+        if sealed > 0 {
+            return sealed.min(size) as isize;
+        }
+        // A look at what was received begins a handshake that was put off. Twice: the first may end a record that was in its way.
+        let looks = if core::mem::take(&mut at(session).unsettled) { 2 } else { 0 };
+        for look in 0..3 {
+            if look < looks || negotiates(at(session).ssl) {
+                let code = negotiate(session);
+                if code != 0 {
+                    return code;
+                }
+            }
+        }
+        let code = operate(session, true, |ssl| ssl::SSL_write(ssl, data, most));
+        if code > 0 && !at(session).backlog.is_empty() {
+            at(session).sealed = code as usize;
+            return WANT_WRITE;
+        }
+        code
+    }
 }
 
 unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
-    // SAFETY: the session's object.
-    usize::try_from(unsafe { ssl::SSL_pending(this.ssl) }).unwrap_or(0)
+    // SAFETY: the session's object. `SSL_pending` knows nothing of records that were read ahead.
+    usize::from(unsafe { SSL_has_pending(this.ssl) } != 0)
 }
 
 unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize {
@@ -307,10 +441,16 @@ unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize
         {
             return CLOSED;
         }
+        let (ssl, waits) = (this.ssl, this.drain());
+        let held = this.backlog.held();
         if last != 0 {
-            ssl::SSL_set_shutdown(this.ssl, RECEIVED_SHUTDOWN);
+            ssl::SSL_set_shutdown(ssl, RECEIVED_SHUTDOWN);
         }
-        ssl::SSL_shutdown(this.ssl);
+        if waits == 0 {
+            ssl::SSL_shutdown(ssl);
+        } else if waits == WANT_WRITE && last == 0 {
+            backlog::divert(ssl, held, || ssl::SSL_shutdown(ssl));
+        }
         ssl::ERR_clear_error();
     }
     0
@@ -319,6 +459,11 @@ unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize
 unsafe extern "C-unwind" fn last_error(session: *mut c_void) -> c_ulong {
     // SAFETY: the main library's promise.
     unsafe { at(session) }.take_error()
+}
+
+unsafe extern "C-unwind" fn unconnected(session: *mut c_void) {
+    // SAFETY: the main library's promise.
+    unsafe { at(session) }.put(ssl::SSL_ERROR_SYSCALL as c_ulong);
 }
 
 unsafe extern "C-unwind" fn free(session: *mut c_void, close: c_int) {
@@ -353,5 +498,9 @@ const ACCEPT_MOVING_WRITE_BUFFER: c_long = 2;
 unsafe extern "C" {
     fn BIO_up_ref(bio: *mut ssl::BIO) -> c_int;
     fn ERR_peek_error() -> c_ulong;
+    fn SSL_renegotiate(ssl: *mut ssl::SSL) -> c_int;
+    fn SSL_has_pending(ssl: *const ssl::SSL) -> c_int;
+    fn SSL_in_init(ssl: *const ssl::SSL) -> c_int;
+    fn SSL_renegotiate_pending(ssl: *const ssl::SSL) -> c_int;
     fn BIO_ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, arg: *mut c_void) -> c_long;
 }

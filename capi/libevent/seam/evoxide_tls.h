@@ -21,7 +21,7 @@ struct bufferevent;
 struct event_base;
 
 /* The version of the table. An adaptor with another one is refused. */
-#define EVOXIDE_TLS_VERSION 2
+#define EVOXIDE_TLS_VERSION 3
 
 /* Answers of handshake, read, write and shutdown: how many bytes were done (0 for a handshake or shutdown that is
  * over), or one of these. */
@@ -30,6 +30,8 @@ struct event_base;
 #define EVOXIDE_TLS_CLOSED (-3)	    /* the peer ended the session */
 #define EVOXIDE_TLS_TRUNCATED (-4)  /* the transport ended without the session's end */
 #define EVOXIDE_TLS_ERROR (-5)	    /* anything else: last_error tells what; errno for the transport's own */
+#define EVOXIDE_TLS_BEHIND_DATA (-6) /* nothing done: what was received must be read first */
+#define EVOXIDE_TLS_WANT_BOTH (-7)   /* nothing done: the transport must become readable or writable */
 
 /* What a session begins with. */
 #define EVOXIDE_TLS_OPEN 0	/* the handshake is behind it */
@@ -44,12 +46,14 @@ struct evoxide_tls_ops {
 	ptrdiff_t (*read)(void *session, void *data, size_t size);
 	/* One that wants something is tried again with the same bytes, maybe in another place, and maybe more behind them. */
 	ptrdiff_t (*write)(void *session, const void *data, size_t size);
-	/* Bytes that can be read without the transport. */
+	/* Not 0: something was received that the transport does not announce again. */
 	size_t (*pending)(void *session);
 	/* Tells the peer that no more is written. Called at most once; last: free follows, and nothing is read any more. */
 	ptrdiff_t (*shutdown)(void *session, int last);
 	/* The latest error not asked for yet; 0: none. */
 	unsigned long (*last_error)(void *session);
+	/* The transport could not connect. errno is the caller's to keep. */
+	void (*unconnected)(void *session);
 	/* The bufferevent is gone. close: the user asked to free what is below with it. */
 	void (*free)(void *session, int close);
 };

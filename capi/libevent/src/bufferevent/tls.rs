@@ -18,13 +18,13 @@ use core::ffi::{c_int, c_short, c_ulong, c_void};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
-use evoxide_core::stream::session::{Answer, Session};
+use evoxide_core::stream::session::{Answer, Session, Steps};
 use evoxide_core::stream::{Direction, Hold, MAX_SINGLE, State, What};
 use evoxide_ffi::{errno, mm};
 use evoxide_sys::{io, socket as net};
 
 /// `EVOXIDE_TLS_VERSION`.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// `EVOXIDE_TLS_OPEN`.
 const OPEN: c_int = 0;
 /// The most that is decrypted at once: a record.
@@ -43,6 +43,7 @@ pub struct evoxide_tls_ops {
     pending: unsafe extern "C-unwind" fn(*mut c_void) -> usize,
     shutdown: unsafe extern "C-unwind" fn(*mut c_void, c_int) -> isize,
     last_error: unsafe extern "C-unwind" fn(*mut c_void) -> c_ulong,
+    unconnected: unsafe extern "C-unwind" fn(*mut c_void),
     free: unsafe extern "C-unwind" fn(*mut c_void, c_int),
 }
 
@@ -70,6 +71,8 @@ struct Tls {
     session: Cell<Session>,
     /// Data is moving: callbacks that want more of it are seen when they return.
     busy: Cell<bool>,
+    /// Another handshake is to begin when the callback that asked for it has returned.
+    asked: Cell<bool>,
     /// The peer is to hear that no more comes, once the output is empty; or has heard.
     last_words: Cell<LastWords>,
     /// The size of a write that is to be tried again: it may be no less then, whatever a rate limit says meanwhile.
@@ -127,11 +130,12 @@ impl Tls {
         }
         // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
         let answer = answer(unsafe { (self.ops.write)(self.state, data.cast(), len.min(max)) });
-        self.owed.set(if matches!(answer, Answer::WantRead | Answer::WantWrite) { len.min(max) } else { 0 });
+        let moved = matches!(answer, Answer::Done(_));
+        self.owed.set(if moved { 0 } else { len.min(max) });
         answer
     }
 
-    /// Whether decrypted bytes wait inside the session, which its transport does not announce.
+    /// Whether bytes wait inside the session, which its transport does not announce.
     fn pends(&self) -> bool {
         // SAFETY: the table's function with the session that came with it.
         unsafe { (self.ops.pending)(self.state) > 0 }
@@ -150,6 +154,12 @@ impl Tls {
             // SAFETY: the table's function with its session, which is open.
             unsafe { (self.ops.shutdown)(self.state, c_int::from(last)) };
         }
+    }
+
+    /// Tells the session that its transport could not connect.
+    fn stay_unconnected(&self) {
+        // SAFETY: the table's function with its session.
+        unsafe { (self.ops.unconnected)(self.state) };
     }
 
     /// Ends the session.
@@ -183,6 +193,8 @@ fn answer(code: isize) -> Answer {
         -2 => Answer::WantWrite,
         -3 => Answer::Closed,
         -4 => Answer::Truncated,
+        -6 => Answer::BehindData,
+        -7 => Answer::WantBoth,
         _ => Answer::Error,
     }
 }
@@ -225,7 +237,7 @@ fn update(bev: &Locked) -> c_int {
 
 /// Directions begin or end to flow: what is left inside the session is not announced by its transport.
 fn changed(bev: &Locked, started: Direction) -> c_int {
-    let pending = part(bev).is_some_and(|part| part.session.get().is_open() && part.pends());
+    let pending = part(bev).is_some_and(|part| part.session.get().may_hold_data() && part.pends());
     let waits_below = below(bev).is_some_and(|below| below.input().len() > 0);
     if started.contains(Direction::READ) && (pending || waits_below) {
         soon(bev, Direction::READ);
@@ -307,26 +319,35 @@ fn ready(bev: &Locked, directions: Direction) {
     if busy(bev, true) {
         return;
     }
-    let steps = session(bev, |t| t.steps(directions, may(bev))).unwrap_or_default();
-    let mut read = steps.read;
-    let mut write = steps.write;
-    if steps.handshake && handshake(bev) {
-        read = may(bev).contains(Direction::READ);
-        write = may(bev).contains(Direction::WRITE);
+    let plan = |ready| session(bev, |t| t.steps(ready, may(bev))).unwrap_or_default();
+    let mut steps = plan(directions);
+    if steps.handshake {
+        handshake(bev);
+        steps = if bev.is_freed() { Steps::default() } else { plan(Direction::all()) };
     }
-    if read && !bev.is_freed() {
+    if steps.read && !bev.is_freed() {
         read_some(bev);
     }
-    let stuck = write && !bev.is_freed() && write_some(bev);
+    let open = session(bev, |t| t.is_open()).unwrap_or(false);
+    let stuck = steps.write && open && !bev.is_freed() && write_some(bev);
     busy(bev, false);
     if bev.is_freed() {
         return;
     }
     update(bev);
-    // What callbacks wrote meanwhile. A bufferevent below does not announce that it takes more, unless it was full.
-    let open = session(bev, |t| t.is_open()).unwrap_or(false);
-    if open && !stuck && below(bev).is_some() && may(bev).contains(Direction::WRITE) {
+    read_what_waits(bev);
+    // What callbacks wrote meanwhile, or a handshake that they began. A bufferevent below does not announce that it takes more,
+    // unless it was full.
+    let asked = part(bev).is_some_and(|part| part.asked.replace(false));
+    if below(bev).is_some() && (asked || !stuck && plan(Direction::WRITE).write) {
         soon(bev, Direction::WRITE);
+    }
+}
+
+/// Has data read that is in the way of something else, if the user lets it.
+fn read_what_waits(bev: &Locked) {
+    if session(bev, |t| t.waits_for_reader()).unwrap_or(false) && may(bev).contains(Direction::READ) {
+        soon(bev, Direction::READ);
     }
 }
 
@@ -378,9 +399,9 @@ fn read_some(bev: &Locked) {
         rate::spend(bev, Direction::READ, total);
         callbacks::data(bev, Direction::READ, 0);
     }
-    let waits_below = !dry && below(bev).is_some_and(|below| below.input().len() > 0);
+    let waits_below = below(bev).is_some_and(|below| below.input().len() > 0);
     let pending = waits_below || part(bev).is_some_and(Tls::pends);
-    if event.is_empty() && pending && may(bev).contains(Direction::READ) && !bev.is_freed() {
+    if event.is_empty() && !dry && pending && may(bev).contains(Direction::READ) && !bev.is_freed() {
         soon(bev, Direction::READ);
     }
     errno::set(error);
@@ -477,6 +498,9 @@ fn connected(bev: &Locked) {
             bev.machine(|m| m.abandon());
             bev.del_event(Direction::READ);
             bev.del_event(Direction::WRITE);
+            if let Some(part) = part(bev) {
+                part.stay_unconnected();
+            }
             errno::set(error.raw_os_error().unwrap_or(0));
             callbacks::event(bev, What::ERROR | What::READING, 0);
         }
@@ -580,6 +604,7 @@ fn make<'a>(
         below,
         session,
         busy: Cell::new(false),
+        asked: Cell::new(false),
         last_words: Cell::default(),
         owed: Cell::new(0),
     })?;
@@ -661,16 +686,22 @@ pub unsafe extern "C-unwind" fn evoxide_tls_session(bev: *mut bufferevent, ops: 
     part.filter(|part| ptr::eq(part.ops, ops)).map_or(ptr::null_mut(), |part| part.state)
 }
 
-/// Begins another handshake.
+/// Begins another handshake. In a callback of this bufferevent it begins when that has returned, so that no callback is inside another.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evoxide_tls_handshake(bev: Option<&Bev>) -> c_int {
     let again = |bev: &Locked| {
         if session(bev, Session::restart).is_none() {
             return -1;
         }
+        if busy(bev, true) {
+            part(bev).inspect(|part| part.asked.set(true));
+            return 0;
+        }
         let over = handshake(bev);
+        busy(bev, false);
         if !bev.is_freed() {
-            update(bev);
+            changed(bev, Direction::READ);
+            read_what_waits(bev);
         }
         c_int::from(over)
     };

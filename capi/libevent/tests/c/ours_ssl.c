@@ -204,31 +204,7 @@ BOTH_VERSIONS(mark_inside_a_record)
 	finish(&w);
 }
 
-/* bufferevent_ssl_renegotiate with data on the way. */
-CASE(renegotiation_over_a_filter)
-{
-	struct world w;
-	unsigned long sum;
-	size_t size = 100000;
-	unsigned char *data = message(size, &sum);
-	begin(&w, TLS1_2_VERSION);
-	SSL_CTX_set_options(w.server_ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-	w.client.quiet = w.server.quiet = 1;
-	w.server.echo = 1;
-	connect_ends(&w, FILTERS, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_write(w.client.bev, data, 50000);
-	AWAIT(&w, w.client.got == 50000);
-	w.client.connected = w.server.connected = 0;
-	SAY("begun %d\n", bufferevent_ssl_renegotiate(w.client.bev));
-	settle(&w);
-	bufferevent_write(w.client.bev, data + 50000, 50000);
-	AWAIT(&w, w.client.got == size);
-	SAY("got %d, intact %d, ended %u %u\n", (int)w.client.got, w.client.sum == sum, w.client.ended, w.server.ended);
-	SAY("who asked heard of it %d, its peer %d\n", w.client.connected,
-	    w.server.connected);
-	free(data);
-	finish(&w);
-}
+CASE(renegotiation_over_a_filter) { renegotiated(FILTERS, 1); }
 
 /* A client that asks for one renegotiation after the other is cut off before the server has worked much. */
 static void flood(enum over over)

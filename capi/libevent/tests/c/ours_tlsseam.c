@@ -157,14 +157,18 @@ static unsigned long toy_error(void *s)
 	((struct toy *)s)->error = 0;
 	return e;
 }
+static void toy_unconnected(void *s)
+{
+	((struct toy *)s)->error = 55;
+}
 static void toy_free(void *s, int close)
 {
 	(void)close;
 	toys_freed++;
 	free(s);
 }
-static const struct evoxide_tls_ops ops = { EVOXIDE_TLS_VERSION, sizeof ops, toy_attach, toy_handshake, toy_read, toy_write, toy_pending, toy_shutdown, toy_error, toy_free };
-static const struct evoxide_tls_ops wrong = { EVOXIDE_TLS_VERSION + 1, sizeof ops, toy_attach, toy_handshake, toy_read, toy_write, toy_pending, toy_shutdown, toy_error, toy_free };
+static const struct evoxide_tls_ops ops = { EVOXIDE_TLS_VERSION, sizeof ops, toy_attach, toy_handshake, toy_read, toy_write, toy_pending, toy_shutdown, toy_error, toy_unconnected, toy_free };
+static const struct evoxide_tls_ops wrong = { EVOXIDE_TLS_VERSION + 1, sizeof ops, toy_attach, toy_handshake, toy_read, toy_write, toy_pending, toy_shutdown, toy_error, toy_unconnected, toy_free };
 
 static struct bufferevent *on_fd(struct event_base *base, int fd, int mode, int options)
 {

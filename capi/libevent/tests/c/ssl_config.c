@@ -306,34 +306,8 @@ CASE(key_update_by_the_server) { key_update(SOCKETS, 0, SSL_KEY_UPDATE_REQUESTED
 CASE(key_update_of_one_side) { key_update(SOCKETS, 1, SSL_KEY_UPDATE_NOT_REQUESTED); }
 CASE(key_update_over_a_filter) { key_update(FILTERS, 1, SSL_KEY_UPDATE_REQUESTED); }
 
-/* bufferevent_ssl_renegotiate with data on the way. */
-static void renegotiated(int of_client)
-{
-	struct world w;
-	unsigned long sum;
-	size_t size = 100000;
-	unsigned char *data = message(size, &sum);
-	begin(&w, TLS1_2_VERSION);
-	SSL_CTX_set_options(w.server_ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-	w.client.quiet = w.server.quiet = 1;
-	w.server.echo = 1;
-	connect_ends(&w, SOCKETS, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_write(w.client.bev, data, 50000);
-	AWAIT(&w, w.client.got == 50000);
-	w.client.connected = w.server.connected = 0;
-	SAY("begun %d\n", bufferevent_ssl_renegotiate((of_client ? &w.client : &w.server)->bev));
-	settle(&w);
-	bufferevent_write(w.client.bev, data + 50000, 50000);
-	AWAIT(&w, w.client.got == size);
-	SAY("got %d, intact %d, ended %u %u\n", (int)w.client.got, w.client.sum == sum, w.client.ended, w.server.ended);
-	SAY("who asked heard of it %d, its peer %d\n", (of_client ? &w.client : &w.server)->connected,
-	    (of_client ? &w.server : &w.client)->connected);
-	free(data);
-	finish(&w);
-}
-
-CASE(renegotiation_by_the_client) { renegotiated(1); }
-CASE(renegotiation_by_the_server) { renegotiated(0); }
+CASE(renegotiation_by_the_client) { renegotiated(SOCKETS, 1); }
+CASE(renegotiation_by_the_server) { renegotiated(SOCKETS, 0); }
 
 /* TLS 1.3 has no renegotiation, and before the first handshake there is nothing to do again. */
 CASE(renegotiation_is_refused)

@@ -266,6 +266,33 @@ message(size_t size, unsigned long *sum)
 	return data;
 }
 
+/* bufferevent_ssl_renegotiate with data on the way. */
+CASE_UNUSED static void
+renegotiated(enum over over, int of_client)
+{
+	struct world w;
+	unsigned long sum;
+	size_t size = 100000;
+	unsigned char *data = message(size, &sum);
+	begin(&w, TLS1_2_VERSION);
+	SSL_CTX_set_options(w.server_ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+	w.client.quiet = w.server.quiet = 1;
+	w.server.echo = 1;
+	connect_ends(&w, over, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_write(w.client.bev, data, 50000);
+	AWAIT(&w, w.client.got == 50000);
+	w.client.connected = w.server.connected = 0;
+	SAY("begun %d\n", bufferevent_ssl_renegotiate((of_client ? &w.client : &w.server)->bev));
+	settle(&w);
+	bufferevent_write(w.client.bev, data + 50000, 50000);
+	AWAIT(&w, w.client.got == size);
+	SAY("got %d, intact %d, ended %u %u\n", (int)w.client.got, w.client.sum == sum, w.client.ended, w.server.ended);
+	SAY("who asked heard of it %d, its peer %d\n", (of_client ? &w.client : &w.server)->connected,
+	    (of_client ? &w.server : &w.client)->connected);
+	free(data);
+	finish(&w);
+}
+
 /* A case for each version. */
 #define BOTH_VERSIONS(name)                               \
 	static void name##_of(int version);               \

@@ -14,6 +14,10 @@ pub enum Answer {
     WantRead,
     /// The transport must become writable first.
     WantWrite,
+    /// The transport must become readable or writable first.
+    WantBoth,
+    /// What was received must be read first: it lies before what the session needs.
+    BehindData,
     /// The peer ended the session.
     Closed,
     /// The transport ended, the session did not.
@@ -22,11 +26,25 @@ pub enum Answer {
     Error,
 }
 
+impl Answer {
+    /// What the transport must be before another try.
+    fn wants(self) -> Direction {
+        match self {
+            Self::WantRead => Direction::READ,
+            Self::WantWrite => Direction::WRITE,
+            Self::WantBoth => Direction::all(),
+            _ => Direction::empty(),
+        }
+    }
+}
+
 /// Where a session is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
     #[default]
     Handshake,
+    /// Another handshake on a session that was open: data that the peer sent before it is still read.
+    Again,
     Open,
     Over,
 }
@@ -35,7 +53,7 @@ enum Phase {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the steps must be tried"]
 pub struct Steps {
-    /// Go on with the handshake; nothing else before it is over.
+    /// Go on with the handshake; what else may happen then, the steps after it say.
     pub handshake: bool,
     /// Read.
     pub read: bool,
@@ -47,7 +65,7 @@ pub struct Steps {
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
     phase: Phase,
-    /// What the transport must be before the handshake goes on.
+    /// What the transport must be before the handshake goes on. Here and below, nothing: data must be read first.
     handshake_wants: Direction,
     /// What it must be before a read, or a write, is tried again.
     read_wants: Direction,
@@ -77,9 +95,28 @@ impl Session {
         self.phase == Phase::Over
     }
 
+    /// Whether something was received that waits for nothing but a reader.
+    pub fn may_hold_data(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Again)
+    }
+
+    /// Whether data inside the session must be read before anything else: the transport does not announce it.
+    pub fn waits_for_reader(&self) -> bool {
+        match self.phase {
+            Phase::Again => self.handshake_wants.is_empty(),
+            Phase::Open => self.write_wants.is_empty(),
+            Phase::Handshake | Phase::Over => false,
+        }
+    }
+
     /// Begins another handshake.
     pub fn restart(&mut self) {
+        let again = self.may_hold_data();
         *self = Self { dirty_ok: self.dirty_ok, ..Self::new(false) };
+        if again {
+            // The transport may be full of data, at both ends: one must read.
+            (self.phase, self.handshake_wants) = (Phase::Again, Direction::all());
+        }
     }
 
     /// Whether the transport's end without the session's is an ordinary end.
@@ -96,7 +133,12 @@ impl Session {
     /// write there is something to write), as far as it does not wait for something else.
     pub fn steps(&self, ready: Direction, may: Direction) -> Steps {
         match self.phase {
-            Phase::Handshake => Steps { handshake: ready.intersects(self.handshake_wants), ..Steps::default() },
+            Phase::Again if self.handshake_wants.is_empty() => {
+                Steps { read: may.contains(Direction::READ) && ready.intersects(self.read_wants), ..Steps::default() }
+            }
+            Phase::Handshake | Phase::Again => {
+                Steps { handshake: ready.intersects(self.handshake_wants), ..Steps::default() }
+            }
             Phase::Open => Steps {
                 handshake: false,
                 read: may.contains(Direction::READ) && ready.intersects(self.read_wants),
@@ -109,7 +151,14 @@ impl Session {
     /// What the transport must be waited for.
     pub fn interest(&self, may: Direction) -> Direction {
         match self.phase {
-            Phase::Handshake => self.handshake_wants,
+            Phase::Again if self.handshake_wants.is_empty() => {
+                if may.contains(Direction::READ) {
+                    self.read_wants
+                } else {
+                    Direction::empty()
+                }
+            }
+            Phase::Handshake | Phase::Again => self.handshake_wants,
             Phase::Open => {
                 let mut wanted = Direction::empty();
                 if may.contains(Direction::READ) {
@@ -128,15 +177,11 @@ impl Session {
     pub fn handshake_done(&mut self, answer: Answer) -> What {
         match answer {
             Answer::Done(_) => {
-                self.phase = Phase::Open;
+                *self = Self { dirty_ok: self.dirty_ok, ..Self::new(true) };
                 What::CONNECTED
             }
-            Answer::WantRead => {
-                self.handshake_wants = Direction::READ;
-                What::empty()
-            }
-            Answer::WantWrite => {
-                self.handshake_wants = Direction::WRITE;
+            Answer::WantRead | Answer::WantWrite | Answer::WantBoth | Answer::BehindData => {
+                self.handshake_wants = answer.wants();
                 What::empty()
             }
             Answer::Closed => self.over(What::EOF | What::READING),
@@ -151,19 +196,28 @@ impl Session {
         match answer {
             Answer::Done(_) => {
                 *wants = direction;
+                if direction == Direction::READ {
+                    self.data_was_read();
+                }
                 What::empty()
             }
-            Answer::WantRead => {
-                *wants = Direction::READ;
-                What::empty()
-            }
-            Answer::WantWrite => {
-                *wants = Direction::WRITE;
+            Answer::WantRead | Answer::WantWrite | Answer::WantBoth | Answer::BehindData => {
+                *wants = answer.wants();
                 What::empty()
             }
             Answer::Closed => self.over(What::EOF | side),
             Answer::Truncated if self.dirty_ok => self.over(What::EOF | side),
             Answer::Truncated | Answer::Error => self.over(What::ERROR | side),
+        }
+    }
+
+    /// What waited for that may be tried again.
+    fn data_was_read(&mut self) {
+        if self.handshake_wants.is_empty() {
+            self.handshake_wants = Direction::all();
+        }
+        if self.write_wants.is_empty() {
+            self.write_wants = Direction::all();
         }
     }
 
@@ -199,6 +253,32 @@ mod tests {
         assert!(steps.read && steps.write);
         assert_eq!(t.moved(Direction::WRITE, Answer::Done(5)), What::empty());
         assert_eq!(t.interest(Direction::WRITE), Direction::WRITE);
+    }
+
+    #[test]
+    fn another_handshake_waits_for_the_data_before_it() {
+        let mut t = Session::new(true);
+        t.restart();
+        assert!(!t.is_open());
+        assert!(t.steps(Direction::WRITE, Direction::all()).handshake);
+        assert_eq!(t.handshake_done(Answer::BehindData), What::empty());
+        assert_eq!(t.steps(Direction::READ, Direction::all()), Steps { read: true, ..Steps::default() });
+        assert_eq!(t.interest(Direction::WRITE), Direction::empty());
+        assert_eq!(t.moved(Direction::READ, Answer::Done(5)), What::empty());
+        assert!(t.steps(Direction::READ, Direction::empty()).handshake);
+        assert_eq!(t.handshake_done(Answer::Done(0)), What::CONNECTED);
+        assert!(t.is_open());
+    }
+
+    #[test]
+    fn a_write_waits_for_the_data_before_a_handshake() {
+        let mut t = Session::new(true);
+        assert_eq!(t.moved(Direction::WRITE, Answer::BehindData), What::empty());
+        assert_eq!(t.interest(Direction::WRITE), Direction::empty());
+        assert!(t.waits_for_reader());
+        assert!(!t.steps(Direction::all(), Direction::WRITE).write);
+        assert_eq!(t.moved(Direction::READ, Answer::Done(5)), What::empty());
+        assert!(t.steps(Direction::READ, Direction::WRITE).write);
     }
 
     #[test]
