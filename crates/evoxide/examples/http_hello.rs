@@ -1,4 +1,4 @@
-//! The smallest service that answers: one path, 128 bytes of text. `http_hello [PORT]` listens on 127.0.0.1.
+//! The smallest service that answers: two paths, 128 bytes of text. `http_hello [PORT]` listens on 127.0.0.1.
 
 use evoxide::EventLoop;
 use evoxide::http::{Body, Server};
@@ -11,7 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("listening {}", listener.local_addr()?.port());
     let mut ev = EventLoop::new(())?;
-    ev.serve_from(listener, Server::new().get("/", |_cx, _request| Body::from(&BODY[..]).content_type("text/plain")))?;
+    let hello = || Body::from(&BODY[..]).content_type("text/plain");
+    let server = Server::new().get("/", move |_cx, _request| hello()).get("/hello", move |_cx, _request| hello());
+    ev.serve_from(listener, server)?;
     ev.run()?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::drain::Draining;
 use super::event::{Entries, EventId};
 use super::extension::Extensions;
 use super::mailbox::Mailbox;
+use crate::buffer::pool::Pool;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub struct Registry<S> {
     /// Events of extensions to call when the turn ends.
     pub(crate) turn_end: VecDeque<EventId>,
     pub(crate) extensions: Extensions,
+    /// Storage that streams read into.
+    pub(crate) pool: Pool,
     /// Extensions that have something to queue before the loop asks what is ready.
     pub(crate) collectors: Vec<fn(&mut Self)>,
     /// Extensions that must know that nobody drives the loop any more.
@@ -48,6 +51,8 @@ pub struct Registry<S> {
     pub(crate) draining: Draining,
     /// Streams that are open.
     pub(crate) streams: usize,
+    /// Something waits for the handler that runs now to return.
+    pub(crate) left_for_later: bool,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
     /// The last turn called a handler, so that another turn may have something to do.
@@ -82,11 +87,13 @@ impl<S> Registry<S> {
             idles: Vec::new(),
             turn_end: VecDeque::new(),
             extensions: Extensions::default(),
+            pool: Pool::default(),
             collectors: Vec::new(),
             leavers: Vec::new(),
             drainers: Vec::new(),
             draining: Draining::No,
             streams: 0,
+            left_for_later: false,
             in_turn: false,
             served: false,
         })

@@ -8,15 +8,15 @@ use super::incoming;
 use super::routes::Endpoint;
 use super::scratch::Scratch;
 use super::server::{Access, Server};
-use super::types::{Method, RequestHead, Response, StatusCode, header};
+use super::types::{Method, Request, Response, StatusCode, header};
 use super::upload::Upload;
 use crate::buffer::Buffer;
-use crate::buffer::pool::Pool;
 use crate::event_loop::context::Context;
 use crate::event_loop::registry::Registry;
 use crate::stream::{Stream, StreamCtx, StreamEvent, StreamHandler};
 use crate::{Error, ErrorKind};
 use ::http::HeaderValue;
+use evoxide_proto::http::framing::Framing;
 use evoxide_proto::http::server::{After, Body as Extent, CONTINUE};
 use evoxide_proto::http::write::{self, Ambient, BodyMode};
 use evoxide_proto::http::{Deadline, Fault, Server as Machine, Step};
@@ -34,9 +34,8 @@ const HELD: usize = 128 * 1024;
 
 /// A request whose body is coming.
 struct Pending {
-    request: RequestHead,
+    request: Request,
     endpoint: usize,
-    body: Buffer,
 }
 
 /// A body that is taken as it comes.
@@ -157,27 +156,27 @@ impl<S: 'static> Connection<S> {
         if self.lingering || self.uploading.as_ref().is_some_and(|u| u.full) {
             return None;
         }
-        let StreamCtx { cx, stream } = cx;
-        let scratch = cx.registry.extensions.get::<Scratch>();
-        Some(self.machine.step(stream.input().chain(), self.eof, &mut scratch.head, &self.server.limits))
+        let mut scratch = self.server.lend_scratch();
+        let step = self.machine.step(cx.input().chain(), self.eof, &mut scratch.head, &self.server.limits);
+        self.server.take_scratch(scratch);
+        Some(step)
     }
 
     /// A head has come: finds its handler.
     fn begin(&mut self, cx: &mut StreamCtx<'_, S>, n: usize) -> Option<Pending> {
-        let StreamCtx { cx: inner, stream } = &mut *cx;
-        let scratch = inner.registry.extensions.get::<Scratch>();
-        let request = incoming::request(&scratch.head, &stream.input().chain().first()[..n]);
+        let scratch = self.server.lend_scratch();
+        let mut place = incoming::request(&scratch.head, &cx.input().chain().first()[..n]);
+        self.server.take_scratch(scratch);
         consume(cx, n);
         if self.server.log.is_some() {
-            self.access =
-                Some(Box::new(Access::new(request.as_ref(), cx.stream.peer_addr(), cx.cx.registry.time.now())));
+            self.access = Some(Box::new(Access::new(place.as_ref(), cx.stream.peer_addr(), cx.cx.registry.time.now())));
         }
-        let Some(mut request) = request else {
+        let Some(request) = &mut place else {
             self.reject(cx, StatusCode::BAD_REQUEST);
             return None;
         };
         self.is_head = request.method() == Method::HEAD;
-        let endpoint = match self.server.routes.find(&mut request) {
+        let endpoint = match self.server.routes.find(request) {
             Ok(endpoint) => endpoint,
             Err(answer) => {
                 let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
@@ -196,13 +195,17 @@ impl<S: 'static> Connection<S> {
                     self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
                     return None;
                 }
+                if self.machine.framing() == Framing::None && self.step(cx) == Some(Step::End) {
+                    self.ask(cx, endpoint, &mut place);
+                    return None;
+                }
                 self.say_continue(cx);
-                Some(Pending { request, endpoint, body: Buffer::new() })
+                place.map(|request| Pending { request, endpoint })
             }
             Endpoint::Upload(_) => {
                 let server = Rc::clone(&self.server);
                 let Endpoint::Upload(begin) = &server.routes.endpoints[endpoint] else { return None };
-                match begin(&mut self.request_cx(cx), request) {
+                match begin(&mut self.request_cx(cx), place?.map(|_| ())) {
                     Ok(upload) => {
                         self.say_continue(cx);
                         let uploading = Uploading { upload, data: Buffer::new(), ended: false, full: false };
@@ -231,8 +234,8 @@ impl<S: 'static> Connection<S> {
             return self.offer(cx);
         }
         let Some(to) = pending else { return consume(cx, n) };
-        to.body.append_prefix(cx.input(), n);
-        if to.body.len() as u64 > self.server.max_body {
+        to.request.body_mut().append_prefix(cx.input(), n);
+        if to.request.body().len() as u64 > self.server.max_body {
             *pending = None;
             self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
         }
@@ -260,10 +263,16 @@ impl<S: 'static> Connection<S> {
             uploading.ended = true;
             return self.offer(cx);
         }
-        let Some(Pending { request, endpoint, body }) = pending else { return };
+        if let Some(Pending { request, endpoint }) = pending {
+            self.ask(cx, endpoint, &mut Some(request));
+        }
+    }
+
+    /// Asks the handler of a request that is whole. It takes the request out of its place: to pass it on costs a copy each time.
+    fn ask(&mut self, cx: &mut StreamCtx<'_, S>, endpoint: usize, request: &mut Option<Request>) {
         let server = Rc::clone(&self.server);
         if let Endpoint::Whole(handler) = &server.routes.endpoints[endpoint] {
-            let answer = handler(&mut self.request_cx(cx), request.map(|()| body));
+            let answer = handler(&mut self.request_cx(cx), request);
             self.give(cx, answer);
             self.receive_late(cx);
         }
@@ -295,15 +304,17 @@ impl<S: 'static> Connection<S> {
     }
 
     fn answer_now(&mut self, cx: &mut StreamCtx<'_, S>, response: Response) {
-        let mut scratch = Scratch::lend(cx.cx.registry);
+        let server = Rc::clone(&self.server);
+        let mut scratch = server.lend_scratch();
+        scratch.date.refresh(&cx.cx.registry.time);
         self.answer(cx.stream, &mut scratch, response);
-        scratch.give_back(cx.cx.registry);
+        server.take_scratch(scratch);
         self.pump(cx);
     }
 
     /// Messages that came while a handler of this connection ran.
     fn receive_late(&mut self, cx: &mut StreamCtx<'_, S>) {
-        let Some(id) = cx.id() else { return };
+        let Some(id) = cx.id().filter(|_| cx.cx.registry.left_for_later) else { return };
         for (place, message) in cx.cx.registry.take_late(id) {
             let mut scratch = Scratch::lend(cx.cx.registry);
             let _ = self.receive(cx.stream, &mut scratch, place.serial, message);
@@ -451,6 +462,9 @@ impl<S: 'static> Connection<S> {
 
     /// Makes more of the answer, as long as the client reads it.
     fn pump(&mut self, cx: &mut StreamCtx<'_, S>) {
+        if !matches!(self.reply, Reply::Source(_)) {
+            return;
+        }
         let mut piece = Buffer::new();
         while let Reply::Source(source) = &mut self.reply
             && cx.stream.unsent() <= HIGH
@@ -670,7 +684,7 @@ pub(super) fn deliver<S: 'static>(
 
 /// Drops input, whose storage is used again.
 fn consume<S>(cx: &mut StreamCtx<'_, S>, n: usize) {
-    cx.cx.registry.extensions.get::<Pool>().consume(cx.stream.input(), n);
+    cx.cx.registry.pool.consume(cx.stream.input(), n);
 }
 
 impl<S: 'static> StreamHandler<S> for Connection<S> {

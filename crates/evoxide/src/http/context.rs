@@ -265,6 +265,7 @@ impl<S: 'static> Registry<S> {
         if let Some(message) = message {
             let late = &mut self.extensions.get::<Post<S>>().late;
             late.push((place, message));
+            self.left_for_later = true;
             let of = |(_, message): &(Place, Message<S>)| match message {
                 Message::Write(data) => data.len(),
                 _ => 0,
@@ -282,6 +283,7 @@ impl<S: 'static> Registry<S> {
         }
         let (mine, others) = mem::take(late).into_iter().partition(|(place, _)| place.connection == connection);
         *late = others;
+        self.left_for_later = !late.is_empty();
         mine
     }
 }

@@ -1,5 +1,6 @@
 //! From the ranges that the machine found to the types of the crate `http`.
 
+use crate::buffer::Buffer;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use bytes::Bytes;
 use evoxide_proto::http::Head;
@@ -18,10 +19,10 @@ pub(super) fn fields(head: &Head, bytes: &Bytes) -> Option<HeaderMap> {
     Some(map)
 }
 
-/// A request's head. `None`: a target that is no URI, or a method that is no token.
-pub(super) fn request(head: &Head, bytes: &[u8]) -> Option<Request<()>> {
+/// A request with its head, whose body is to come. `None`: a target that is no URI, or a method that is no token.
+pub(super) fn request(head: &Head, bytes: &[u8]) -> Option<Request<Buffer>> {
     let bytes = Bytes::copy_from_slice(bytes);
-    let mut request = Request::new(());
+    let mut request = Request::new(Buffer::new());
     *request.method_mut() = Method::from_bytes(head.method.of_head(&bytes)).ok()?;
     *request.uri_mut() = Uri::from_maybe_shared(bytes.slice_ref(head.target.of_head(&bytes))).ok()?;
     *request.version_mut() = version(head);

@@ -9,7 +9,6 @@ use super::scratch::Scratch;
 use super::types::{Head, StatusCode};
 use crate::Error;
 use crate::buffer::Buffer;
-use crate::buffer::pool::Pool;
 use crate::event_loop::context::Context;
 use crate::stream::{Stream, StreamCtx, StreamEvent, StreamHandler};
 use evoxide_core::key::Key;
@@ -458,7 +457,7 @@ impl<S: 'static> Outgoing<S> {
 }
 
 fn consume<S>(cx: &mut StreamCtx<'_, S>, n: usize) {
-    cx.cx.registry.extensions.get::<Pool>().consume(cx.stream.input(), n);
+    cx.cx.registry.pool.consume(cx.stream.input(), n);
 }
 
 impl<S: 'static> StreamHandler<S> for Outgoing<S> {

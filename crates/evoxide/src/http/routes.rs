@@ -7,8 +7,8 @@ use super::upload::Upload;
 use crate::buffer::Buffer;
 use ::http::HeaderValue;
 
-/// Gets a request whose body is whole.
-pub(super) type OnRequest<S> = Box<dyn Fn(&mut RequestCx<'_, S>, Request) -> Answer<S>>;
+/// Takes a request whose body is whole out of its place.
+pub(super) type OnRequest<S> = Box<dyn Fn(&mut RequestCx<'_, S>, &mut Option<Request>) -> Answer<S>>;
 /// Gets a request when its head has come, and says who takes the body.
 pub(super) type OnUpload<S> =
     Box<dyn Fn(&mut RequestCx<'_, S>, RequestHead) -> Result<Box<dyn Upload<S>>, Box<Answer<S>>>>;
@@ -73,7 +73,7 @@ impl<S> Routes<S> {
     }
 
     /// The endpoint of a request, whose extensions get the parameters; or what is answered instead.
-    pub fn find(&self, request: &mut RequestHead) -> Result<usize, Box<Answer<S>>> {
+    pub fn find(&self, request: &mut Request) -> Result<usize, Box<Answer<S>>> {
         let path = request.uri().path();
         let Ok(found) = self.router.at(path) else {
             return self.fallback.ok_or_else(|| Box::new(Answer::Now(plain(StatusCode::NOT_FOUND))));

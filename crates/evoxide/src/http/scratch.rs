@@ -3,7 +3,7 @@
 use crate::clock::Time;
 use evoxide_proto::http::{Head, write};
 
-/// Lent by the loop to one connection at a time.
+/// Lent by the loop, or by a server, to one connection at a time.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub head: Head,

@@ -5,6 +5,7 @@ use super::connection::{Connection, LOW, deliver};
 use super::context::{Post, RequestCx};
 use super::guard::Guard;
 use super::routes::{Endpoint, Routes};
+use super::scratch::Scratch;
 use super::types::{Method, Request, RequestHead, StatusCode, Uri};
 use super::upload::Upload;
 use crate::event_loop::context::Context;
@@ -95,6 +96,8 @@ pub struct Server<S> {
     /// Its listeners rest, since there are enough connections.
     full: Cell<bool>,
     listeners: Cell<Vec<EventId>>,
+    /// What its connections use one after the other; with one of them while it is none.
+    scratch: Cell<Option<Box<Scratch>>>,
 }
 
 impl<S> Default for Server<S> {
@@ -118,6 +121,7 @@ impl<S> Default for Server<S> {
             draining: Cell::new(false),
             full: Cell::new(false),
             listeners: Cell::default(),
+            scratch: Cell::new(None),
         }
     }
 }
@@ -422,6 +426,14 @@ impl<S: 'static> Server<S> {
         }
     }
 
+    pub(super) fn lend_scratch(&self) -> Box<Scratch> {
+        self.scratch.take().unwrap_or_default()
+    }
+
+    pub(super) fn take_scratch(&self, scratch: Box<Scratch>) {
+        self.scratch.set(Some(scratch));
+    }
+
     fn listeners(&self) -> Vec<EventId> {
         let listeners = self.listeners.take();
         self.listeners.set(listeners.clone());
@@ -453,7 +465,10 @@ where
     H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
     A: IntoAnswer<S>,
 {
-    Endpoint::Whole(Box::new(move |cx, request| handler(cx, request).into_answer()))
+    Endpoint::Whole(Box::new(move |cx, request| match request.take() {
+        Some(request) => handler(cx, request).into_answer(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_answer(),
+    }))
 }
 
 impl<S> fmt::Debug for Server<S> {
@@ -722,7 +737,7 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn new(request: Option<&RequestHead>, peer: Option<SocketAddr>, start: u64) -> Self {
+    pub(super) fn new(request: Option<&Request>, peer: Option<SocketAddr>, start: u64) -> Self {
         Self {
             peer,
             method: request.map(|r| r.method().clone()),

@@ -3,7 +3,7 @@
 use super::filter::{all_ready, any_new, any_over, end, rise, sink, start};
 use super::handler::{StreamCtx, StreamEvent, StreamHandler};
 use super::object::{Closing, Ending, Later, Stream};
-use crate::buffer::pool::{Pool, READ};
+use crate::buffer::pool::READ;
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
@@ -220,7 +220,7 @@ impl<H> OnStream<H> {
         let marks = stream.marks();
         let allowance = Allowance::AtMost(allowance);
         let Step::Read { max } = stream.machine.readable(stream.input.len(), marks, allowance) else { return };
-        let pool = cx.registry.extensions.get::<Pool>();
+        let pool = &mut cx.registry.pool;
         let result = stream.receive(pool.block(), max);
         let outcome = match result {
             Ok(0) => stream.machine.read_done(Io::Eof),
@@ -328,7 +328,7 @@ impl<H> OnStream<H> {
             Err(error) => (Io::Failed, Some(error)),
         };
         let moved = if let Io::Moved(n) = done { n } else { 0 };
-        let pool = cx.registry.extensions.get::<Pool>();
+        let pool = &mut cx.registry.pool;
         pool.consume(stream.wire_mut(), moved);
         if !stream.has_layers() {
             stream.moved_out(moved);

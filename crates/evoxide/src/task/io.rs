@@ -2,7 +2,7 @@
 
 use super::executor::{Home, TaskCx, wake_now};
 use crate::buffer::Buffer;
-use crate::buffer::pool::{Pool, READ};
+use crate::buffer::pool::READ;
 use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Kind};
@@ -81,7 +81,7 @@ impl<S: 'static> Watches for Home<S> {
 
     fn receive(&self, into: &mut Buffer, read: &mut dyn FnMut(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
         self.with(|cx| {
-            let pool = cx.registry.extensions.get::<Pool>();
+            let pool = &mut cx.registry.pool;
             let result = read(pool.block());
             if matches!(result, Ok(n) if n > 0) {
                 pool.fill(into);
@@ -91,7 +91,7 @@ impl<S: 'static> Watches for Home<S> {
     }
 
     fn consume(&self, from: &mut Buffer, len: usize) {
-        self.with(|cx| cx.registry.extensions.get::<Pool>().consume(from, len));
+        self.with(|cx| cx.registry.pool.consume(from, len));
     }
 }
 
