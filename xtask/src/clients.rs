@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::tree;
+use crate::{suite, tree};
 
 /// The scripts whose library is complete enough to be tried: interface, name.
 const CLIENTS: &[(&str, &str)] = &[
@@ -41,16 +41,34 @@ pub fn run(dist: &Dist, only: &[String]) -> Result<Tally, String> {
         let script = script(suite, name);
         let mut cmd = Command::new("bash");
         cmd.arg(&script).env("LIBDIR", dist.lib());
-        let done = proc::catch(&mut cmd, Duration::from_secs(seconds))?;
-        let verdict = done.out.lines().last().unwrap_or("no verdict").to_string();
-        println!("{verdict}");
-        let held = done.ok() && verdict.starts_with("PASS ");
-        if !held {
-            print!("{}", done.err);
-        }
-        tally.count(held);
+        check(&mut cmd, seconds, &mut tally)?;
+    }
+    if only.is_empty() || named("rust-http") {
+        check(&mut rust_http()?, 120, &mut tally)?;
     }
     Ok(tally)
+}
+
+/// The checks of HTTP, of the Rust library's server and client.
+fn rust_http() -> Result<Command, String> {
+    // As `test` builds it, so that it is there already.
+    let build = ["build", "--quiet", "--workspace", "--features", "evoxide/native-roots", "--example", "http_peer"];
+    proc::show(suite::cargo().args(build))?;
+    let mut cmd = Command::new("bash");
+    cmd.arg(script("libevent", "http")).env("PEER", tree::target().join("debug/examples/http_peer"));
+    Ok(cmd)
+}
+
+fn check(cmd: &mut Command, seconds: u64, tally: &mut Tally) -> Result<(), String> {
+    let done = proc::catch(cmd, Duration::from_secs(seconds))?;
+    let verdict = done.out.lines().last().unwrap_or("no verdict").to_string();
+    println!("{verdict}");
+    let held = done.ok() && verdict.starts_with("PASS ");
+    if !held {
+        print!("{}", done.err);
+    }
+    tally.count(held);
+    Ok(())
 }
 
 fn script(suite: &str, name: &str) -> PathBuf {

@@ -235,3 +235,20 @@ fn the_chat_has_a_page_and_tells_everybody() {
     drop(two);
     until(&mut one, b"\x81\x0a2 has left");
 }
+
+#[test]
+fn loops_on_two_threads_get_every_other_connection_and_end_in_order() {
+    let mut command = Command::new(program("cores"));
+    let mut child = command.args(["http", "2", "0", "handed"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let server = Server { port: line.strip_prefix("listening ").unwrap().parse().unwrap(), child };
+    for _ in 0..10 {
+        assert!(server.ask("GET", "/hello", "").0.starts_with("HTTP/1.1 200 OK"));
+    }
+    let id = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let said: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(said[..2], ["thread 0: 5 connections, 5 requests", "thread 1: 5 connections, 5 requests"]);
+    assert!(said[2].starts_with("10 requests, "), "{said:?}");
+}

@@ -1,15 +1,15 @@
 #!/bin/bash
 # evhttp (libevent-2.1.so.7) and real peers: our server under curl, wget, busybox wget, Python's http.client, ab, nginx and HAProxy;
-# our client against nginx, lighttpd and busybox httpd
-NAME=http; LIMIT=${LIMIT:-110}; LIBS="libevent-2.1.so.7"
+# our client against nginx, lighttpd and busybox httpd. With PEER, the same of another program with the arguments of http_peer.c.
+NAME=${PEER:+rust-}http; LIMIT=${LIMIT:-110}; LIBS="libevent-2.1.so.7"
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/common.sh"
 need cc curl wget busybox ab nginx haproxy lighttpd
 read -r P N H L B NS <<<"$(freeports 6)"
-cc -o peer "$HERE/http_peer.c" -levent || fail "http_peer.c"
+if [ -n "${PEER:-}" ]; then ln -s "$PEER" peer; else cc -o peer "$HERE/http_peer.c" -levent || fail "http_peer.c"; fi
 start peer.log ./peer "$P"
-PEER=$PID; waitport "$P" || fail "does not listen: $(tail -1 peer.log)"
-mapped "$PEER"
+SERVER=$PID; waitport "$P" || fail "does not listen: $(tail -1 peer.log)"
+if [ -n "${PEER:-}" ]; then CHECKED=1; else mapped "$SERVER"; fi
 U=http://127.0.0.1:$P
 is() { [ "$2" = "$3" ] || fail "$1: got '${2:0:80}', wanted '${3:0:80}'"; }
 head -c 3000000 /dev/urandom | base64 -w0 >big
