@@ -274,6 +274,16 @@ impl Buffer {
         &mut self.chain
     }
 
+    /// The content where it lies in one piece of the buffer's own.
+    pub(crate) fn sole(&self) -> Option<&[u8]> {
+        self.chain.sole()?.get(self.lent..)
+    }
+
+    /// Whether it is as a new one.
+    fn is_new(&self) -> bool {
+        self.chain.is_bare() && self.lent == 0 && self.scan.is_none()
+    }
+
     /// For a vectored write: at most `max` bytes, in as many pieces as fit.
     pub(crate) fn io_slices<'a>(&'a self, max: usize, into: &mut [IoSlice<'a>]) -> (usize, usize) {
         let (mut pieces, mut left) = (0, max);

@@ -12,15 +12,13 @@ use evoxide_core::interest::Ready;
 use evoxide_core::stream::{Allowance, Attempt, Cause, Direction, Hold, Io, State, Step, What};
 use evoxide_sys::socket;
 use std::any::Any;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// The most that one read moves: what one piece of the loop's storage holds.
 const MAX_READ: usize = READ;
 /// The most that one write moves.
 const MAX_WRITE: usize = 1 << 20;
-/// Pieces of one write.
-const PIECES: usize = 64;
 
 /// A stream and its handler.
 pub(super) struct OnStream<H> {
@@ -230,6 +228,7 @@ impl<H> OnStream<H> {
                     None => &mut stream.input,
                 };
                 pool.fill(into);
+                stream.output.borrow(pool);
                 stream.read_moved = true;
                 cx.registry.spend(stream.limit(), Direction::READ, n);
                 stream.machine.read_done(Io::Moved(n))
@@ -312,9 +311,7 @@ impl<H> OnStream<H> {
             }
             return;
         };
-        let mut pieces = [IoSlice::new(&[]); PIECES];
-        let (count, asked) = stream.wire().map_or((0, 0), |wire| wire.io_slices(max, &mut pieces));
-        let result = stream.send(&pieces[..count]);
+        let (result, asked) = stream.send_wire(max);
         if result.as_ref().is_err_and(|e| e.raw_os_error() == Some(libc::ENOTSOCK)) {
             // The next attempt writes as to a file.
             return match stream.become_file() {
@@ -331,6 +328,7 @@ impl<H> OnStream<H> {
         let pool = &mut cx.registry.pool;
         pool.consume(stream.wire_mut(), moved);
         if !stream.has_layers() {
+            stream.output.tidy(pool);
             stream.moved_out(moved);
         }
         stream.blocked = moved < asked;
@@ -451,7 +449,9 @@ impl Stream {
 impl<S> Registry<S> {
     /// Waits for what a stream needs, and for no more.
     pub(super) fn arm_stream(&mut self, id: EventId, stream: &mut Stream) -> Result<(), Error> {
-        stream.output.tidy();
+        if stream.output.has_spare() {
+            stream.output.tidy(self.extensions.get());
+        }
         if self.is_paused(id) {
             return Ok(());
         }

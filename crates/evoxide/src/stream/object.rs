@@ -4,6 +4,7 @@ use super::filter::{Filter, Layer, all_ready};
 use super::limit::LimitId;
 use super::options::SocketOptions;
 use crate::buffer::Buffer;
+use crate::buffer::pool::Pool;
 use crate::error::Error;
 use crate::timer::nanos;
 use evoxide_core::stream::{Direction, State, Stream as Machine, Watermarks};
@@ -15,6 +16,9 @@ use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
+
+/// Pieces of one write.
+const PIECES: usize = 64;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Closing {
@@ -131,10 +135,24 @@ impl Output {
         self.0.get_or_insert_default()
     }
 
+    /// Uses the loop's memory for what its handler may write, where it has none.
+    pub fn borrow(&mut self, pool: &mut Pool) {
+        if self.0.is_none() {
+            self.0 = pool.spare();
+        }
+    }
+
+    /// Whether it has memory that nothing is in.
+    pub fn has_spare(&self) -> bool {
+        self.0.as_ref().is_some_and(|buffer| buffer.is_empty())
+    }
+
     /// Gives back what nothing is in.
-    pub fn tidy(&mut self) {
-        if self.is_empty() {
-            self.0 = None;
+    pub fn tidy(&mut self, pool: &mut Pool) {
+        if self.has_spare()
+            && let Some(buffer) = self.0.take()
+        {
+            pool.keep(buffer);
         }
     }
 }
@@ -291,9 +309,28 @@ impl Stream {
     }
 
     /// Writes without waiting. `ENOTSOCK`: it must [become a file](Self::become_file) first.
-    pub(super) fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let fd = self.write_fd.as_ref().unwrap_or(&self.fd);
         if self.is_file { sys::writev(fd, pieces) } else { message::send(fd, pieces) }
+    }
+
+    /// Writes at most `max` bytes of what waits. Returns how many it asked for, too.
+    pub(super) fn send_wire(&self, max: usize) -> (io::Result<usize>, usize) {
+        let Some(wire) = self.wire() else { return (Ok(0), 0) };
+        match wire.sole() {
+            Some(bytes) => {
+                let bytes = bytes.get(..max).unwrap_or(bytes);
+                (self.send(&[IoSlice::new(bytes)]), bytes.len())
+            }
+            None => self.send_pieces(wire, max),
+        }
+    }
+
+    #[inline(never)]
+    fn send_pieces(&self, wire: &Buffer, max: usize) -> (io::Result<usize>, usize) {
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let (count, asked) = wire.io_slices(max, &mut pieces);
+        (self.send(&pieces[..count]), asked)
     }
 
     /// It is no socket: only its mode keeps it from blocking.
