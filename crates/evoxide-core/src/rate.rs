@@ -1,7 +1,10 @@
-//! Rate limits: token buckets for one stream, groups of streams that share one bucket, and limits within limits ([`Tree`]).
+//! Rate limits: token buckets, limits of one stream or of many that share a bucket ([`Limit`]), and limits within limits ([`Tree`]).
+//!
+//! A `Limit` is all that one level of limits is, alone or in a tree. A face whose levels have locks of their own, as libevent's
+//! streams and groups do, asks one after the other for what a tree finds by its keys.
 //!
 //! Time is counted in *ticks* of a [`Rate`]; the face computes them with [`Rate::tick_at`]. A bucket may go below zero, because
-//! a group never hands out less than its minimal share; what is missing is paid back by later ticks. The machines say
+//! a limit never hands out less than its minimal share; what is missing is paid back by later ticks. The machines say
 //! when streams must pause and when they may go on; the face keeps the streams and their timers.
 
 mod tree;
@@ -14,7 +17,7 @@ use crate::stream::Direction;
 pub const MAX: usize = isize::MAX as usize;
 /// The longest tick, in milliseconds.
 pub const MAX_TICK: u64 = u32::MAX as u64;
-/// What a group hands out to one stream at least, unless told otherwise.
+/// What a limit hands out to one stream at least, unless told otherwise.
 pub const MIN_SHARE: usize = 64;
 
 /// A configured limit, in bytes per tick, for both directions.
@@ -144,30 +147,55 @@ impl Bucket {
     }
 }
 
-/// Streams that share one bucket.
-#[derive(Clone, Debug)]
-pub struct Group {
+/// A bucket and the streams that draw from it, directly or through other limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
     rate: Rate,
     bucket: Bucket,
+    /// How many streams draw from it.
+    members: usize,
     wanted_share: usize,
     share: usize,
     paused: Direction,
     totals: (u64, u64),
 }
 
-impl Group {
-    /// A group without members.
+impl Limit {
+    /// A limit that nobody draws from, full for one tick.
     pub fn new(rate: Rate, tick: u32) -> Self {
-        let mut group = Self {
+        let mut limit = Self {
             rate,
             bucket: Bucket::new(&rate, tick),
+            members: 0,
             wanted_share: MIN_SHARE,
             share: 0,
             paused: Direction::empty(),
             totals: (0, 0),
         };
-        let _ = group.set_min_share(MIN_SHARE);
-        group
+        let _ = limit.set_min_share(MIN_SHARE);
+        limit
+    }
+
+    /// The limit of one stream alone: handed out to the last byte, and no byte more.
+    pub fn of_one(rate: Rate, tick: u32) -> Self {
+        let mut limit = Self::new(rate, tick);
+        let _ = limit.set_min_share(0);
+        limit
+    }
+
+    /// One more stream draws from it.
+    pub fn join(&mut self) {
+        self.members = self.members.saturating_add(1);
+    }
+
+    /// One stream less does.
+    pub fn leave(&mut self) {
+        self.members = self.members.saturating_sub(1);
+    }
+
+    /// How many streams draw from it.
+    pub fn members(&self) -> usize {
+        self.members
     }
 
     /// The limit.
@@ -199,21 +227,21 @@ impl Group {
         self.bucket.level(direction)
     }
 
-    /// Whether the members must not move data in this direction.
+    /// Whether its streams must not move data in this direction.
     pub fn is_paused(&self, direction: Direction) -> bool {
         self.paused.contains(direction)
     }
 
-    /// What one of `members` may move now; `None` while the group is paused.
-    pub fn allowance(&self, direction: Direction, members: usize) -> Option<usize> {
+    /// What one of its streams may move now; `None` while it is paused.
+    pub fn allowance(&self, direction: Direction) -> Option<usize> {
         if self.is_paused(direction) {
             return None;
         }
         let level = self.bucket.level(direction).max(0) as usize;
-        Some((level / members.max(1)).max(self.share))
+        Some((level / self.members.max(1)).max(self.share))
     }
 
-    /// Books what a member moved.
+    /// Books what a stream moved.
     pub fn spend(&mut self, direction: Direction, amount: usize) -> Turn {
         let total = if direction == Direction::READ { &mut self.totals.0 } else { &mut self.totals.1 };
         *total = total.wrapping_add(amount as u64);
@@ -251,7 +279,7 @@ impl Group {
         }
     }
 
-    /// Everything that members ever read and wrote.
+    /// Everything that its streams ever read and wrote.
     pub fn totals(&self) -> (u64, u64) {
         self.totals
     }

@@ -1,4 +1,4 @@
-//! Rate limits of streams and groups: the buckets are machines, the timers and members are kept here.
+//! Rate limits of streams and groups: both are a `Limit` of the core; the timers and members are kept here.
 //!
 //! Lock order: stream, then group, then base. A group that pauses tells nobody: each member finds out before its next read or
 //! write, holds itself and joins the group's waiting list, which keeps a reference to it. A group that resumes takes that
@@ -14,7 +14,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use evoxide_core::rate::{Bucket, Group, MAX, Rate, Turn};
+use evoxide_core::rate::{Limit, MAX, Rate, Turn};
 use evoxide_core::stream::{Allowance, Direction, Hold, MAX_SINGLE};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
@@ -29,7 +29,7 @@ pub struct ev_token_bucket_cfg {
 /// What only limited bufferevents have.
 pub(crate) struct Limits {
     cfg: Cell<*const ev_token_bucket_cfg>,
-    bucket: Cell<Bucket>,
+    machine: Cell<Limit>,
     group: Cell<*mut bufferevent_rate_limit_group>,
     /// In the group's waiting list, with a reference.
     waiting: Cell<bool>,
@@ -39,21 +39,14 @@ pub(crate) struct Limits {
 
 /// `struct bufferevent_rate_limit_group`.
 pub struct bufferevent_rate_limit_group {
-    machine: UnsafeCell<Group>,
-    members: UnsafeCell<Members>,
+    machine: UnsafeCell<Limit>,
+    /// Members that hold themselves until the group resumes.
+    waiting: UnsafeCell<Vec<NonNull<Bev>>>,
     lock: ExtLock,
     /// Where the next round of resuming begins: nobody is always last.
     turn: Cell<usize>,
     tick: Cell<timeval>,
     refill: UnsafeCell<MaybeUninit<event>>,
-}
-
-/// Who belongs to a group.
-#[derive(Default)]
-struct Members {
-    count: usize,
-    /// Members that hold themselves until the group resumes.
-    waiting: Vec<NonNull<Bev>>,
 }
 
 fn now_ms(base: Option<&Base>) -> u64 {
@@ -73,7 +66,7 @@ fn limits_or_new(bev: &Locked) -> Option<&Limits> {
         let none = Rate::new((1, 1), (1, 1), 1)?;
         let made = mm::alloc(Limits {
             cfg: Cell::new(ptr::null()),
-            bucket: Cell::new(Bucket::new(&none, 0)),
+            machine: Cell::new(Limit::of_one(none, 0)),
             group: Cell::new(ptr::null_mut()),
             waiting: Cell::new(false),
             refill: UnsafeCell::new(MaybeUninit::zeroed()),
@@ -99,14 +92,23 @@ impl Limits {
     fn refill(&self) -> *mut event {
         self.refill.get().cast()
     }
+
+    fn level(&self, direction: Direction) -> isize {
+        self.machine.get().level(direction)
+    }
+
+    /// Changes the stream's own limit.
+    fn with<R>(&self, f: impl FnOnce(&mut Limit) -> R) -> R {
+        let mut machine = self.machine.get();
+        let result = f(&mut machine);
+        self.machine.set(machine);
+        result
+    }
 }
 
-/// Gives the bucket what the time since its last refill allows.
+/// Gives the bucket what the time since its last refill allows. What is held goes on when its timer comes.
 fn update(bev: &Locked, limits: &Limits, rate: &Rate) {
-    let tick = rate.tick_at(now_ms(bev.base()));
-    let mut bucket = limits.bucket.get();
-    bucket.refill(rate, tick);
-    limits.bucket.set(bucket);
+    let _ = limits.with(|machine| machine.tick(rate.tick_at(now_ms(bev.base()))));
 }
 
 /// How much may be moved now, at most what one read or write moves. Holds the direction if its group is paused.
@@ -124,10 +126,10 @@ fn limited_allowance(bev: &Locked, direction: Direction, mut max: usize) -> usiz
     let Some(limits) = limits(bev) else { return max };
     if let Some((rate, _)) = limits.rate() {
         update(bev, limits, &rate);
-        max = max.min(limits.bucket.get().level(direction).max(0) as usize);
+        max = max.min(limits.level(direction).max(0) as usize);
     }
     if let Some(group) = limits.group() {
-        match group.with(|machine, members| machine.allowance(direction, members.count)) {
+        match group.with(|machine, _| machine.allowance(direction)) {
             Some(share) => max = max.min(share),
             None => {
                 wait(bev, limits, group, direction);
@@ -162,9 +164,9 @@ fn spend_limited(bev: &Locked, direction: Direction, amount: usize) {
 /// Holds a member until its group resumes. Without memory for the waiting list it is not held, and asks again when it is ready.
 fn wait(bev: &Locked, limits: &Limits, group: &bufferevent_rate_limit_group, direction: Direction) {
     if !limits.waiting.get() {
-        let listed = group.with(|_, members| {
-            members.waiting.try_reserve(1).is_ok() && {
-                members.waiting.push(NonNull::from(&**bev));
+        let listed = group.with(|_, waiting| {
+            waiting.try_reserve(1).is_ok() && {
+                waiting.push(NonNull::from(&**bev));
                 true
             }
         });
@@ -181,10 +183,10 @@ fn wait(bev: &Locked, limits: &Limits, group: &bufferevent_rate_limit_group, dir
 pub(crate) fn stop_waiting(bev: &Locked) {
     let Some(limits) = limits(bev) else { return };
     if let (true, Some(group)) = (limits.waiting.get(), limits.group()) {
-        let found = group.with(|_, members| {
-            let before = members.waiting.len();
-            members.waiting.retain(|member| !ptr::eq(member.as_ptr(), &raw const **bev));
-            members.waiting.len() < before
+        let found = group.with(|_, waiting| {
+            let before = waiting.len();
+            waiting.retain(|member| !ptr::eq(member.as_ptr(), &raw const **bev));
+            waiting.len() < before
         });
         // Otherwise the group is going through the list right now, and gives the reference back itself.
         if found {
@@ -197,10 +199,7 @@ pub(crate) fn stop_waiting(bev: &Locked) {
 /// Takes out of a stream's bucket and holds or resumes it where that crosses zero.
 fn take(bev: &Locked, limits: &Limits, direction: Direction, amount: isize) {
     let Some((_, tick)) = limits.rate() else { return };
-    let mut bucket = limits.bucket.get();
-    let turn = bucket.take(direction, amount);
-    limits.bucket.set(bucket);
-    match turn {
+    match limits.with(|machine| machine.take(direction, amount)) {
         Turn::Same => {}
         Turn::Pause => {
             bev.suspend(direction, Hold::RATE);
@@ -243,7 +242,7 @@ unsafe extern "C-unwind" fn on_refill(_fd: c_int, _what: c_short, arg: *mut c_vo
     {
         update(bev, limits, &rate);
         for direction in [Direction::READ, Direction::WRITE] {
-            if bev.machine(|m| m.held(direction)).contains(Hold::RATE) && limits.bucket.get().level(direction) > 0 {
+            if bev.machine(|m| m.held(direction)).contains(Hold::RATE) && limits.level(direction) > 0 {
                 bev.resume(direction, Hold::RATE);
             }
         }
@@ -272,23 +271,21 @@ fn set_limit(bev: &Locked, cfg: *const ev_token_bucket_cfg) -> c_int {
     if limits.cfg.get() == cfg {
         return 0;
     }
-    let mut bucket = limits.bucket.get();
+    let tick = config.rate.tick_at(now_ms(bev.base()));
     if limits.cfg.get().is_null() {
-        bucket = Bucket::new(&config.rate, config.rate.tick_at(now_ms(bev.base())));
+        limits.machine.set(Limit::of_one(config.rate, tick));
         // SAFETY: the event lies in the limits and is not pending: there was no limit.
         unsafe {
             events::assign(limits.refill(), bev.base_ptr(), -1, ev::FINALIZE, Some(on_refill), bev.arg());
         }
     } else {
         del_timer(bev, limits.refill());
-        bucket.clip(&config.rate);
-        bucket.restart(config.rate.tick_at(now_ms(bev.base())));
+        limits.with(|machine| machine.set_rate(config.rate, tick));
     }
     limits.cfg.set(cfg);
-    limits.bucket.set(bucket);
     let mut held = false;
     for direction in [Direction::READ, Direction::WRITE] {
-        if bucket.level(direction) > 0 {
+        if limits.level(direction) > 0 {
             bev.resume(direction, Hold::RATE);
         } else {
             bev.suspend(direction, Hold::RATE);
@@ -312,11 +309,11 @@ impl bufferevent_rate_limit_group {
         unsafe { Base::of((*self.timer()).ev_base.get()) }
     }
 
-    /// Runs `f` on the machine and the members, under the group's lock.
-    fn with<R>(&self, f: impl FnOnce(&mut Group, &mut Members) -> R) -> R {
+    /// Runs `f` on the machine and the members that wait, under the group's lock.
+    fn with<R>(&self, f: impl FnOnce(&mut Limit, &mut Vec<NonNull<Bev>>) -> R) -> R {
         self.lock.lock();
         // SAFETY: under the lock, and no closure given here calls out or opens the group again.
-        let result = f(unsafe { &mut *self.machine.get() }, unsafe { &mut *self.members.get() });
+        let result = f(unsafe { &mut *self.machine.get() }, unsafe { &mut *self.waiting.get() });
         self.lock.unlock();
         result
     }
@@ -327,7 +324,7 @@ fn carry_out(g: &bufferevent_rate_limit_group, direction: Direction, turn: Turn)
     if turn != Turn::Resume {
         return;
     }
-    let mut waiting = g.with(|_, members| core::mem::take(&mut members.waiting));
+    let mut waiting = g.with(|_, waiting| core::mem::take(waiting));
     if waiting.is_empty() {
         return;
     }
@@ -370,7 +367,7 @@ fn leave_group(bev: &Locked) {
     if let Some(group) = limits.group() {
         stop_waiting(bev);
         limits.group.set(ptr::null_mut());
-        group.with(|_, members| members.count -= 1);
+        group.with(|machine, _| machine.leave());
     }
 }
 
@@ -440,7 +437,7 @@ fn level(bev: &Locked, direction: Direction) -> isize {
     let Some(limits) = limits(bev) else { return isize::MAX };
     let Some((rate, _)) = limits.rate() else { return isize::MAX };
     update(bev, limits, &rate);
-    limits.bucket.get().level(direction)
+    limits.level(direction)
 }
 
 /// What is left of the read limit.
@@ -497,10 +494,10 @@ pub unsafe extern "C-unwind" fn bufferevent_rate_limit_group_new(
     // SAFETY: null or alive.
     let b = unsafe { Base::of(base) };
     let Some(lock) = ExtLock::try_new(LOCKTYPE_RECURSIVE) else { return ptr::null_mut() };
-    let machine = Group::new(config.rate, config.rate.tick_at(now_ms(b)));
+    let machine = Limit::new(config.rate, config.rate.tick_at(now_ms(b)));
     let group = mm::alloc(bufferevent_rate_limit_group {
         machine: UnsafeCell::new(machine),
-        members: UnsafeCell::new(Members::default()),
+        waiting: UnsafeCell::new(Vec::new()),
         lock,
         turn: Cell::new(0),
         tick: Cell::new(config.tick),
@@ -582,7 +579,7 @@ fn join(bev: &Locked, g: &bufferevent_rate_limit_group) -> c_int {
     if !limits.group.get().is_null() {
         leave(bev);
     }
-    g.with(|_, members| members.count += 1);
+    g.with(|machine, _| machine.join());
     limits.group.set(group);
     for direction in [Direction::READ, Direction::WRITE] {
         if g.with(|machine, _| machine.is_paused(direction)) {

@@ -58,14 +58,15 @@ fn extremes_do_not_overflow() {
 }
 
 #[test]
-fn a_group_shares_and_pauses() {
-    let mut g = Group::new(Rate::new((400, 400), (400, 400), 10).unwrap(), 0);
+fn a_limit_shares_and_pauses() {
+    let mut g = Limit::new(Rate::new((400, 400), (400, 400), 10).unwrap(), 0);
     assert!(g.set_min_share(10));
-    assert_eq!(g.allowance(Direction::READ, 4), Some(100));
+    (0..4).for_each(|_| g.join());
+    assert_eq!(g.allowance(Direction::READ), Some(100));
     assert_eq!(g.spend(Direction::READ, 395), Turn::Same);
-    assert_eq!(g.allowance(Direction::READ, 4), Some(10));
+    assert_eq!(g.allowance(Direction::READ), Some(10));
     assert_eq!(g.spend(Direction::READ, 10), Turn::Pause);
-    assert_eq!(g.allowance(Direction::READ, 4), None);
+    assert_eq!(g.allowance(Direction::READ), None);
     assert_eq!(g.level(Direction::READ), -5);
     assert_eq!(g.tick(0), (Turn::Same, Turn::Same));
     assert_eq!(g.tick(1), (Turn::Resume, Turn::Same));
@@ -74,8 +75,8 @@ fn a_group_shares_and_pauses() {
 }
 
 #[test]
-fn a_group_resumes_with_a_whole_share_only() {
-    let mut g = Group::new(Rate::new((20, 100), (20, 100), 10).unwrap(), 0);
+fn a_limit_resumes_with_a_whole_share_only() {
+    let mut g = Limit::new(Rate::new((20, 100), (20, 100), 10).unwrap(), 0);
     assert_eq!(g.spend(Direction::WRITE, 35), Turn::Pause);
     assert_eq!(g.tick(1), (Turn::Same, Turn::Same));
     assert_eq!(g.tick(2), (Turn::Same, Turn::Resume));
@@ -85,13 +86,27 @@ fn a_group_resumes_with_a_whole_share_only() {
 
 #[test]
 fn a_share_is_never_above_what_a_tick_brings() {
-    let mut g = Group::new(Rate::new((5, 5), (7, 7), 10).unwrap(), 0);
+    let mut g = Limit::new(Rate::new((5, 5), (7, 7), 10).unwrap(), 0);
     assert!(g.set_min_share(1_000));
-    assert_eq!(g.allowance(Direction::READ, 100), Some(5));
+    (0..100).for_each(|_| g.join());
+    assert_eq!(g.allowance(Direction::READ), Some(5));
     assert!(!g.set_min_share(MAX + 1));
     g.set_rate(Rate::new((500, 500), (500, 500), 10).unwrap(), 3);
-    assert_eq!(g.allowance(Direction::READ, 100), Some(500));
+    assert_eq!(g.allowance(Direction::READ), Some(500));
     assert_eq!(g.level(Direction::READ), 5);
+}
+
+#[test]
+fn the_limit_of_one_pauses_where_nothing_is_left() {
+    let mut one = Limit::of_one(rate(), 0);
+    assert_eq!(one.allowance(Direction::READ), Some(10));
+    assert_eq!(one.take(Direction::READ, 9), Turn::Same);
+    assert_eq!(one.allowance(Direction::READ), Some(1));
+    assert_eq!(one.spend(Direction::READ, 12), Turn::Pause);
+    assert_eq!(one.tick(1), (Turn::Same, Turn::Same));
+    assert_eq!(one.level(Direction::READ), -1);
+    assert_eq!(one.tick(2), (Turn::Resume, Turn::Same));
+    assert_eq!(one.allowance(Direction::READ), Some(9));
 }
 
 /// Over any run of ticks, what is moved stays within rate times ticks plus one burst.

@@ -3,22 +3,16 @@
 //! Each limit has a bucket, and what passes a limit counts in those around it, too. What may pass is the least that any of them
 //! allows; each shares what it has among the streams that draw from it, directly or through others.
 
-use super::{Bucket, Rate};
+use super::{Limit, Rate};
 use crate::key::Key;
 use crate::slab::Slab;
 use crate::stream::Direction;
 
-/// A stream is given so much at least, if there is so much.
-const LEAST: usize = 64;
-
-/// One limit.
+/// One limit, and where it belongs.
 #[derive(Debug)]
 struct Node {
-    rate: Rate,
-    bucket: Bucket,
+    limit: Limit,
     parent: Option<Key>,
-    /// How many streams draw from it, directly or through others.
-    members: usize,
     /// It goes with its last member.
     private: bool,
 }
@@ -26,7 +20,7 @@ struct Node {
 impl Default for Node {
     fn default() -> Self {
         let rate = Rate { read: 1, read_burst: 1, write: 1, write_burst: 1, tick_ms: 1 };
-        Self { rate, bucket: Bucket::new(&rate, 0), parent: None, members: 0, private: false }
+        Self { limit: Limit::new(rate, 0), parent: None, private: false }
     }
 }
 
@@ -59,8 +53,8 @@ impl Tree {
 
     /// A new limit, full for one tick, within `parent`. Its key is good until [`remove`](Self::remove).
     pub fn insert(&mut self, rate: Rate, parent: Option<Key>, now_ms: u64) -> Key {
-        let bucket = Bucket::new(&rate, rate.tick_at(now_ms));
-        self.nodes.insert(Node { rate, bucket, parent, members: 0, private: false })
+        let limit = Limit::new(rate, rate.tick_at(now_ms));
+        self.nodes.insert(Node { limit, parent, private: false })
     }
 
     /// Whether there is such a limit.
@@ -74,24 +68,24 @@ impl Tree {
     }
 
     /// Visits a limit and those that it is part of.
-    fn each(&mut self, limit: Option<Key>, mut visit: impl FnMut(&mut Node)) {
+    fn each(&mut self, limit: Option<Key>, mut visit: impl FnMut(&mut Limit)) {
         let mut at = limit;
         while let Some(node) = at.and_then(|key| self.nodes.get_mut(key)) {
-            visit(node);
+            visit(&mut node.limit);
             at = node.parent;
         }
     }
 
     /// One more stream draws from a limit.
     pub fn join(&mut self, limit: Option<Key>) {
-        self.each(limit, |node| node.members = node.members.saturating_add(1));
+        self.each(limit, Limit::join);
     }
 
     /// One stream less draws from it. A [private](Self::make_private) limit that was its last one's goes.
     pub fn leave(&mut self, limit: Option<Key>) {
-        self.each(limit, |node| node.members = node.members.saturating_sub(1));
+        self.each(limit, Limit::leave);
         if let Some(key) = limit
-            && self.nodes.get(key).is_some_and(|node| node.private && node.members == 0)
+            && self.nodes.get(key).is_some_and(|node| node.private && node.limit.members() == 0)
         {
             self.nodes.remove(key);
         }
@@ -107,25 +101,26 @@ impl Tree {
     /// What one stream may move now, in bytes.
     pub fn allowance(&mut self, limit: Option<Key>, direction: Direction, now_ms: u64) -> usize {
         let mut least = usize::MAX;
-        self.each(limit, |node| {
-            node.bucket.refill(&node.rate, node.rate.tick_at(now_ms));
-            let level = usize::try_from(node.bucket.level(direction)).unwrap_or(0);
-            least = least.min((level / node.members.max(1)).max(LEAST.min(level)));
+        self.each(limit, |limit| {
+            // Who is told that there is nothing asks again at the next tick: nobody is paused from here.
+            let _ = limit.tick(limit.rate().tick_at(now_ms));
+            let level = usize::try_from(limit.level(direction)).unwrap_or(0);
+            least = least.min(limit.allowance(direction).unwrap_or(0).min(level));
         });
         least
     }
 
     /// Books what a stream moved.
     pub fn spend(&mut self, limit: Option<Key>, direction: Direction, bytes: usize) {
-        self.each(limit, |node| {
-            let _ = node.bucket.take(direction, isize::try_from(bytes).unwrap_or(isize::MAX));
+        self.each(limit, |limit| {
+            let _ = limit.spend(direction, bytes);
         });
     }
 
     /// When there may be more for what draws from a limit.
     pub fn next_tick(&mut self, limit: Option<Key>, now_ms: u64) -> u64 {
         let mut tick = u64::MAX;
-        self.each(limit, |node| tick = tick.min(node.rate.tick_ms()));
+        self.each(limit, |limit| tick = tick.min(limit.rate().tick_ms()));
         (now_ms / tick).saturating_add(1).saturating_mul(tick)
     }
 }
