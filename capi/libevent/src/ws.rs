@@ -9,6 +9,8 @@
 
 use crate::abi::bufferevent::bufferevent;
 use crate::buffer::{Machine, evbuffer};
+use crate::bufferevent::data;
+use crate::bufferevent::handle::Bev;
 use crate::http::abi::{evhttp_request, evkeyval};
 use crate::http::calls::{self, what};
 use crate::http::keyval::evhttp_add_header;
@@ -39,6 +41,8 @@ const BINARY_FRAME: c_int = 2;
 const GET: u32 = 1;
 /// `BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS`.
 const TRIGGER_LATER: c_int = 1 << 16 | 1 << 2;
+/// `BEV_EVENT_ERROR | BEV_EVENT_WRITING`.
+const LOST: c_short = 0x20 | 2;
 
 /// How long a peer may take to answer a close frame, and to read the last one.
 const CLOSE: timeval = timeval { tv_sec: 5, tv_usec: 0 };
@@ -117,8 +121,7 @@ pub unsafe extern "C-unwind" fn evws_new_session(
         calls::bufferevent_enable(bev, what::READ | what::WRITE);
         if calls::evbuffer_get_length(calls::bufferevent_get_input(bev)) > 0 {
             // What came with the request is told once the program has set its callbacks.
-            let bev = crate::bufferevent::handle::Bev::of(bev);
-            crate::bufferevent::data::bufferevent_trigger(bev, what::READ, TRIGGER_LATER);
+            data::bufferevent_trigger(Bev::of(bev), what::READ, TRIGGER_LATER);
         }
         this
     }
@@ -324,7 +327,8 @@ impl evws_connection {
         }
     }
 
-    /// Sends something: `send` gets the machine and the output. Nothing but [`SendError::Closing`] is unusual enough to tell.
+    /// Sends something: `send` gets the machine and the output. Nothing but [`SendError::Closing`] is unusual enough to tell. Without
+    /// memory the session ends, from the loop: the peer would miss what later messages build on.
     fn send(&self, send: impl FnOnce(&mut Connection, &mut Machine) -> Result<(), SendError>) {
         if self.ended.get() {
             return;
@@ -342,9 +346,11 @@ impl evws_connection {
                 Ok(Delta::added(output.len() - before))
             });
         }
-        match failed {
-            None | Some(SendError::Closing) => {}
-            Some(error) => warnx!("evws: nothing was sent: {}", error),
+        let Some(error) = failed.filter(|error| *error != SendError::Closing) else { return };
+        warnx!("evws: nothing was sent: {}", error);
+        if let SendError::Output(_) = error {
+            // SAFETY: the bufferevent lives as long as the session. Runs nothing now.
+            unsafe { data::bufferevent_trigger_event(Bev::of(self.bev), LOST, TRIGGER_LATER) };
         }
     }
 

@@ -1,6 +1,7 @@
 /* HTTP where the program's allocator refuses: every call fails cleanly, every request ends, nothing is left behind. */
 #include "case.h"
 #include "http_kit.h"
+#include <event2/ws.h>
 
 static int until_failure = -1, failing, only_one;
 static long live;
@@ -121,7 +122,36 @@ on_error_page(struct evhttp_request *req, void *arg)
 	evhttp_send_error(req, 404, "none");
 }
 
+/* WebSocket sessions, plain and with bufferevents of another kind. */
+
+static void
+on_message(struct evws_connection *ws, int type, const unsigned char *data, size_t len, void *arg)
+{
+	(void)type;
+	(void)arg;
+	evws_send_binary(ws, (const char *)data, len);
+}
+
+static void
+on_session(struct evhttp_request *req, void *arg)
+{
+	evws_new_session(req, on_message, NULL, arg ? BEV_OPT_DEFER_CALLBACKS : 0);
+}
+
+#define UPGRADE                                                                \
+	" HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+/* Masked: a text, a ping between two fragments; and a close. */
+#define MASK "\x01\x01\x01\x01"
+#define FRAMES                                                                 \
+	"\x81\x85" MASK "idmmn" "\x01\x82" MASK "ab" "\x89\x81" MASK "q" "\x80\x82" MASK "cd"
+#define FRAME_OF_CLOSE "\x88\x82" MASK "\x02\xe9"
+
 static const char *const asked[] = {
+	"GET /session" UPGRADE FRAMES,
+	"GET /session" UPGRADE FRAMES FRAME_OF_CLOSE,
+	"GET /deferred" UPGRADE FRAMES,
+	"GET /deferred" UPGRADE FRAMES FRAME_OF_CLOSE,
 	"GET /whole?a=b HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n",
 	"POST /whole HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: t\r\n\r\n",
 	"POST /chunked HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
@@ -156,6 +186,8 @@ server_sweep(int n, int which)
 		evhttp_set_cb(http, "/whole", on_whole, NULL);
 		evhttp_set_cb(http, "/chunked", on_chunked, NULL);
 		evhttp_set_cb(http, "/large", on_large, NULL);
+		evhttp_set_cb(http, "/session", on_session, NULL);
+		evhttp_set_cb(http, "/deferred", on_session, block);
 		evhttp_set_gencb(http, on_error_page, NULL);
 		bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
 	}

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -930,5 +932,34 @@ CASE(sessions_freed_by_a_thread_and_others_by_their_server)
 	for (i = 0; i < 64; i++)
 		bufferevent_free(clients[i]);
 	http = evhttp_new(base);
+	stop();
+}
+
+/* A message for which there is no memory ends the session, from the loop. Checkers have memory of their own. */
+CASE(message_without_memory)
+{
+	const size_t much = (size_t)256 << 20;
+	struct rlimit limit;
+	unsigned long pages = 0;
+	FILE *statm;
+	void *data;
+	if (getenv("CASE_PIDS"))
+		return;
+	open_session();
+	event_set_log_callback(NULL);
+	data = mmap(NULL, much, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(data != MAP_FAILED);
+	statm = fopen("/proc/self/statm", "r");
+	CHECK(statm && fscanf(statm, "%lu", &pages) == 1);
+	fclose(statm);
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)64 << 20);
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+	evws_send_binary(session, (const char *)data, much);
+	CHECK(session != NULL && ends == 0);
+	evws_send_text(session, "after");
+	while (session)
+		event_base_loop(base, EVLOOP_ONCE);
+	CHECK(ends == 1);
+	munmap(data, much);
 	stop();
 }
