@@ -241,8 +241,11 @@ static void killend(struct end *e) {
     } else
         bufferevent_free(b);
 }
+/* No two time-outs are due at the same moment, whose order would be nobody's. */
 static struct timeval ms(int m) {
-    struct timeval t = {m / 1000, m % 1000 * 1000 + 7};
+    static int uniq;
+    uniq = (uniq + 7) % 997;
+    struct timeval t = {m / 1000, m % 1000 * 1000 + 1 + uniq};
     return t;
 }
 static void action(void) {

@@ -27,7 +27,7 @@ pub unsafe extern "C-unwind" fn bufferevent_setwatermark(bufev: Option<&Bev>, wh
             bev.wm_read.set(marks);
             bev.check_mark();
             // As the original does, whatever the marks were: where reading goes on, its time begins again.
-            if bev.waits(Direction::READ) {
+            if bev.waits(Direction::READ) && bev.machine(|m| m.moves(Direction::READ)) {
                 bev.restart_timer(Direction::READ);
             }
         }

@@ -137,18 +137,18 @@ fn process_input(bev: &Locked, mode: c_int) -> bool {
     any
 }
 
-/// Runs the output function as long as it yields something and the user's write callback adds more. A reference is held.
-fn process_output(bev: &Locked, mode: c_int) -> bool {
-    let Some(part) = part(bev) else { return false };
+/// Runs the output function as long as it yields something and the user's write callback adds more. A reference is held. Returns
+/// whether it ever did, or `any`, which says that a flush already moved input: then the write time-out begins again, too.
+fn process_output(bev: &Locked, mode: c_int, mut any: bool) -> bool {
+    let Some(part) = part(bev) else { return any };
     let below = part.below();
     let more = |b: &Locked| {
         b.machine(|m| m.enabled()).contains(Direction::WRITE) && b.output().len() > 0 && !below_full(below, mode)
     };
     if part.busy.get() || mode == flush::NORMAL && !more(bev) {
-        return false;
+        return any;
     }
     part.busy.set(true);
-    let mut any = false;
     loop {
         let (mut good, mut yielded) = (true, false);
         while good {
@@ -182,7 +182,7 @@ fn output_grew(bev: &Locked) {
         return;
     }
     bev.hold();
-    process_output(bev, flush::NORMAL);
+    process_output(bev, flush::NORMAL, false);
     bev.release();
 }
 
@@ -220,7 +220,7 @@ unsafe extern "C-unwind" fn below_read(_below: *mut bufferevent, arg: *mut c_voi
 
 unsafe extern "C-unwind" fn below_write(_below: *mut bufferevent, arg: *mut c_void) {
     on_below(arg, |bev| {
-        process_output(bev, flush::NORMAL);
+        process_output(bev, flush::NORMAL, false);
     });
 }
 
@@ -236,7 +236,7 @@ fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
         any |= process_input(bev, mode);
     }
     if directions.contains(Direction::WRITE) {
-        any |= process_output(bev, mode);
+        any = process_output(bev, mode, any);
     }
     if let Some(below) = below(bev) {
         (below.ops().flush)(below, directions, mode);

@@ -44,7 +44,7 @@ fn wants_to_talk(from: &Locked, to: &Locked) -> bool {
 }
 
 /// Moves what may be moved, and tells both. A flush fills a full input beyond its mark, but only up to the mark one that has
-/// room.
+/// room, and then the time-outs begin again even where nothing moved.
 fn transfer(from: &Locked, to: &Locked, ignore_mark: bool) {
     let len = from.output().len();
     let room = to.marks(Direction::READ).room(to.input().len());
@@ -52,7 +52,8 @@ fn transfer(from: &Locked, to: &Locked, ignore_mark: bool) {
         return;
     }
     let n = if room == 0 { len } else { len.min(room) };
-    if n > 0 && buffers::transfer(from.output(), to.input(), n) {
+    let marked = room != 0 && room != usize::MAX;
+    if n == 0 && marked || n > 0 && buffers::transfer(from.output(), to.input(), n) {
         to.restart_timer(Direction::READ);
         if to.output().len() > 0 {
             to.restart_timer(Direction::WRITE);

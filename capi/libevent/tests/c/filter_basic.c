@@ -434,3 +434,19 @@ CASE(events_of_any_bits_pass)
 	bufferevent_trigger_event(f, 0x2000, BEV_TRIG_DEFER_CALLBACKS);
 	settle();
 }
+/* A flush of both directions starts the write time-out also where only input moved, or would have without a function. */
+CASE(flush_of_both_directions_starts_both_timeouts)
+{
+	static const struct timeval long_time = { 1000, 0 };
+	int input, mode, ways;
+	for (input = 0; input < 2; input++)
+		for (mode = BEV_NORMAL; mode <= BEV_FLUSH; mode++)
+			for (ways = EV_READ; ways <= (EV_READ | EV_WRITE); ways += EV_READ) {
+				start(input ? upper : NULL, upper, 0);
+				bufferevent_set_timeouts(f, &long_time, &long_time);
+				SAY("input %d, mode %d, directions %d:", input, mode, ways);
+				bufferevent_flush(f, (short)ways, (enum bufferevent_flush_mode)mode);
+				SAY(" %d %d\n", !!event_pending(&f->ev_read, EV_TIMEOUT, NULL),
+				    !!event_pending(&f->ev_write, EV_TIMEOUT, NULL));
+			}
+}

@@ -295,3 +295,78 @@ CASE(flush_and_high_marks)
 				event_base_free(base);
 			}
 }
+/* Which time-outs of an end are pending. */
+static const char *timers(struct bufferevent *x)
+{
+	static const char *const names[] = { "none", "read", "write", "both" };
+	return names[!!event_pending(&x->ev_read, EV_TIMEOUT, NULL) + 2 * !!event_pending(&x->ev_write, EV_TIMEOUT, NULL)];
+}
+/* A flush that moves nothing into an end with a mark and room below it starts that end's time-outs, enabled or not; new marks
+ * leave those of a direction that is not enabled. */
+CASE(flush_starts_timeouts_where_a_mark_leaves_room)
+{
+	static const struct timeval long_time = { 1000, 0 };
+	static const size_t marks[] = { 0, 1, 4 };
+	unsigned i, enabled, out, ways;
+	for (i = 0; i < 3; i++)
+		for (enabled = 0; enabled < 4; enabled++)
+			for (out = 0; out < 2; out++)
+				for (ways = EV_READ; ways <= (EV_READ | EV_WRITE); ways += EV_READ) {
+					start(0);
+					bufferevent_setcb(p[0], NULL, NULL, NULL, NULL);
+					bufferevent_setcb(p[1], NULL, NULL, NULL, NULL);
+					bufferevent_enable(p[1], EV_READ);
+					bufferevent_write(p[0], "abc", 3);
+					settle();
+					bufferevent_disable(p[0], EV_READ | EV_WRITE);
+					bufferevent_disable(p[1], EV_READ | EV_WRITE);
+					bufferevent_setwatermark(p[1], EV_READ, 0, marks[i]);
+					if (out)
+						bufferevent_write(p[1], "x", 1);
+					bufferevent_enable(p[1], (short)(enabled * EV_READ));
+					bufferevent_set_timeouts(p[0], &long_time, &long_time);
+					bufferevent_set_timeouts(p[1], &long_time, &long_time);
+					SAY("mark %zu, enabled %u, out %u, flush %u: %s", marks[i], enabled, out, ways, timers(p[1]));
+					bufferevent_flush(p[0], (short)ways, BEV_FLUSH);
+					SAY(", %s; partner %s", timers(p[1]), timers(p[0]));
+					bufferevent_setwatermark(p[1], EV_READ, 0, 0);
+					SAY("; no mark: %s\n", timers(p[1]));
+					bufferevent_free(p[0]);
+					bufferevent_free(p[1]);
+					event_base_free(base);
+				}
+}
+static void left(struct bufferevent *x, const struct timeval *at)
+{
+	struct timeval due, late = { 0, 10000 };
+	/* The original goes by a clock that steps. */
+	evutil_timeradd(at, &late, &late);
+	if (!event_pending(&x->ev_read, EV_TIMEOUT, &due))
+		SAY("none\n");
+	else
+		SAY("%s\n", evutil_timercmp(&due, &late, <) ? "goes on" : "begins again");
+}
+/* New marks let the read time-out begin again only where reading is enabled. */
+CASE(marks_and_a_timeout_that_a_flush_started)
+{
+	static const struct timeval long_time = { 1000, 0 };
+	struct timeval due;
+	int enabled;
+	for (enabled = 0; enabled < 2; enabled++) {
+		start(0);
+		bufferevent_disable(p[1], EV_READ);
+		bufferevent_setwatermark(p[1], EV_READ, 0, 4);
+		bufferevent_set_timeouts(p[1], &long_time, NULL);
+		bufferevent_flush(p[0], EV_WRITE, BEV_FLUSH);
+		if (enabled)
+			bufferevent_enable(p[1], EV_READ);
+		due.tv_sec = 0, due.tv_usec = 0;
+		event_pending(&p[1]->ev_read, EV_TIMEOUT, &due);
+		usleep(30000);
+		bufferevent_setwatermark(p[1], EV_READ, 0, 0);
+		left(p[1], &due);
+		bufferevent_free(p[0]);
+		bufferevent_free(p[1]);
+		event_base_free(base);
+	}
+}
