@@ -402,3 +402,39 @@ CASE(started_by_the_old_function)
 	http = 0;
 	finish();
 }
+
+static void
+on_local(struct evhttp_request *req, void *arg)
+{
+	char *address;
+	ev_uint16_t p;
+	(void)arg;
+	evhttp_connection_get_peer(evhttp_request_get_connection(req), &address, &p);
+	SAY("peer <%s> %d, remote <%s> %d\n", address, p, req->remote_host, req->remote_port);
+	reply(req, 200, "ok");
+}
+
+CASE(server_at_a_local_socket)
+{
+	struct sockaddr_un sun;
+	int fd, ls = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	memset(&sun, 0, sizeof sun);
+	sun.sun_family = AF_UNIX;
+	snprintf(sun.sun_path, sizeof sun.sun_path, "/tmp/evoxide-http-%ld", (long)getpid());
+	unlink(sun.sun_path);
+	SAY("%d\n", bind(ls, (struct sockaddr *)&sun, sizeof sun));
+	SAY("%d\n", listen(ls, 4));
+	base = event_base_new();
+	http = evhttp_new(base);
+	evhttp_set_gencb(http, on_local, 0);
+	SAY("%d\n", evhttp_accept_socket(http, ls));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	SAY("%d\n", connect(fd, (struct sockaddr *)&sun, sizeof sun));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	unlink(sun.sun_path);
+	put(fd, GET("/a") GET("/b"));
+	settle();
+	show(fd);
+	close(fd);
+	finish();
+}
