@@ -1,4 +1,5 @@
-//! `tasks`: 1,000,000 tasks spawned and joined, cancelled, woken from four threads; plain, or under a sanitizer.
+//! `tasks`: 1,000,000 tasks spawned and joined, cancelled, woken from four threads; plain, or under a sanitizer, and then the tests of loops on
+//! several threads too.
 
 use std::process::Command;
 
@@ -20,11 +21,16 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
             let version = proc::text(Command::new("rustup").args(["run", &nightly, "rustc", "-vV"]))?;
             let host = version.lines().find_map(|l| l.strip_prefix("host: ")).ok_or("rustc -vV names no host")?;
             let target = tree::target().join(format!("sanitize-{kind}"));
-            let mut cargo = Command::new("rustup");
-            cargo.args(["run", &nightly, "cargo", "build", "--quiet", "-Zbuild-std", "--target", host]).args(example);
-            cargo.arg("--target-dir").arg(&target).current_dir(tree::root());
-            cargo.env("RUSTFLAGS", format!("-Zsanitizer={kind} -Cforce-frame-pointers=yes"));
-            proc::show(&mut cargo)?;
+            let sanitized = |verb: &str| {
+                let mut cargo = Command::new("rustup");
+                cargo.args(["run", &nightly, "cargo", verb, "--quiet", "-Zbuild-std", "--target", host]);
+                cargo.arg("--target-dir").arg(&target).current_dir(tree::root());
+                cargo.env("RUSTFLAGS", format!("-Zsanitizer={kind} -Cforce-frame-pointers=yes"));
+                cargo.env("TSAN_OPTIONS", "halt_on_error=1");
+                cargo
+            };
+            proc::show(sanitized("test").args(["--package", "evoxide", "--test", "cores"]))?;
+            proc::show(sanitized("build").args(example))?;
             target.join(host).join("debug/examples/many_tasks")
         }
     };

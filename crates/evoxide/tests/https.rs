@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::Command;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -415,4 +416,38 @@ fn an_answer_that_is_cut_off_is_no_whole_one() {
         assert!(ready.get());
         assert_eq!(ev.state().said, [format!("3 {in_order}")]);
     }
+}
+
+#[test]
+fn curl_trusts_the_authority_and_asks_twice_on_one_connection() {
+    let authority = Authority::new();
+    let mut ev = EventLoop::new(Seen::default()).unwrap();
+    let id = ev.serve("127.0.0.1:0", server(authority.server("a.test"))).unwrap();
+    let port = ev.source::<TcpListener>(id).unwrap().local_addr().unwrap().port();
+    let file = std::env::temp_dir().join(format!("evoxide-https-curl-{}.pem", std::process::id()));
+    std::fs::write(&file, &authority.pem).unwrap();
+    let (handle, authority) = (ev.handle(), file.clone());
+    let curl = thread::spawn(move || {
+        let ask = |name: &str, authority: Option<&PathBuf>| {
+            let mut curl = Command::new("curl");
+            curl.args(["--silent", "--max-time", "60", "--noproxy", "*"]);
+            curl.arg("--resolve").arg(format!("{name}:{port}:127.0.0.1"));
+            if let Some(file) = authority {
+                curl.arg("--cacert").arg(file);
+            }
+            let url = format!("https://{name}:{port}/");
+            curl.args([&url, &url]).output().unwrap()
+        };
+        let answers = [ask("a.test", Some(&authority)), ask("b.test", Some(&authority)), ask("a.test", None)];
+        handle.drain(Duration::from_secs(60)).unwrap();
+        answers
+    });
+    ev.run().unwrap();
+    let _ = std::fs::remove_file(&file);
+    let [known, other_name, no_trust] = curl.join().unwrap();
+    assert_eq!(String::from_utf8_lossy(&known.stdout), "TLSv1_3, 0 certificatesTLSv1_3, 0 certificates");
+    // Curl's number for certificates that it does not accept.
+    assert_eq!((other_name.status.code(), no_trust.status.code()), (Some(60), Some(60)));
+    let used = &ev.state().connections;
+    assert!(used.len() == 2 && used[0] == used[1], "{used:?}");
 }
