@@ -32,7 +32,7 @@ pub use config::Config;
 pub use evoxide_proto::dns::{
     Answer, Builder, Data, Failure, Message, Name, NameError, Rdata, Record, Section, class, flag, rcode, rtype,
 };
-pub use resolver::{LookupId, Resolver};
+pub use resolver::{HostLookup, LookupId, Resolver};
 pub use server::{Deferred, Query};
 
 #[cfg(test)]

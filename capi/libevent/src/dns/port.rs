@@ -55,7 +55,7 @@ pub(super) struct PortState {
 
 impl PortState {
     /// Builds a reply and sends it as a datagram, or keeps it until there is room.
-    pub(super) fn reply(&mut self, fd: c_int, to: &Sender, request: &Request, code: u16, flags: u16) -> Sent {
+    pub(super) fn answer(&mut self, fd: c_int, to: &Sender, request: &Request, code: u16, flags: u16) -> Sent {
         let Ok(message) = request.reply_with(code, flags, &mut self.builder) else { return Sent::Failed };
         send_or_keep(&mut self.unsent, fd, to, message)
     }
@@ -249,8 +249,8 @@ impl evdns_server_port {
     }
 
     /// Answers a datagram, at once or when the socket has room. Returns whether that is so. The lock is held.
-    pub(super) fn reply(&self, to: &Sender, request: &Request, code: u16, flags: u16) -> bool {
-        let sent = self.state.with_locked(|state| state.reply(self.fd, to, request, code, flags));
+    pub(super) fn answer(&self, to: &Sender, request: &Request, code: u16, flags: u16) -> bool {
+        let sent = self.state.with_locked(|state| state.answer(self.fd, to, request, code, flags));
         self.is_sent(sent)
     }
 

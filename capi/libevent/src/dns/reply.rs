@@ -86,7 +86,7 @@ impl ServerRequest {
             (&mut *self.machine.get(), port.unwrap_or(1))
         };
         server::receive_in(machine, packet, port, !link.is_null())?;
-        // SAFETY: as above.
+        // SAFETY: nobody else uses the request.
         if unsafe { self.show() } {
             self.link.set(link);
             self.extra.set(0);
@@ -101,7 +101,7 @@ impl ServerRequest {
     /// # Safety
     /// The request is not the program's.
     unsafe fn show(&self) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: the request is not the program's, as promised.
         let machine = unsafe { &*self.machine.get() };
         let count = machine.questions().len();
         let names: usize = machine.questions().map(|q| room(q.wire().len())).sum();
@@ -355,7 +355,7 @@ pub unsafe extern "C-unwind" fn evdns_server_request_respond(request: *mut evdns
         let extra = (*this).extra.get() | code & (flags::AA | flags::RD);
         let (machine, code, flags) = (&*(*this).machine.get(), code as u16 & flag::RCODE, asked | extra as u16);
         let sent = match (*this).link.get().as_ref() {
-            None => port.reply((*this).sender(), machine, code, flags),
+            None => port.answer((*this).sender(), machine, code, flags),
             Some(link) => {
                 let mut builder = port.state.with_locked(|state| core::mem::take(&mut state.builder));
                 let reply = machine.reply_with(code, flags, &mut builder);

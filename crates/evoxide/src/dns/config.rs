@@ -44,6 +44,8 @@ pub struct Config {
     pub(super) no_aaaa: bool,
     /// The files stay as they were read.
     pub(super) no_reload: bool,
+    /// How long each look-up may take in all.
+    pub(super) deadline: Option<Duration>,
     /// What connections to servers go through.
     pub(super) layer: Option<Layer>,
 }
@@ -87,6 +89,7 @@ impl Default for Config {
             sortlist: SortList::default(),
             no_aaaa: false,
             no_reload: false,
+            deadline: None,
             layer: None,
         }
     }
@@ -194,6 +197,21 @@ impl Config {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// How long a look-up may take in all, with its attempts and search list, unless it says so itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use evoxide::dns::Config;
+    /// use std::time::Duration;
+    ///
+    /// let config = Config::system().deadline(Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub const fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
         self
     }
 

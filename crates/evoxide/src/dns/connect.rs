@@ -1,5 +1,6 @@
 //! Connecting by name: Happy Eyeballs version 2 (RFC 8305).
 
+use super::resolver::Asked;
 use super::{Failure, Resolver};
 use crate::stream::{SocketOptions, Stream};
 use crate::{Context, Error, EventId, Interest, Registry};
@@ -79,7 +80,7 @@ impl Resolver {
             error: None,
             failure: None,
         }));
-        self.lookup_families(events, host, move |cx, family, found| {
+        self.lookup_families(events, host, &Asked::default(), move |cx, family, found| {
             let family = if family == 0 { Family::V6 } else { Family::V4 };
             let now = cx.time.now();
             {

@@ -7,7 +7,7 @@ use evoxide_core::key::Key;
 use evoxide_proto::dns::hosts::is_localhost;
 use evoxide_proto::dns::resolver::{Ask, Effect, Resolver as Machine};
 use evoxide_proto::dns::{NoMemory, Random};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
@@ -26,6 +26,34 @@ const READ: usize = 4096;
 /// Names a look-up, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookupId(Key);
+
+/// The questions of a look-up of a host that are under way.
+pub(super) type Asked = Rc<Cell<[Option<LookupId>; 2]>>;
+
+/// A look-up of a host, to cancel it. Dropping it has no effect.
+///
+/// # Examples
+/// See [`Resolver::lookup_host`].
+#[derive(Clone, Debug)]
+pub struct HostLookup {
+    resolver: Resolver,
+    asked: Asked,
+    over: Rc<Cell<bool>>,
+}
+
+impl HostLookup {
+    /// Ends the look-up; its handler is not called. Returns whether it was under way.
+    ///
+    /// # Examples
+    /// See [`Resolver::lookup_host`].
+    pub fn cancel<S: 'static>(&self, events: &mut Registry<S>) -> bool {
+        let ends = !self.over.replace(true);
+        for lookup in self.asked.take().into_iter().flatten() {
+            self.resolver.cancel(events, lookup);
+        }
+        ends
+    }
+}
 
 /// Names a resolver of a loop.
 ///
@@ -225,6 +253,10 @@ impl Resolver {
     /// resolver.lookup_host(&mut ev, "printer", |cx, found| *cx.state() = found.unwrap());
     /// ev.run()?;
     /// assert_eq!(ev.state()[0].to_string(), "192.0.2.7");
+    ///
+    /// let lookup = resolver.lookup_host(&mut ev, "example.com", |_cx, _found| unreachable!());
+    /// assert!(lookup.cancel(&mut ev));
+    /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn lookup_host<S: 'static>(
@@ -232,10 +264,15 @@ impl Resolver {
         events: &mut Registry<S>,
         host: &str,
         handler: impl FnOnce(&mut Context<'_, S>, Result<Vec<IpAddr>, Failure>) + 'static,
-    ) {
+    ) -> HostLookup {
         type Both<H> = (Option<H>, [Option<Result<Vec<IpAddr>, Failure>>; 2]);
         let both: Rc<RefCell<Both<_>>> = Rc::new(RefCell::new((Some(handler), [None, None])));
-        self.lookup_families(events, host, move |cx, family, found| {
+        let lookup = HostLookup { resolver: self, asked: Asked::default(), over: Rc::default() };
+        let over = Rc::clone(&lookup.over);
+        self.lookup_families(events, host, &lookup.asked, move |cx, family, found| {
+            if over.get() {
+                return;
+            }
             let mut state = both.borrow_mut();
             state.1[family] = Some(found);
             if state.1.iter().any(Option::is_none) {
@@ -249,17 +286,20 @@ impl Resolver {
                 (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
                 (Err(_), Err(failure)) => Err(failure),
             };
+            over.set(true);
             if let Some(handler) = handler {
                 handler(cx, result);
             }
         });
+        lookup
     }
 
-    /// Looks up the addresses of each family (0: IPv6, 1: IPv4) and tells them one by one.
+    /// Looks up the addresses of each family (0: IPv6, 1: IPv4) and tells them one by one. What is asked is noted in `asked`.
     pub(super) fn lookup_families<S: 'static>(
         self,
         events: &mut Registry<S>,
         host: &str,
+        asked: &Asked,
         handler: impl Fn(&mut Context<'_, S>, usize, Result<Vec<IpAddr>, Failure>) + 'static,
     ) {
         let config = &self.of(events).config;
@@ -301,21 +341,23 @@ impl Resolver {
                 handler(cx, 0, Err(Failure::NoData(0)));
                 handler(cx, 1, result.map(|answer| answer.addresses().collect()));
             });
-            self.start(events, &name, absolute, rtype::A, None, None, job);
+            asked.set([None, self.start(events, &name, absolute, rtype::A, None, None, job)]);
             return;
         }
         if one_by_one {
+            let second = Rc::clone(asked);
             let job: Job<S> = Box::new(move |cx, result| {
+                second.take();
                 handler(cx, 0, result.map(|answer| answer.addresses().collect()));
                 let job: Job<S> = Box::new(move |cx, result| {
                     handler(cx, 1, result.map(|answer| answer.addresses().collect()));
                 });
-                self.start(cx, &name, absolute, rtype::A, None, None, job);
+                second.set([None, self.start(cx, &name, absolute, rtype::A, None, None, job)]);
             });
-            self.start(events, &name, absolute, rtype::AAAA, None, None, job);
+            asked.set([self.start(events, &name, absolute, rtype::AAAA, None, None, job), None]);
             return;
         }
-        let mut beside = None;
+        let (mut beside, mut ids) = (None, [None; 2]);
         for (family, rtype) in [(0, rtype::AAAA), (1, rtype::A)] {
             let handler = Rc::clone(&handler);
             let job: Job<S> = Box::new(move |cx, result| {
@@ -323,7 +365,9 @@ impl Resolver {
             });
             let id = self.start(events, &name, absolute, rtype, None, beside, job);
             beside = id.map(|id| id.0);
+            ids[family] = id;
         }
+        asked.set(ids);
     }
 
     /// The files changed: what is under way begins again with what they say now.
@@ -392,6 +436,7 @@ impl Resolver {
         job: Job<S>,
     ) -> Option<LookupId> {
         let now = events.time.now();
+        let deadline = deadline.or(self.of(events).config.deadline);
         let mut ask = Ask::new(name, rtype);
         ask.absolute = absolute;
         ask.beside = beside;

@@ -12,6 +12,10 @@ use std::time::Duration;
 
 /// Datagrams taken in one turn.
 const BURST: u32 = 64;
+/// TCP connections at a time.
+const MAX_CLIENTS: usize = 100;
+/// A client over TCP that lets this number of bytes wait is closed.
+const MAX_UNSENT: usize = 256 * 1024;
 /// TCP connections without a query are closed after this.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -197,7 +201,8 @@ fn serve<S>(
 
 impl<S: 'static> Registry<S> {
     /// Answers DNS queries on an address, over UDP and TCP. `handler` adds records and returns the response code
-    /// ([`rcode`]). Malformed packets are refused without it.
+    /// ([`rcode`]). Malformed packets are refused without it. Over TCP it serves 100 clients at a time, and closes those that say
+    /// nothing for 10 seconds or do not read their answers.
     ///
     /// Returns the events of the two sockets.
     ///
@@ -248,8 +253,14 @@ impl<S: 'static> Registry<S> {
                 }
             }
         })?;
+        let here = Rc::new(());
         let tcp = self.accept_from(listener, move |cx, socket, peer| {
-            let client = Client { handler: Rc::clone(&handler), frames: Frames::default(), peer };
+            // Each client has a reference besides this one.
+            if Rc::strong_count(&here) > MAX_CLIENTS {
+                return;
+            }
+            let counted = Rc::clone(&here);
+            let client = Client { handler: Rc::clone(&handler), frames: Frames::default(), peer, _counted: counted };
             if let Ok(id) = cx.open(socket, client)
                 && let Some(stream) = cx.stream(id)
             {
@@ -283,6 +294,7 @@ struct Client<S> {
     handler: Handler<S>,
     frames: Frames,
     peer: SocketAddr,
+    _counted: Rc<()>,
 }
 
 impl<S: 'static> StreamHandler<S> for Client<S> {
@@ -298,6 +310,9 @@ impl<S: 'static> StreamHandler<S> for Client<S> {
             if let Some(reply) = serve(cx, &self.handler, frame, self.peer, way.clone(), &mut builder) {
                 cx.output().append((reply.len() as u16).to_be_bytes());
                 cx.output().append(reply);
+            }
+            if cx.output().len() > MAX_UNSENT {
+                return cx.close();
             }
         }
     }

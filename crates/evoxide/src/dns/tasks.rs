@@ -1,6 +1,6 @@
 //! Names for tasks.
 
-use super::{Answer, Failure, LookupId, Resolver};
+use super::{Answer, Failure, HostLookup, LookupId, Resolver};
 use crate::error::Error;
 use crate::stream::SocketOptions;
 use crate::task::{AsyncStream, Given, TaskCx};
@@ -22,6 +22,19 @@ impl<S> Drop for Asked<'_, S> {
             // Where the loop is not there, the answer finds nobody.
             self.cx.try_with(|cx| self.resolver.cancel(cx, lookup));
         }
+    }
+}
+
+/// As [`Asked`], of a host.
+struct AskedHost<'a, S: 'static> {
+    cx: &'a TaskCx<S>,
+    lookup: HostLookup,
+}
+
+impl<S> Drop for AskedHost<'_, S> {
+    fn drop(&mut self) {
+        // One that is over is cancelled without effect.
+        self.cx.try_with(|cx| self.lookup.cancel(cx));
     }
 }
 
@@ -49,7 +62,7 @@ impl<S: 'static> TaskCx<S> {
         found
     }
 
-    /// Looks up the addresses of a host, of both families: see [`Resolver::lookup_host`].
+    /// Looks up the addresses of a host, of both families: see [`Resolver::lookup_host`]. Dropping the future cancels the lookup.
     ///
     /// # Errors
     /// Why there are none.
@@ -72,7 +85,8 @@ impl<S: 'static> TaskCx<S> {
     pub async fn lookup_host(&self, resolver: Resolver, host: &str) -> Result<Vec<IpAddr>, Failure> {
         let given = Given::new();
         let gives = Rc::clone(&given);
-        self.with(|cx| resolver.lookup_host(cx, host, move |cx, found| gives.give(cx, found)));
+        let lookup = self.with(|cx| resolver.lookup_host(cx, host, move |cx, found| gives.give(cx, found)));
+        let _asked = AskedHost { cx: self, lookup };
         poll_fn(|cx| given.poll(cx)).await
     }
 

@@ -323,3 +323,51 @@ fn late_answers_are_sent() {
         ev.state_mut().clear();
     }
 }
+
+/// Look-ups of hosts end by themselves and by the clock; what is cancelled asks no more and keeps no loop.
+#[test]
+fn look_ups_of_hosts_are_cancelled_and_have_a_deadline() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = silent.local_addr().unwrap();
+    let mut ev = EventLoop::with_config(LoopConfig::new().clock(Clock::Virtual), Vec::new()).unwrap();
+    let before = ev.now();
+    let config = || Config::new().server(server);
+    for config in [config(), config().resolv_conf(b"options single-request"), config().resolv_conf(b"options no-aaaa")]
+    {
+        let resolver = ev.resolver(config.hosts(b"192.0.2.1 printer")).unwrap();
+        for host in ["host.example", "printer"] {
+            let lookup = resolver.lookup_host(&mut ev, host, |_cx, _found| unreachable!());
+            assert!(lookup.cancel(&mut ev) && !lookup.cancel(&mut ev));
+        }
+    }
+    ev.run().unwrap();
+    assert!(ev.now() - before < Duration::from_secs(1));
+    let resolver = ev.resolver(config().deadline(Duration::from_secs(1))).unwrap();
+    let lookup = resolver.lookup_host(&mut ev, "host.example", |cx, found| cx.state().push(format!("{found:?}")));
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &["Err(Timeout)"]);
+    assert!(!lookup.cancel(&mut ev));
+    let took = ev.now() - before;
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
+}
+
+/// A hundred clients over TCP are served, and not one more.
+#[test]
+fn clients_over_tcp_are_capped() {
+    use std::io::{Read, Write};
+    let mut ev = EventLoop::new(Vec::new()).unwrap();
+    let [udp, _tcp] = ev.dns_server("127.0.0.1:0", |_cx, _query| rcode::NXDOMAIN).unwrap();
+    let (server, handle) = (address(&mut ev, udp), ev.handle());
+    let clients = std::thread::spawn(move || {
+        let mut clients: Vec<std::net::TcpStream> =
+            (0..101).map(|_| std::net::TcpStream::connect(server).unwrap()).collect();
+        let one_more = clients.pop().map(|mut last| last.read(&mut [0; 1]));
+        let mut reply = [0; 21];
+        clients[99].write_all(b"\0\x13\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01").unwrap();
+        clients[99].read_exact(&mut reply).unwrap();
+        handle.stop();
+        (one_more.unwrap().unwrap_or(0), reply[5] & 15)
+    });
+    ev.run().unwrap();
+    assert_eq!(clients.join().unwrap(), (0, 3));
+}
