@@ -158,11 +158,12 @@ pub(super) unsafe fn limits(c: *mut evhttp_connection) -> Limits {
     unsafe {
         let lingers = (*c).options & option::LINGERING_CLOSE != 0 && !(*c).server.is_null();
         let head = (*c).max_head.min(HEAD);
+        let no_host = (*c).server.as_ref().is_some_and(|server| server.without_host);
         Limits {
             head,
             line: head,
             body: if lingers { (*c).max_body.saturating_add(LINGER) } else { (*c).max_body },
-            leniency: leniency(),
+            leniency: Leniency { no_host, ..leniency() },
             ..Limits::COMPATIBLE
         }
     }

@@ -155,6 +155,8 @@ pub struct evhttp {
     pub(super) write_timeout: timeval,
     pub(super) max_head: usize,
     pub(super) max_body: u64,
+    /// Requests of HTTP/1.1 without `Host` are served: the original's calls of remote functions have none.
+    pub(super) without_host: bool,
 }
 
 /// `struct evhttp_bound_socket`, opaque to C.

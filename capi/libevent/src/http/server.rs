@@ -57,6 +57,7 @@ pub extern "C-unwind" fn evhttp_new(base: *mut event_base) -> *mut evhttp {
             write_timeout: TIMEOUT,
             max_head: usize::MAX,
             max_body: u64::MAX,
+            without_host: false,
         })
     };
     match made {
@@ -299,6 +300,15 @@ unsafe extern "C-unwind" fn on_accept(
 }
 
 impl evhttp {
+    /// From now on requests of HTTP/1.1 may lack `Host`.
+    ///
+    /// # Safety
+    /// `http` lives.
+    pub(crate) unsafe fn serve_without_host(http: *mut Self) {
+        // SAFETY: `http` lives, as promised.
+        unsafe { (*http).without_host = true };
+    }
+
     /// What a new connection takes over.
     pub(super) fn configure(&self, c: &mut evhttp_connection) {
         c.read_timeout = self.read_timeout;

@@ -44,7 +44,11 @@ pub unsafe fn path(name: *const c_char) -> *mut c_char {
 
 /// Commands on an HTTP server.
 #[unsafe(no_mangle)]
-pub extern "C" fn evrpc_init(server: *mut evhttp) -> *mut evrpc_base {
+pub unsafe extern "C" fn evrpc_init(server: *mut evhttp) -> *mut evrpc_base {
+    if !server.is_null() {
+        // SAFETY: the caller's server.
+        unsafe { evhttp::serve_without_host(server) };
+    }
     let base = evrpc_base { hooks: Hooks::default(), http: server, commands: Vec::new(), open: Vec::new() };
     mm::alloc(base).map_or(ptr::null_mut(), NonNull::as_ptr)
 }

@@ -1,7 +1,7 @@
 //! How long a body is.
 
 use super::syntax::{decimal, is_host};
-use super::{Fault, Head};
+use super::{Fault, Head, Leniency};
 
 /// Where a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +72,14 @@ pub const fn allows_body(status: u16) -> bool {
     status >= 200 && status != 204 && status != 304
 }
 
-/// `Host`: one in HTTP/1.1, at most one in 1.0, and well-formed.
+/// `Host`: one in HTTP/1.1 unless none is tolerated, at most one in 1.0, and well-formed.
 ///
 /// # Errors
 /// `NoHost`, `ManyHosts`, `BadHost`.
-pub fn check_host(bytes: &[u8], head: &Head) -> Result<(), Fault> {
+pub fn check_host(bytes: &[u8], head: &Head, leniency: Leniency) -> Result<(), Fault> {
     let mut hosts = head.values(bytes, b"host");
     match (hosts.next(), hosts.next()) {
-        (None, _) if head.minor == 0 => Ok(()),
+        (None, _) if head.minor == 0 || leniency.no_host => Ok(()),
         (None, _) => Err(Fault::NoHost),
         (Some(_), Some(_)) => Err(Fault::ManyHosts),
         (Some(host), None) if is_host(host) => Ok(()),

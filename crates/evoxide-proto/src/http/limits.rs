@@ -55,11 +55,13 @@ pub struct Leniency {
     pub bare_lf: bool,
     /// Lines that continue the one before; the break counts as spaces.
     pub folds: bool,
+    /// HTTP/1.1 without `Host`: libevent's calls of remote functions have none.
+    pub no_host: bool,
 }
 
 impl Leniency {
     /// Nothing.
-    pub const NONE: Self = Self { bare_lf: false, folds: false };
-    /// Everything there is.
-    pub const OLD_PEERS: Self = Self { bare_lf: true, folds: true };
+    pub const NONE: Self = Self { bare_lf: false, folds: false, no_host: false };
+    /// Ends of lines and folds, as they once were.
+    pub const OLD_PEERS: Self = Self { bare_lf: true, folds: true, no_host: false };
 }

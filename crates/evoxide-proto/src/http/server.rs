@@ -142,7 +142,7 @@ impl Server {
         self.flags = REQUEST;
         self.minor = 1;
         heads::request(bytes, limits, head)?;
-        framing::check_host(bytes, head)?;
+        framing::check_host(bytes, head, limits.leniency)?;
         let method = Method::of(head.method.of_head(bytes));
         self.minor = head.minor.min(1);
         let mut flags = REQUEST | if self.minor == 0 { OLD } else { 0 };

@@ -317,6 +317,19 @@ fn leniency_never_touches_framing() {
 }
 
 #[test]
+fn a_missing_host_may_be_tolerated() {
+    let limits = Limits { leniency: Leniency { no_host: true, ..Leniency::NONE }, ..Limits::DEFAULT };
+    let events = |input: &str| run(Role::Server(Server::new()), &[input.as_bytes()], &limits, &[]).events;
+    assert_eq!(events("GET / HTTP/1.1\r\n\r\n")[1], "end");
+    for (input, fault) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "ManyHosts"),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "BadHost"),
+    ] {
+        assert_eq!(events(input).last().map(String::as_str), Some(fault), "{input:?}");
+    }
+}
+
+#[test]
 fn expectations() {
     let mut server = Server::new();
     let (mut input, mut head): (Buffer, Head) = (Buffer::new(), Head::new());

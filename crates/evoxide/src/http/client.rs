@@ -318,7 +318,18 @@ impl Client {
         request: OutRequest,
         handler: impl Exchange<S> + 'static,
     ) -> ExchangeId {
-        ExchangeId { key: State::begin(events, self.at, request, u64::MAX, Box::new(handler)) }
+        self.exchange_within(events, request, u64::MAX, handler)
+    }
+
+    /// As [`exchange`](Self::exchange), of a body of at most `max` bytes.
+    pub(crate) fn exchange_within<S: 'static>(
+        self,
+        events: &mut Registry<S>,
+        request: OutRequest,
+        max: u64,
+        handler: impl Exchange<S> + 'static,
+    ) -> ExchangeId {
+        ExchangeId { key: State::begin(events, self.at, request, max, Box::new(handler)) }
     }
 }
 

@@ -246,6 +246,13 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// Serves requests of HTTP/1.1 without `Host`, too.
+    #[cfg(feature = "rpc")]
+    pub(crate) fn without_host(mut self) -> Self {
+        self.limits.leniency.no_host = true;
+        self
+    }
+
     /// The longest body that is collected for a handler: 2 MiB, unless it is said. What is longer is answered by
     /// `413 Payload Too Large`.
     ///
