@@ -828,6 +828,30 @@ CASE(server_freed_in_the_message_callback)
 	}
 }
 
+static void
+on_request_then_free(struct evhttp_request *req, void *arg)
+{
+	on_request(req, arg);
+	evhttp_free(http);
+	CHECK(session == NULL);
+}
+
+/* The server is freed in the callback that made the session, with a message behind the request. */
+CASE(server_freed_in_the_request_callback)
+{
+	for (options = 0; options <= BEV_OPT_DEFER_CALLBACKS; options += BEV_OPT_DEFER_CALLBACKS) {
+		closed = told = ends = 0;
+		start();
+		evhttp_set_gencb(http, on_request_then_free, NULL);
+		evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
+		frame(0x81, "one");
+		until_closed();
+		CHECK(told == 0 && ends == 1);
+		http = evhttp_new(base);
+		stop();
+	}
+}
+
 /* A session that ended is in no list any more. */
 CASE(sessions_that_ended_before_their_server)
 {
