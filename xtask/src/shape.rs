@@ -49,7 +49,7 @@ const UNREASONED: Budget = Budget { goal: 0, most: 20 };
 const UNSAFE: Budget = Budget { goal: 350, most: 350 };
 
 /// Public verbs of `Reactor`.
-const VERBS: Budget = Budget { goal: 40, most: 56 };
+const VERBS: Budget = Budget { goal: 40, most: 49 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
 const LINES: Budget = Budget { goal: 34_763, most: 35_600 };

@@ -276,7 +276,8 @@ impl Core {
         if !cb.is(evlist::INSERTED) {
             return None;
         }
-        Key::from_bits(cb.key.get()).filter(|key| self.engine.reactor.payload(*key) == Some(Cb::bare(cb)))
+        Key::from_bits(cb.key.get())
+            .filter(|key| self.engine.reactor.view(*key).is_some_and(|view| view.payload == Cb::bare(cb)))
     }
 
     /// Notes in the callback's struct which slot it has.

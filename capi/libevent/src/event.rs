@@ -405,7 +405,7 @@ pub extern "C" fn event_priority_set(e: &event, priority: c_int) -> c_int {
     base.take_async_if_any();
     base.section(|core| {
         let key = core.key_of(e);
-        if key.is_some_and(|key| core.engine.reactor.readiness(key).is_some())
+        if key.and_then(|key| core.engine.reactor.view(key)).is_some_and(|view| view.ready.is_some())
             || !(0..core.engine.reactor.priorities() as c_int).contains(&priority)
         {
             return -1;

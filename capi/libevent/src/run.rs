@@ -79,7 +79,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
         }
         let watched = b.watched.load(Ordering::Relaxed);
         if watched {
-            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && b.section(|core| core.engine.reactor.is_idle()) {
+            if flags & evloop::NO_EXIT_ON_EMPTY == 0 && b.section(|core| core.engine.reactor.counts().is_idle()) {
                 break 1;
             }
             let timeout = b.section(|core| core.timeout(flags));
@@ -283,7 +283,7 @@ impl Base {
         if core.engine.reactor.active() > 0 {
             return Some((Some(0), true));
         }
-        if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.engine.reactor.is_idle() {
+        if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.engine.reactor.counts().is_idle() {
             return None;
         }
         let timeout = core.timeout(flags);

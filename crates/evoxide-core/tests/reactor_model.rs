@@ -3,7 +3,7 @@
 
 use evoxide_core::interest::{Change, Fd, Interest, Ready, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, After, Kind, Reactor, Removed, Walk};
+use evoxide_core::reactor::{AddError, After, Kind, Options, Reactor, Removed, Walk};
 use evoxide_core::sim::World;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -117,7 +117,7 @@ impl Bench {
     fn new(deferred: bool) -> Self {
         let mut reactor = Reactor::new();
         assert!(reactor.set_priorities(PRIORITIES as u16));
-        reactor.set_deferred(deferred);
+        reactor.set_options(Options { deferred, ..reactor.options() });
         let mut world = World::new();
         let pairs = (0..PAIRS).map(|_| Self::pair(&mut world)).collect();
         Self {
@@ -186,7 +186,7 @@ impl Bench {
         }
         let gone = self.reactor.remove(event.key);
         self.gone(gone);
-        assert!(self.reactor.payload(event.key).is_none());
+        assert!(self.reactor.view(event.key).is_none());
     }
 
     fn watch(&mut self, at: usize, fd: Fd, interest: Interest) {
@@ -488,7 +488,7 @@ impl Bench {
         };
         assert_eq!(counts.added, self.events.iter().map(lists).sum::<u32>());
         assert_eq!(counts.active, self.events.iter().filter(|e| e.ready.is_some()).count() as u32);
-        assert_eq!(self.reactor.is_idle(), self.events.is_empty());
+        assert_eq!(self.reactor.counts().is_idle(), self.events.is_empty());
         let mut walk = Walk::default();
         let mut seen = Vec::new();
         while let Some(view) = self.reactor.walk(&mut walk, false) {
@@ -519,7 +519,7 @@ fn run(ops: &[Op], deferred: bool) {
         bench.check();
     }
     bench.turn(0);
-    assert!(bench.reactor.is_idle());
+    assert!(bench.reactor.counts().is_idle());
     assert_eq!(bench.world.reports(), []);
 }
 

@@ -65,7 +65,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use evoxide_core::interest::{Change, Fd, Interest, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, After, Finished, Payload, Popped, Reactor, Removed};
+use evoxide_core::reactor::{AddError, After, Finished, Options, Payload, Popped, Reactor, Removed};
 
 use crate::backend::{Backend, Features, Take, Waiter};
 use crate::signal::SignalPipe;
@@ -172,7 +172,7 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
     /// `ENOMEM`, `ENOSPC`: the waker cannot be watched.
     pub fn new(backend: Backend, waker: W) -> io::Result<Self> {
         let mut reactor = Reactor::new();
-        reactor.set_edges(backend.features().contains(Features::ET));
+        reactor.set_options(Options { edges: backend.features().contains(Features::ET), ..reactor.options() });
         let mut engine = Self { reactor, backend, waker, signals: None, stale_turns: 0, stale_limit: STALE_TURNS };
         let fd = engine.waker.borrow().fd().as_raw_fd();
         engine.watch_own(fd, Tags::WAKER)?;
@@ -204,10 +204,15 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
     /// # Errors
     /// What the kernel says; nothing has changed.
     pub fn watch_own(&mut self, fd: RawFd, tag: u8) -> io::Result<()> {
-        let change = self.reactor.register_internal(fd, tag).map_err(io::Error::other)?;
-        self.backend.apply(&change).inspect_err(|_| {
-            let _ = self.reactor.unregister_internal(fd);
-        })
+        match self.reactor.set_own(fd, tag).map_err(io::Error::other)? {
+            Some(change) => self.backend.apply(&change).inspect_err(|_| self.forget_own(fd)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends [`watch_own`](Self::watch_own) where the kernel need not be told.
+    fn forget_own(&mut self, fd: RawFd) {
+        let _ = self.reactor.set_own(fd, 0);
     }
 
     /// Lets the event of `key` wait on a descriptor: [`Reactor::watch_fd`], and the kernel is told.
@@ -359,10 +364,11 @@ impl<T: Payload> Engine<T> {
     pub fn reinit(&mut self) -> io::Result<()> {
         // The kernel's set comes first: a new descriptor of ours may get the number of one that the child closed.
         if let Some(pipe) = &self.signals {
-            let _ = self.reactor.unregister_internal(pipe.fd().as_raw_fd());
+            let fd = pipe.fd().as_raw_fd();
+            self.forget_own(fd);
         }
         let waker = self.waker.fd().as_raw_fd();
-        let _ = self.reactor.unregister_internal(waker);
+        self.forget_own(waker);
         let mut result = self.rebuild();
         if let Some(mut pipe) = self.signals.take() {
             let renewed = pipe.reinit().and_then(|()| self.watch_own(pipe.fd().as_raw_fd(), Tags::SIGNALS));

@@ -139,7 +139,8 @@ impl Core {
         if !e.is(evlist::INSERTED) {
             return !e.has(INSERTABLE);
         }
-        Key::from_bits(e.key.get()).is_some_and(|key| self.engine.reactor.only_waits(key, Cb::of(e)))
+        let view = Key::from_bits(e.key.get()).and_then(|key| self.engine.reactor.view(key));
+        view.is_some_and(|view| view.payload == Cb::of(e) && view.inserted && view.ready.is_none() && !view.later)
     }
 
     /// Moves the timeout of an event that has one, if that is one store.
@@ -156,7 +157,7 @@ impl Core {
         let key = self.key_of(e);
         if let Some(key) = key {
             if timed
-                && self.engine.reactor.readiness(key).is_some_and(|ready| ready.contains(Ready::TIMEOUT))
+                && self.engine.reactor.view(key).and_then(|view| view.ready).is_some_and(|r| r.contains(Ready::TIMEOUT))
                 && !self.engine.reactor.deactivate(key)
             {
                 e.clear(evlist::INSERTED);
@@ -358,7 +359,7 @@ impl Base {
     /// A loop that waits may have nothing left to wait for.
     #[cold]
     fn wake_if_idle(&self) {
-        if self.section(|core| core.engine.reactor.is_idle()) {
+        if self.section(|core| core.engine.reactor.counts().is_idle()) {
             self.wake_if_waiting();
         }
     }

@@ -9,7 +9,7 @@ use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};
 use evoxide_core::buffer::StoragePool;
-use evoxide_core::reactor::Walk;
+use evoxide_core::reactor::{Options, Walk};
 use evoxide_core::timers::Timers;
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{self, ExtCond, ExtLock};
@@ -61,10 +61,10 @@ fn build(
     let mut engine = Engine::new(backend, waker)
         .inspect_err(|error| warnx!("event_base_new_with_config: cannot watch the waker: {error}"))
         .ok()?;
-    engine.reactor.set_deferred(choice.changelist);
-    engine.reactor.set_limits(settings.limits);
-    // As the original: only debug mode minds.
-    engine.reactor.set_mixing(!crate::base::debug::enabled());
+    // As the original: only debug mode minds a mixture.
+    let mixing = !crate::base::debug::enabled();
+    let options = engine.reactor.options();
+    engine.reactor.set_options(Options { limits: settings.limits, deferred: choice.changelist, mixing, ..options });
     let mut core = Core {
         engine,
         timers: Timers::new(),

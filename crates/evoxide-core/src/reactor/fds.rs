@@ -38,7 +38,7 @@ pub(super) struct FdEntry {
     was_fired: bool,
     /// In `FdMap::leftover`.
     pub queued: bool,
-    /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::register_internal`]).
+    /// Nonzero: not an event's, but the face's own descriptor (see [`Reactor::set_own`]).
     pub internal: u8,
 }
 
@@ -115,12 +115,10 @@ pub(super) struct FdMap {
     entries: Vec<FdEntry>,
     /// Descriptors whose registration may differ from what is wanted until just before the next wait.
     leftover: Vec<Fd>,
-    /// Whether all changes wait until then.
+    /// Whether all changes wait until then (see [`Options`](super::Options)).
     pub deferred: bool,
-    /// Whether edge- and level-triggered events may share a descriptor.
     pub mixing: bool,
-    /// Whether reports of edge-triggered events do not say so.
-    level_only: bool,
+    pub level_only: bool,
     /// No serial of an entry that was trimmed is above this.
     first_serial: u32,
     /// How often `trim` was asked since it last looked.
@@ -426,45 +424,26 @@ impl<T: Payload> Reactor<T> {
         }
     }
 
-    /// In deferred mode every change waits for [`next_leftover`](Self::next_leftover), so that removing and adding again
-    /// costs one change at most. Choose it before the first event.
-    pub fn set_deferred(&mut self, deferred: bool) {
-        self.fds.deferred = deferred;
-    }
-
-    /// Whether edge- and level-triggered events may wait on one descriptor. While they do, it is watched level-triggered.
-    /// Otherwise, and from the start, [`AddError::ModeConflict`] refuses it.
-    pub fn set_mixing(&mut self, mixing: bool) {
-        self.fds.mixing = mixing;
-    }
-
-    /// Whether [`Popped`](super::Popped) readiness of edge-triggered events has [`Ready::EDGE`], as from the start. A backend
-    /// that knows levels only has no edges to tell of.
-    pub fn set_edges(&mut self, edges: bool) {
-        self.fds.level_only = !edges;
-    }
-
-    /// Registers a descriptor of the face itself (its waker, its signal pipe): readable reports on it come out of
-    /// [`finish_wait`](Self::finish_wait) as bit `tag - 1`, not as an event. `tag` is 1 to 8.
+    /// Makes a descriptor one of the face's own (its waker, its signal pipe): readable reports on it come out of
+    /// [`finish_wait`](Self::finish_wait) as bit `tag - 1`, not as an event. `tag` is 1 to 8, or 0 to end that. Returns what the
+    /// kernel must be told, if anything.
     ///
     /// # Errors
     /// [`AddError`] where the descriptor is out of range or in use.
-    pub fn register_internal(&mut self, fd: Fd, tag: u8) -> Result<Change, AddError> {
+    pub fn set_own(&mut self, fd: Fd, tag: u8) -> Result<Option<Change>, AddError> {
+        if tag == 0 {
+            let Some(entry) = self.fds.entry(fd).filter(|e| e.internal != 0) else { return Ok(None) };
+            entry.internal = 0;
+            return Ok(Some(entry.tell(fd, Interest::empty())));
+        }
         self.fds.grow(fd)?;
         match self.fds.entry(fd) {
             Some(entry) if entry.events == 0 => {
                 entry.internal = tag;
-                Ok(entry.tell(fd, Interest::READ))
+                Ok(Some(entry.tell(fd, Interest::READ)))
             }
             _ => Err(AddError::TooMany),
         }
-    }
-
-    /// Ends [`register_internal`](Self::register_internal).
-    pub fn unregister_internal(&mut self, fd: Fd) -> Option<Change> {
-        let entry = self.fds.entry(fd).filter(|e| e.internal != 0)?;
-        entry.internal = 0;
-        Some(entry.tell(fd, Interest::empty()))
     }
 
     /// Everything that the kernel should know, as fresh registrations: for a new or rebuilt backend.

@@ -23,7 +23,7 @@
 //! reactor.begin_batch(|| 1_000);
 //! let popped = reactor.pop_ready().unwrap();
 //! assert_eq!((popped.payload, popped.ready, popped.kept()), ("tick", Ready::TIMEOUT, false));
-//! assert!(reactor.is_idle());
+//! assert!(reactor.counts().is_idle());
 //! ```
 
 mod fds;
@@ -93,6 +93,20 @@ pub struct Kind {
     pub internal: bool,
 }
 
+/// How a reactor behaves, chosen before its first event.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What interrupts a batch. These may change at any time, and apply from the next batch on.
+    pub limits: Limits,
+    /// Every change waits for [`Reactor::next_leftover`], so that removing and adding again costs one change at most.
+    pub deferred: bool,
+    /// Edge- and level-triggered events may wait on one descriptor. While they do, it is watched level-triggered. Otherwise
+    /// [`AddError::ModeConflict`] refuses it.
+    pub mixing: bool,
+    /// Readiness of edge-triggered events has [`Ready::EDGE`](crate::interest::Ready::EDGE). A backend that knows levels only has no edges to tell of.
+    pub edges: bool,
+}
+
 /// What the outside must be told of a removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "the kernel still watches what was removed"]
@@ -112,6 +126,14 @@ pub struct Counts {
     pub active: u32,
     /// Held by the face without an event.
     pub virtual_events: u32,
+}
+
+impl Counts {
+    /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
+    #[inline]
+    pub const fn is_idle(&self) -> bool {
+        self.added == 0 && self.active == 0 && self.virtual_events == 0
+    }
 }
 
 /// What slots and detached activations belong to.
@@ -169,6 +191,19 @@ impl<T: Payload> Reactor<T> {
         }
     }
 
+    /// How it behaves. Changes only with [`set_options`](Self::set_options).
+    pub fn options(&self) -> Options {
+        let FdMap { deferred, mixing, level_only, .. } = self.fds;
+        Options { limits: self.limits, deferred, mixing, edges: !level_only }
+    }
+
+    /// Changes how it behaves.
+    pub fn set_options(&mut self, options: Options) {
+        self.limits = options.limits;
+        (self.fds.deferred, self.fds.mixing) = (options.deferred, options.mixing);
+        self.fds.level_only = !options.edges;
+    }
+
     /// Makes sure that the next [`insert`](Self::insert) needs no memory.
     ///
     /// # Errors
@@ -191,20 +226,6 @@ impl<T: Payload> Reactor<T> {
         key
     }
 
-    /// Whose slot it is.
-    #[inline]
-    pub fn payload(&self, key: Key) -> Option<T> {
-        match self.slots.get(key) {
-            Some(slot) => Some(slot.payload),
-            None => self.detached_payload(key),
-        }
-    }
-
-    #[cold]
-    fn detached_payload(&self, key: Key) -> Option<T> {
-        self.detached(key).map(|e| e.payload)
-    }
-
     /// Takes an event out of every list and frees its slot.
     #[inline(never)]
     pub fn remove(&mut self, key: Key) -> Removed {
@@ -221,20 +242,6 @@ impl<T: Payload> Reactor<T> {
             self.trim_fds();
         }
         gone
-    }
-
-    /// Whether `key` is that of an event of `payload` that waits on a descriptor or for a signal, and is not ready. Changes with
-    /// what makes it ready, pops or removes it.
-    #[inline]
-    pub fn only_waits(&self, key: Key, payload: T) -> bool
-    where
-        T: PartialEq,
-    {
-        self.slots.get(key).is_some_and(|slot| {
-            slot.payload == payload
-                && slot.state & (state::FD | state::SIGNAL) != 0
-                && slot.state & (state::READY | state::NEXT_TURN) == 0
-        })
     }
 
     /// Changes the priority of an event that is not ready.
@@ -274,7 +281,8 @@ impl<T: Payload> Reactor<T> {
         self.most.virtual_events = self.most.virtual_events.max(self.virtual_events);
     }
 
-    /// How many events there are now.
+    /// How many events there are now. Changes with every verb that inserts, removes, makes ready or pops.
+    #[inline]
     pub fn counts(&self) -> Counts {
         let active = self.active();
         Counts { added: self.inserted + active - self.internal_active, active, virtual_events: self.virtual_events }
@@ -305,12 +313,6 @@ impl<T: Payload> Reactor<T> {
     pub fn held_memory(&self) -> usize {
         let rings: usize = self.rings.iter().chain([&self.next_turn]).map(Ring::held_memory).sum();
         self.slots.held_memory() + self.timers.held_memory() + self.fds.held_memory() + rings
-    }
-
-    /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
-    #[inline]
-    pub fn is_idle(&self) -> bool {
-        self.inserted == 0 && self.active() == 0 && self.virtual_events == 0
     }
 
     #[inline(always)]

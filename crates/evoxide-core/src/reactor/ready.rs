@@ -407,7 +407,7 @@ impl<T: Payload> Reactor<T> {
 
     /// Whether an event is ready, and why.
     #[inline]
-    pub fn readiness(&self, key: Key) -> Option<Ready> {
+    pub(super) fn readiness(&self, key: Key) -> Option<Ready> {
         let Some(slot) = self.slots.get(key) else { return self.detached_readiness(key) };
         if slot.state & (state::READY | state::NEXT_TURN) == 0 {
             return None;

@@ -34,7 +34,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
     let del = r.next_leftover().unwrap();
     assert_eq!((del.fd, del.new), (5, Interest::empty()));
     assert_eq!(r.next_leftover(), None);
-    assert!(r.is_idle());
+    assert!(r.counts().is_idle());
 }
 
 #[test]

@@ -406,13 +406,8 @@ impl<T: Payload> Reactor<T> {
 
     /// How many events of this batch were popped.
     #[inline]
-    pub fn batch_count(&self) -> u32 {
+    fn batch_count(&self) -> u32 {
         self.rings.front.head.wrapping_sub(self.batch.start)
-    }
-
-    /// Which event limits apply; takes effect with the next batch.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
     }
 
     /// Sets how many priorities there are, 1 to 256; events beyond the last fall to the last. Refused (`false`) while events

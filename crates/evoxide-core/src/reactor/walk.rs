@@ -51,21 +51,11 @@ pub struct View<T> {
 }
 
 impl<T: Payload> Reactor<T> {
-    /// What is known about `key`; `None` where it names nothing any more.
-    #[inline]
+    /// What is known about `key`; `None` where it names nothing any more. Changes with every verb that names the event, and with
+    /// what makes it ready or pops it.
+    #[inline(always)]
     pub fn view(&self, key: Key) -> Option<View<T>> {
-        let Some(slot) = self.slots.get(key) else {
-            let entry = self.detached(key)?;
-            return Some(View {
-                payload: entry.payload,
-                key,
-                inserted: false,
-                deadline: None,
-                last_deadline: 0,
-                ready: Some(entry.ready),
-                later: false,
-            });
-        };
+        let Some(slot) = self.slots.get(key) else { return self.view_detached(key) };
         Some(View {
             payload: slot.payload,
             key,
@@ -74,6 +64,20 @@ impl<T: Payload> Reactor<T> {
             last_deadline: slot.deadline,
             ready: self.readiness(key),
             later: slot.state & state::NEXT_TURN != 0,
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn view_detached(&self, key: Key) -> Option<View<T>> {
+        self.detached(key).map(|entry| View {
+            payload: entry.payload,
+            key,
+            inserted: false,
+            deadline: None,
+            last_deadline: 0,
+            ready: Some(entry.ready),
+            later: false,
         })
     }
 

@@ -68,7 +68,9 @@ impl<S> Registry<S> {
     pub fn counts(&self) -> Counts {
         let ready = self.engine.reactor.active() as usize;
         let events = self.entries.len();
-        let is_active = |slot: Option<Key>| slot.is_some_and(|slot| self.engine.reactor.readiness(slot).is_some());
+        let is_active = |slot: Option<Key>| {
+            slot.is_some_and(|slot| self.engine.reactor.view(slot).is_some_and(|view| view.ready.is_some()))
+        };
         let active = |e: &Entry<Handler<S>>| is_active(e.slot) || is_active(e.second);
         let waits = |e: &Entry<Handler<S>>| {
             (e.slot.is_some() || e.second.is_some()) && !matches!(e.kind, Kind::User | Kind::Task)
@@ -171,7 +173,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn is_idle(&self) -> bool {
-        self.engine.reactor.is_idle()
+        self.engine.reactor.counts().is_idle()
             && self.turn_end.is_empty()
             && self.mailbox.waiting.load(Ordering::SeqCst) == 0
             && self.mailbox.alarm.holds.load(Ordering::SeqCst) == 0

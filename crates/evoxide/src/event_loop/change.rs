@@ -124,7 +124,7 @@ impl<S> Registry<S> {
         if entry.kind == Kind::Idle && !entry.background {
             self.engine.reactor.add_virtual(1);
         }
-        let active = entry.slot.take().map(|slot| (slot, self.engine.reactor.readiness(slot)));
+        let active = entry.slot.take().map(|slot| (slot, self.engine.reactor.view(slot).and_then(|view| view.ready)));
         if let Some((slot, _)) = active {
             self.engine.remove(slot);
         }

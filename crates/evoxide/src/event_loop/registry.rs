@@ -9,6 +9,7 @@ use crate::buffer::pool::Pool;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::error::Error;
+use evoxide_core::reactor;
 use evoxide_sys::engine::Engine;
 use evoxide_sys::waker::Waker;
 use std::collections::VecDeque;
@@ -72,7 +73,7 @@ impl<S> Registry<S> {
         if !engine.reactor.set_priorities(config.priorities) {
             return Err(Error::invalid("priorities"));
         }
-        engine.reactor.set_limits(config.limits);
+        engine.reactor.set_options(reactor::Options { limits: config.limits, ..engine.reactor.options() });
         engine.set_stale_limit(STALE_WAITS);
         let middle = (config.priorities / 2) as u8;
         Ok(Self {
