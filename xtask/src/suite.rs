@@ -63,7 +63,13 @@ fn rust_lane() -> Tally {
     tally.add(step("public interface, as docs.rs builds it", api::task));
     tally.add(step("the guide", book::task));
     tally.add(step("cargo test", || {
-        rust_tests(cargo().args(["test", "--workspace", "--features", "evoxide/native-roots", "--no-fail-fast"]))
+        rust_tests(cargo().args([
+            "test",
+            "--workspace",
+            "--features",
+            "evoxide/native-roots,evoxide/metrics",
+            "--no-fail-fast",
+        ]))
     }));
     tally
 }

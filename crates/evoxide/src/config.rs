@@ -141,6 +141,10 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) precise: bool,
     pub(crate) clock: Clock,
+    pub(crate) metrics: bool,
+    pub(crate) slow: Option<u64>,
+    /// What the time of handlers is taken by, in tests.
+    pub(crate) stopwatch: Option<fn() -> u64>,
 }
 
 impl Default for Config {
@@ -163,6 +167,9 @@ impl Config {
             limits: Limits { callbacks: u32::MAX, min_priority: 1, interval: None },
             precise: true,
             clock: Clock::Monotonic,
+            metrics: false,
+            slow: None,
+            stopwatch: None,
         }
     }
 

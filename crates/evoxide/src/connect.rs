@@ -104,6 +104,7 @@ impl<S: 'static> Registry<S> {
     ///
     /// # Examples
     /// See [`StreamHandler::on_event`].
+    #[track_caller]
     pub fn connect<H>(&mut self, addr: impl ToDestination, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
@@ -145,6 +146,7 @@ impl<S: 'static> Registry<S> {
     /// assert_eq!(text, "hello");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn connect_timeout<H>(
         &mut self,
         addr: impl ToDestination,
@@ -176,6 +178,7 @@ impl<S: 'static> Registry<S> {
     /// ev.connect_with("192.0.2.1:6379", &options, Some(Duration::from_secs(5)), Client)?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn connect_with<H>(
         &mut self,
         addr: impl ToDestination,
@@ -196,6 +199,7 @@ impl<S: 'static> Registry<S> {
     }
 
     /// Without the feature `dns` the system's resolver is asked, which blocks.
+    #[track_caller]
     fn connect_host<H>(
         &mut self,
         host: &str,

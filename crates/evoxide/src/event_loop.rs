@@ -17,9 +17,11 @@ pub(crate) mod event;
 pub(crate) mod extension;
 mod handle;
 mod handlers;
+mod inspector;
 pub(crate) mod mailbox;
 pub(crate) mod registry;
 pub(crate) mod run;
+mod timed;
 
 pub use ask::Counts;
 pub use context::Context;

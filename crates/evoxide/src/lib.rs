@@ -50,6 +50,7 @@
 //! | async/await on the same loop | [`task`] |
 //! | children that end, files that change, the wall clock, loops within loops | [`watch`] |
 //! | methods of waiting, priorities, limits | [`config`] |
+//! | what a loop does: counts, times, slow handlers | [`metrics`], [`Config::metrics`] |
 //! | a guide, from a first server to HTTP | [`manual`] |
 //!
 //! # How it hangs together
@@ -84,6 +85,10 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+// Its macros are those of `log`.
+#[cfg(feature = "tracing")]
+extern crate tracing as log;
+
 pub mod buffer;
 mod clock;
 pub mod codec;
@@ -98,6 +103,7 @@ pub mod http;
 mod interest;
 #[cfg(any(doc, doctest))]
 pub mod manual;
+pub mod metrics;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 mod signal;

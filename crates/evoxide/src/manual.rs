@@ -22,6 +22,9 @@ pub mod async_await {}
 #[doc = include_str!("../manual/virtual-time.md")]
 pub mod virtual_time {}
 
+#[doc = include_str!("../manual/seeing-inside.md")]
+pub mod seeing_inside {}
+
 #[cfg(all(feature = "http", feature = "async"))]
 #[doc = include_str!("../manual/http.md")]
 pub mod http {}

@@ -200,6 +200,7 @@ impl<S> Registry<S> {
     /// assert_eq!(ev.state(), b"echo");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn udp<H>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, &mut Udp, Datagram<'_>) + 'static,
@@ -227,6 +228,7 @@ impl<S> Registry<S> {
     /// assert_eq!(&text, b"hello");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn udp_connect<H>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, &mut Udp, Datagram<'_>) + 'static,
@@ -252,6 +254,7 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// As for [`udp`](Self::udp).
+    #[track_caller]
     pub fn udp_from<H>(&mut self, socket: UdpSocket, mut handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, &mut Udp, Datagram<'_>) + 'static,

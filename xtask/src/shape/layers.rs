@@ -24,9 +24,12 @@ pub const PROTOCOLS: &[&str] = &[
     "connect",
     "dns",
     "event_loop::drain",
+    "event_loop::inspector",
+    "event_loop::timed",
     "http",
     "manual",
     "message",
+    "metrics",
     "rpc",
     "stream::options",
     "tag",
@@ -65,7 +68,7 @@ const LIBEV: Levels = &[
 ];
 
 const EVOXIDE: Levels = &[
-    &["error", "interest", "clock", "config", "signal", "timer"],
+    &["error", "interest", "clock", "config", "metrics", "signal", "timer"],
     &["buffer", "codec"],
     &["event_loop", "manual"],
     &["stream", "task", "udp", "workers", "watch"],

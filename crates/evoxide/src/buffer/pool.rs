@@ -20,6 +20,11 @@ impl Pool {
         grown(self.storage.block(READ))
     }
 
+    /// How much storage it keeps, in bytes.
+    pub fn held(&self) -> usize {
+        self.storage.held()
+    }
+
     /// Appends what was read to a buffer: little is copied, much keeps its storage.
     pub fn fill(&mut self, into: &mut Buffer) {
         into.drain_lent();

@@ -1,6 +1,6 @@
 //! Adding events, and ending runs.
 
-use super::context::{Callback, Context, Handler};
+use super::context::Context;
 use super::event::{EventId, Kind};
 use super::handlers::{OnDescriptor, OnPrepare, OnSignal, Plain};
 use super::mailbox::{EXIT, STOP};
@@ -43,6 +43,7 @@ impl<S> Registry<S> {
     /// assert_eq!(ev.state(), "hello");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn descriptor<F, H>(&mut self, source: F, watch: impl Into<Watch>, handler: H) -> Result<EventId, Error>
     where
         F: AsFd + 'static,
@@ -51,7 +52,7 @@ impl<S> Registry<S> {
         let watch = watch.into();
         let fd = source.as_fd().as_raw_fd();
         let kind = Kind::Descriptor { fd, interest: watch.interest, timeout: watch.timeout.map(nanos) };
-        let id = self.insert(kind, watch.priority, watch.once, callback(OnDescriptor { source, handler }));
+        let id = self.insert(kind, watch.priority, watch.once, OnDescriptor { source, handler });
         self.arm_new(id)
     }
 
@@ -67,6 +68,7 @@ impl<S> Registry<S> {
     /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn timer<H>(&mut self, timer: impl Into<Timer>, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
@@ -80,7 +82,7 @@ impl<S> Registry<S> {
             }
         };
         let kind = Kind::Timer { after, period: timer.period.map(nanos) };
-        let id = self.insert(kind, timer.priority, timer.period.is_none(), callback(Plain(handler)));
+        let id = self.insert(kind, timer.priority, timer.period.is_none(), Plain(handler));
         // A timer needs nothing of the system.
         let _ = self.arm(id);
         id
@@ -102,11 +104,12 @@ impl<S> Registry<S> {
     /// ev.signal(Signal::TERM, |cx, _times| cx.exit())?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn signal<H>(&mut self, signal: Signal, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, u32) + 'static,
     {
-        let id = self.insert(Kind::Signal(signal.as_raw()), None, false, callback(OnSignal(handler)));
+        let id = self.insert(Kind::Signal(signal.as_raw()), None, false, OnSignal(handler));
         self.arm_new(id)
     }
 
@@ -123,11 +126,12 @@ impl<S> Registry<S> {
     /// assert_eq!(*ev.state(), 1);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn user<H>(&mut self, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        let id = self.insert(Kind::User, None, false, callback(Plain(handler)));
+        let id = self.insert(Kind::User, None, false, Plain(handler));
         // It needs nothing of the system.
         let _ = self.arm(id);
         id
@@ -151,11 +155,12 @@ impl<S> Registry<S> {
     /// assert!(*ev.state() > 0);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn prepare<H>(&mut self, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>, Option<Duration>) + 'static,
     {
-        let id = self.insert(Kind::Prepare, None, false, callback(OnPrepare(handler)));
+        let id = self.insert(Kind::Prepare, None, false, OnPrepare(handler));
         self.prepares.push(id);
         id
     }
@@ -174,11 +179,12 @@ impl<S> Registry<S> {
     /// assert!(*ev.state() > 0);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn check<H>(&mut self, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        let id = self.insert(Kind::Check, None, false, callback(Plain(handler)));
+        let id = self.insert(Kind::Check, None, false, Plain(handler));
         self.checks.push(id);
         id
     }
@@ -201,11 +207,12 @@ impl<S> Registry<S> {
     /// assert_eq!(*ev.state(), 3);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn idle<H>(&mut self, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
     {
-        let id = self.insert(Kind::Idle, None, false, callback(Plain(handler)));
+        let id = self.insert(Kind::Idle, None, false, Plain(handler));
         self.idles.push(id);
         self.engine.reactor.add_virtual(1);
         id
@@ -240,6 +247,7 @@ impl<S> Registry<S> {
     /// assert_eq!(ev.run()?, Outcome::Exited);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn exit_after(&mut self, delay: Duration) -> EventId {
         self.timer(delay, |cx| cx.exit())
     }
@@ -266,9 +274,4 @@ impl<S> Registry<S> {
     pub fn stop(&mut self) {
         self.mailbox.alarm.ask(STOP);
     }
-}
-
-/// One type for all handlers.
-fn callback<S>(handler: impl Callback<S> + 'static) -> Option<Handler<S>> {
-    Some(Box::new(handler))
 }

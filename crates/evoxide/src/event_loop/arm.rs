@@ -1,6 +1,6 @@
 //! How events come into the reactor and out of it again.
 
-use super::context::Handler;
+use super::context::{Callback, Handler};
 use super::event::{Entry, EventId, Kind, Side};
 use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
@@ -15,16 +15,22 @@ impl<S> Registry<S> {
         if self.in_turn { self.time.now() } else { self.time.update() }
     }
 
-    pub(crate) fn insert(
-        &mut self,
-        kind: Kind,
-        priority: Option<u8>,
-        once: bool,
-        handler: Option<Handler<S>>,
-    ) -> EventId {
+    /// Makes an event, which waits for nothing yet.
+    #[track_caller]
+    pub(crate) fn insert<C>(&mut self, kind: Kind, priority: Option<u8>, once: bool, handler: C) -> EventId
+    where
+        C: Callback<S> + 'static,
+    {
         let count = self.engine.reactor.priorities();
         let priority = priority.unwrap_or((count / 2) as u8).min((count - 1) as u8);
+        let handler = Some(self.kept(handler));
         self.entries.insert(Entry { handler, kind, priority, once, ..Entry::default() })
+    }
+
+    /// Makes an event whose handler comes later.
+    pub(crate) fn reserve(&mut self, kind: Kind) -> EventId {
+        let priority = (self.engine.reactor.priorities() / 2) as u8;
+        self.entries.insert(Entry { kind, priority, ..Entry::default() })
     }
 
     pub(crate) fn arm_new(&mut self, id: EventId) -> Result<EventId, Error> {

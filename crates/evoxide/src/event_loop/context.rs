@@ -136,6 +136,11 @@ pub(crate) trait Callback<S> {
         None
     }
 
+    /// The bytes in its buffers, if it is a stream.
+    fn buffered(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether it is called by [`call_with`](Self::call_with).
     fn borrows_loop(&self) -> bool {
         false

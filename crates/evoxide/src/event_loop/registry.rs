@@ -4,6 +4,7 @@ use super::context::{Handler, Job};
 use super::drain::Draining;
 use super::event::{Entries, EventId};
 use super::extension::Extensions;
+use super::inspector::Inspector;
 use super::mailbox::Mailbox;
 use crate::buffer::pool::Pool;
 use crate::clock::Time;
@@ -56,6 +57,8 @@ pub struct Registry<S> {
     pub(crate) left_for_later: bool,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
+    /// What the loop counts, where it does.
+    pub(crate) inspector: Option<Box<Inspector>>,
     /// The last turn called a handler, so that another turn may have something to do.
     pub(crate) served: bool,
 }
@@ -96,6 +99,7 @@ impl<S> Registry<S> {
             streams: 0,
             left_for_later: false,
             in_turn: false,
+            inspector: Inspector::new(config),
             served: false,
         })
     }

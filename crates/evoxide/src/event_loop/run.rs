@@ -257,7 +257,11 @@ impl<S> EventLoop<S> {
     }
 
     fn drive(&mut self, mode: Mode) -> Result<Outcome, Error> {
-        self.registry().mailbox.alarm.enter();
+        let registry = self.registry();
+        registry.mailbox.alarm.enter();
+        if let Some(inspector) = &mut registry.inspector {
+            inspector.begin();
+        }
         let driven = catch_unwind(AssertUnwindSafe(|| self.turns(mode)));
         let registry = self.registry();
         registry.in_turn = false;
@@ -327,8 +331,13 @@ impl<S> EventLoop<S> {
             return Ok(called);
         }
         self.wait(if called && mode == Mode::Once { Mode::Poll } else { mode })?;
-        self.hooks(|r| r.checks.clone(), None);
+        if !self.registry().checks.is_empty() {
+            self.hooks(|r| r.checks.clone(), None);
+        }
         let registry = self.registry();
+        if registry.inspector.is_some() {
+            registry.inspect_wait();
+        }
         let now = registry.time.now();
         registry.engine.reactor.expire(now);
         if registry.engine.reactor.active() == 0 && !registry.idles.is_empty() {

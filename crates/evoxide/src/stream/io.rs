@@ -85,6 +85,10 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
         Some(self)
     }
 
+    fn buffered(&self) -> Option<usize> {
+        Some(self.stream.buffered())
+    }
+
     fn panicked(&mut self, cx: &mut Context<'_, S>) {
         self.handler.on_close(cx);
     }
@@ -230,7 +234,7 @@ impl<H> OnStream<H> {
                 pool.fill(into);
                 stream.output.borrow(pool);
                 stream.read_moved = true;
-                cx.registry.spend(stream.limit(), Direction::READ, n);
+                cx.registry.spend(stream.account(), Direction::READ, n);
                 stream.machine.read_done(Io::Moved(n))
             }
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
@@ -333,7 +337,7 @@ impl<H> OnStream<H> {
         }
         stream.blocked = moved < asked;
         stream.write_moved |= moved > 0;
-        cx.registry.spend(stream.limit(), Direction::WRITE, moved);
+        cx.registry.spend(stream.account(), Direction::WRITE, moved);
         let after = stream.wire_len();
         let outcome = stream.machine.write_done(done, after, Cause::Connected);
         if outcome.drained {

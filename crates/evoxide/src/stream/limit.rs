@@ -218,6 +218,9 @@ impl<S> Registry<S> {
         let now = self.time.now();
         let allowance = self.limits().tree.allowance(key(limit), direction, now / MS);
         if allowance == 0 {
+            if let Some(inspector) = &mut self.inspector {
+                inspector.metrics.rate_waits += 1;
+            }
             let at = self.limits().tree.next_tick(key(limit), now / MS).saturating_mul(MS);
             let limits = self.limits();
             if !limits.waiting.contains(&id) {
@@ -256,11 +259,17 @@ impl<S> Registry<S> {
         self.extensions.get()
     }
 
-    pub(super) fn spend(&mut self, limit: Option<LimitId>, direction: Direction, bytes: usize) {
-        if limit.is_none() {
-            return;
+    /// So much has moved on a stream with that [account](super::Stream::account).
+    pub(super) fn spend(&mut self, account: Option<(bool, Option<LimitId>)>, direction: Direction, bytes: usize) {
+        let Some((counted, limit)) = account else { return };
+        if limit.is_some() {
+            self.limits().tree.spend(key(limit), direction, bytes);
         }
-        self.limits().tree.spend(key(limit), direction, bytes);
+        if let (true, Some(inspector)) = (counted, &mut self.inspector) {
+            let metrics = &mut inspector.metrics;
+            let sum = if direction == Direction::READ { &mut metrics.bytes_read } else { &mut metrics.bytes_written };
+            *sum += bytes as u64;
+        }
     }
 
     /// A stream goes, and with it its part of the limit.

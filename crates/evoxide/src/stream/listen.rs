@@ -30,6 +30,7 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// See [`StreamHandler`](crate::stream::StreamHandler).
+    #[track_caller]
     pub fn listen<H, R>(&mut self, addr: impl ToSocketAddrs, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
@@ -52,6 +53,7 @@ impl<S> Registry<S> {
     /// ev.listen_with("127.0.0.1:0", &options, |_cx, conn, _peer| assert!(conn.nodelay().unwrap()))?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn listen_with<H, R>(
         &mut self,
         addr: impl ToSocketAddrs,
@@ -85,6 +87,7 @@ impl<S> Registry<S> {
     /// assert_eq!(*ev.state(), Some(client.local_addr()?));
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn accept_from<H, R>(&mut self, listener: TcpListener, mut handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, TcpStream, SocketAddr) -> R + 'static,
@@ -127,6 +130,7 @@ impl<S> Registry<S> {
     /// # std::fs::remove_dir_all(&dir)?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn listen_unix<H, R>(&mut self, path: impl AsRef<Path>, mut handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, UnixStream) -> R + 'static,

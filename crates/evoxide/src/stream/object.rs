@@ -173,6 +173,8 @@ pub(super) struct Extras {
     /// The socket comes when a host's name was looked up.
     pub later: Option<Later>,
     limit: Option<LimitId>,
+    /// The loop counts its bytes.
+    counted: bool,
     /// So much of the output will be written, and no more.
     sealed: Option<usize>,
     /// How much of the output the filters left when they saw it last.
@@ -231,6 +233,22 @@ impl Stream {
 
     pub(super) fn limit(&self) -> Option<LimitId> {
         self.extras.as_ref().and_then(|e| e.limit)
+    }
+
+    /// The bytes in its buffers, the filters' among them.
+    pub(super) fn buffered(&self) -> usize {
+        let layers = self.layers().iter().map(|layer| layer.input.len() + layer.output.len());
+        self.input.len() + self.output.len() + layers.sum::<usize>()
+    }
+
+    /// Lets the loop count what moves.
+    pub(super) fn count(&mut self) {
+        self.extras_mut().counted = true;
+    }
+
+    /// Whether the loop counts what moves, and the limit that it counts for.
+    pub(super) fn account(&self) -> Option<(bool, Option<LimitId>)> {
+        self.extras.as_ref().map(|e| (e.counted, e.limit))
     }
 
     pub(super) fn take_limit(&mut self) -> Option<LimitId> {

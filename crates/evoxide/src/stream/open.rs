@@ -49,6 +49,7 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// See [`StreamHandler`] and [`Stream`].
+    #[track_caller]
     pub fn open<H>(&mut self, socket: impl Into<OwnedFd>, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
@@ -73,6 +74,7 @@ impl<S> Registry<S> {
     /// ev.connect_unix("/run/hello.sock", Hello)?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn connect_unix<H>(&mut self, path: impl AsRef<Path>, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
@@ -157,6 +159,7 @@ impl<S> Registry<S> {
     ///
     /// # Examples
     /// As for [`open_child`](Self::open_child).
+    #[track_caller]
     pub fn open_pipes<H>(
         &mut self,
         read: impl Into<OwnedFd>,
@@ -209,6 +212,7 @@ impl<S> Registry<S> {
     /// assert_eq!(ev.state(), b"a\nb\n");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn open_child<H>(&mut self, child: &mut Child, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
@@ -259,6 +263,7 @@ impl<S> Registry<S> {
     /// assert_eq!(ev.state(), b"hello");
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn pair<A, B>(&mut self, left: A, right: B) -> Result<(EventId, EventId), Error>
     where
         A: StreamHandler<S> + 'static,
@@ -328,17 +333,22 @@ impl<S> Registry<S> {
         self.entries.ids_where(|handler| handler.whole().is_some_and(|whole| whole.is::<OnStream<H>>()))
     }
 
+    #[track_caller]
     fn start<H>(&mut self, mut stream: Stream, handler: H) -> Result<EventId, Error>
     where
         H: StreamHandler<S> + 'static,
     {
-        let placeholder = self.insert(Kind::Extension, None, false, None);
+        let placeholder = self.reserve(Kind::Extension);
+        if self.inspector.is_some() {
+            stream.count();
+        }
         if let Err(error) = self.arm_stream(placeholder, &mut stream) {
             self.entries.remove(placeholder);
             return Err(error);
         }
+        let kept = self.kept(OnStream { stream, handler });
         if let Some(entry) = self.entries.get_mut(placeholder) {
-            entry.handler = Some(Box::new(OnStream { stream, handler }));
+            entry.handler = Some(kept);
             self.streams += 1;
         }
         Ok(placeholder)

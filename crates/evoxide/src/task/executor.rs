@@ -12,6 +12,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -103,13 +104,22 @@ impl<S: 'static> Registry<S> {
     ///
     /// # Examples
     /// See the [module](crate::task).
+    #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        self.spawn_at(future, Location::caller())
+    }
+
+    /// A task that is reported, if it is slow, with that place.
+    fn spawn_at<F>(&mut self, future: F, place: &'static Location<'static>) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
     {
         let (home, wakes) = self.tasks();
         let state = Rc::new(RefCell::new(State { result: None, waker: None }));
-        let id = self.insert(Kind::Task, None, false, None);
+        let id = self.reserve(Kind::Task);
         // It needs nothing of the system.
         let _ = self.arm(id);
         self.engine.reactor.add_virtual(1);
@@ -121,8 +131,9 @@ impl<S: 'static> Registry<S> {
             home: Rc::clone(&home),
             state: Rc::clone(&state),
         };
+        let kept = self.kept_as(task, std::any::type_name::<F>(), place);
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.handler = Some(Box::new(task));
+            entry.handler = Some(kept);
         }
         self.activate_with(id, Ready::READ);
         JoinHandle { state, id, home }
@@ -146,6 +157,7 @@ impl<S: 'static> Registry<S> {
     /// assert_eq!(*ev.state(), 6);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn spawn_with<F>(&mut self, make: impl FnOnce(TaskCx<S>) -> F) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
@@ -292,8 +304,10 @@ impl<S: 'static> TaskCx<S> {
     /// assert_eq!(sum, 14);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
-        self.with(|cx| cx.spawn(future))
+        let place = Location::caller();
+        self.with(|cx| cx.spawn_at(future, place))
     }
 
     /// Starts a task beside this one, with a [`TaskCx`] of its own: see [`Registry::spawn_with`].
@@ -303,6 +317,7 @@ impl<S: 'static> TaskCx<S> {
     ///
     /// # Examples
     /// As for [`Registry::spawn_with`].
+    #[track_caller]
     pub fn spawn_with<F: Future + 'static>(&self, make: impl FnOnce(Self) -> F) -> JoinHandle<F::Output> {
         let future = make(self.clone());
         self.spawn(future)

@@ -59,7 +59,7 @@ impl<S: 'static> Watches for Home<S> {
                 }
             }
             let kind = Kind::Descriptor { fd, interest, timeout: None };
-            let id = cx.registry.insert(kind, None, false, Some(Box::new(OnReady { readiness, edge })));
+            let id = cx.registry.insert(kind, None, false, OnReady { readiness, edge });
             let id = cx.registry.arm_new(id)?;
             self.adopt(cx, id);
             Ok((id, edge))

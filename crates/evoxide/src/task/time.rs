@@ -60,7 +60,7 @@ impl<S: 'static> Timers for Home<S> {
     fn add(&self, delay: Duration, flag: Rc<Flag>) -> EventId {
         self.with(|cx| {
             let kind = Kind::Timer { after: nanos(delay), period: None };
-            let id = cx.registry.insert(kind, None, true, Some(Box::new(OnFlag(flag))));
+            let id = cx.registry.insert(kind, None, true, OnFlag(flag));
             // A timer needs nothing of the system.
             let _ = cx.registry.arm(id);
             self.adopt(cx, id);

@@ -28,12 +28,13 @@ impl<S> Registry<S> {
     /// assert_eq!(*ev.state(), Some(3));
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn child<H>(&mut self, child: Child, handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, &mut Child, ExitStatus) + 'static,
     {
         let callback = OnChild { child, handler };
-        let id = self.insert(Kind::Signal(Signal::CHLD.as_raw()), None, false, Some(Box::new(callback)));
+        let id = self.insert(Kind::Signal(Signal::CHLD.as_raw()), None, false, callback);
         let id = self.arm_new(id)?;
         // It may have ended before anybody listened.
         self.activate(id);

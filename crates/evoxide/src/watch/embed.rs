@@ -74,6 +74,7 @@ impl<S> Registry<S> {
     /// assert_eq!(*inner.state(), 1);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn embed<T, H>(&mut self, inner: EventLoop<T>, mut handler: H) -> Result<EventId, Error>
     where
         T: 'static,

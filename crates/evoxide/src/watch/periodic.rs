@@ -142,6 +142,7 @@ impl<S> Registry<S> {
     /// assert_eq!(*ev.state(), 24);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn periodic<H>(&mut self, mut periodic: Periodic, handler: H) -> EventId
     where
         H: FnMut(&mut Context<'_, S>) + 'static,
@@ -151,7 +152,7 @@ impl<S> Registry<S> {
         let now = self.time.wall();
         let due = periodic.next(now, true).unwrap_or(now);
         let kind = Kind::Timer { after: due.saturating_sub(now), period: None };
-        let id = self.insert(kind, None, true, Some(Box::new(OnPeriodic { periodic, due, handler })));
+        let id = self.insert(kind, None, true, OnPeriodic { periodic, due, handler });
         // A timer needs nothing of the system.
         let _ = self.arm(id);
         let Self { extensions, entries, .. } = self;

@@ -142,6 +142,7 @@ impl<S> Registry<S> {
     /// std::fs::remove_file(&path)?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn stat<H>(&mut self, path: impl AsRef<Path>, interval: Duration, mut handler: H) -> Result<EventId, Error>
     where
         H: FnMut(&mut Context<'_, S>, FileChange) + 'static,
