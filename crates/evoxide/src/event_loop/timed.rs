@@ -104,7 +104,7 @@ impl<S> Registry<S> {
         }
     }
 
-    /// What the loop did until now, and what it has; `None` where [`Config::metrics`] did not ask for it.
+    /// What the loop did until now, and what it has; `None` where [`Config::metrics`](crate::Config::metrics) did not ask for it.
     ///
     /// A handler's time is from the end of what ran before it in the turn to its own end. Where streams are counted, a stream whose handler
     /// is running now is left out.
