@@ -46,7 +46,7 @@ use std::time::Duration;
 /// let shared = Arc::clone(&count);
 /// let mut threads = evoxide::threads(2, move |i| {
 ///     let mut ev = EventLoop::new(Arc::clone(&shared))?;
-///     let server = Server::new().get("/", |cx, _request| {
+///     let server = Server::<Arc<AtomicU64>>::new().get("/", |cx, _request| {
 ///         cx.state().fetch_add(1, Ordering::Relaxed);
 ///         "hello\n"
 ///     });
