@@ -285,17 +285,17 @@ def against(libs, event, name, other):
     return [Col(n, event, d) for n, d in libs if has(d, "libevent")] + [Col(name, other)]
 
 
-def heap(conns, http=False):
+def heap(conns, generator="load_echo", kind=()):
     """What a server's allocator has given out for each idle connection, told by the preloaded heap.so."""
-    kind = ["-H"] if http else []
+    kind = list(kind)
 
     def go(col):
         s = Server(Col(col.name, col.argv, col.lib), ["env", "LD_PRELOAD=" + os.path.join(B, "heap.so")])
         try:
-            load(["load_echo", "-p", s.port, "-c", 1, "-n", 10] + kind)
+            load([generator, "-p", s.port, "-c", 1, "-n", 10] + kind)
             s.settle()
             h0 = s.heap()
-            p = sp.Popen([os.path.join(B, "load_echo"), "-p", str(s.port), "-c", str(conns), "-I"] + kind,
+            p = sp.Popen([os.path.join(B, generator), "-p", str(s.port), "-c", str(conns), "-I"] + kind,
                          stdin=sp.PIPE, stdout=sp.PIPE, text=True, preexec_fn=pin(LOAD))
             p.stdout.readline()
             while s.open_files() < s.files + conns:
@@ -390,19 +390,32 @@ def cases(libs, peers, q):
         yield ("http", f"fixed x {c}", http, served(["load_echo", "-H", "-c", c, "-n", 100000 // d]), 1)
     # More repetitions only make it longer.
     own = columns(libs, False, ["http"])
-    yield ("http", "http idle connections", own, heap(1000, True), 5)
+    yield ("http", "http idle connections", own, heap(1000, kind=["-H"]), 5)
     yield ("paced", f"{nidle} connections, a request each second", own, paced(nidle, 5 if q else 60), 5)
+    yield from tls_cases(libs, d)
     if not peers:
         return
     yield ("idle", f"echo {nidle} connections", echo, idle(nidle, False), 2)
     for c in (1, 64, 512):
         yield ("http", f"wrk x {c}", http, wrked(c, 1 if q else 2), 1)
     yield ("idle", f"http {nidle} connections", http, idle(nidle, True), 2)
+
+
+def tls_programs(libs, program, raw=None):
+    """A server with its certificate, on both libraries; beside the bare loop, if there is one."""
     t = tls_files()
-    for case, pre in (("", []), (" nodelay", ["-N"])):
-        https = columns(libs, peers, ["http"] + pre + t, raw=["http_raw"] + t)
-        for c in (1, 64):
-            yield ("https", f"wrk x {c}{case}", https, wrked(c, 1 if q else 2, "https"), 2)
+    return columns(libs, True, program + t, **({"raw": raw + t} if raw else {}))
+
+
+def tls_cases(libs, d):
+    if not os.path.exists(os.path.join(B, "load_tls")):
+        return
+    for case, option in (("", []), (" nodelay", ["-N"])):
+        cols = tls_programs(libs, ["https"] + option, ["http_raw"])
+        yield ("https", f"https x 64{case}", cols, served(["load_tls", "-c", 64, "-n", 40000 // d]), 1)
+    cols = tls_programs(libs, ["echo_tls"])
+    yield ("https", "65536 B x 50 over TLS", cols, served(["load_tls", "-c", 50, "-s", 65536, "-n", 20000 // d]), 1)
+    yield ("https", "idle TLS connections", cols, heap(500, "load_tls", ["-s", "64"]), 3)
 
 
 def bench(a):
@@ -604,6 +617,10 @@ def op_cases(libs, peers, under):
         yield ("rust", f"http x {c}, Rust", rust_http(), ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
     for c in (1, 64):
         yield ("http", f"http x {c}", http, ops_server(["load_echo", "-H", "-c", c], under), 500, 2500)
+    if os.path.exists(os.path.join(B, "load_tls")):
+        for c in (1, 64):
+            yield ("https", f"https x {c}", tls_programs(libs, ["https"], ["http_raw"]),
+                   ops_server(["load_tls", "-c", c], under), 500, 2500)
     if not peers:
         return
     yield ("dns", "dns client x 64", columns(libs, peers, ["dns"], raw=["dns_raw"]), ops_dns(under), 500, 2500)
@@ -734,6 +751,9 @@ GOALS = [
     ("insns", "echo 64 B x 50", OURS, 800), ("syscalls", "echo 64 B x 50", OURS, 2.1),
     ("syscalls", "echo 64 B x 1", OURS, 3.05), ("syscalls", "echo 65536 B x 50", OURS, 2.2),
     ("syscalls", "http x 1", OURS, 3.05), ("syscalls", "http x 64", OURS, 2.1), ("insns", "http x 64", OURS, 9000),
+    ("ratio", "https x 64", "rate", 40), ("ratio", "https x 64 nodelay", "rate", 1.5),
+    ("raw", "https x 64 nodelay", "server_cpu", 1.25), ("ratio", "65536 B x 50 over TLS", "rate", 1.5),
+    ("ratio", "idle TLS connections", "heap", 1.0), ("syscalls", "https x 1", OURS, 3.05),
     ("ratio", "fixed x 64", "server_cpu", 1.7), ("most", "http idle connections", "heap", 1300),
     # The server's time a message, ours to the other's.
     ("raw", "65536 B x 50, C", "server_cpu", 1.2), ("raw", "4096 B x 1000, C", "server_cpu", 1.1),

@@ -10,7 +10,8 @@ use crate::proc::{self, Tally};
 use crate::{cc, tree};
 
 /// Sections that are timed.
-const TIMED: [&str; 10] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http", "dns"];
+const TIMED: [&str; 11] = ["chain", "timers", "active", "buffer", "conns", "echo", "raw", "rust", "http", "dns", HTTPS];
+const HTTPS: &str = "https";
 
 /// What runs only by name: a timed section, and what a request of HTTP spends its instructions on.
 const NAMED: [&str; 2] = [PACED, SPENT];
@@ -38,7 +39,8 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     let dist = dist::build(opts)?;
     let build = tree::scratch("bench")?;
     let programs = tree::root().join("bench");
-    proc::show(Command::new("make").args(["-s", "-C"]).arg(&programs).arg(format!("B={}", build.display())))?;
+    let goal = if dist::has_openssl() { "tls" } else { "default" };
+    proc::show(Command::new("make").args(["-s", "-C"]).arg(&programs).arg(goal).arg(format!("B={}", build.display())))?;
 
     let wanted = |names: &[&str]| -> Vec<String> {
         let given = opts.words();

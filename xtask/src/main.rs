@@ -92,7 +92,7 @@ cargo xtask TASK [OPTIONS]
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
-              [SECTION...]             insns syscalls chain timers active buffer conns echo http; raw: C echo against bare epoll;
+              [SECTION...]             insns syscalls chain timers active buffer conns echo http https; raw: C echo against bare epoll;
                                        rust: the Rust echo server against tokio's, and the heap of its idle streams;
                                        only by name: paced, 10,000 HTTP connections with a request each second for a minute;
                                        spent, what an HTTP request spends its instructions on

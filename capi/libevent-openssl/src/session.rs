@@ -142,6 +142,18 @@ impl Session {
         }
     }
 
+    /// Has one system call take the head of a record, its body and what lies behind. Not where a handshake may come later: OpenSSL takes
+    /// data that was read ahead for a part of that.
+    fn read_ahead(&mut self) {
+        // SAFETY: the session's object.
+        unsafe {
+            let kernel = SSL_get_options(self.ssl) & OP_ENABLE_KTLS != 0;
+            if self.bio.is_null() && !kernel && ssl::SSL_version(self.ssl) == ssl::TLS1_3_VERSION {
+                SSL_set_read_ahead(self.ssl, 1);
+            }
+        }
+    }
+
     /// Whether the peer began too many handshakes.
     fn is_flooded(&mut self) -> bool {
         let mut finished = [0; 8];
@@ -347,7 +359,11 @@ unsafe extern "C-unwind" fn handshake(session: *mut c_void) -> isize {
         }
         if !at(session).flood.saw_one() {
             let code = operate(session, false, |ssl| ssl::SSL_do_handshake(ssl));
-            return if code > 0 { 0 } else { code };
+            if code <= 0 {
+                return code;
+            }
+            at(session).read_ahead();
+            return 0;
         }
         if at(session).drain() == ERROR {
             return ERROR;
@@ -488,6 +504,8 @@ pub unsafe fn prepare(ssl: *mut ssl::SSL) {
 
 const BIO_NOCLOSE: c_int = 0;
 const BIO_C_GET_FD: c_int = 105;
+/// `SSL_OP_ENABLE_KTLS`.
+const OP_ENABLE_KTLS: u64 = 1 << 3;
 const RECEIVED_SHUTDOWN: c_int = 2;
 const SSL_CTRL_MODE: c_int = 33;
 /// `SSL_R_NO_RENEGOTIATION` of `ERR_LIB_SSL`.
@@ -500,6 +518,8 @@ unsafe extern "C" {
     fn ERR_peek_error() -> c_ulong;
     fn SSL_renegotiate(ssl: *mut ssl::SSL) -> c_int;
     fn SSL_has_pending(ssl: *const ssl::SSL) -> c_int;
+    fn SSL_set_read_ahead(ssl: *mut ssl::SSL, on: c_int);
+    fn SSL_get_options(ssl: *const ssl::SSL) -> u64;
     fn SSL_in_init(ssl: *const ssl::SSL) -> c_int;
     fn SSL_renegotiate_pending(ssl: *const ssl::SSL) -> c_int;
     fn BIO_ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, arg: *mut c_void) -> c_long;

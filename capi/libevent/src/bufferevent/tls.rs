@@ -215,7 +215,15 @@ fn may(bev: &Locked) -> Direction {
 /// Waits for what the session needs, and for nothing else.
 fn update(bev: &Locked) -> c_int {
     let connecting = bev.machine(|m| m.state()) == State::Connecting;
-    let wanted = if connecting { Direction::WRITE } else { session(bev, |t| t.interest(may(bev))).unwrap_or_default() };
+    wait_for(bev, if connecting { Direction::WRITE } else { wanted(bev, may(bev)) })
+}
+
+/// What the session needs of its transport.
+fn wanted(bev: &Locked, may: Direction) -> Direction {
+    session(bev, |t| t.interest(may)).unwrap_or_default()
+}
+
+fn wait_for(bev: &Locked, wanted: Direction) -> c_int {
     if let Some(below) = below(bev) {
         if wanted.contains(Direction::READ) {
             below.resume(Direction::READ, Hold::FILTER);
@@ -327,6 +335,9 @@ fn ready(bev: &Locked, directions: Direction) {
     }
     if steps.read && !bev.is_freed() {
         read_some(bev);
+        // An answer leaves without waiting for a socket that has room as a rule.
+        let at_once = !bev.is_freed() && below(bev).is_none() && socket::never_blocks(bev);
+        steps.write |= at_once && plan(Direction::WRITE).write;
     }
     let open = session(bev, |t| t.is_open()).unwrap_or(false);
     let stuck = steps.write && open && !bev.is_freed() && write_some(bev);
@@ -334,13 +345,16 @@ fn ready(bev: &Locked, directions: Direction) {
     if bev.is_freed() {
         return;
     }
-    update(bev);
     read_what_waits(bev);
-    // What callbacks wrote meanwhile, or a handshake that they began. A bufferevent below does not announce that it takes more,
-    // unless it was full.
-    let asked = part(bev).is_some_and(|part| part.asked.replace(false));
-    if below(bev).is_some() && (asked || !stuck && plan(Direction::WRITE).write) {
+    // What callbacks wrote meanwhile is tried without waiting; so is a handshake that they began, which a bufferevent below that is
+    // not full does not announce.
+    let asked = part(bev).is_some_and(|part| part.asked.replace(false)) && below(bev).is_some();
+    let at_once = below(bev).is_some() || socket::never_blocks(bev);
+    if asked || at_once && !stuck && plan(Direction::WRITE).write {
+        wait_for(bev, wanted(bev, may(bev) - Direction::WRITE));
         soon(bev, Direction::WRITE);
+    } else {
+        update(bev);
     }
 }
 
@@ -392,6 +406,10 @@ fn read_some(bev: &Locked) {
             break;
         }
         total += n;
+        if n < RECORD.min(max) && below(bev).is_none() && !part.pends() {
+            // A short record is the last one as a rule; the descriptor announces others.
+            break;
+        }
     }
     let error = errno::get();
     if total > 0 {
