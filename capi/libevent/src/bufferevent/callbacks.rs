@@ -184,18 +184,24 @@ fn defer_readable(bev: &Locked) {
     readable(bev, c_int::from(opt::DEFER_CALLBACKS));
 }
 
+/// Makes the deferred callback with a priority, unless it is there or memory lacks. The extension is its own.
+pub(super) fn prepare_deferred(bev: &Locked, priority: u8) {
+    if bev.extension().deferred().is_none() {
+        let fresh = event_callback::empty(crate::abi::event::closure::SELF);
+        deferred::init(&fresh, priority, run_deferred, bev.arg());
+        if let Some(made) = mm::alloc(fresh) {
+            bev.own_extension(|e| e.deferred.set(made.as_ptr()));
+        }
+    }
+}
+
 /// Notes something in the extension, which is there, for the deferred callback and has that run. Without memory the notice is made at once rather than lost.
 fn schedule(bev: &Locked, note: impl FnOnce(&Locked)) {
     note(bev);
     if bev.is(flag::SCHEDULED) {
         return;
     }
-    if bev.extension().deferred().is_none() {
-        let fresh = event_callback::empty(crate::abi::event::closure::SELF);
-        deferred::init(&fresh, bev.priority(), run_deferred, bev.arg());
-        let Some(made) = mm::alloc(fresh) else { return run_pending(bev) };
-        bev.own_extension(|e| e.deferred.set(made.as_ptr()));
-    }
+    prepare_deferred(bev, bev.priority());
     let (Some(base), Some(cb)) = (bev.base(), bev.extension().deferred()) else { return run_pending(bev) };
     // SAFETY: the callback lives as long as the bufferevent, and the reference taken here lasts until it has run.
     if unsafe { base.schedule_deferred(cb) } {

@@ -429,8 +429,12 @@ pub(crate) fn attach(bev: &Locked, fd: c_int, connecting: bool) -> c_int {
     bev.del_event(Direction::WRITE);
     bev.mark(flag::BLOCKING_KNOWN, false);
     bev.machine(|m| if connecting { m.connecting() } else { m.attach() });
-    // Assigning sets the events to their base's middle priority, as in the original.
+    // Assigning sets the events to their base's middle priority, as in the original; deferred callbacks keep theirs.
+    let priority = bev.priority();
     bev.assign(bev.base_ptr(), fd, true);
+    if bev.priority() != priority && bev.extension_or_new() {
+        callbacks::prepare_deferred(bev, priority);
+    }
     (bev.ops().attached)(bev, fd);
     if fd < 0 {
         return 0;

@@ -50,8 +50,9 @@ impl Base {
                 core.engine.reactor.activate_next_turn(key, Ready::empty());
             } else {
                 core.deferred += 1;
-                // SAFETY: the callback is prepared, and stays until it ran.
-                unsafe { core.activate_callback(cb, cb.evcb_pri.get()) };
+                // However urgent it is, it does not end the batch.
+                let key = core.engine.reactor.enqueue(Cb::bare(cb), cb.evcb_pri.get(), true, Ready::empty(), 1);
+                Core::mark(cb, key);
             }
             true
         });

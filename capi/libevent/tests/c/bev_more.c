@@ -322,3 +322,35 @@ CASE(dump_with_streams)
 	SAY("dumped %d\n", ftell(f) > 0);
 	fclose(f);
 }
+
+static void named(struct bufferevent *x, short what, void *arg)
+{
+	(void)x;
+	SAY("%s 0x%x\n", (char *)arg, (unsigned)what);
+}
+/* A new descriptor sets the events' priority back, not that of deferred callbacks. */
+CASE(deferred_priority_outlives_the_descriptor)
+{
+	int priority, other[2];
+	struct bufferevent *x;
+	for (priority = 0; priority < 3; priority += 2) {
+		base = event_base_new();
+		event_base_priority_init(base, 3);
+		pair_of(sv);
+		pair_of(other);
+		b = bufferevent_socket_new(base, sv[0], BEV_OPT_DEFER_CALLBACKS);
+		x = bufferevent_socket_new(base, other[0], BEV_OPT_DEFER_CALLBACKS);
+		bufferevent_setcb(b, NULL, NULL, named, (void *)"changed");
+		bufferevent_setcb(x, NULL, NULL, named, (void *)"plain");
+		bufferevent_priority_set(b, priority);
+		bufferevent_setfd(b, -1);
+		bufferevent_setfd(b, sv[0]);
+		SAY("priority %d, now %d\n", priority, bufferevent_get_priority(b));
+		bufferevent_trigger_event(priority ? b : x, 0x80, 0);
+		bufferevent_trigger_event(priority ? x : b, 0x80, 0);
+		settle();
+		bufferevent_free(b);
+		bufferevent_free(x);
+		event_base_free(base);
+	}
+}

@@ -561,3 +561,38 @@ CASE(cb_of_one_changes_the_other_of_a_part)
 		evbuffer_free(to);
 	}
 }
+
+static struct evbuffer *told;
+
+static void
+change_once(evutil_socket_t fd, short what, void *arg)
+{
+	static int changed;
+	(void)fd, (void)what;
+	SAY("%s\n", (const char *)arg);
+	if (!changed++)
+		evbuffer_add(told, "x", 1);
+}
+
+/* A deferred callback is of the middle priority, and does not end a batch of less urgent events. */
+CASE(deferred_callbacks_wait_for_the_batch)
+{
+	static const char *const names[] = { "first", "second", "third" };
+	struct event_base *base = event_base_new();
+	struct event *e[3];
+	int i;
+	event_base_priority_init(base, 3);
+	told = evbuffer_new();
+	evbuffer_defer_callbacks(told, base);
+	evbuffer_add_cb(told, tell, (void *)"deferred");
+	for (i = 0; i < 3; i++) {
+		e[i] = event_new(base, -1, 0, change_once, (void *)names[i]);
+		event_priority_set(e[i], 2);
+		event_active(e[i], EV_READ, 1);
+	}
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	for (i = 0; i < 3; i++)
+		event_free(e[i]);
+	evbuffer_free(told);
+	event_base_free(base);
+}

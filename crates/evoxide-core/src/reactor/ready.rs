@@ -8,7 +8,7 @@
 //! The ring of the priority that runs is in a field of its own ([`Rings::front`]), so that pushing and popping look nothing up; how many
 //! events are active follows from its length.
 
-use super::ring::{CHANGES, DETACHED, DETACHED_MARK, Entry, GAP, INTERNAL_DETACHED, ROOM, Ring, detached_key};
+use super::ring::{CHANGES, DETACHED, DETACHED_MARK, Entry, GAP, ROOM, Ring, detached_key};
 use super::slot::{Slot, state};
 use super::{Payload, Reactor};
 use crate::interest::Ready;
@@ -109,12 +109,16 @@ const fn is_detached(key: Key) -> bool {
 
 impl<T: Payload> Reactor<T> {
     /// Makes something ready that is not pending, without a slot. The key works like a slot's until it is popped or
-    /// removed.
-    pub fn enqueue(&mut self, payload: T, priority: u8, internal: bool, ready: Ready, calls: u16) -> Key {
-        let slot = if internal { INTERNAL_DETACHED } else { DETACHED };
-        self.internal_active += u32::from(internal);
+    /// removed. Where it is more urgent than the running batch it ends that, unless `patient`.
+    pub fn enqueue(&mut self, payload: T, priority: u8, patient: bool, ready: Ready, calls: u16) -> Key {
         let priority = priority.min(self.rings.last());
-        detached_key(self.push_ready::<true>(priority, Entry { payload, slot, ready, calls }), priority)
+        let entry = Entry { payload, slot: DETACHED, ready, calls };
+        let place = if patient && priority < self.rings.running {
+            self.enqueue_beside(entry, priority)
+        } else {
+            self.push_ready::<true>(priority, entry)
+        };
+        detached_key(place, priority)
     }
 
     /// [`enqueue`](Self::enqueue) of an event that counts, if that takes no memory.
@@ -158,7 +162,7 @@ impl<T: Payload> Reactor<T> {
 
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
     #[inline(always)]
-    fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
+    pub(super) fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
         let ring = &self.rings.front;
         let fits = if COUNTED { !ring.is_at_limit() } else { !ring.is_full() };
         if priority == self.rings.running && fits {
@@ -253,7 +257,7 @@ impl<T: Payload> Reactor<T> {
             return None;
         }
         let ring = self.rings.get((key.generation.get() & 0xff) as usize)?;
-        ring.get(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
+        ring.get(key.index).filter(|e| e.slot == DETACHED)
     }
 
     #[inline]
@@ -262,7 +266,7 @@ impl<T: Payload> Reactor<T> {
             return None;
         }
         let ring = self.rings.get_mut((key.generation.get() & 0xff) as usize)?;
-        ring.get_mut(key.index).filter(|e| e.slot == DETACHED || e.slot == INTERNAL_DETACHED)
+        ring.get_mut(key.index).filter(|e| e.slot == DETACHED)
     }
 
     /// Makes an event ready: `ready` is added to what happened. `calls` is how often to call back, if it was not ready yet.
@@ -373,11 +377,11 @@ impl<T: Payload> Reactor<T> {
 
     /// Takes a detached activation back, if it is one.
     pub(super) fn remove_detached(&mut self, key: Key) {
-        let Some(entry) = self.detached(key) else { return };
-        let internal = entry.slot == INTERNAL_DETACHED;
+        if self.detached(key).is_none() {
+            return;
+        }
         let priority = (key.generation.get() & 0xff) as usize;
         self.take_out(priority, false, key.index);
-        self.internal_active -= u32::from(internal);
     }
 
     pub(super) fn deactivate_slot(&mut self, index: u32) {
@@ -429,7 +433,7 @@ impl<T: Payload> Reactor<T> {
     pub(super) fn key_of_entry(&self, entry: &Entry<T>, place: u32, priority: usize) -> Option<Key> {
         match entry.slot {
             GAP => None,
-            DETACHED | INTERNAL_DETACHED => Some(detached_key(place, priority as u8)),
+            DETACHED => Some(detached_key(place, priority as u8)),
             slot => self.slots.key_at(slot & !CHANGES),
         }
     }

@@ -11,10 +11,8 @@ use core::num::NonZeroU32;
 
 /// `Entry::slot` of a detached activation.
 pub(super) const DETACHED: u32 = NONE;
-/// `Entry::slot` of a detached activation that does not count.
-pub(super) const INTERNAL_DETACHED: u32 = NONE - 1;
 /// `Entry::slot` of a gap.
-pub(super) const GAP: u32 = NONE - 2;
+pub(super) const GAP: u32 = NONE - 1;
 /// The least of these.
 const SPECIAL: u32 = GAP;
 /// In `Entry::slot`: popping must look at the slot. Without it the slot belongs to a persistent event that counts and waits on
@@ -201,18 +199,6 @@ impl<T: Copy + Default> Ring<T> {
             self.gaps -= 1;
         }
         gap
-    }
-
-    /// Makes a plain detached activation of the first entry if that is an internal one.
-    pub fn mark_counted(&mut self) -> bool {
-        let at = self.at(self.head);
-        match self.entries.get_mut(at) {
-            Some(entry) if entry.slot == INTERNAL_DETACHED => {
-                entry.slot = DETACHED;
-                true
-            }
-            _ => false,
-        }
     }
 
     /// The unused entries that follow the last one, as far as they lie side by side, with where they begin: the place of

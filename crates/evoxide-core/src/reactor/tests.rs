@@ -79,6 +79,23 @@ fn a_more_urgent_event_ends_the_batch() {
 }
 
 #[test]
+fn what_is_patient_waits_for_the_end_of_the_batch() {
+    let mut r = Reactor::new();
+    assert!(r.set_priorities(3));
+    let keys: Vec<_> = (0..3u32).map(|i| r.insert(i, 2, Kind { persist: true, internal: false })).collect();
+    for k in &keys {
+        r.activate(*k, Ready::READ, 1);
+    }
+    r.begin_batch(|| 0);
+    assert_eq!(r.pop_ready().unwrap().payload, 0);
+    let _ = r.enqueue(9, 1, true, Ready::empty(), 1);
+    assert_eq!(r.pop_ready().unwrap().payload, 1);
+    assert_eq!(r.pop_ready().unwrap().payload, 2);
+    assert!(r.pop_ready().is_none());
+    assert_eq!(run(&mut r), [(9, Ready::empty())]);
+}
+
+#[test]
 fn edge_and_level_do_not_mix() {
     let mut r = Reactor::new();
     let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));

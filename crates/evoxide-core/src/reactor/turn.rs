@@ -5,7 +5,7 @@
 
 use super::fds::name_of;
 use super::ready::Rings;
-use super::ring::{CHANGES, DETACHED, GAP};
+use super::ring::{CHANGES, DETACHED, Entry, GAP};
 use super::slot::{NONE, state};
 use super::{Payload, Reactor, Removed};
 use crate::interest::{Fd, Interest, Ready, Report};
@@ -314,14 +314,11 @@ impl<T: Payload> Reactor<T> {
         if ring.head == self.batch.stop {
             return false;
         }
-        if ring.pass_gap() {
+        let gap = ring.pass_gap();
+        if gap {
             self.batch.shift(1);
-        } else if ring.mark_counted() {
-            self.uncount();
-        } else {
-            return false;
         }
-        true
+        gap
     }
 
     /// How often to call back for the event that was popped last (signals that arrived several times). To be asked before
@@ -402,6 +399,15 @@ impl<T: Payload> Reactor<T> {
     pub fn interrupt_batch(&mut self) {
         self.batch.stop = self.rings.front.head;
         self.batch.last = self.batch.stop;
+    }
+
+    /// Makes something more urgent than the batch ready, which goes on nevertheless: its own ring is not touched.
+    #[cold]
+    pub(super) fn enqueue_beside(&mut self, entry: Entry<T>, priority: u8) -> u32 {
+        let (stop, last) = (self.batch.stop, self.batch.last);
+        let place = self.push_ready::<true>(priority, entry);
+        (self.batch.stop, self.batch.last) = (stop, last);
+        place
     }
 
     /// How many events of this batch were popped.
