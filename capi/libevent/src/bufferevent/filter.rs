@@ -247,13 +247,8 @@ fn flush(bev: &Locked, directions: Direction, mode: c_int) -> c_int {
 
 /// The last reference is gone: the one below is let go, or freed with it.
 fn unlink(bev: &Locked) {
-    let Some(below) = below(bev) else { return };
-    let ours = below.cbarg.get() == bev.arg();
-    if bev.closes_on_free() {
-        lifecycle::free(below);
-    } else if ours {
-        below.set_callbacks(None, None, None, ptr::null_mut());
-        below.resume(Direction::READ, Hold::FILTER);
+    if let Some(below) = below(bev) {
+        lifecycle::let_go(below, bev);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::base::event_base;
 use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr::{self, NonNull};
-use evoxide_core::stream::Direction;
+use evoxide_core::stream::{Direction, Hold};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::{mm, warnx};
 
@@ -90,6 +90,17 @@ pub(crate) fn free(bev: &Bev) {
     bev.mark(super::handle::flag::FREED, true);
     rate::stop_waiting(bev);
     bev.release();
+}
+
+/// The end of `bev`, a layer on another: the one below ends with it, or reads on for callbacks that are yet to be set.
+pub(super) fn let_go(below: &Locked, bev: &Locked) {
+    let ours = below.cbarg.get() == bev.arg();
+    if bev.closes_on_free() {
+        free(below);
+    } else if ours {
+        below.set_callbacks(None, None, None, ptr::null_mut());
+        below.resume(Direction::READ, Hold::FILTER);
+    }
 }
 
 /// Ends a bufferevent, from the loop.

@@ -572,13 +572,8 @@ fn unlink(bev: &Locked) {
     if let Some(part) = part(bev).filter(|_| bev.closes_on_free()) {
         part.shut_down(true);
     }
-    let Some(below) = below(bev) else { return };
-    let ours = below.cbarg.get() == bev.arg();
-    if bev.closes_on_free() {
-        lifecycle::free(below);
-    } else if ours {
-        below.set_callbacks(None, None, None, ptr::null_mut());
-        below.resume(Direction::READ, Hold::FILTER);
+    if let Some(below) = below(bev) {
+        lifecycle::let_go(below, bev);
     }
 }
 
