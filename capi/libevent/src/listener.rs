@@ -218,14 +218,8 @@ fn new(
     // SAFETY: the event lies in the live listener and is not pending.
     unsafe {
         let listener = made.as_ref();
-        events::assign(
-            listener.event.get().cast(),
-            base,
-            fd,
-            ev::READ | ev::PERSIST,
-            Some(on_ready),
-            made.as_ptr().cast(),
-        );
+        let event = listener.event.get().cast();
+        events::assign(event, base, fd, ev::READ | ev::PERSIST, Some(on_ready), made.as_ptr().cast());
         listener.arm();
     }
     made.as_ptr()
