@@ -12,6 +12,7 @@ use crate::{suite, tree};
 /// The scripts whose library is complete enough to be tried: interface, name.
 const CLIENTS: &[(&str, &str)] = &[
     ("libevent", "http"),
+    ("libevent", "tls"),
     ("libevent", "memcached"),
     ("libevent", "tmux"),
     ("libevent", "dns"),
