@@ -448,5 +448,10 @@ CASE(flush_of_both_directions_starts_both_timeouts)
 				bufferevent_flush(f, (short)ways, (enum bufferevent_flush_mode)mode);
 				SAY(" %d %d\n", !!event_pending(&f->ev_read, EV_TIMEOUT, NULL),
 				    !!event_pending(&f->ev_write, EV_TIMEOUT, NULL));
+				bufferevent_free(f);
+				bufferevent_free(under);
+				event_base_loop(base, EVLOOP_NONBLOCK);
+				event_base_free(base);
+				close(sv[1]);
 			}
 }

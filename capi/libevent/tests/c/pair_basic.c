@@ -367,6 +367,8 @@ CASE(marks_and_a_timeout_that_a_flush_started)
 		left(p[1], &due);
 		bufferevent_free(p[0]);
 		bufferevent_free(p[1]);
+		/* The flush left a callback in the queue, which holds its bufferevent. */
+		event_base_loop(base, EVLOOP_NONBLOCK);
 		event_base_free(base);
 	}
 }
