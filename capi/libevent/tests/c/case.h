@@ -39,6 +39,7 @@
 #endif
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,6 +78,28 @@ case_register(struct case_entry *entry)
 		case_register(&case_entry_##name);                             \
 	}                                                                      \
 	static void case_##name(void)
+
+/*
+ * Defines what runs once, before all cases and without output, where a checker looks on; a braced body follows. What the parent has
+ * run is translated already in the cases, which are its children.
+ */
+#define CASE_WARM_UP                                                           \
+	static void case_warm_up(void);                                        \
+	__attribute__((constructor)) static void case_run_warm_up(void)        \
+	{                                                                      \
+		int out, null;                                                 \
+		if (!getenv("CASE_PIDS"))                                      \
+			return;                                                \
+		out = dup(1);                                                  \
+		null = open("/dev/null", O_WRONLY);                            \
+		dup2(null, 1);                                                 \
+		case_warm_up();                                                \
+		fflush(stdout);                                                \
+		dup2(out, 1);                                                  \
+		close(out);                                                    \
+		close(null);                                                   \
+	}                                                                      \
+	static void case_warm_up(void)
 
 /* printf that cannot stay behind in a buffer. */
 CASE_UNUSED __attribute__((format(printf, 1, 2))) static void

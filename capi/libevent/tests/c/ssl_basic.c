@@ -126,6 +126,7 @@ static void echo_of(int version, int filter, size_t size)
 	free(data);
 }
 
+CASE_WARM_UP { echo_of(TLS1_3_VERSION, 0, 1000); }
 CASE(echo_tls12) { echo_of(TLS1_2_VERSION, 0, 1000); }
 CASE(echo_tls13) { echo_of(TLS1_3_VERSION, 0, 1000); }
 CASE(echo_filter_tls12) { echo_of(TLS1_2_VERSION, 1, 1000); }

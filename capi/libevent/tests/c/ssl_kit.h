@@ -250,6 +250,18 @@ finish(struct world *w)
 	EVP_PKEY_free(w->authority_key);
 }
 
+CASE_WARM_UP
+{
+	struct world w;
+#ifdef SSL_KIT_THREADS
+	evthread_use_pthreads();
+#endif
+	begin(&w, TLS1_3_VERSION);
+	w.client.quiet = w.server.quiet = 1;
+	connect_ends(&w, SOCKETS, BEV_OPT_CLOSE_ON_FREE);
+	finish(&w);
+}
+
 /* What a whole message sums up to, as end_read counts it. */
 CASE_UNUSED static unsigned char *
 message(size_t size, unsigned long *sum)

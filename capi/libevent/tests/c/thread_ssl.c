@@ -3,8 +3,9 @@
  *
  * ctest: ldflags=-levent_openssl ldflags=-lssl ldflags=-lcrypto
  */
-#include "ssl_kit.h"
 #include <event2/thread.h>
+#define SSL_KIT_THREADS
+#include "ssl_kit.h"
 #include <pthread.h>
 
 static void *run_loop(void *arg)
