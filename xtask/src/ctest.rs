@@ -140,7 +140,7 @@ fn run_suite(suite: &Suite, plan: &Plan) -> Result<Tally, String> {
     slowest(&programs, &reports);
     for (program, (report, _)) in programs.iter().zip(reports) {
         let again = |mut report: Report| {
-            Job { suite, plan, program, differences: &differences, stock: &stock }.run_again(&mut report)?;
+            Job { suite, plan, program, differences: &differences, stock: &stock }.retry_unsteady(&mut report)?;
             Ok(report)
         };
         match report.and_then(again) {
@@ -298,7 +298,7 @@ impl Job<'_> {
 
     /// Runs once more what only printed something else: machines stall. Nothing else runs meanwhile, and the second time all that
     /// the case waits for takes four times as long.
-    fn run_again(&self, report: &mut Report) -> Result<(), String> {
+    fn retry_unsteady(&self, report: &mut Report) -> Result<(), String> {
         let built = self.built()?;
         for (case, mut text) in std::mem::take(&mut report.unsteady) {
             let mut held = false;

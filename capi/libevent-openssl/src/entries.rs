@@ -166,7 +166,7 @@ pub unsafe extern "C-unwind" fn bufferevent_openssl_get_ssl(bev: *mut buffereven
 pub unsafe extern "C-unwind" fn bufferevent_ssl_renegotiate(bev: *mut bufferevent) -> c_int {
     // SAFETY: `bev` is null or a bufferevent, as promised. The session is tried right away, and is nobody's then.
     unsafe {
-        let begun = with_session(bev, Session::asks_again).unwrap_or(false);
+        let begun = with_session(bev, Session::request_handshake).unwrap_or(false);
         let result = if begun { evoxide_tls_handshake(bev) } else { -1 };
         ssl::ERR_clear_error();
         result

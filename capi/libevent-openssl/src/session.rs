@@ -129,7 +129,7 @@ impl Session {
 
     /// The program asks for another handshake, and it is this one where one goes on: OpenSSL would begin a second one in the middle of
     /// a write. `false` where there cannot be one.
-    pub fn asks_again(&mut self) -> bool {
+    pub fn request_handshake(&mut self) -> bool {
         // SAFETY: the session's object.
         unsafe {
             ssl::ERR_clear_error();

@@ -565,7 +565,7 @@ CASE(cb_of_one_changes_the_other_of_a_part)
 static struct evbuffer *told;
 
 static void
-change_once(evutil_socket_t fd, short what, void *arg)
+change_buffer(evutil_socket_t fd, short what, void *arg)
 {
 	static int changed;
 	(void)fd, (void)what;
@@ -586,7 +586,7 @@ CASE(deferred_callbacks_wait_for_the_batch)
 	evbuffer_defer_callbacks(told, base);
 	evbuffer_add_cb(told, tell, (void *)"deferred");
 	for (i = 0; i < 3; i++) {
-		e[i] = event_new(base, -1, 0, change_once, (void *)names[i]);
+		e[i] = event_new(base, -1, 0, change_buffer, (void *)names[i]);
 		event_priority_set(e[i], 2);
 		event_active(e[i], EV_READ, 1);
 	}

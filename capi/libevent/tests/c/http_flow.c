@@ -102,7 +102,7 @@ CASE(by_name_through_evdns)
 
 /* Then the name leads nowhere any more. */
 static void
-and_again(int flags)
+second_connection(int flags)
 {
 	struct evhttp_connection *evcon = client_by_name(flags);
 	int fd;
@@ -125,12 +125,12 @@ and_again(int flags)
 /* The address that was reached leads there still. */
 CASE(reuse_of_the_connected_address)
 {
-	and_again(EVHTTP_CON_REUSE_CONNECTED_ADDR);
+	second_connection(EVHTTP_CON_REUSE_CONNECTED_ADDR);
 }
 
 CASE(another_look_up_for_each_connection)
 {
-	and_again(0);
+	second_connection(0);
 }
 
 /* A queue of connections that is full lets nobody in. */

@@ -216,7 +216,7 @@ CASE(much_comes_before_the_answer_has_left)
 }
 
 static void
-answer_only(struct evhttp_request *req, void *arg)
+answer_and_forget(struct evhttp_request *req, void *arg)
 {
 	(void)arg;
 	evhttp_send_reply(req, 200, "Fine", 0);
@@ -226,7 +226,7 @@ answer_only(struct evhttp_request *req, void *arg)
 CASE(tunnel_that_nobody_took)
 {
 	int fd;
-	serve_tunnels(answer_only);
+	serve_tunnels(answer_and_forget);
 	fd = dial();
 	put(fd, CONNECT "early");
 	settle();
@@ -249,7 +249,7 @@ CASE(peer_gone_before_the_tunnel)
 		event_base_loop(base, EVLOOP_ONCE);
 	close(fd);
 	settle();
-	answer_only(kept, 0);
+	answer_and_forget(kept, 0);
 	while (evhttp_get_connection_count(http) > 0)
 		event_base_loop(base, EVLOOP_ONCE);
 	SAY("gone\n");

@@ -100,7 +100,7 @@ CASE(keys_by_both_over_a_filter) { both_write(TLS1_3_VERSION, FILTERS, 1, 1); }
 CASE(keys_by_both_over_a_pair) { both_write(TLS1_3_VERSION, PAIRS, 1, 1); }
 
 /* A server that asks again whenever it hears of the end: not one callback inside another. */
-static void ask_again(struct bufferevent *bev, short what, void *arg)
+static void ask_for_handshake(struct bufferevent *bev, short what, void *arg)
 {
 	static int inside;
 	unsigned *asked = arg;
@@ -118,7 +118,7 @@ CASE(asked_in_the_callback)
 	begin(&w, TLS1_2_VERSION);
 	w.client.quiet = w.server.quiet = 1;
 	connect_ends(&w, SOCKETS, BEV_OPT_CLOSE_ON_FREE);
-	bufferevent_setcb(w.server.bev, NULL, NULL, ask_again, &asked);
+	bufferevent_setcb(w.server.bev, NULL, NULL, ask_for_handshake, &asked);
 	SAY("asked: %d\n", bufferevent_ssl_renegotiate(w.server.bev));
 	AWAIT(&w, asked == 5);
 	SAY("heard %u, ended %u\n", asked, w.client.ended);

@@ -75,7 +75,7 @@ fn a_limit_shares_and_pauses() {
 }
 
 #[test]
-fn a_limit_resumes_with_a_whole_share_only() {
+fn a_limit_resumes_when_a_whole_share_is_there() {
     let mut g = Limit::new(Rate::new((20, 100), (20, 100), 10).unwrap(), 0);
     assert_eq!(g.spend(Direction::WRITE, 35), Turn::Pause);
     assert_eq!(g.tick(1), (Turn::Same, Turn::Same));

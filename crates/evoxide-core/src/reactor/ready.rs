@@ -114,7 +114,7 @@ impl<T: Payload> Reactor<T> {
         let priority = priority.min(self.rings.last());
         let entry = Entry { payload, slot: DETACHED, ready, calls };
         let place = if patient && priority < self.rings.running {
-            self.enqueue_beside(entry, priority)
+            self.enqueue_urgent(entry, priority)
         } else {
             self.push_ready::<true>(priority, entry)
         };

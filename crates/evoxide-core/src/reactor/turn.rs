@@ -403,7 +403,7 @@ impl<T: Payload> Reactor<T> {
 
     /// Makes something more urgent than the batch ready, which goes on nevertheless: its own ring is not touched.
     #[cold]
-    pub(super) fn enqueue_beside(&mut self, entry: Entry<T>, priority: u8) -> u32 {
+    pub(super) fn enqueue_urgent(&mut self, entry: Entry<T>, priority: u8) -> u32 {
         let (stop, last) = (self.batch.stop, self.batch.last);
         let place = self.push_ready::<true>(priority, entry);
         (self.batch.stop, self.batch.last) = (stop, last);

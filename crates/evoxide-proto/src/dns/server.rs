@@ -273,7 +273,7 @@ impl Request {
         data: &[u8],
         size: usize,
     ) -> Result<(), AddError> {
-        let name = match self.likely_name().filter(|known| is_text_of(self.span(*known), text)) {
+        let name = match self.expected_name().filter(|known| is_text_of(self.span(*known), text)) {
             Some(known) => known,
             None => self.keep(Name::from_text(text)?.as_wire())?,
         };
@@ -286,7 +286,7 @@ impl Request {
     }
 
     /// The name that the next record probably has: that of the one before, or the one that was asked for.
-    fn likely_name(&self) -> Option<Span> {
+    fn expected_name(&self) -> Option<Span> {
         self.items.last().map(|item| item.name).or_else(|| self.questions.first().map(|q| q.name))
     }
 
@@ -300,7 +300,7 @@ impl Request {
         (data, is_name): (&[u8], bool),
     ) -> Result<(), NoMemory> {
         self.items.try_reserve(1)?;
-        let name = match self.likely_name().filter(|known| self.span(*known) == name.as_wire()) {
+        let name = match self.expected_name().filter(|known| self.span(*known) == name.as_wire()) {
             Some(known) => known,
             None => self.keep(name.as_wire())?,
         };
