@@ -327,6 +327,22 @@ impl evws_connection {
         }
     }
 
+    /// Runs a callback of the bufferevent under its lock. One that the program made may run its callbacks without, and another thread may
+    /// have ended and freed the session meanwhile: its end takes the callbacks back, which is what the bufferevent tells.
+    ///
+    /// # Safety
+    /// `bev` lives, and `arg` is a session, or was one while it was the argument of the callbacks.
+    unsafe fn called(bev: *mut bufferevent, arg: *mut c_void, f: impl FnOnce(&Self)) {
+        // SAFETY: the caller's promise; under the lock a session lives while it is the argument.
+        unsafe {
+            calls::bufferevent_lock(bev);
+            if (*bev).cbarg.get() == arg {
+                Self::locked(arg.cast(), f);
+            }
+            calls::bufferevent_unlock(bev);
+        }
+    }
+
     /// Sends something: `send` gets the machine and the output. Nothing but [`SendError::Closing`] is unusual enough to tell. Without
     /// memory the session ends, from the loop: the peer would miss what later messages build on.
     fn send(&self, send: impl FnOnce(&mut Connection, &mut Machine) -> Result<(), SendError>) {
@@ -382,29 +398,28 @@ impl evws_connection {
 
 /// Something arrived: one event after the other.
 unsafe extern "C-unwind" fn on_read(bev: *mut bufferevent, arg: *mut c_void) {
-    let this: *mut evws_connection = arg.cast();
-    // SAFETY: the callbacks of a bufferevent are reset before its session goes; the memory is kept while this runs.
+    // SAFETY: a callback of the session's bufferevent.
     unsafe {
-        let ws = &*this;
-        ws.enter();
-        let now = clock::monotonic();
-        while !ws.ended.get() && !ws.draining.get() {
-            let input = calls::bufferevent_get_input(bev);
-            let (used, event) = evbuffer::of(input).look(|input| ws.machine(|m| m.receive(input.first(), now)));
-            if used == 0 {
-                break;
+        evws_connection::called(bev, arg, |ws| {
+            let this = arg.cast();
+            let now = clock::monotonic();
+            while !ws.ended.get() && !ws.draining.get() {
+                let input = calls::bufferevent_get_input(bev);
+                let (used, event) = evbuffer::of(input).look(|input| ws.machine(|m| m.receive(input.first(), now)));
+                if used == 0 {
+                    break;
+                }
+                calls::evbuffer_drain(input, used);
+                if let Some(Event::Message { kind, data }) = event {
+                    tell(this, kind, ManuallyDrop::new(data));
+                }
+                evws_connection::settle(this);
             }
-            calls::evbuffer_drain(input, used);
-            if let Some(Event::Message { kind, data }) = event {
-                tell(this, kind, ManuallyDrop::new(data));
+            if !ws.ended.get() && ws.machine(|m| m.is_closing() && m.expire(now) == Some(Expired::Close)) {
+                evws_connection::end(this);
             }
-            evws_connection::settle(this);
-        }
-        if !ws.ended.get() && ws.machine(|m| m.is_closing() && m.expire(now) == Some(Expired::Close)) {
-            evws_connection::end(this);
-        }
-        ws.wait(now);
-        evws_connection::leave(this);
+            ws.wait(now);
+        });
     }
 }
 
@@ -428,35 +443,32 @@ unsafe fn tell(this: *mut evws_connection, kind: Kind, mut data: ManuallyDrop<Ve
 }
 
 /// The output is empty.
-unsafe extern "C-unwind" fn on_written(_: *mut bufferevent, arg: *mut c_void) {
-    let this: *mut evws_connection = arg.cast();
-    // SAFETY: the argument is the session, which takes its callbacks back before it ends.
+unsafe extern "C-unwind" fn on_written(bev: *mut bufferevent, arg: *mut c_void) {
+    // SAFETY: a callback of the session's bufferevent.
     unsafe {
-        (*this).enter();
-        if (*this).draining.get() {
-            evws_connection::end(this);
-        } else {
-            evws_connection::settle(this);
-        }
-        evws_connection::leave(this);
+        evws_connection::called(bev, arg, |ws| {
+            if ws.draining.get() {
+                evws_connection::end(arg.cast());
+            } else {
+                evws_connection::settle(arg.cast());
+            }
+        });
     }
 }
 
 /// The connection is lost, or waited for too long.
 unsafe extern "C-unwind" fn on_event(bev: *mut bufferevent, what: c_short, arg: *mut c_void) {
-    let this: *mut evws_connection = arg.cast();
-    // SAFETY: the argument is the session, which takes its callbacks back before it ends.
+    // SAFETY: a callback of the session's bufferevent.
     unsafe {
-        let ws = &*this;
-        ws.enter();
-        if what == what::TIMEOUT | what::READING && ws.armed.get() != 0 && !ws.has_expired(clock::monotonic()) {
-            evws_connection::settle(this);
-            calls::bufferevent_enable(bev, what::READ);
-            ws.wait(clock::monotonic());
-        } else {
-            evws_connection::end(this);
-        }
-        evws_connection::leave(this);
+        evws_connection::called(bev, arg, |ws| {
+            if what == what::TIMEOUT | what::READING && ws.armed.get() != 0 && !ws.has_expired(clock::monotonic()) {
+                evws_connection::settle(arg.cast());
+                calls::bufferevent_enable(bev, what::READ);
+                ws.wait(clock::monotonic());
+            } else {
+                evws_connection::end(arg.cast());
+            }
+        });
     }
 }
 

@@ -364,6 +364,33 @@ CASE(option_of_a_lock_and_a_thread)
 	stop();
 }
 
+static struct bufferevent *
+without_lock(struct event_base *on, void *arg)
+{
+	(void)arg;
+	return bufferevent_socket_new(on, -1,
+	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_THREADSAFE | BEV_OPT_DEFER_CALLBACKS | BEV_OPT_UNLOCK_CALLBACKS);
+}
+
+/* The program's own bufferevent calls without its lock; the session is sent to while it receives. */
+CASE(own_bufferevent_and_a_thread)
+{
+	pthread_t thread;
+	int i;
+	evthread_use_pthreads();
+	start();
+	evhttp_set_bevcb(http, without_lock, NULL);
+	evbuffer_add_printf(bufferevent_get_output(client), REQUEST);
+	head_is(SWITCHED);
+	CHECK(pthread_create(&thread, NULL, sends, NULL) == 0);
+	for (i = 0; i < 200; i++)
+		frame(0x81, "hello");
+	until(200 * 15 + 200 * 7);
+	pthread_join(thread, NULL);
+	SAY("%d bytes\n", (int)evbuffer_get_length(got));
+	stop();
+}
+
 /* Section 5: framing. */
 
 CASE(messages)
