@@ -1,7 +1,7 @@
 //! `test`: everything that must hold before a change goes in, and the only thing that CI calls.
 //!
-//! Two lanes run side by side: Cargo's own checks, and the build of the distribution with what looks at it. Then the C
-//! programs, plain, with forced backends and under valgrind; then real programs.
+//! Two lanes run side by side: Cargo's own checks, and the build of the distribution with what looks at it and the C
+//! programs, which mostly wait. Then the C programs under valgrind; then real programs.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -29,21 +29,12 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     tally.add(b);
 
     let dist = Dist::at("release");
-    let set = |extra: &[(&str, &str)]| {
-        extra.iter().fold(Opts::default().with("no-build", ""), |opts, (name, value)| opts.with(name, value))
-    };
-    tally.add(step("C tests, both header sets", || ctest::task(&set(&[("keep-going", "")]))));
-    // The first step ran on epoll, which is what is chosen where nothing is forced.
-    for method in ["poll", "select"] {
-        let opts = set(&[("keep-going", ""), ("method", method), ("headers", "debian")]);
-        tally.add(step(&format!("C tests on {method}"), || ctest::task(&opts)));
-    }
-    let opts = set(&[("keep-going", ""), ("valgrind", ""), ("headers", "debian")]);
+    let opts = built(&[("keep-going", ""), ("valgrind", ""), ("headers", "debian")]);
     tally.add(step("C tests under valgrind", || ctest::task(&opts)));
     tally.add(step("RPC generator, both libraries", || {
         rust_tests(cargo().args(["test", "--package", "event-rpcgen"]).env("EVOXIDE_LIB", dist.lib()))
     }));
-    tally.add(step("differential fuzzers", || fuzz::task(&set(&[]))));
+    tally.add(step("differential fuzzers", || fuzz::task(&built(&[]))));
     tally.add(step("real programs", || clients::run(&dist, &[])));
     println!("\nall of it took {:.0} s", began.elapsed().as_secs_f64());
     Ok(tally.print())
@@ -74,18 +65,29 @@ fn rust_lane() -> Tally {
     tally
 }
 
-/// The distribution and what can be said of it without running much.
+/// The distribution, what can be said of it without running much, and the C programs on each backend.
 fn dist_lane(opts: &Opts) -> Tally {
     let mut tally = step("dist", || dist::build(opts).map(|_| Tally { passed: 1, failed: 0 }));
     if tally.failed > 0 {
         return tally;
     }
-    let built = Opts::default().with("no-build", "");
-    tally.add(step("exported names", || symbols::task(&built)));
-    tally.add(step("headers, layouts, prototypes", || headers::task(&built)));
-    tally.add(step("abidiff", || abi::task(&built)));
-    tally.add(step("linking", || links::task(&built)));
+    let opts = built(&[]);
+    tally.add(step("exported names", || symbols::task(&opts)));
+    tally.add(step("headers, layouts, prototypes", || headers::task(&opts)));
+    tally.add(step("abidiff", || abi::task(&opts)));
+    tally.add(step("linking", || links::task(&opts)));
+    tally.add(step("C tests, both header sets", || ctest::task(&built(&[("keep-going", "")]))));
+    // The first step ran on epoll, which is what is chosen where nothing is forced.
+    for method in ["poll", "select"] {
+        let opts = built(&[("keep-going", ""), ("method", method), ("headers", "debian")]);
+        tally.add(step(&format!("C tests on {method}"), || ctest::task(&opts)));
+    }
     tally
+}
+
+/// Options of a task that looks at what `dist` has built.
+fn built(extra: &[(&str, &str)]) -> Opts {
+    extra.iter().fold(Opts::default().with("no-build", ""), |opts, (name, value)| opts.with(name, value))
 }
 
 /// Cargo, in the workspace.
