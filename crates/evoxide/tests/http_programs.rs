@@ -1,17 +1,15 @@
 //! The examples of HTTP and WebSocket, as programs.
 #![cfg(all(feature = "ws", feature = "serde_json"))]
 
+mod built;
+
+use built::program;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
-
-fn program(name: &str) -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples").join(name)
-}
 
 struct Server {
     child: Child,

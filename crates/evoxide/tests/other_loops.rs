@@ -1,19 +1,19 @@
 //! With other libraries: the loop as a guest, and what was written for tokio on this loop.
 #![cfg(feature = "async")]
 
+mod built;
+
 use evoxide::EventLoop;
 use evoxide::task::AsyncStream;
 use futures_util::{SinkExt, StreamExt};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 use tokio_util::codec::{Framed, LinesCodec};
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 fn run(example: &str) -> String {
-    let path: PathBuf = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples").join(example);
-    let out = Command::new(path).output().unwrap();
+    let out = Command::new(built::program(example)).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
 }

@@ -4,14 +4,12 @@
 #[path = "../../../bench/peers/tests/scenarios/mod.rs"]
 mod scenarios;
 
+mod built;
+
+use built::program;
 use scenarios::Server;
-use std::path::PathBuf;
 
 /// An example, which cargo has built beside this test.
-fn program(name: &str) -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples").join(name)
-}
-
 macro_rules! scenarios {
     ($($scenario:ident: $program:literal,)*) => {$(
         #[test]
