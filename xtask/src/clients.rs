@@ -1,4 +1,5 @@
-//! `clients`: the distribution's own programs on our libraries, by the scripts in `capi/*/tests/clients`.
+//! `clients`: the distribution's own programs on our libraries, by the scripts in `capi/*/tests/clients`, and as peers of the Rust
+//! library, by those in `crates/evoxide/tests/clients`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use crate::dist::{self, Dist};
 use crate::opts::Opts;
 use crate::proc::{self, Tally};
-use crate::{suite, tree};
+use crate::{packages, suite, tree};
 
 /// The scripts whose library is complete enough to be tried: interface, name.
 const CLIENTS: &[(&str, &str)] = &[
@@ -25,10 +26,55 @@ const CLIENTS: &[(&str, &str)] = &[
 /// The same, but only run by name: they fetch something, and take minutes.
 const BY_NAME: &[(&str, &str)] = &[("libev", "gevent-modules"), ("libevent", "websockets")];
 
+/// A check of the Rust library with other programs as peers.
+struct Peer {
+    name: &'static str,
+    script: &'static str,
+    /// The example that they talk to.
+    program: &'static str,
+    /// What `test` does without.
+    packages: &'static [&'static str],
+    /// Run when none is named.
+    usual: bool,
+}
+
+const PEERS: &[Peer] = &[
+    Peer {
+        name: "rust-http",
+        script: "capi/libevent/tests/clients/http.sh",
+        program: "http_peer",
+        packages: &[],
+        usual: true,
+    },
+    Peer {
+        name: "rust-websockets",
+        script: "crates/evoxide/tests/clients/websockets.sh",
+        program: "ws_peer",
+        packages: &["python3-websockets"],
+        usual: true,
+    },
+    // A browser is 124 MB to fetch and 414 MB installed: more than all other packages of `test` together.
+    Peer {
+        name: "rust-browser",
+        script: "crates/evoxide/tests/clients/browser.sh",
+        program: "ws_chat",
+        packages: packages::BROWSER,
+        usual: false,
+    },
+];
+
+/// The examples that they talk to.
+const PROGRAMS: &[&str] = &["http_peer", "http_files", "ws_peer", "ws_chat"];
+
 /// `cargo xtask clients [NAME...]`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
+    let only = opts.words();
+    if !only.is_empty() && only.iter().all(|name| PEERS.iter().any(|p| p.name == name)) {
+        // They need no library for C.
+        return Ok(peers(only)?.print());
+    }
     let dist = dist::build(opts)?;
-    Ok(run(&dist, opts.words())?.print())
+    Ok(run(&dist, only)?.print())
 }
 
 /// Runs the scripts whose names are given, or all that need nothing but the distribution's packages; one after the other,
@@ -44,20 +90,28 @@ pub fn run(dist: &Dist, only: &[String]) -> Result<Tally, String> {
         cmd.arg(&script).env("LIBDIR", dist.lib());
         check(&mut cmd, seconds, &mut tally)?;
     }
-    if only.is_empty() || named("rust-http") {
-        check(&mut rust_http()?, 120, &mut tally)?;
-    }
+    tally.add(peers(only)?);
     Ok(tally)
 }
 
-/// The checks of HTTP, of the Rust library's server and client.
-fn rust_http() -> Result<Command, String> {
-    // As `test` builds it, so that it is there already.
-    let build = ["build", "--quiet", "--workspace", "--features", "evoxide/native-roots", "--example", "http_peer"];
-    proc::show(suite::cargo().args(build))?;
-    let mut cmd = Command::new("bash");
-    cmd.arg(script("libevent", "http")).env("PEER", tree::target().join("debug/examples/http_peer"));
-    Ok(cmd)
+/// The checks of the Rust library: those named, or the usual ones.
+fn peers(only: &[String]) -> Result<Tally, String> {
+    let chosen = |p: &&Peer| only.iter().any(|o| o == p.name) || only.is_empty() && p.usual;
+    let peers: Vec<&Peer> = PEERS.iter().filter(chosen).collect();
+    let mut tally = Tally::default();
+    if !peers.is_empty() {
+        // As `test` builds it, so that it is there already.
+        let build = ["build", "--quiet", "--workspace", "--features", "evoxide/native-roots"];
+        proc::show(suite::cargo().args(build).args(PROGRAMS.iter().flat_map(|p| ["--example", p])))?;
+    }
+    for peer in peers {
+        packages::ensure(peer.packages)?;
+        let mut cmd = Command::new("bash");
+        let programs = tree::target().join("debug/examples");
+        cmd.arg(tree::root().join(peer.script)).env("PEER", programs.join(peer.program)).env("PROGRAMS", programs);
+        check(&mut cmd, 180, &mut tally)?;
+    }
+    Ok(tally)
 }
 
 fn check(cmd: &mut Command, seconds: u64, tally: &mut Tally) -> Result<(), String> {

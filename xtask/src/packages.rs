@@ -33,6 +33,7 @@ pub const TEST: &[&str] = &[
     "sslsplit",
     "python3",
     "python3-gevent",
+    "python3-websockets",
     "valgrind",
     "libc6-dbg",
     "strace",
@@ -56,6 +57,9 @@ pub const CROSS: &[&str] = &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "
 
 /// What `deb --root` makes a fresh system with.
 pub const DEB_ROOT: &[&str] = &["mmdebstrap"];
+
+/// What `clients rust-browser` drives, and what drives it.
+pub const BROWSER: &[&str] = &["chromium", "python3-websockets"];
 
 /// What `demo` would like.
 pub const DEMO: &[&str] = &["memcached", "strace"];
