@@ -1,6 +1,6 @@
 //! Compiles the variadic functions, which only C can define. See `src/variadic.rs`.
 fn main() {
-    let sources = ["src/c/buffer.c", "src/c/variadic.c"];
+    let sources = ["src/c/buffer.c", "src/c/stash.c", "src/c/variadic.c"];
     for source in sources {
         println!("cargo:rerun-if-changed={source}");
     }

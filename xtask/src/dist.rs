@@ -96,22 +96,18 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     if opts.flag("no-build") {
         return if dist.lib().is_dir() { Ok(dist) } else { Err(format!("--no-build: no {}", dist.lib().display())) };
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(tree::root()).args(["build", "--quiet", "--profile", profile]);
-    cargo.args(["--package", "evoxide-libevent-cdylib", "--package", "evoxide-libev-cdylib"]);
-    cargo.args(["--package", "event-rpcgen"]);
-    if let Some(target) = target {
-        let name = target.to_uppercase().replace('-', "_");
-        cargo.args(["--target", target]);
-        cargo.env(format!("CARGO_TARGET_{name}_LINKER"), cc::cross(target).get_program());
+    for package in ["evoxide-libevent-cdylib", "evoxide-libev-cdylib"] {
+        proc::show(cargo("rustc", profile, target).args(["--package", package, "--lib", "--"]).args(ALONE))?;
     }
+    let mut others = cargo("build", profile, target);
+    others.args(["--package", "event-rpcgen"]);
     let tls = target.is_none() && has_openssl();
     if tls {
-        cargo.args(["--package", "evoxide-libevent-openssl-cdylib"]);
+        others.args(["--package", "evoxide-libevent-openssl-cdylib"]);
     } else if target.is_none() {
         println!("libevent_openssl-2.1.so.7 is left out: it needs OpenSSL's headers (Debian: libssl-dev, pkg-config)");
     }
-    proc::show(&mut cargo)?;
+    proc::show(&mut others)?;
     let from = tree::target().join(target.unwrap_or("")).join(if profile == "dev" { "debug" } else { "release" });
     let lib = dist.lib();
     tree::make_dir(&lib)?;
@@ -128,6 +124,25 @@ pub fn build(opts: &Opts) -> Result<Dist, String> {
     pc::write_all(&lib.join("pkgconfig"), lib.join("libevent_openssl-2.1.so.7").exists())?;
     share::write_all(&dist.root)?;
     Ok(dist)
+}
+
+/// Without the standard library, and without the compiler runtime until something unwinds: `evoxide-ffi`'s `entry` says how.
+const ALONE: [&str; 4] = [
+    "-Cpanic=abort",
+    "-Clink-arg=-Wl,--wrap=_Unwind_Resume",
+    "-Clink-arg=-Wl,--wrap=__gcc_personality_v0",
+    "-Clink-arg=-lc",
+];
+
+fn cargo(verb: &str, profile: &str, target: Option<&str>) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(tree::root()).args([verb, "--quiet", "--profile", profile]);
+    if let Some(target) = target {
+        let name = target.to_uppercase().replace('-', "_");
+        cargo.args(["--target", target]);
+        cargo.env(format!("CARGO_TARGET_{name}_LINKER"), cc::cross(target).get_program());
+    }
+    cargo
 }
 
 fn libevent(from: &Path, lib: &Path, target: Option<&str>) -> Result<(), String> {

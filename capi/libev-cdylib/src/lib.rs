@@ -1,5 +1,6 @@
 //! The shared object: everything is in `evoxide-libev`, this leaf only fixes the soname (see `build.rs`).
+#![cfg_attr(panic = "abort", no_std)]
 #![allow(unused_crate_dependencies)]
 extern crate evoxide_libev as _;
 
-evoxide_ffi::abort_on_panic!();
+evoxide_ffi::runtime!();

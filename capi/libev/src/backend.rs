@@ -3,7 +3,7 @@
 use crate::global::syserr;
 use core::ffi::c_int;
 use evoxide_sys::backend::{Backend as Kernel, Method, Options, Waiter};
-use std::os::fd::AsRawFd;
+use evoxide_sys::os::fd::AsRawFd;
 
 /// How a loop waits.
 pub(crate) struct Backend {

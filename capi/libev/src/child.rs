@@ -4,8 +4,7 @@ use crate::abi::{EV_CHILD, EV_SIGNAL, ev_child, ev_loop, ev_watcher};
 use crate::global::is_default;
 use crate::state::{SPREAD, of, with};
 use crate::watcher::{W, unlink};
-use core::ffi::c_int;
-use core::ptr::addr_of_mut;
+use core::{ffi::c_int, ptr::addr_of_mut};
 use evoxide_core::ev_loop::MAX_PRIORITY;
 
 const fn list_of(pid: c_int) -> usize {

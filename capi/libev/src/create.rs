@@ -7,20 +7,21 @@ use crate::backend::Backend;
 use crate::global::{allocate, deallocate, ev_default_loop_ptr, ev_recommended_backends, is_default};
 use crate::state::{Loop, Source, of, reason, with};
 use crate::{asyncs, child, periodic, run, signal, stat};
-use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
-use core::sync::atomic::Ordering::SeqCst;
+use core::{ffi::c_int, sync::atomic::Ordering::SeqCst};
 use evoxide_core::ev_loop::Kind;
 use evoxide_sys::process;
 
 fn make(flags: u32) -> *mut ev_loop {
     let pid = if flags & EVFLAG_FORKCHECK != 0 { process::id() } else { 0 };
     let mut flags = flags;
+    // SAFETY: the program leaves its environment alone meanwhile; the value is read at once.
+    let text = unsafe { evoxide_ffi::cstr::bytes(libc::getenv(c"LIBEV_FLAGS".as_ptr())) };
     if flags & EVFLAG_NOENV == 0
         && !process::is_privileged()
-        && let Some(text) = std::env::var_os("LIBEV_FLAGS")
+        && let Some(text) = text
     {
-        flags = leading_number(text.as_encoded_bytes());
+        flags = leading_number(text);
     }
     if flags & EVBACKEND_MASK == 0 {
         flags |= ev_recommended_backends();

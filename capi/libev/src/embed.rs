@@ -8,9 +8,7 @@ use crate::lists::{ev_fork_start, ev_fork_stop, ev_prepare_start, ev_prepare_sto
 use crate::run::ev_run;
 use crate::state::{of, with};
 use crate::watcher::W;
-use core::ffi::c_int;
-use core::mem::offset_of;
-use core::ptr::addr_of_mut;
+use core::{ffi::c_int, mem::offset_of, ptr::addr_of_mut};
 use evoxide_core::ev_loop::MIN_PRIORITY;
 
 /// `ev_embed_sweep`: handles what is ready in the embedded loop.

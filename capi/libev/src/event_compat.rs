@@ -252,7 +252,7 @@ pub unsafe extern "C" fn event_pending(ev: *mut event, events: c_short, tv: *mut
             if !tv.is_null() {
                 let at = ev_now((*ev).ev_base);
                 (*tv).tv_sec = at as i64;
-                (*tv).tv_usec = ((at - at.trunc()) * 1e6) as i64;
+                (*tv).tv_usec = ((at - (at as i64) as f64) * 1e6) as i64;
             }
         }
         c_int::from(events) & found

@@ -98,8 +98,9 @@ pub(crate) fn allocate(size: usize) -> *mut c_void {
         }
     };
     if memory.is_null() {
-        eprintln!("(libev) cannot allocate {size} bytes, aborting.");
-        std::process::abort();
+        evoxide_ffi::entry::say(format_args!("(libev) cannot allocate {size} bytes, aborting.\n"));
+        // SAFETY: ends the process.
+        unsafe { libc::abort() };
     }
     memory
 }

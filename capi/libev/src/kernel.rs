@@ -10,8 +10,8 @@ use core::ptr::addr_of_mut;
 use evoxide_core::ev_loop::{EvLoop, FdChange, FdFix, FdReport, READ, WRITE};
 use evoxide_core::interest::{Change, Interest, Report};
 use evoxide_sys::backend::{Backend as Kernel, Closed, Method, Take, Waiter};
+use evoxide_sys::os::io;
 use evoxide_sys::{errno, process};
-use std::io;
 
 // The kernel side knows the two conditions by bits one place higher.
 const _: () = assert!(Interest::READ.bits() == (READ << 1) as u16 && Interest::WRITE.bits() == (WRITE << 1) as u16);

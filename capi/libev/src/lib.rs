@@ -32,7 +32,9 @@
 //! - A callback accepts the watcher it was given with. It may use the loop in any way except destroying it, and may leave by
 //!   a C++ exception or `longjmp`: frames below it hold nothing that needs dropping.
 #![allow(clippy::missing_safety_doc)]
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
 mod abi;
 mod asyncs;
 mod backend;

@@ -7,8 +7,7 @@ use crate::state::with;
 use crate::timer::{ev_timer_start, ev_timer_stop};
 use crate::watcher::W;
 use core::ffi::{c_int, c_void};
-use core::mem::offset_of;
-use core::ptr::addr_of_mut;
+use core::{mem::offset_of, ptr::addr_of_mut};
 
 type OnceCallback = Option<unsafe extern "C-unwind" fn(c_int, *mut c_void)>;
 

@@ -8,8 +8,8 @@ use crate::state::{Source, of, with};
 use crate::watcher::W;
 use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut};
+use evoxide_sys::os::fd::AsRawFd;
 use evoxide_sys::waker::Waker;
-use std::os::fd::AsRawFd;
 
 /// Makes sure that the loop can be woken.
 ///

@@ -6,8 +6,8 @@ use crate::watcher::W;
 use crate::{clock, now, own};
 use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut};
+use evoxide_sys::os::fd::{AsFd, AsRawFd};
 use evoxide_sys::process::ClockWatch;
-use std::os::fd::{AsFd, AsRawFd};
 
 /// `ev_periodic_start`.
 ///

@@ -339,7 +339,8 @@ pub unsafe extern "C" fn ev_set_loop_release_cb(l: *mut ev_loop, release: LoopCa
 pub unsafe extern "C" fn ev_verify(l: *mut ev_loop) {
     // SAFETY: the caller.
     if !unsafe { with(l, |m| m.verify()) } {
-        eprintln!("(libev) loop data corrupted");
-        std::process::abort();
+        evoxide_ffi::entry::say(format_args!("(libev) loop data corrupted\n"));
+        // SAFETY: ends the process.
+        unsafe { libc::abort() };
     }
 }

@@ -9,8 +9,8 @@ use crate::watcher::{W, unlink};
 use core::ffi::c_int;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering::SeqCst};
+use evoxide_sys::os::fd::{AsFd, AsRawFd};
 use evoxide_sys::process::{self, SignalFd};
-use std::os::fd::{AsFd, AsRawFd};
 
 /// The highest signal number, and one more.
 const SIGNALS: usize = 65;

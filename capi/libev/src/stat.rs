@@ -5,13 +5,13 @@ use crate::own;
 use crate::state::{SPREAD, Source, of, with};
 use crate::timer::ev_timer_again;
 use crate::watcher::{W, unlink};
+use alloc::ffi::CString;
 use core::ffi::{CStr, c_int};
 use core::mem::offset_of;
 use core::ptr::{addr_of, addr_of_mut, null_mut};
 use evoxide_sys::inotify::{Inotify, PathEvent, filesystem};
-use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use evoxide_sys::os::fd::{AsFd, AsRawFd};
+use evoxide_sys::os::io;
 
 /// How often to look where the caller does not say.
 const USUAL: f64 = 5.0074891;

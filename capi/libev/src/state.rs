@@ -3,9 +3,8 @@
 use crate::abi::{LoopCallback, ev_child, ev_io, ev_loop, ev_signal, ev_watcher_list};
 use crate::backend::Backend;
 use crate::watcher::W;
-use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
-use core::ptr::addr_of;
+use core::{cell::UnsafeCell, ptr::addr_of};
 use evoxide_core::ev_loop::EvLoop;
 use evoxide_sys::inotify::Inotify;
 use evoxide_sys::process::{ClockWatch, SignalFd, SignalSet};
@@ -97,7 +96,7 @@ impl<T> Source<T> {
     }
 
     /// Opens it if that was not tried before; returns whether it was just opened.
-    pub(crate) fn open(&mut self, make: impl FnOnce() -> std::io::Result<T>) -> bool {
+    pub(crate) fn open(&mut self, make: impl FnOnce() -> evoxide_sys::os::io::Result<T>) -> bool {
         if !matches!(self, Self::Unopened) {
             return false;
         }

@@ -2,4 +2,4 @@
 #![allow(unused_crate_dependencies)]
 extern crate evoxide_libevent_openssl as _;
 
-evoxide_ffi::abort_on_panic!();
+evoxide_ffi::runtime!();

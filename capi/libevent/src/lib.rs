@@ -17,7 +17,9 @@
 //!
 //! A `SAFETY` comment says what is special beyond that.
 #![allow(non_camel_case_types, reason = "C's names")]
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
 mod abi;
 mod base;
 mod buffer;

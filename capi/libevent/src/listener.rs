@@ -15,9 +15,9 @@ use core::{ptr, slice};
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::{errno, mm, warn};
 use evoxide_sys::io;
+use evoxide_sys::os::fd::{AsRawFd, IntoRawFd};
 use evoxide_sys::socket::{self as net, Addr, Flags};
 use libc::sockaddr;
-use std::os::fd::{AsRawFd, IntoRawFd};
 
 /// `evconnlistener_cb`.
 pub type AcceptFn = unsafe extern "C-unwind" fn(*mut evconnlistener, c_int, *mut sockaddr, c_int, *mut c_void);
@@ -225,7 +225,7 @@ fn new(
     made.as_ptr()
 }
 
-fn keep(error: &std::io::Error) {
+fn keep(error: &evoxide_sys::os::io::Error) {
     errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
 }
 
@@ -243,7 +243,7 @@ pub unsafe extern "C-unwind" fn evconnlistener_new(
 }
 
 /// A bound socket as the flags say.
-fn bound(addr: &Addr, flags: c_uint) -> std::io::Result<std::os::fd::OwnedFd> {
+fn bound(addr: &Addr, flags: c_uint) -> evoxide_sys::os::io::Result<evoxide_sys::os::fd::OwnedFd> {
     let how = Flags { nonblocking: true, cloexec: flags & opt::CLOSE_ON_EXEC != 0 };
     let fd = net::stream(addr, how)?;
     let raw = fd.as_raw_fd();

@@ -16,7 +16,7 @@ pub(crate) mod variadic;
 
 use core::ffi::c_int;
 use evoxide_ffi::errno;
-use std::io;
+use evoxide_sys::os::io;
 
 pub(crate) use addrinfo::{evutil_freeaddrinfo, new_addrinfo};
 

@@ -17,10 +17,10 @@ use crate::http::keyval::evhttp_add_header;
 use crate::http::reply::{evhttp_send_error, evhttp_send_reply};
 use crate::http::serve;
 use crate::http::sessions::Session;
+use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{CStr, c_char, c_int, c_short, c_uchar, c_void};
-use core::mem::ManuallyDrop;
-use core::ptr;
+use core::{mem::ManuallyDrop, ptr};
 use evoxide_core::buffer::{Delta, Error};
 use evoxide_ffi::{cstr, mm, warnx};
 use evoxide_proto::ws::{

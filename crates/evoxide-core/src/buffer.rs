@@ -20,6 +20,7 @@ mod room;
 mod search;
 mod segment;
 
+use alloc::{collections::VecDeque, vec::Vec};
 pub use parts::Parts;
 pub use pool::StoragePool;
 pub use room::Reservation;
@@ -29,7 +30,6 @@ pub use segment::{NoOwner, Owner, Part};
 use bytes::Bytes;
 use core::cell::Cell;
 use segment::{External, Owned, Ring, Segment, storage};
-use std::collections::VecDeque;
 
 /// The longest content: what a signed size can say.
 pub const MAX_LEN: usize = isize::MAX as usize;

@@ -24,6 +24,7 @@ mod periodic;
 mod run;
 mod timers;
 
+use alloc::vec::Vec;
 pub use clock::{Clock, Resync};
 pub use fds::{FdChange, FdFix, FdReport};
 pub use lists::Kind;

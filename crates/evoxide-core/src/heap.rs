@@ -5,8 +5,8 @@
 
 mod sort;
 
+use alloc::{collections::TryReserveError, vec::Vec};
 pub(crate) use sort::{FEW, sort};
-use std::collections::TryReserveError;
 
 const ARITY: usize = 4;
 /// Number of entries from which on it only doubles.

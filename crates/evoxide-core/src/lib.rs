@@ -5,7 +5,9 @@
 //! the faces (the Rust library and the C libraries) act on it. Time is an argument, in nanoseconds on a monotonic scale.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
 pub mod buffer;
 pub mod ev_loop;
 pub mod heap;

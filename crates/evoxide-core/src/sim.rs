@@ -29,6 +29,7 @@ mod file;
 mod set;
 
 use crate::interest::{Change, Fd, Ready, Report};
+use alloc::vec::Vec;
 use core::fmt;
 use file::File;
 use set::Set;

@@ -1,8 +1,8 @@
 //! A slab with generations: O(1) insert, look-up and removal; an emptied slab returns its memory.
 
 use crate::key::Key;
+use alloc::{collections::TryReserveError, vec::Vec};
 use core::num::NonZeroU32;
-use std::collections::TryReserveError;
 
 const NONE: u32 = u32::MAX;
 /// Number of objects from which on it grows by a quarter: large allocations grow without a copy, and what is not used costs.

@@ -59,9 +59,9 @@
 mod common;
 
 use crate::heap::{self, Entry, FEW, Heap, Positions};
+use alloc::{collections::TryReserveError, vec::Vec};
 pub use common::MAX_COMMON;
 use common::{Place, Queues, queue_at};
-use std::collections::TryReserveError;
 
 /// The position of one that is staged.
 const STAGED: u32 = u32::MAX;

@@ -36,7 +36,9 @@
 //!    dropping across the callback, so that `longjmp` and C++ exceptions may pass.
 //! 3. `errno` is an output: set it last, see [`errno`].
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
 pub mod cstr;
 pub mod entry;
 pub mod errno;

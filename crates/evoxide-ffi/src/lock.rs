@@ -12,11 +12,11 @@
 //! on a lock in the wrong state are fatal (`errx` with the abort code).
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
-use core::mem;
-use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use core::{mem, ptr};
 
 mod debug;
+pub mod plain;
 mod pthread;
 
 pub use debug::is_held;

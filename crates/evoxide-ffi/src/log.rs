@@ -10,9 +10,8 @@
 
 use core::ffi::{c_char, c_int, c_void};
 use core::fmt::{self, Write};
-use core::mem;
-use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::{mem, ptr};
 
 use crate::cstr::Text;
 use crate::errno;

@@ -3,7 +3,7 @@
 //! Contract of the raw functions: a size of 0 answers null without calling the hook; `free` is never called with null;
 //! `calloc` through a program's `malloc` is allocation and zeroing, an overflowing product is null; with hooks set, a
 //! failing `calloc` or `strdup` sets `errno` to `ENOMEM`.
-//! Objects whose address C knows are made with [`alloc`] and ended with [`free_value`]; machines use Rust's allocator.
+//! Objects whose address C knows are made with [`alloc()`] and ended with [`free_value`]; machines use Rust's allocator.
 
 use core::ffi::{c_char, c_void};
 use core::mem;
@@ -191,10 +191,10 @@ pub fn alloc<T>(value: T) -> Option<NonNull<T>> {
     Some(memory)
 }
 
-/// Drops a value made by [`alloc`] and returns its memory.
+/// Drops a value made by [`alloc()`] and returns its memory.
 ///
 /// # Safety
-/// `value` came from [`alloc`] with the same type, and nothing uses it any more.
+/// `value` came from [`alloc()`] with the same type, and nothing uses it any more.
 pub unsafe fn free_value<T>(value: NonNull<T>) {
     // SAFETY: the caller owns the value; its memory is freed right after.
     unsafe {
@@ -208,7 +208,7 @@ pub unsafe fn free_value<T>(value: NonNull<T>) {
 pub struct Owned<T>(NonNull<T>);
 
 impl<T> Owned<T> {
-    /// As [`alloc`].
+    /// As [`alloc()`].
     #[must_use]
     pub fn new(value: T) -> Option<Self> {
         alloc(value).map(Owned)
@@ -225,7 +225,7 @@ impl<T> Owned<T> {
     /// Takes back what [`Owned::into_raw`] gave; `None` for null.
     ///
     /// # Safety
-    /// `raw` is null or from [`Owned::into_raw`] (or [`alloc`]), and no one else owns or uses it.
+    /// `raw` is null or from [`Owned::into_raw`] (or [`alloc()`]), and no one else owns or uses it.
     #[must_use]
     pub unsafe fn from_raw(raw: *mut T) -> Option<Self> {
         NonNull::new(raw).map(Owned)

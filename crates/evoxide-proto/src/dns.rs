@@ -30,6 +30,7 @@ pub mod race;
 pub mod resolver;
 pub mod server;
 
+use alloc::{boxed::Box, vec::Vec};
 pub use answer::{Answer, Failure};
 pub use build::{Builder, Rdata, Section};
 pub use message::{Data, Header, Message, Question, Record};
@@ -162,10 +163,16 @@ impl core::fmt::Display for NoMemory {
     }
 }
 
-impl std::error::Error for NoMemory {}
+impl core::error::Error for NoMemory {}
 
-impl From<std::collections::TryReserveError> for NoMemory {
-    fn from(_: std::collections::TryReserveError) -> Self {
+impl From<alloc::collections::TryReserveError> for NoMemory {
+    fn from(_: alloc::collections::TryReserveError) -> Self {
+        Self
+    }
+}
+
+impl From<hashbrown::TryReserveError> for NoMemory {
+    fn from(_: hashbrown::TryReserveError) -> Self {
         Self
     }
 }

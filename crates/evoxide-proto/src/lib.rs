@@ -5,7 +5,9 @@
 //! it knows neither reactor nor descriptors, so both faces drive it the same way.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
 pub mod dns;
 pub mod http;
 pub mod rpc;

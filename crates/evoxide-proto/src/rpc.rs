@@ -4,6 +4,7 @@
 //! answer 200. Anything else is a failure, whatever its body.
 
 use crate::tag::{Error, Items, Limits};
+use alloc::vec::Vec;
 
 pub mod field;
 #[cfg(test)]

@@ -20,6 +20,7 @@
 //! assert!(items.next().is_none());
 //! ```
 
+use alloc::vec::Vec;
 use core::fmt;
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl core::error::Error for Error {}
 
 /// A few bytes of the wire, on the stack.
 #[derive(Clone, Copy, Debug, Default)]

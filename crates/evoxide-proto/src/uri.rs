@@ -3,6 +3,7 @@
 //! [`parse`] splits a URI-Reference into borrowed [`Parts`]; nothing is decoded. [`join`] is its opposite. [`query`] walks the fields
 //! of a query string.
 
+use alloc::vec::Vec;
 use evoxide_core::net::parse_ipv6;
 
 /// Relaxations of [`parse`].

@@ -1,10 +1,9 @@
 //! Readiness backends: which exist, and one type over all of them. The contract is at the head of the crate.
 
-use std::ffi::CStr;
-use std::fmt;
-use std::io;
-use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::os::io;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::{ffi::CStr, fmt};
+use rustix::fd::BorrowedFd;
 
 use bitflags::bitflags;
 use evoxide_core::interest::{Change, Interest, Report};

@@ -1,6 +1,6 @@
 //! Clocks, in nanoseconds. Reading one cannot fail and may be done in a signal handler.
 
-use std::mem::MaybeUninit;
+use core::mem::MaybeUninit;
 
 /// Time since some fixed moment. Never goes back.
 #[inline]

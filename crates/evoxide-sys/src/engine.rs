@@ -58,10 +58,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use crate::os::io;
+use core::{borrow::Borrow, fmt};
+use rustix::fd::{AsRawFd, RawFd};
 
 use evoxide_core::interest::{Change, Fd, Interest, Report};
 use evoxide_core::key::Key;
@@ -130,7 +129,7 @@ impl fmt::Display for WatchError {
     }
 }
 
-impl std::error::Error for WatchError {}
+impl core::error::Error for WatchError {}
 
 impl From<WatchError> for io::Error {
     fn from(error: WatchError) -> Self {

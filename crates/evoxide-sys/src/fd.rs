@@ -1,14 +1,14 @@
 //! Descriptors by number or by type, lent for the time of one call.
 
-use std::collections::TryReserveError;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use crate::os::io;
+use alloc::{collections::TryReserveError, vec::Vec};
+use rustix::fd::{AsFd, BorrowedFd, RawFd};
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for std::os::fd::RawFd {}
-    impl Sealed for std::os::fd::BorrowedFd<'_> {}
-    impl<T: std::os::fd::AsFd> Sealed for &T {}
+    impl Sealed for rustix::fd::RawFd {}
+    impl Sealed for rustix::fd::BorrowedFd<'_> {}
+    impl<T: rustix::fd::AsFd> Sealed for &T {}
 }
 
 /// What names a descriptor for the time of one call: a number (the C faces know no other way) or a reference to anything

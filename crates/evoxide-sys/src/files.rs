@@ -1,9 +1,9 @@
 //! Files beneath a folder, for servers of files.
 
+use crate::os::io;
+use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Opens a folder, to open files beneath it.

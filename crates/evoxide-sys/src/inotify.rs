@@ -1,9 +1,9 @@
 //! What the kernel tells of changes to paths. Linux only.
 
-use std::ffi::{CStr, c_int};
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use crate::os::io;
+use core::ffi::{CStr, c_int};
+use core::mem::MaybeUninit;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// One watched thing within an [`Inotify`].
 pub type Watch = c_int;
@@ -125,7 +125,7 @@ mod tests {
         let source = Inotify::new().unwrap();
         let watch = source.add(&path, libc::IN_CREATE | libc::IN_DELETE).unwrap();
         let mut bytes = [0; 4096];
-        assert_eq!(source.read(&mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(source.read(&mut bytes).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         std::fs::write(dir.join("a name"), "x").unwrap();
         std::fs::remove_file(dir.join("a name")).unwrap();
         let events: Vec<PathEvent> = source.read(&mut bytes).unwrap().collect();

@@ -2,11 +2,9 @@
 //!
 //! Nothing here retries: `EINTR` and `EAGAIN` are answers, and what to do about them is the caller's rule.
 
-use std::ffi::c_void;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use crate::os::io::{self, IoSlice, IoSliceMut};
+use core::{ffi::c_void, mem::MaybeUninit, ptr::NonNull};
+use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 
 use rustix::event::EventfdFlags;
 use rustix::fs::FileType;
@@ -139,6 +137,16 @@ pub fn file_info(fd: impl Descriptor) -> io::Result<FileInfo> {
         is_socket: kind == FileType::Socket,
         len: u64::try_from(stat.st_size).unwrap_or(0),
     })
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn open(path: &core::ffi::CStr) -> io::Result<OwnedFd> {
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?)
 }
 
 /// Where a file is read next. For `ESPIPE`, what cannot seek.
@@ -282,7 +290,14 @@ impl Mapping {
         let fd = fd.lend()?;
         // SAFETY: a new mapping at an address that the kernel chooses touches no existing memory.
         let start = unsafe {
-            rustix::mm::mmap(std::ptr::null_mut(), mapped, ProtFlags::READ, MapFlags::PRIVATE, fd, offset - skip as u64)
+            rustix::mm::mmap(
+                core::ptr::null_mut(),
+                mapped,
+                ProtFlags::READ,
+                MapFlags::PRIVATE,
+                fd,
+                offset - skip as u64,
+            )
         }?;
         let start = NonNull::new(start).ok_or_else(invalid)?;
         Ok(Self { start, mapped, skip })
@@ -292,7 +307,7 @@ impl Mapping {
 impl AsRef<[u8]> for Mapping {
     fn as_ref(&self) -> &[u8] {
         // SAFETY: the range is mapped as long as self lives, and who made the mapping promised that the file stays as it is.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast::<u8>().add(self.skip), self.mapped - self.skip) }
+        unsafe { core::slice::from_raw_parts(self.start.as_ptr().cast::<u8>().add(self.skip), self.mapped - self.skip) }
     }
 }
 

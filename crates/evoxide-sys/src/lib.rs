@@ -52,18 +52,22 @@
 //! [`waker::wake`], [`wake::Wake::wake`], [`errno`] and [`clock`] may be used in signal handlers, and so may the handler that [`signal`]
 //! installs. Nothing else may.
 #![cfg(unix)]
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+extern crate alloc;
 pub mod backend;
 pub mod clock;
 pub mod engine;
 pub mod errno;
 mod fd;
+#[cfg(feature = "std")]
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod inotify;
 pub mod io;
 pub mod message;
+pub mod os;
 #[cfg(target_os = "linux")]
 pub mod process;
 pub mod signal;

@@ -3,9 +3,10 @@
 //! `MSG_DONTWAIT` makes each call nonblocking by itself, so that a socket's mode need not be changed, and `MSG_NOSIGNAL` keeps a
 //! peer that has gone from ending the process with `SIGPIPE`.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use crate::os::io::{self, IoSlice};
+use alloc::{vec, vec::Vec};
+use core::mem::MaybeUninit;
+use rustix::fd::AsRawFd;
 
 use crate::Descriptor;
 use crate::socket::Addr;
@@ -75,12 +76,15 @@ pub fn send(fd: impl Descriptor, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     let fd = fd.lend()?.as_raw_fd();
     if let [only] = slices {
-        // SAFETY: the slice is borrowed and as long as said.
-        return count(unsafe { libc::send(fd, only.as_ptr().cast(), only.len(), FLAGS) });
+        // SAFETY: `IoSlice` has the layout of `iovec`; the bytes are borrowed and as long as said.
+        return count(unsafe {
+            let only = core::ptr::from_ref(only).cast::<libc::iovec>().read();
+            libc::send(fd, only.iov_base, only.iov_len, FLAGS)
+        });
     }
     let slices = slices.get(..slices.len().min(1024)).unwrap_or(slices);
     // SAFETY: all zeros is a message without name, content and control data.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
     message.msg_iov = slices.as_ptr().cast_mut().cast();
     message.msg_iovlen = slices.len() as _;
     // SAFETY: `IoSlice` has the layout of `iovec`, and the kernel only reads what they name.
@@ -102,7 +106,7 @@ pub fn send_datagram(fd: impl Descriptor, bytes: &[u8], to: Option<&Addr>, segme
     let fd = fd.lend()?.as_raw_fd();
     let mut slice = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     // SAFETY: all zeros is a message without name, content and control data.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    let mut message: libc::msghdr = unsafe { core::mem::zeroed() };
     message.msg_iov = &raw mut slice;
     message.msg_iovlen = 1;
     if let Some(to) = to {
@@ -143,8 +147,8 @@ pub fn send_datagram(fd: impl Descriptor, bytes: &[u8], to: Option<&Addr>, segme
 pub fn send_datagrams(fd: impl Descriptor, datagrams: &[(&[u8], Option<Addr>)]) -> io::Result<usize> {
     let fd = fd.lend()?.as_raw_fd();
     // SAFETY: all zeros are messages without name, content and control data.
-    let mut messages: [libc::mmsghdr; SENDS] = unsafe { std::mem::zeroed() };
-    let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; SENDS];
+    let mut messages: [libc::mmsghdr; SENDS] = unsafe { core::mem::zeroed() };
+    let mut slices = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; SENDS];
     let many = datagrams.len().min(SENDS);
     for ((bytes, to), (message, slice)) in datagrams.iter().zip(messages.iter_mut().zip(&mut slices)) {
         *slice = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -201,7 +205,7 @@ impl Default for Datagrams {
             // Untouched pages cost nothing.
             bytes: vec![0; BATCH * DATAGRAM],
             // SAFETY: all zeros is an address of no family.
-            names: unsafe { std::mem::zeroed() },
+            names: unsafe { core::mem::zeroed() },
             controls: [Control([0; 32]); BATCH],
             found: Vec::with_capacity(BATCH),
         }
@@ -219,8 +223,8 @@ impl Datagrams {
         self.found.clear();
         let fd = fd.lend()?.as_raw_fd();
         // SAFETY: all zeros are messages without name, content and control data.
-        let mut messages: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
-        let mut slices = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
+        let mut messages: [libc::mmsghdr; BATCH] = unsafe { core::mem::zeroed() };
+        let mut slices = [libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 }; BATCH];
         for (i, chunk) in self.bytes.chunks_exact_mut(DATAGRAM).take(BATCH).enumerate() {
             let header = receive_into(&mut messages[i], &mut slices[i], chunk, &mut self.names[i]);
             header.msg_control = self.controls[i].0.as_mut_ptr().cast();
@@ -228,7 +232,7 @@ impl Datagrams {
         }
         // SAFETY: every message names memory of this object or of this frame, which nothing else refers to meanwhile.
         let n = unsafe {
-            libc::recvmmsg(fd, messages.as_mut_ptr(), BATCH as _, libc::MSG_DONTWAIT as _, std::ptr::null_mut())
+            libc::recvmmsg(fd, messages.as_mut_ptr(), BATCH as _, libc::MSG_DONTWAIT as _, core::ptr::null_mut())
         };
         let n = usize::try_from(n).map_err(|_| io::Error::last_os_error())?;
         for message in messages.iter().take(n) {
@@ -269,7 +273,7 @@ impl Datagrams {
         let bytes = self.bytes.get(index * DATAGRAM..)?.get(..len)?;
         let name = name.min(size_of::<libc::sockaddr_storage>());
         // SAFETY: an address's storage is plain bytes, all of them initialised, and `name` of them are inside.
-        let name = unsafe { std::slice::from_raw_parts((&raw const self.names[index]).cast::<u8>(), name) };
+        let name = unsafe { core::slice::from_raw_parts((&raw const self.names[index]).cast::<u8>(), name) };
         Some((bytes, Addr::from_bytes(name).ok(), segment.max(1)))
     }
 }
@@ -318,7 +322,7 @@ pub struct Sender {
 impl Default for Sender {
     fn default() -> Self {
         // SAFETY: all zeros is an address of no family.
-        Self { storage: unsafe { std::mem::zeroed() }, len: 0 }
+        Self { storage: unsafe { core::mem::zeroed() }, len: 0 }
     }
 }
 
@@ -356,7 +360,7 @@ impl Sender {
     pub fn as_bytes(&self) -> &[u8] {
         let len = (self.len as usize).min(size_of::<libc::sockaddr_storage>());
         // SAFETY: plain bytes, all of them initialised, and `len` of them are inside.
-        unsafe { std::slice::from_raw_parts((&raw const self.storage).cast(), len) }
+        unsafe { core::slice::from_raw_parts((&raw const self.storage).cast(), len) }
     }
 
     /// The port, of an address of IP.
@@ -376,7 +380,8 @@ impl Sender {
 ///
 /// `ESRCH`, `EPERM`; `EINVAL` for a number that is no signal, or a process id that names none.
 pub fn signal_process(process: u32, signal: i32) -> io::Result<()> {
-    let process = i32::try_from(process).ok().filter(|p| *p > 0).ok_or(io::ErrorKind::InvalidInput)?;
+    let process =
+        i32::try_from(process).ok().filter(|p| *p > 0).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     // SAFETY: a plain call; the process id names one process, neither a group nor all.
     if unsafe { libc::kill(process, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -391,12 +396,12 @@ mod tests {
     fn a_socket_neither_blocks_nor_signals() {
         let (a, b) = UnixStream::pair().expect("pair");
         let mut bytes = Vec::with_capacity(8);
-        assert_eq!(receive(&a, &mut bytes, 8).expect_err("nothing there").kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(receive(&a, &mut bytes, 8).expect_err("nothing there").kind(), std::io::ErrorKind::WouldBlock);
         assert_eq!(send(&b, &[IoSlice::new(b"he"), IoSlice::new(b"llo")]).expect("sent"), 5);
         assert_eq!(receive(&a, &mut bytes, 3).expect("there"), 3);
         assert_eq!((receive(&a, &mut bytes, 8).expect("there"), &bytes[..]), (2, &b"hello"[..]));
         drop(a);
-        assert_eq!(send(&b, &[IoSlice::new(b"x")]).expect_err("gone").kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(send(&b, &[IoSlice::new(b"x")]).expect_err("gone").kind(), std::io::ErrorKind::BrokenPipe);
     }
 
     #[test]
@@ -422,7 +427,7 @@ mod tests {
         let b = UdpSocket::bind("127.0.0.1:0").expect("bound");
         let (mut bytes, mut from) = ([0; 8], Sender::default());
         assert_eq!((from.as_bytes(), from.port()), (&[][..], None));
-        assert_eq!(from.receive(&a, &mut bytes).expect_err("nothing there").kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(from.receive(&a, &mut bytes).expect_err("nothing there").kind(), std::io::ErrorKind::WouldBlock);
         b.send_to(&[7; 20], a.local_addr().expect("bound")).expect("sent");
         // What does not fit is cut.
         assert_eq!((from.receive(&a, &mut bytes).expect("there"), bytes), (8, [7; 8]));

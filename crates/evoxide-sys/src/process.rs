@@ -1,10 +1,9 @@
 //! The process itself, its children, and signals taken by the hand: what loops need that follow libev's rules for signals
 //! (one loop a signal, the default action afterwards) instead of those of [`signal`](crate::signal).
 
-use std::ffi::c_int;
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use crate::os::io;
+use core::{ffi::c_int, mem::MaybeUninit};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// The process number.
 #[inline]
@@ -36,7 +35,7 @@ pub fn sleep(nanoseconds: u64) {
     let time =
         libc::timespec { tv_sec: (nanoseconds / 1_000_000_000) as _, tv_nsec: (nanoseconds % 1_000_000_000) as _ };
     // SAFETY: `time` outlives the call; what is left is not asked for.
-    unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+    unsafe { libc::nanosleep(&time, core::ptr::null_mut()) };
 }
 
 /// Whether a descriptor is open.
@@ -79,8 +78,8 @@ impl Default for SignalSet {
     }
 }
 
-impl std::fmt::Debug for SignalSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for SignalSet {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("SignalSet")
     }
 }
@@ -90,7 +89,9 @@ pub fn mask(signo: c_int, block: bool) {
     let mut set = SignalSet::new();
     set.set(signo, true);
     // SAFETY: `set` outlives the call; the old mask is not asked for.
-    unsafe { libc::sigprocmask(if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK }, &set.0, std::ptr::null_mut()) };
+    unsafe {
+        libc::sigprocmask(if block { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK }, &set.0, core::ptr::null_mut())
+    };
 }
 
 /// Installs a handler. It runs with all signals blocked; interrupted system calls are restarted.
@@ -101,11 +102,11 @@ pub fn mask(signo: c_int, block: bool) {
 pub unsafe fn handle(signo: c_int, handler: extern "C" fn(c_int)) {
     // SAFETY: an all-zero action is valid and its parts are set before use; the handler is sound by the caller's word.
     unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
+        let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = handler as *const () as libc::sighandler_t;
         libc::sigfillset(&mut action.sa_mask);
         action.sa_flags = libc::SA_RESTART;
-        libc::sigaction(signo, &action, std::ptr::null_mut());
+        libc::sigaction(signo, &action, core::ptr::null_mut());
     }
 }
 
@@ -200,7 +201,7 @@ impl ClockWatch {
         let spec = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: far };
         let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
         // SAFETY: `spec` outlives the call; the old value is not asked for.
-        unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), flags, &spec, std::ptr::null_mut()) };
+        unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), flags, &spec, core::ptr::null_mut()) };
     }
 }
 
@@ -227,7 +228,7 @@ mod tests {
     fn a_clock_that_nobody_sets() {
         let watch = ClockWatch::new().unwrap();
         let mut bytes = [0; 8];
-        assert_eq!(crate::io::read(&watch, &mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(crate::io::read(&watch, &mut bytes).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[test]

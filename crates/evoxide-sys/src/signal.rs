@@ -7,9 +7,9 @@
 //!
 //! How a handler running on any thread, at any moment, is kept from harm: see `registry`.
 
-use std::ffi::c_int;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use crate::os::io;
+use core::ffi::c_int;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::pipe::PipeFlags;
 
@@ -32,7 +32,7 @@ fn bit_of(signo: c_int) -> io::Result<u64> {
 
 /// The signals of a mask, lowest first.
 fn each_of(mut mask: u64) -> impl Iterator<Item = c_int> {
-    std::iter::from_fn(move || {
+    core::iter::from_fn(move || {
         let signo = mask.trailing_zeros() as c_int + 1;
         let some = mask != 0;
         mask &= mask.wrapping_sub(1);
@@ -215,7 +215,7 @@ fn mask(how: c_int, signals: u64) -> io::Result<u64> {
 
 /// C's set of those signals.
 fn set_of(signals: u64) -> libc::sigset_t {
-    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    let mut set = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set that it is given.
     let mut set = unsafe {
         libc::sigemptyset(set.as_mut_ptr());

@@ -3,10 +3,9 @@
 //! Addresses are [`Addr`]s: any family, made from and given as the bytes of a `sockaddr`, or from and to the types of
 //! `std`. Nothing here waits on a nonblocking socket, and nothing retries.
 
-use std::ffi::c_int;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use crate::os::io;
+use core::{ffi::c_int, time::Duration};
+use rustix::fd::{AsRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
@@ -61,7 +60,7 @@ fn kind_of(
     let protocol = u32::try_from(protocol).map_err(|_| error(libc::EINVAL))?;
     let flags = SocketFlags::from_bits_truncate(kind);
     let kind = SocketType::from_raw(kind & !flags.bits());
-    let protocol = std::num::NonZeroU32::new(protocol).map(Protocol::from_raw);
+    let protocol = core::num::NonZeroU32::new(protocol).map(Protocol::from_raw);
     Ok((AddressFamily::from_raw(family), kind, flags, protocol))
 }
 
@@ -258,7 +257,7 @@ pub fn set_v6_only(fd: impl Descriptor, on: bool) -> io::Result<()> {
 /// The number of a network interface by its name.
 #[must_use]
 pub fn interface_index(name: &[u8]) -> Option<u32> {
-    let name = std::ffi::CString::new(name).ok()?;
+    let name = alloc::ffi::CString::new(name).ok()?;
     // SAFETY: a terminated string, which is only read.
     match unsafe { libc::if_nametoindex(name.as_ptr()) } {
         0 => None,

@@ -19,12 +19,11 @@
 //! Who changes what the loop looks at *between* `begin_wait` and the wait, under the lock that the loop holds during
 //! `begin_wait`, calls [`wake_waiting`](Wake::wake_waiting): a load where the loop runs.
 
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicI32, AtomicU32};
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicI32, AtomicU32};
-use std::os::fd::RawFd;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-#[cfg(not(loom))]
-use std::sync::atomic::{AtomicI32, AtomicU32};
 
 /// What a loop shares with those who wake it. See the module.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ impl Wake {
     }
 
     /// Chooses the descriptor to ring. A number below zero is not rung.
-    pub fn set_descriptor(&self, fd: RawFd) {
+    pub fn set_descriptor(&self, fd: i32) {
         self.fd.store(fd, Relaxed);
     }
 

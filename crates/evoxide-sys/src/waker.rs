@@ -3,8 +3,8 @@
 //! A waker is a descriptor that the loop registers for `READ`. [`wake`](Waker::wake) makes it readable and
 //! [`drain`](Waker::drain) takes that back; wakes in between are one. An eventfd, or a pipe where there is none.
 
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use crate::os::io;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::event::EventfdFlags;
 use rustix::io::Errno;

@@ -3,11 +3,11 @@
 
 use crate::abi::event::{ev, event};
 use crate::base::Cb;
+use alloc::collections::BTreeMap;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
+use evoxide_ffi::lock::plain::Mutex;
 use evoxide_ffi::{errx, lock, log};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 /// Something was made before debug mode could be enabled.
@@ -20,7 +20,7 @@ fn address(e: &event) -> usize {
 }
 
 fn with<R>(f: impl FnOnce(&mut BTreeMap<usize, bool>) -> R) -> R {
-    f(EVENTS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+    f(EVENTS.lock().get_or_insert_default())
 }
 
 #[inline(always)]
@@ -165,5 +165,5 @@ pub extern "C" fn event_enable_debug_mode() {
 pub extern "C" fn event_disable_debug_mode() {
     ENABLED.store(false, Ordering::Relaxed);
     lock::set_debug_mode(false);
-    *EVENTS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    *EVENTS.lock() = None;
 }

@@ -6,10 +6,9 @@ use super::owner::Handle;
 use crate::abi::buffer::{ChangeFn, CleanupFn, LengthsFn, evbuffer, evbuffer_iovec, evbuffer_ptr};
 use crate::abi::entry::In;
 use crate::base::Base;
-use core::cell::Cell;
+use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
-use core::ptr;
-use core::slice;
+use core::{cell::Cell, ptr, slice};
 use evoxide_core::buffer::{Delta, End, Error, MAX_LEN, Part};
 use evoxide_ffi::lock::ExtLock;
 

@@ -6,13 +6,14 @@
 use super::object::EvBuffer;
 use super::owner::{Block, Handle};
 use crate::abi::buffer::{SegmentCleanupFn, evbuffer_file_segment, fs};
+use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr::{self, NonNull};
 use evoxide_core::buffer::{End, Part};
+use evoxide_ffi::lock::plain::Mutex;
 use evoxide_ffi::{errno, mm, warn};
 use evoxide_sys::io;
-use std::sync::OnceLock;
 
 /// Content of a file in memory.
 enum Storage {
@@ -29,7 +30,7 @@ pub(super) struct FileSegment {
     offset: u64,
     cleanup: Cell<Option<SegmentCleanupFn>>,
     arg: Cell<*mut c_void>,
-    storage: OnceLock<Storage>,
+    storage: Mutex<Option<Storage>>,
 }
 
 /// The file segment behind a handle, if it is one.
@@ -80,7 +81,7 @@ impl FileSegment {
             offset,
             cleanup: Cell::new(None),
             arg: Cell::new(ptr::null_mut()),
-            storage: OnceLock::new(),
+            storage: Mutex::new(None),
         };
         if flags & fs::DISABLE_SENDFILE != 0 && !segment.materialize() {
             return ptr::null_mut();
@@ -97,7 +98,8 @@ impl FileSegment {
             return true;
         }
         let Some(storage) = self.load() else { return false };
-        let bytes = match self.storage.get_or_init(|| storage) {
+        let mut kept = self.storage.lock();
+        let bytes = match &*kept.get_or_insert(storage) {
             Storage::Mapped(mapping) => mapping.as_ref(),
             Storage::Read(bytes) => bytes,
         };
@@ -131,7 +133,7 @@ impl FileSegment {
             match io::read_at(self.fd, &mut bytes[done..], self.offset_of(done)) {
                 Ok(0) => return None,
                 Ok(n) => done += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) if e.raw_os_error() == Some(libc::EINTR) => {}
                 Err(_) => return None,
             }
         }

@@ -5,13 +5,11 @@
 
 use super::file;
 use super::object::{EvBuffer, Machine};
-use core::ffi::c_int;
-use core::mem::MaybeUninit;
-use core::slice;
+use core::{ffi::c_int, mem::MaybeUninit, slice};
 use evoxide_core::buffer::{Delta, End, Error, Part, Reservation};
 use evoxide_ffi::errno;
 use evoxide_sys::io as sys;
-use std::io::{self, IoSlice};
+use evoxide_sys::os::io::{self, IoSlice};
 
 /// The most that `evbuffer_read` takes by default.
 const MAX_READ: usize = 4096;

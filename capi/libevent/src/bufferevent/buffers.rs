@@ -8,7 +8,7 @@ use evoxide_core::buffer::{Delta, End, StoragePool};
 use evoxide_core::stream::Direction;
 use evoxide_ffi::errno;
 use evoxide_sys::io;
-use std::io::IoSlice;
+use evoxide_sys::os::io::IoSlice;
 
 /// What the buffers of a bufferevent call.
 pub(crate) static OPS: OwnerOps = OwnerOps { changed, hold, release };
@@ -99,7 +99,7 @@ pub(crate) unsafe fn read(bev: &Locked, base: &Base, fd: c_int, max: usize) -> i
 
 /// One read into the pool's block.
 #[inline(always)]
-fn read_block(pool: &mut StoragePool, fd: c_int, max: usize) -> std::io::Result<usize> {
+fn read_block(pool: &mut StoragePool, fd: c_int, max: usize) -> evoxide_sys::os::io::Result<usize> {
     let block = pool.block(max).map_err(|_| no_memory())?;
     let room = block.spare_capacity_mut();
     let size = room.len().min(max);
@@ -122,7 +122,7 @@ fn read_behind(input: &EvBuffer, pool: &mut StoragePool, fd: c_int, max: usize) 
     }
 }
 
-fn read_both(m: &mut Machine, pool: &mut StoragePool, fd: c_int, max: usize) -> std::io::Result<Delta> {
+fn read_both(m: &mut Machine, pool: &mut StoragePool, fd: c_int, max: usize) -> evoxide_sys::os::io::Result<Delta> {
     // Without a place for the block, the room alone is read into.
     let place = m.reserve_segment().is_ok();
     let spare = m.spare().min(max);
@@ -138,7 +138,7 @@ fn read_both(m: &mut Machine, pool: &mut StoragePool, fd: c_int, max: usize) -> 
             v.set_len(v.len() + n.min(spare));
             block.set_len(n.saturating_sub(spare));
         }
-        Ok::<_, std::io::Error>(())
+        Ok::<_, evoxide_sys::os::io::Error>(())
     });
     let (delta, read) = filled.map_err(|_| no_memory())?;
     read?;
@@ -146,8 +146,8 @@ fn read_both(m: &mut Machine, pool: &mut StoragePool, fd: c_int, max: usize) -> 
     Ok(Delta::added(delta.added + more.added))
 }
 
-fn no_memory() -> std::io::Error {
-    std::io::Error::from_raw_os_error(libc::ENOMEM)
+fn no_memory() -> evoxide_sys::os::io::Error {
+    evoxide_sys::os::io::Error::from_raw_os_error(libc::ENOMEM)
 }
 
 /// One write from the frozen front. As `write`, with `errno`.
@@ -180,10 +180,10 @@ pub(crate) unsafe fn write(bev: &Locked, base: &Base, fd: c_int, max: usize) -> 
 
 /// A write from a few segments of the buffer's own; `None` where there are others.
 #[inline(never)]
-fn write_segments(buffer: &EvBuffer, fd: c_int, max: usize) -> Option<std::io::Result<usize>> {
+fn write_segments(buffer: &EvBuffer, fd: c_int, max: usize) -> Option<evoxide_sys::os::io::Result<usize>> {
     buffer.look(|m| {
         let mut slices = [IoSlice::new(&[]); SEGMENTS];
-        let count = m.io_slices(max, &mut slices);
+        let count = m.io_slices(max, &mut slices, IoSlice::new);
         (count > 0).then(|| io::writev(fd, &slices[..count]))
     })
 }
@@ -229,7 +229,7 @@ pub(crate) fn drain(buffer: &EvBuffer, n: usize) {
 }
 
 #[cold]
-fn failed(error: &std::io::Error) -> isize {
+fn failed(error: &evoxide_sys::os::io::Error) -> isize {
     errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
     -1
 }

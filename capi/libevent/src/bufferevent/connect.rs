@@ -5,14 +5,15 @@ use super::handle::{Bev, Locked};
 use super::{callbacks, socket};
 use crate::abi::bufferevent::opt;
 use crate::dns::evdns_base;
+use alloc::string::ToString;
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
 use evoxide_core::stream::{Direction, Hold, What};
 use evoxide_ffi::{cstr, errno};
 use evoxide_sys::io;
+use evoxide_sys::os::fd::IntoRawFd;
 use evoxide_sys::socket::{self as net, Addr, Flags};
 use libc::{addrinfo, sockaddr};
-use std::os::fd::IntoRawFd;
 
 /// How the call that begins an attempt ended.
 enum Begun {
@@ -61,12 +62,12 @@ fn connect(bev: &Locked, addr: Option<&Addr>) -> c_int {
     }
 }
 
-fn failed(error: &std::io::Error) -> c_int {
+fn failed(error: &evoxide_sys::os::io::Error) -> c_int {
     errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
     -1
 }
 
-fn begin(fd: c_int, addr: &Addr) -> std::io::Result<Begun> {
+fn begin(fd: c_int, addr: &Addr) -> evoxide_sys::os::io::Result<Begun> {
     match net::connect(fd, addr) {
         Ok(()) => Ok(Begun::Made),
         Err(error) if net::is_connecting(&error) => Ok(Begun::Waiting),
@@ -96,8 +97,8 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect(
 }
 
 /// What a look-up found first. `Err`: its error code.
-fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c_int> {
-    let port = std::ffi::CString::new(port.to_string()).map_err(|_| libc::EAI_NONAME)?;
+fn look_up(host: &core::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c_int> {
+    let port = alloc::ffi::CString::new(port.to_string()).map_err(|_| libc::EAI_NONAME)?;
     let mut list: *mut addrinfo = ptr::null_mut();
     // SAFETY: both strings are terminated, and the hints are a value; the list that comes is freed at once.
     unsafe {
@@ -111,7 +112,7 @@ fn look_up(host: &std::ffi::CStr, port: u16, hints: &addrinfo) -> Result<Addr, c
     }
 }
 
-fn connect_by_name(bev: &Locked, host: &std::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
+fn connect_by_name(bev: &Locked, host: &core::ffi::CStr, port: c_int, hints: &addrinfo) -> c_int {
     let family = matches!(hints.ai_family, libc::AF_UNSPEC | libc::AF_INET | libc::AF_INET6);
     let (true, Ok(port @ 1..)) = (family, u16::try_from(port)) else { return -1 };
     bev.own_extension(|e| e.dns_error.set(0));
@@ -176,7 +177,7 @@ fn note_error(bev: &Locked, code: c_int) {
 unsafe fn connect_through(
     bev: &Locked,
     dns: *mut evdns_base,
-    host: &std::ffi::CStr,
+    host: &core::ffi::CStr,
     port: c_int,
     hints: &addrinfo,
 ) -> c_int {
@@ -197,9 +198,9 @@ unsafe fn connect_through(
 }
 
 /// A host's name without the brackets around an IPv6 address.
-fn bare(host: &[u8]) -> Option<std::ffi::CString> {
+fn bare(host: &[u8]) -> Option<alloc::ffi::CString> {
     let bare = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
-    std::ffi::CString::new(bare).ok()
+    alloc::ffi::CString::new(bare).ok()
 }
 
 /// Looks a name up and connects: through the resolver, or blocking without one.
@@ -218,14 +219,14 @@ pub unsafe extern "C-unwind" fn bufferevent_socket_connect_hostname_hints(
         // The name must not be in this frame while callbacks run.
         let name = name.into_raw();
         let result = held(bufev, -1, |bev| {
-            let name = std::ffi::CStr::from_ptr(name);
+            let name = core::ffi::CStr::from_ptr(name);
             if dns.is_null() {
                 connect_by_name(bev, name, port, hints)
             } else {
                 connect_through(bev, dns, name, port, hints)
             }
         });
-        drop(std::ffi::CString::from_raw(name));
+        drop(alloc::ffi::CString::from_raw(name));
         result
     }
 }

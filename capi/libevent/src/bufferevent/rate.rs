@@ -10,6 +10,7 @@ use crate::abi::event::{ev, event};
 use crate::base::{Base, event_base};
 use crate::event as events;
 use crate::event::pending::Blocking;
+use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
 use core::mem::MaybeUninit;

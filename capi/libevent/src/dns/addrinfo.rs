@@ -14,8 +14,8 @@ use crate::abi::util::EAI_CANCEL;
 use crate::util::new_addrinfo;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_short, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::{mem::MaybeUninit, ptr};
 use evoxide_core::net::{parse_ipv4, parse_ipv6};
 use evoxide_ffi::{cstr, mm};
 use evoxide_proto::dns::Name;
@@ -23,7 +23,6 @@ use evoxide_proto::dns::hosts::is_localhost;
 use evoxide_sys::clock;
 use evoxide_sys::socket::{self as net, Addr, Flags};
 use libc::addrinfo;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// `struct evdns_getaddrinfo_request`, opaque to C.
 pub struct evdns_getaddrinfo_request {

@@ -7,17 +7,16 @@ use super::{own, text};
 use crate::abi::dns::base as flag;
 use crate::abi::event::event;
 use crate::base::event_base;
+use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
+use core::{mem::MaybeUninit, net::SocketAddr, ptr};
 use evoxide_core::key::Key;
 use evoxide_ffi::{errx, guarded::Guarded, log};
 use evoxide_proto::dns::hosts::Hosts;
 use evoxide_proto::dns::resolver::{Effect, Resolver};
 use evoxide_proto::dns::{Answer, Failure, Random};
 use evoxide_sys::clock;
-use std::net::SocketAddr;
 
 pub(super) const SECOND: u64 = 1_000_000_000;
 /// Random bytes fetched at once.

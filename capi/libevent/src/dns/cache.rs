@@ -3,12 +3,12 @@
 use super::addrinfo::{Want, list_of};
 use super::base::evdns_base;
 use super::text::bytes;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
-use core::ptr;
+use core::{net::IpAddr, ptr};
 use evoxide_sys::clock;
 use evoxide_sys::socket::Addr;
 use libc::addrinfo;
-use std::net::IpAddr;
 
 /// Addresses kept of one name.
 const MAX_ADDRESSES: usize = 256;

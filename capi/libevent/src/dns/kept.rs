@@ -1,6 +1,7 @@
 //! The names of 2.2's cache, which a program writes.
 
-use std::net::IpAddr;
+use alloc::{boxed::Box, vec::Vec};
+use core::net::IpAddr;
 
 /// Names kept at once.
 const MAX_NAMES: usize = 4096;

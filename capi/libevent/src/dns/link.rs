@@ -6,19 +6,18 @@
 use super::own;
 use crate::abi::event::{ev, event};
 use crate::base::event_base;
+use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
+use core::{mem::MaybeUninit, net::SocketAddr, ptr};
 use evoxide_core::key::Key;
 use evoxide_ffi::lock::threading_enabled;
 use evoxide_ffi::mm;
 use evoxide_proto::dns::server::Frames;
 use evoxide_sys::io;
+use evoxide_sys::os::fd::IntoRawFd;
+use evoxide_sys::os::io::{Error, Result};
 use evoxide_sys::socket::{self as net, Addr, Flags};
-use std::io::{Error, Result};
-use std::net::SocketAddr;
-use std::os::fd::IntoRawFd;
 
 /// The most that is read at once; larger datagrams than a client announces are cut.
 const READ: usize = 4096;

@@ -4,18 +4,17 @@ use super::base::{State, evdns_base};
 use super::text::bytes;
 use super::{current, own, servers};
 use crate::abi::dns::option;
+use alloc::{vec, vec::Vec};
 use core::ffi::{CStr, c_char, c_int};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use evoxide_ffi::cstr;
 use evoxide_proto::dns::conf::{Directive, directives, split_option};
 use evoxide_proto::dns::{Name, NoMemory};
-use evoxide_sys::clock;
 use evoxide_sys::socket::Addr;
-use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::ffi::OsStrExt;
+use evoxide_sys::{clock, io};
 
 /// Files larger than this are refused.
-const MAX_FILE: u64 = 65_536;
+const MAX_FILE: usize = 65_536;
 /// Names in a search list.
 const MAX_SEARCH: usize = 1024;
 
@@ -98,7 +97,7 @@ fn set(state: &mut State, name: &[u8], value: &[u8], flags: c_int) -> Option<()>
 
 /// A socket address by text.
 fn address(text: &[u8]) -> Option<Addr> {
-    let text = std::ffi::CString::new(text).ok()?;
+    let text = alloc::ffi::CString::new(text).ok()?;
     let mut raw = [0u64; 16];
     let mut len = size_of_val(&raw) as c_int;
     // SAFETY: a terminated string, and memory of `len` bytes, aligned for any address.
@@ -133,12 +132,18 @@ pub unsafe extern "C-unwind" fn evdns_base_set_option(
 
 /// Reads a file whole.
 fn read(path: &CStr) -> Result<Vec<u8>, c_int> {
-    let path = OsStr::from_bytes(path.to_bytes());
-    let size = std::fs::metadata(path).map_err(|_| parsed::NO_FILE)?.len();
-    if size > MAX_FILE {
-        return Err(parsed::TOO_LARGE);
+    let file = io::open(path).map_err(|_| parsed::NO_FILE)?;
+    let (mut text, mut len) = (vec![0; MAX_FILE + 1], 0);
+    while let Some(rest) = text.get_mut(len..).filter(|rest| !rest.is_empty()) {
+        match io::read(&file, rest) {
+            Ok(0) => break,
+            Ok(n) => len += n,
+            Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+            Err(_) => return Err(parsed::NO_FILE),
+        }
     }
-    std::fs::read(path).map_err(|_| parsed::NO_FILE)
+    text.truncate(len);
+    if len > MAX_FILE { Err(parsed::TOO_LARGE) } else { Ok(text) }
 }
 
 /// The local server, where no other is known.

@@ -5,6 +5,7 @@
 use crate::abi::dns::{AnswerFn, err, kind};
 use crate::abi::event::event_callback;
 use crate::base::{Base, event_base};
+use alloc::string::ToString;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;

@@ -7,10 +7,10 @@ use crate::abi::dns::RequestFn;
 use crate::abi::event::{ev, event};
 use crate::base::event_base;
 use crate::listener::evconnlistener;
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_short, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
+use core::{mem::MaybeUninit, ptr};
 use evoxide_ffi::guarded::Guarded;
 use evoxide_ffi::lock::{ExtLock, LOCKTYPE_RECURSIVE};
 use evoxide_ffi::mm;
@@ -20,7 +20,6 @@ use evoxide_sys::message::Sender;
 use evoxide_sys::socket::Addr;
 use evoxide_sys::{clock, io};
 use libc::sockaddr;
-use std::collections::VecDeque;
 
 /// The most that is read of a datagram.
 const READ: usize = 4096;

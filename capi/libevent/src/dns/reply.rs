@@ -4,6 +4,7 @@ use super::link::Link;
 use super::port::evdns_server_port;
 use super::text::bytes;
 use crate::abi::dns::{evdns_server_question, evdns_server_request, flags};
+use alloc::vec::Vec;
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_char, c_int, c_void};
 use core::{ptr, slice};
@@ -11,9 +12,9 @@ use evoxide_ffi::mm;
 use evoxide_proto::dns::server::{self, Request};
 use evoxide_proto::dns::{Name, Section, class, flag, rtype};
 use evoxide_sys::message::Sender;
+use evoxide_sys::os::io;
 use evoxide_sys::socket::Addr;
 use libc::{in_addr, sockaddr};
-use std::io;
 
 /// A request: what C sees first, then ours. One that was answered is kept by its port for the next.
 #[repr(C)]

@@ -2,14 +2,15 @@
 
 use super::base::evdns_base;
 use super::text::bytes;
+use alloc::string::String;
 use core::ffi::{c_char, c_int, c_uint, c_ulong};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::{ptr, slice};
 use evoxide_ffi::warnx;
 use evoxide_proto::dns::conf::{PORT, parse_server};
 use evoxide_sys::clock;
 use evoxide_sys::socket::Addr;
 use libc::{sockaddr, socklen_t};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The server is known already.
 const KNOWN: c_int = 3;

@@ -4,9 +4,7 @@ use crate::abi::event::{closure, ev, event, event_callback, evlist};
 use crate::base::{Base, Cb, Core, Timer, in_loop_thread, reason};
 use crate::event::timer::{Due, Structs};
 use crate::util::time::{after, common_index, is_set, usual_nanos};
-use core::ffi::c_int;
-use core::ptr;
-use core::sync::atomic::Ordering;
+use core::{ffi::c_int, ptr, sync::atomic::Ordering};
 use evoxide_core::interest::{Change, Interest, Ready};
 use evoxide_core::key::Key;
 use evoxide_core::reactor::{AddError, Kind};
@@ -31,7 +29,7 @@ pub(crate) enum Refused {
 
 impl Refused {
     fn of(error: WatchError, fd: c_int) -> Self {
-        let code = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EINVAL);
+        let code = |error: evoxide_sys::os::io::Error| error.raw_os_error().unwrap_or(libc::EINVAL);
         match error {
             WatchError::Kernel(change, error) => Self::Kernel(change, code(error)),
             WatchError::Signal(error) => Self::Signal(code(error)),

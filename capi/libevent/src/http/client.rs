@@ -5,6 +5,8 @@ mod options;
 pub(super) use options::evhttp_connection_base_bufferevent_reuse_new;
 pub(super) mod sockets;
 
+use alloc::vec::Vec;
+
 use super::calls::{self, what};
 use super::connection::{self, option, state};
 use super::objects::{Role, Verbs, evhttp_connection};

@@ -29,18 +29,16 @@ unsafe fn clear(list: *mut evkeyvalq) {
             return;
         }
         init(list);
-        let stashed = STASH.try_with(|stash| {
-            while let Some(e) = entry.as_ref()
-                && stash.len.get() < STASHED
-            {
-                let next = e.tqe_next;
-                if !stash.put(entry) {
-                    free_entry(entry);
-                }
-                entry = next;
+        let stash = evoxide_stash();
+        while let (Some(e), Some(stash)) = (entry.as_ref(), stash)
+            && stash.len.get() < STASHED
+        {
+            let next = e.tqe_next;
+            if !stash.put(entry) {
+                free_entry(entry);
             }
-        });
-        let _ = stashed;
+            entry = next;
+        }
         while let Some(e) = entry.as_ref() {
             let next = e.tqe_next;
             free_entry(entry);
@@ -51,6 +49,7 @@ unsafe fn clear(list: *mut evkeyvalq) {
 
 /// Entries that were removed, with their strings, for those that come. They stay what programs know, three pieces of memory of the
 /// hooks each: how much a string holds is asked of the allocator, since the program may have put another in its place.
+#[repr(C)]
 struct Stash {
     first: Cell<*mut evkeyval>,
     len: Cell<u8>,
@@ -62,16 +61,17 @@ const STASHED: u8 = 32;
 const KEPT: usize = 256;
 const ROOM: usize = 64;
 
-thread_local! {
-    static STASH: Stash = const { Stash { first: Cell::new(ptr::null_mut()), len: Cell::new(0) } };
+unsafe extern "C" {
+    /// The thread's, of `src/c/stash.c`. `None` when the thread has ended it.
+    safe fn evoxide_stash() -> Option<&'static Stash>;
 }
 
-impl Drop for Stash {
-    fn drop(&mut self) {
-        while let Some(entry) = self.pop() {
-            // SAFETY: entries of the stash are nobody else's.
-            unsafe { free_entry(entry.as_ptr()) };
-        }
+/// The thread ends: what its stash keeps goes.
+#[unsafe(no_mangle)]
+extern "C" fn evoxide_stash_end(stash: &Stash) {
+    while let Some(entry) = stash.pop() {
+        // SAFETY: entries of the stash are nobody else's.
+        unsafe { free_entry(entry.as_ptr()) };
     }
 }
 
@@ -142,7 +142,7 @@ unsafe fn refill(spare: *mut c_char, text: &[u8]) -> *mut c_char {
 
 /// An entry with copies of these, in no list. `None` without memory.
 fn entry(key: &[u8], value: &[u8]) -> Option<NonNull<evkeyval>> {
-    if let Ok(Some(mut entry)) = STASH.try_with(Stash::pop) {
+    if let Some(mut entry) = evoxide_stash().and_then(Stash::pop) {
         // SAFETY: nobody else has it; its strings are of the hooks.
         unsafe {
             let e = entry.as_mut();

@@ -7,6 +7,7 @@ use super::sessions::Sessions;
 use crate::abi::bufferevent::bufferevent;
 use crate::abi::event::event;
 use crate::buffer::evbuffer;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::mm;

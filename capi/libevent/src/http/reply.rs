@@ -6,6 +6,7 @@ use super::objects::evhttp_connection;
 use super::{keyval, request};
 use crate::buffer::evbuffer;
 use crate::http::abi::{ConnectionFn, bit, evhttp_request};
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, warnx};

@@ -8,6 +8,7 @@ use super::objects::{Spares, evhttp_connection, evhttp_uri};
 use super::{keyval, uri};
 use crate::buffer::evbuffer;
 use crate::http::abi::{HeaderFn, RequestErrorFn, RequestFn, bit, evhttp_request, evkeyvalq, flag, kind};
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};

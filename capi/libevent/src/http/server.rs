@@ -9,6 +9,7 @@ use super::objects::{
 use super::sessions::{self, Sessions};
 use super::{request, serve};
 use crate::http::abi::{ExtMethodFn, RequestFn, evhttp_request};
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::ptr;
 use evoxide_ffi::{cstr, mm, warn};

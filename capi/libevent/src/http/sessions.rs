@@ -4,17 +4,15 @@
 //! have a lock of their own, under which nothing is called, and memory is kept by [counting](Session::enter) who uses it.
 
 use super::objects::evhttp;
-use core::cell::Cell;
-use core::ffi::c_int;
-use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::{cell::Cell, ffi::c_int, ptr};
+use evoxide_ffi::lock::plain::{Mutex, MutexGuard};
 
 /// Guards the lists of all servers.
 static LISTS: Mutex<()> = Mutex::new(());
 
 fn lists() -> MutexGuard<'static, ()> {
-    LISTS.lock().unwrap_or_else(PoisonError::into_inner)
+    LISTS.lock()
 }
 
 /// A session in its server's list: the first field of what it is a part of.

@@ -3,6 +3,7 @@
 use super::keyval;
 use super::objects::evhttp_uri;
 use crate::http::abi::evkeyvalq;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint};
 use core::ptr;
 use evoxide_ffi::{cstr, mm};

@@ -8,6 +8,7 @@ use crate::abi::event::event;
 use crate::base::event_base;
 use crate::http::abi::evhttp_request;
 use crate::http::connection::{evhttp_connection, has_usual_timeout};
+use alloc::{boxed::Box, vec::Vec};
 use core::ffi::{c_char, c_int, c_short, c_void};
 use core::ptr;
 use evoxide_ffi::mm;

@@ -4,6 +4,7 @@ use super::abi::evrpc_req_generic;
 use crate::buffer::evbuffer;
 use crate::http::abi::evhttp_request;
 use crate::http::connection::evhttp_connection;
+use alloc::{boxed::Box, vec::Vec};
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::{ptr, slice};
 use evoxide_ffi::cstr;

@@ -5,6 +5,7 @@ use super::calls;
 use super::hooks::{self, Hooks, Subject};
 use crate::http::abi::evhttp_request;
 use crate::http::server::evhttp;
+use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{self, NonNull};
 use evoxide_ffi::{cstr, mm};

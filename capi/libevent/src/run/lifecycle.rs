@@ -5,6 +5,7 @@ use crate::base::config::{Choice, Settings, event_config};
 use crate::base::watchers::Watchers;
 use crate::base::{Base, Cb, Core, RECURSIVE};
 use crate::event::timer::Structs;
+use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16};

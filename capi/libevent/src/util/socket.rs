@@ -1,9 +1,8 @@
 //! Sockets.
 
-use core::ffi::c_int;
-use core::time::Duration;
-use std::io;
-use std::os::fd::IntoRawFd;
+use core::{ffi::c_int, time::Duration};
+use evoxide_sys::os::fd::IntoRawFd;
+use evoxide_sys::os::io;
 
 use crate::abi::entry::Out;
 use evoxide_ffi::{errno, warn};

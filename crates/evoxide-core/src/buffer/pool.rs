@@ -16,7 +16,7 @@
 
 use super::segment::{Owned, Segment, storage};
 use super::{Buffer, Delta, Error, FIRST, Owner, Released};
-use std::io::IoSlice;
+use alloc::vec::Vec;
 
 /// The sizes that are kept: powers of two from the usual first size of a segment on.
 const CLASSES: usize = 8;
@@ -171,8 +171,8 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// Describes the first `max` bytes for a vectored write, where all of them lie in segments of the buffer's own and fit
-    /// into `slices`; returns how many of those it used. 0: use [`parts`](Buffer::parts).
-    pub fn io_slices<'a>(&'a self, max: usize, slices: &mut [IoSlice<'a>]) -> usize {
+    /// into `slices`, made by `new`; returns how many of those it used. 0: use [`parts`](Buffer::parts).
+    pub fn io_slices<'a, S>(&'a self, max: usize, slices: &mut [S], new: impl Fn(&'a [u8]) -> S) -> usize {
         let mut left = max;
         let mut count = 0;
         for segment in self.segments() {
@@ -182,7 +182,7 @@ impl<F: Owner> Buffer<F> {
             let (Segment::Owned(owned), Some(slice)) = (segment, slices.get_mut(count)) else { return 0 };
             let bytes = owned.bytes.get(owned.start..).unwrap_or(&[]);
             let bytes = bytes.get(..left).unwrap_or(bytes);
-            *slice = IoSlice::new(bytes);
+            *slice = new(bytes);
             left -= bytes.len();
             count += 1;
         }

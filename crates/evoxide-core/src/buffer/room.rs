@@ -7,6 +7,7 @@
 
 use super::segment::{Owned, Segment, storage};
 use super::{Buffer, Delta, End, Error, FIRST, MAX_LEN, Owner};
+use alloc::vec::Vec;
 
 /// Memory for bytes to come: see [`Buffer::reserve`].
 #[derive(Debug)]

@@ -4,9 +4,9 @@
 //! its header, so that addresses handed out stay good until bytes are released.
 
 use super::Error;
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use bytes::{Buf, Bytes};
 use core::ops::{Deref, DerefMut};
-use std::collections::VecDeque;
 
 /// What stands behind a segment that the machine does not own: foreign memory or a file.
 ///

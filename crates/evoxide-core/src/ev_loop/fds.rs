@@ -6,6 +6,7 @@
 
 use super::{ERROR, EvLoop, FD_SET, READ, WRITE, Watcher};
 use crate::interest::Fd;
+use alloc::vec::Vec;
 
 /// In `Slot::flags`: the descriptor is in the list of changes.
 const LISTED: u8 = 0x01;

@@ -1,6 +1,7 @@
 //! Watchers that are run once per turn, or kept for the face: plain lists with the position kept in the watcher.
 
 use super::{EvLoop, IDLE, MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watcher};
+use alloc::vec::Vec;
 
 /// Which list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What is about to run: one stack per priority, popped from the end, the highest priority first.
 
 use super::{EvLoop, MAX_PRIORITY, MIN_PRIORITY, PRIORITIES, Watcher};
+use alloc::vec::Vec;
 
 #[derive(Clone, Copy, Debug)]
 struct Item<W> {

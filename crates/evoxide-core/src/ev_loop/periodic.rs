@@ -12,7 +12,7 @@ const MIN_INTERVAL: f64 = 0.0001220703125;
 /// The first time after `now` of the form `offset + n * interval`.
 pub fn next_occurrence(offset: f64, interval: f64, now: f64) -> f64 {
     let interval = if interval > MIN_INTERVAL { interval } else { MIN_INTERVAL };
-    let mut at = offset + interval * ((now - offset) / interval).floor();
+    let mut at = offset + interval * floor((now - offset) / interval);
     // Rounding may leave it one or two steps short. More means that the numbers are too far apart for this arithmetic.
     for _ in 0..3 {
         if at > now {
@@ -21,6 +21,17 @@ pub fn next_occurrence(offset: f64, interval: f64, now: f64) -> f64 {
         at += interval;
     }
     if at > now { at } else { now + interval }
+}
+
+/// The largest whole number that is not above; `core` has none.
+fn floor(x: f64) -> f64 {
+    let whole = x as i64 as f64;
+    match whole > x {
+        true => whole - 1.0,
+        // From 2^52 on there are no others.
+        false if x.abs() < 4503599627370496.0 => whole,
+        false => x,
+    }
 }
 
 impl<W: Watcher> EvLoop<W> {

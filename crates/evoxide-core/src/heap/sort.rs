@@ -1,6 +1,7 @@
 //! Sorting what is due: cheaper than taking many entries out of a heap one by one.
 
 use super::Entry;
+use alloc::vec::Vec;
 
 /// Below one due entry in this many, entries are taken out one by one.
 pub(crate) const FEW: usize = 8;

@@ -5,6 +5,7 @@ use super::{AddError, Payload, Reactor};
 use crate::interest::{Change, Fd, Interest, Ready};
 use crate::key::Key;
 use crate::slab::Slab;
+use alloc::vec::Vec;
 
 /// Descriptors at or above this are refused: the map is dense.
 pub const MAX_FD: Fd = 1 << 22;

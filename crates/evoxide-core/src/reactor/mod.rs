@@ -45,13 +45,13 @@ use crate::interest::Change;
 use crate::key::Key;
 use crate::slab::Slab;
 use crate::timers::Timers;
+use alloc::collections::TryReserveError;
 use core::fmt;
 use fds::FdMap;
 use ready::Rings;
 use ring::Ring;
 use signals::SignalTable;
 use slot::{Slot, state};
-use std::collections::TryReserveError;
 use turn::Batch;
 
 /// Why an event could not be inserted.

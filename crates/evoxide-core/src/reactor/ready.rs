@@ -13,6 +13,7 @@ use super::slot::{Slot, state};
 use super::{Payload, Reactor};
 use crate::interest::Ready;
 use crate::key::Key;
+use alloc::{vec, vec::Vec};
 
 /// What a slot is whose event stays where it is when it is popped, unless its timeout made it ready.
 const STAYS: u8 = state::PERSIST | state::FD;

@@ -7,6 +7,7 @@
 use super::slot::NONE;
 use crate::interest::Ready;
 use crate::key::Key;
+use alloc::{boxed::Box, vec};
 use core::num::NonZeroU32;
 
 /// `Entry::slot` of a detached activation.

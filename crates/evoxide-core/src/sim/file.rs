@@ -2,7 +2,7 @@
 
 use super::{Fault, Refusal};
 use crate::interest::Ready;
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 #[derive(Debug)]
 pub(super) struct File {

@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::file::File;
 use crate::interest::{Change, Fd, Interest, Ready, Report};
-use std::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 #[derive(Clone, Copy, Debug)]
 struct Registration {

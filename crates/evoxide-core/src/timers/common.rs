@@ -2,6 +2,7 @@
 
 use super::{List, Store};
 use crate::heap::Entry;
+use alloc::vec::Vec;
 
 /// How many durations there may be.
 pub const MAX_COMMON: usize = 256;

@@ -3,10 +3,10 @@
 //! Only locks that are held have an entry, keyed by the program's handle. The program's callbacks are called outside the
 //! record's own mutex.
 
+use alloc::collections::BTreeMap;
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::plain::{Mutex, MutexGuard};
 use super::{LockFn, PLAIN_LOCK, PLAIN_UNLOCK, callback, has_thread_ids, thread_id};
 
 /// Who holds a lock and how often.
@@ -20,7 +20,7 @@ pub(super) struct Held {
 static HELD: Mutex<BTreeMap<usize, Held>> = Mutex::new(BTreeMap::new());
 
 fn record() -> MutexGuard<'static, BTreeMap<usize, Held>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    HELD.lock()
 }
 
 fn me() -> Option<c_ulong> {

@@ -2,9 +2,8 @@
 //! public functions so that thread checkers see them.
 
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
-use core::mem::MaybeUninit;
-use core::ptr;
 use core::sync::atomic::{AtomicI32, Ordering};
+use core::{mem::MaybeUninit, ptr};
 
 use super::{CONDITION_API_VERSION, ConditionCallbacks, LOCK_API_VERSION, LOCKTYPE_RECURSIVE, LockCallbacks, MODE_TRY};
 use crate::mm;

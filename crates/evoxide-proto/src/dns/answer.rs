@@ -2,8 +2,9 @@
 
 use super::message::{Data, Message, PackedName, Record, records_at};
 use super::{NoMemory, class, rcode, rtype, try_boxed};
+use alloc::boxed::Box;
 use core::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// The longest chain of CNAME records that is followed.
 pub const MAX_CHAIN: usize = 16;
@@ -60,7 +61,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl core::error::Error for Failure {}
 
 impl From<NoMemory> for Failure {
     fn from(_: NoMemory) -> Self {

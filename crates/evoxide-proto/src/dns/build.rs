@@ -6,6 +6,7 @@
 use super::message::HEADER;
 use super::name::labels;
 use super::{NoMemory, flag, rtype};
+use alloc::vec::Vec;
 
 /// Where a record belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +63,7 @@ impl core::fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl core::error::Error for BuildError {}
 
 /// A label that was written, and the suffix behind it.
 #[derive(Clone, Copy, Debug)]

@@ -2,29 +2,35 @@
 
 use super::answer::{Answer, Failure};
 use super::{NoMemory, Random, try_boxed};
-use core::hash::{BuildHasher, Hasher};
-use std::collections::HashMap;
-use std::hash::DefaultHasher;
+use alloc::boxed::Box;
+use core::hash::BuildHasher;
+use hashbrown::HashMap;
 
-/// Hashes with a secret in front, so that nobody can choose names that collide.
+/// Hashes with a secret, so that nobody can choose names that collide.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seed([u8; 16]);
+pub(crate) struct Seed(u64, u64);
 
 impl Seed {
     pub(crate) fn draw(random: &mut impl Random) -> Self {
-        let mut seed = Self::default();
-        random.fill(&mut seed.0);
-        seed
+        let mut seed = [0; 16];
+        random.fill(&mut seed);
+        let (one, two) = seed.split_at(8);
+        let word = |bytes: &[u8]| bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        Self(word(one), word(two))
     }
 }
 
-impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
+mod sip {
+    #![expect(deprecated, reason = "what replaces it is part of the standard library only")]
 
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&self.0);
-        hasher
+    pub type Hasher = core::hash::SipHasher;
+
+    impl super::BuildHasher for super::Seed {
+        type Hasher = Hasher;
+
+        fn build_hasher(&self) -> Hasher {
+            Hasher::new_with_keys(self.0, self.1)
+        }
     }
 }
 

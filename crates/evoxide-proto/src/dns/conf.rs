@@ -4,8 +4,9 @@
 //! rest of the line a comment. Any other byte stands for itself, lines may be of any length, and what is not understood is
 //! skipped as the system's resolver does.
 
+use alloc::{vec, vec::Vec};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use evoxide_core::net::{Scope, parse_host_port, parse_ipv4, parse_ipv6, parse_scope, split_scope};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// The port of DNS.
 pub const PORT: u16 = 53;

@@ -2,8 +2,9 @@
 
 use super::conf::{Words, lines};
 use super::{NoMemory, try_boxed};
+use alloc::{boxed::Box, vec::Vec};
+use core::net::IpAddr;
 use evoxide_core::net::{parse_ipv4, parse_ipv6, split_scope};
-use std::net::IpAddr;
 
 /// One line: an address and its names, the canonical one first.
 #[derive(Clone, Copy, Debug)]

@@ -48,7 +48,7 @@ impl fmt::Display for ParseError {
     }
 }
 
-impl std::error::Error for ParseError {}
+impl core::error::Error for ParseError {}
 
 /// The fixed part of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

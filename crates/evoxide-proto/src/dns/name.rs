@@ -36,7 +36,7 @@ impl fmt::Display for NameError {
     }
 }
 
-impl std::error::Error for NameError {}
+impl core::error::Error for NameError {}
 
 /// A domain name of at most 255 bytes, without an allocation. Equality ignores ASCII case.
 ///

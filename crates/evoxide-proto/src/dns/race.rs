@@ -3,8 +3,8 @@
 //! Addresses come in as their look-ups end; attempts leave as values, one at a time, the families alternating with IPv6
 //! first. The next one starts when the one before has failed, or has taken too long. The first that succeeds wins.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
+use alloc::collections::VecDeque;
+use core::net::IpAddr;
 
 const MS: u64 = 1_000_000;
 /// How long an IPv4 answer waits for the IPv6 one (RFC 8305, section 3).

@@ -28,13 +28,14 @@ mod server;
 use super::answer::{Answer, Failure};
 use super::cache::{Cache, CacheKey, Seed};
 use super::{Name, NoMemory, Random, Short, class};
+use alloc::{collections::VecDeque, vec::Vec};
+use core::net::SocketAddr;
 use evoxide_core::heap::{Entry, Heap, Positions};
 use evoxide_core::key::Key;
 use evoxide_core::slab::Slab;
+use hashbrown::HashMap;
 use query::Query;
 use server::{Server, Socket};
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 
 const SECOND: u64 = 1_000_000_000;
 /// The position of what is not in the timer heap.

@@ -11,6 +11,7 @@ use super::build::{BuildError, Builder, Rdata, Section};
 use super::message::{HEADER, Header, Message};
 use super::name::{MAX_NAME, NameError, labels};
 use super::{Name, NoMemory, flag, rcode};
+use alloc::vec::Vec;
 
 /// The largest reply over UDP, whatever the client announces: what is larger is fragmented (RFC 9715).
 pub const MAX_UDP: usize = 1232;

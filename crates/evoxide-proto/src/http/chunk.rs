@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::syntax::is_value;
+use alloc::vec::Vec;
 use evoxide_core::buffer::{Buffer, Owner};
 
 /// The longest line of a chunk's size, without limit of extensions.

@@ -5,6 +5,7 @@
 
 use super::syntax::{is_token, line_feeds, list, target_len, token_len, trim, value_len};
 use super::{Fault, Leniency, Limits, Method};
+use alloc::vec::Vec;
 use evoxide_core::buffer::{Buffer, Owner};
 
 /// A range of a head's bytes.

@@ -9,6 +9,7 @@ use super::receive::{Deadline, Receiver};
 use super::syntax::{decimal, list};
 use super::write::{Addition, BodyMode, Plan};
 use super::{Fault, Head, Limits, Method, Step, chunk, head as heads};
+use alloc::vec::Vec;
 use evoxide_core::buffer::{Buffer, Owner};
 
 const KEEP: u16 = 1;

@@ -6,6 +6,7 @@
 
 use super::head::is_name;
 use super::syntax::{is_host, is_target, is_value};
+use alloc::{string::String, vec::Vec};
 
 /// A field that a plan adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::Message;
 use crate::tag::{Error, Item};
 pub use crate::tag::{put_bytes, put_int};
+use alloc::{string::String, vec::Vec};
 
 /// Appends an item that is a message of its own.
 pub fn put_message(out: &mut Vec<u8>, tag: u32, message: &impl Message) {

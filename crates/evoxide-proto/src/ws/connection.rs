@@ -3,6 +3,7 @@
 use super::frame::{CONTROL_MAX, Fault, HEAD_MAX, Head, Opcode, PartialHead, append_masked, write_head};
 use super::utf8::Utf8;
 use super::{Role, code, is_valid_close_code};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use evoxide_core::buffer::{Buffer, Error, Owner};
 
 /// What a connection takes from its peer.

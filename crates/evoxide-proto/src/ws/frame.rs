@@ -1,6 +1,7 @@
 //! Frames: their heads, read byte by byte and written, and the mask.
 
 use super::{Role, code};
+use alloc::vec::Vec;
 
 /// The longest head: two bytes, eight of length, four of mask.
 pub(super) const HEAD_MAX: usize = 14;

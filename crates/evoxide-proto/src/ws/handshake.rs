@@ -2,6 +2,7 @@
 //!
 //! The HTTP machine parses and writes both; here are the rules of RFC 6455, section 4, over names and values.
 
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -3,10 +3,10 @@
 //! The plain mode makes the system calls that libevent makes (`epoll_wait`, milliseconds). The precise mode uses
 //! `epoll_pwait2`, or a timerfd in the set where the kernel or a filter refuses that call.
 
-use std::ffi::CStr;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use crate::os::io;
+use alloc::{sync::Arc, vec, vec::Vec};
+use core::ffi::CStr;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use evoxide_core::interest::{Change, Interest, Ready, Report};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -231,7 +231,7 @@ impl Wait for EpollWaiter {
 
 /// What epoll found.
 pub(super) struct EpollReports<'a> {
-    events: std::slice::Iter<'a, libc::epoll_event>,
+    events: core::slice::Iter<'a, libc::epoll_event>,
 }
 
 impl Iterator for EpollReports<'_> {
@@ -299,7 +299,7 @@ fn pwait2(epoll: BorrowedFd<'_>, events: &mut [libc::epoll_event], timeout: Opti
     #[repr(C)]
     struct KernelTime(i64, i64);
     let time = timeout.map(|ns| KernelTime((ns / 1_000_000_000) as i64, (ns % 1_000_000_000) as i64));
-    let pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let pointer = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the array is initialised and its length is passed; the time outlives the call; no signal mask is given.
     let answer = unsafe {
         libc::syscall(
@@ -308,7 +308,7 @@ fn pwait2(epoll: BorrowedFd<'_>, events: &mut [libc::epoll_event], timeout: Opti
             events.as_mut_ptr(),
             events.len() as libc::c_int,
             pointer,
-            std::ptr::null::<libc::sigset_t>(),
+            core::ptr::null::<libc::sigset_t>(),
             0_usize,
         )
     };

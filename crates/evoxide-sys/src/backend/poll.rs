@@ -1,8 +1,9 @@
 //! poll. The registering half keeps the array; the waiting half polls a copy, renewed only where something has changed.
 
-use std::ffi::CStr;
-use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use crate::os::io;
+use alloc::vec::Vec;
+use core::ffi::CStr;
+use rustix::fd::{BorrowedFd, RawFd};
 
 use evoxide_core::interest::{Change, Interest, Ready, Report};
 
@@ -88,7 +89,7 @@ impl Readiness for Poll {
 impl Poll {
     fn remove(&mut self, fd: RawFd) {
         let Some(place) = usize::try_from(fd).ok().and_then(|fd| self.places.get_mut(fd)) else { return };
-        let Some(index) = std::mem::take(place).checked_sub(1) else { return };
+        let Some(index) = core::mem::take(place).checked_sub(1) else { return };
         self.fds.swap_remove(index as usize);
         self.serials.swap_remove(index as usize);
         if let Some(moved) = self.fds.get(index as usize) {
@@ -125,7 +126,7 @@ impl Wait for PollWaiter {
 
 /// What poll found.
 pub(super) struct PollReports<'a> {
-    entries: std::iter::Zip<std::slice::Iter<'a, libc::pollfd>, std::slice::Iter<'a, u32>>,
+    entries: core::iter::Zip<core::slice::Iter<'a, libc::pollfd>, core::slice::Iter<'a, u32>>,
     left: usize,
 }
 

@@ -1,10 +1,10 @@
 //! select, with sets as large as the highest descriptor needs: the kernel's limit is the descriptor table, not
 //! `FD_SETSIZE`. The waiting half keeps a copy of the sets, and a second one that each call overwrites.
 
-use std::ffi::CStr;
-use std::ffi::c_ulong;
-use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use crate::os::io;
+use alloc::vec::Vec;
+use core::{ffi::CStr, ffi::c_ulong};
+use rustix::fd::{BorrowedFd, RawFd};
 
 use evoxide_core::interest::{Change, Interest, Ready, Report};
 
@@ -156,7 +156,7 @@ impl Wait for SelectWaiter {
         self.found.read[..words].copy_from_slice(&self.wanted.read[..words]);
         self.found.write[..words].copy_from_slice(&self.wanted.write[..words]);
         let mut time = timeout.map(timeval);
-        let time = time.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+        let time = time.as_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
         // SAFETY: both sets have at least as many bits as the bound that is passed, all initialised; the kernel reads and
         // writes no further, and the C library hands the pointers on. The time outlives the call.
         let answer = unsafe {
@@ -164,7 +164,7 @@ impl Wait for SelectWaiter {
                 self.bound as libc::c_int,
                 self.found.read.as_mut_ptr().cast(),
                 self.found.write.as_mut_ptr().cast(),
-                std::ptr::null_mut(),
+                core::ptr::null_mut(),
                 time,
             )
         };

@@ -15,15 +15,11 @@
 //!   it held, and clear in the child what concerns the parent's threads: `inside` counts of handlers that do not run here,
 //!   and signals that were the parent's.
 
-use std::cell::UnsafeCell;
-use std::ffi::c_int;
-use std::hint;
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use crate::os::io;
+use alloc::boxed::Box;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use core::{cell::UnsafeCell, ffi::c_int, hint, mem::MaybeUninit, ptr};
+use rustix::fd::RawFd;
 
 use super::{LAST, bit_of, each_of};
 use crate::errno;
@@ -54,7 +50,7 @@ static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
 /// Every node, newest first. Used by handlers.
 fn nodes() -> impl Iterator<Item = &'static Node> {
     let mut at = NODES.load(SeqCst).cast_const();
-    std::iter::from_fn(move || {
+    core::iter::from_fn(move || {
         // SAFETY: null, or a node, and nodes are never freed.
         let node: &'static Node = unsafe { at.as_ref() }?;
         at = node.next;
@@ -89,9 +85,9 @@ impl Node {
             tries += 1;
             match tries {
                 ..100 => hint::spin_loop(),
-                100..200 => std::thread::yield_now(),
+                100..200 => rustix::thread::sched_yield(),
                 // The handler's thread may have a lower priority than this one.
-                _ => std::thread::sleep(Duration::from_micros(50)),
+                _ => drop(rustix::thread::nanosleep(&rustix::thread::Timespec { tv_sec: 0, tv_nsec: 50_000 })),
             }
         }
     }
@@ -300,7 +296,7 @@ impl Table {
 
     fn acquire(&self) {
         while self.holder.compare_exchange(0, this_thread(), SeqCst, SeqCst).is_err() {
-            std::thread::yield_now();
+            rustix::thread::sched_yield();
         }
     }
 

@@ -1,8 +1,8 @@
 //! Signals by `signalfd`: they are blocked and read from a descriptor instead of running a handler.
 
-use std::ffi::c_int;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use crate::os::io;
+use core::ffi::c_int;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::{LAST, bit_of, each_of, mask, set_of};
 

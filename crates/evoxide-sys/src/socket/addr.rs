@@ -1,15 +1,11 @@
 //! Addresses of sockets.
 
-use std::ffi::OsStr;
-use std::fmt;
-use std::io;
-use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use crate::os::io;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::{fmt, mem::MaybeUninit};
 
+use rustix::net::SocketAddrAny;
 use rustix::net::addr::{SocketAddrArg, SocketAddrStorage};
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 /// C's structures of plain numbers.
 ///
@@ -41,7 +37,7 @@ impl Addr {
         }
         let mut storage = MaybeUninit::<SocketAddrStorage>::zeroed();
         // SAFETY: the bytes fit, as was just checked, and the storage is not part of them.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), storage.as_mut_ptr().cast::<u8>(), len) };
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), storage.as_mut_ptr().cast::<u8>(), len) };
         // SAFETY: the length lies between the header's and the storage's; all of it is initialised. What the bytes mean is
         // for the kernel to judge: rustix reads no more than `len` of them.
         Ok(Self { any: unsafe { SocketAddrAny::new(storage, len as u32) } })
@@ -50,7 +46,7 @@ impl Addr {
     /// The bytes of the `sockaddr`.
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: rustix keeps that many bytes initialised, inside the value that is borrowed.
-        unsafe { std::slice::from_raw_parts(self.any.as_ptr().cast(), self.any.addr_len() as usize) }
+        unsafe { core::slice::from_raw_parts(self.any.as_ptr().cast(), self.any.addr_len() as usize) }
     }
 
     /// The address of a local socket in the file system.
@@ -58,8 +54,9 @@ impl Addr {
     /// # Errors
     ///
     /// `ENAMETOOLONG`, or `EINVAL` for a path with a zero byte.
-    pub fn unix(path: impl AsRef<Path>) -> io::Result<Self> {
-        Ok(Self { any: SocketAddrUnix::new(path.as_ref())?.as_any() })
+    #[cfg(feature = "std")]
+    pub fn unix(path: impl AsRef<std::path::Path>) -> io::Result<Self> {
+        Ok(Self { any: rustix::net::SocketAddrUnix::new(path.as_ref())?.as_any() })
     }
 
     /// The family, as C numbers it.
@@ -86,14 +83,19 @@ impl Addr {
     }
 
     /// The path of a local socket in the file system, if it has one.
-    pub fn to_path(&self) -> Option<&Path> {
+    #[cfg(feature = "std")]
+    pub fn to_path(&self) -> Option<&std::path::Path> {
+        self.path()
+            .map(|path| std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path)))
+    }
+
+    fn path(&self) -> Option<&[u8]> {
         if self.family() != libc::AF_UNIX {
             return None;
         }
-        let path = self.as_bytes().get(std::mem::offset_of!(libc::sockaddr_un, sun_path)..)?;
+        let path = self.as_bytes().get(core::mem::offset_of!(libc::sockaddr_un, sun_path)..)?;
         // The kernel may or may not count a zero at the end.
-        let path = path.split(|byte| *byte == 0).next().filter(|path| !path.is_empty())?;
-        Some(Path::new(OsStr::from_bytes(path)))
+        path.split(|byte| *byte == 0).next().filter(|path| !path.is_empty())
     }
 
     /// Reads it as one of C's structures, if it is long enough.
@@ -122,8 +124,8 @@ impl fmt::Debug for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(inet) = self.to_inet() {
             inet.fmt(f)
-        } else if let Some(path) = self.to_path() {
-            path.fmt(f)
+        } else if let Some(path) = self.path() {
+            write!(f, "\"{}\"", path.escape_ascii())
         } else {
             f.debug_struct("Addr").field("family", &self.family()).field("len", &self.any.addr_len()).finish()
         }

@@ -109,7 +109,7 @@ fn several_segments_are_one_run() {
         while !output.is_empty() {
             let n = step.min(output.len());
             let mut slices = [IoSlice::new(&[]); 8];
-            let count = output.io_slices(n, &mut slices);
+            let count = output.io_slices(n, &mut slices, IoSlice::new);
             assert_eq!(slices[..count].iter().flat_map(|p| p.iter().copied()).collect::<Vec<_>>(), all[done..done + n]);
             assert!(output.consume(n, &mut pool).unwrap().is_empty());
             done += n;
@@ -128,10 +128,10 @@ fn shared_segments_are_consumed_but_not_shown() {
         b.append_owned(vec![n; 100]).unwrap();
     }
     let mut slices = [IoSlice::new(&[]); 2];
-    assert_eq!([300, 200, 150].map(|n| b.io_slices(n, &mut slices)), [0, 2, 2]);
+    assert_eq!([300, 200, 150].map(|n| b.io_slices(n, &mut slices, IoSlice::new)), [0, 2, 2]);
     b.append_shared(Bytes::from_static(b"shared")).unwrap();
     let mut slices = [IoSlice::new(&[]); 8];
-    assert_eq!([301, 300].map(|n| b.io_slices(n, &mut slices)), [0, 3]);
+    assert_eq!([301, 300].map(|n| b.io_slices(n, &mut slices, IoSlice::new)), [0, 3]);
     assert!(b.consume(303, &mut pool).unwrap().is_empty());
     assert_eq!(text(&b), b"red");
     assert!(b.sole().is_none() && !b.is_bare());

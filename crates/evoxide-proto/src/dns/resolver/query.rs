@@ -7,6 +7,7 @@ use crate::dns::message::{HEADER, Header, Message, read_u16};
 use crate::dns::name::flip_case;
 use crate::dns::resolver::Effect;
 use crate::dns::{Name, NoMemory, Short, class, flag, rcode, rtype};
+use alloc::vec::Vec;
 use evoxide_core::key::Key;
 
 /// The size of an OPT record without options.

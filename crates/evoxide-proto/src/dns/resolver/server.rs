@@ -2,8 +2,9 @@
 
 use super::{Effect, NOWHERE, Random, Resolver, timer};
 use crate::dns::NoMemory;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
 use evoxide_core::key::Key;
-use std::net::SocketAddr;
 
 /// UDP sockets that one server's queries are spread over.
 const SOCKETS: usize = 4;
