@@ -194,13 +194,12 @@ impl Core {
         let cb = unsafe { popped.payload.callback() };
         match popped.after {
             After::Unchanged => {
-                let closure = cb.evcb_closure.get();
                 // SAFETY: it has a slot that waits on a descriptor, so it is an event.
-                if closure == closure::PERSIST && repeats(unsafe { popped.payload.event() }) {
-                    // SAFETY: as above.
-                    self.repeat(unsafe { popped.payload.event() }, popped.ready);
+                let e = unsafe { popped.payload.event() };
+                if repeats(e) {
+                    self.repeat(e, popped.ready);
                 }
-                closure
+                closure::PERSIST
             }
             After::Removed => {
                 let closure = cb.evcb_closure.get();

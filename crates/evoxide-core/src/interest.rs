@@ -74,6 +74,7 @@ pub struct Report {
     pub fd: Fd,
     /// The serial of the [`Change`] that registered it.
     pub serial: u32,
-    /// What happened (`READ`, `WRITE`, `CLOSED`); an error or hang-up counts as readable and writable.
+    /// What happened (`READ`, `WRITE`, `CLOSED`); an error or hang-up counts as readable and writable. With `EDGE` from a
+    /// backend that knows edges: edge-triggered events are told so.
     pub ready: Ready,
 }

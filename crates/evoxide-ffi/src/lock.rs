@@ -133,9 +133,9 @@ impl Table {
 static LOCKS: Table = Table::new();
 static CONDITIONS: Table = Table::new();
 /// What [`ExtLock`] calls: the program's functions, or the recording ones of [`debug`]. They stay when the table is
-/// cleared, so that locks made before still work.
-static ACTIVE_LOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-static ACTIVE_UNLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// cleared, so that locks made before still work. Never null.
+static ACTIVE_LOCK: AtomicPtr<c_void> = AtomicPtr::new(no_lock as LockFn as *mut c_void);
+static ACTIVE_UNLOCK: AtomicPtr<c_void> = AtomicPtr::new(no_lock as LockFn as *mut c_void);
 /// The program's own, for the recording functions.
 static PLAIN_LOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static PLAIN_UNLOCK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
@@ -145,10 +145,15 @@ static DEBUGGING: AtomicBool = AtomicBool::new(false);
 static DEBUG_MODE: AtomicBool = AtomicBool::new(false);
 static CONTEXT_MADE: AtomicBool = AtomicBool::new(false);
 
+/// Before the program gave functions.
+unsafe extern "C-unwind" fn no_lock(_mode: c_uint, _lock: *mut c_void) -> c_int {
+    0
+}
+
 /// Loads a callback.
 ///
 /// # Safety
-/// `F` is an `Option` of the function pointer type that the slot holds.
+/// `F` is the function pointer type that the slot holds, or an `Option` of it where that may be null.
 #[inline]
 unsafe fn callback<F: Copy>(slot: &AtomicPtr<c_void>) -> F {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
@@ -299,6 +304,8 @@ fn choose_active() {
     let plain = (PLAIN_LOCK.load(Ordering::Relaxed), PLAIN_UNLOCK.load(Ordering::Relaxed));
     let (lock, unlock) = if DEBUGGING.load(Ordering::Relaxed) && !plain.0.is_null() {
         (debug::lock as LockFn as *mut c_void, debug::unlock as LockFn as *mut c_void)
+    } else if plain.0.is_null() {
+        (no_lock as LockFn as *mut c_void, no_lock as LockFn as *mut c_void)
     } else {
         plain
     };
@@ -411,18 +418,21 @@ impl ExtLock {
     #[inline(always)]
     pub fn unlock(self) {
         if !self.0.is_null() {
-            self.call(&ACTIVE_UNLOCK, 0);
+            self.release();
         }
+    }
+
+    /// [`unlock`](Self::unlock) of a lock that is not null.
+    #[inline(always)]
+    pub(crate) fn release(self) {
+        self.call(&ACTIVE_UNLOCK, 0);
     }
 
     #[inline]
     fn call(self, slot: &AtomicPtr<c_void>, mode: c_uint) -> c_int {
-        // SAFETY: both slots hold null or a `LockFn`.
-        match unsafe { callback::<Option<LockFn>>(slot) } {
-            // SAFETY: a handle is from the program's allocator, or one it promised its callbacks accept.
-            Some(function) => unsafe { function(mode, self.0) },
-            None => 0,
-        }
+        // SAFETY: both slots always hold a `LockFn`; a handle is from the program's allocator, or one it promised its
+        // callbacks accept.
+        unsafe { callback::<LockFn>(slot)(mode, self.0) }
     }
 
     /// Ends the lock; nothing for the null lock.

@@ -102,7 +102,7 @@ pub trait Readiness: Sized {
 /// The waiting half of a backend. See the contract at the head of the crate.
 pub trait Wait {
     /// What [`reports`](Self::reports) returns.
-    type Reports<'a>: Iterator<Item = Report>
+    type Reports<'a>: Iterator<Item = Report> + Clone
     where
         Self: 'a;
 
@@ -123,7 +123,7 @@ pub trait Take {
     type Answer;
 
     /// Takes the reports.
-    fn take(self, reports: impl Iterator<Item = Report>) -> Self::Answer;
+    fn take(self, reports: impl Iterator<Item = Report> + Clone) -> Self::Answer;
 }
 
 /// Everything that must name each backend. The order is the order of preference.

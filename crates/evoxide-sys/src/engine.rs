@@ -64,9 +64,9 @@ use rustix::fd::{AsRawFd, RawFd};
 
 use evoxide_core::interest::{Change, Fd, Interest, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, After, Finished, Options, Payload, Popped, Reactor, Removed};
+use evoxide_core::reactor::{AddError, After, Finished, Payload, Popped, Reactor, Removed};
 
-use crate::backend::{Backend, Features, Take, Waiter};
+use crate::backend::{Backend, Take, Waiter};
 use crate::signal::SignalPipe;
 use crate::waker::Waker;
 
@@ -159,7 +159,7 @@ impl<T: Payload> Take for Taker<'_, T> {
     type Answer = Finished;
 
     #[inline(always)]
-    fn take(self, reports: impl Iterator<Item = Report>) -> Finished {
+    fn take(self, reports: impl Iterator<Item = Report> + Clone) -> Finished {
         self.0.finish_wait(reports)
     }
 }
@@ -170,9 +170,8 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
     /// # Errors
     /// `ENOMEM`, `ENOSPC`: the waker cannot be watched.
     pub fn new(backend: Backend, waker: W) -> io::Result<Self> {
-        let mut reactor = Reactor::new();
-        reactor.set_options(Options { edges: backend.features().contains(Features::ET), ..reactor.options() });
-        let mut engine = Self { reactor, backend, waker, signals: None, stale_turns: 0, stale_limit: STALE_TURNS };
+        let mut engine =
+            Self { reactor: Reactor::new(), backend, waker, signals: None, stale_turns: 0, stale_limit: STALE_TURNS };
         let fd = engine.waker.borrow().fd().as_raw_fd();
         engine.watch_own(fd, Tags::WAKER)?;
         Ok(engine)

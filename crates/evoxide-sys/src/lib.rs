@@ -24,7 +24,7 @@
 //!    the one who made it wakes the loop with a [`Waker`](waker::Waker) where that matters. A wait may therefore report
 //!    what has just been removed: the serial tells, and the machine drops the report.
 //! 3. **Reports.** At most one [`Report`](evoxide_core::interest::Report) a descriptor and wait. `READ`, `WRITE` and
-//!    `CLOSED` only. An error or hang-up is reported as `READ | WRITE`, even where only one was asked for, since the next
+//!    `CLOSED` only, and `EDGE` always where [`Features::ET`](backend::Features::ET) is among the features. An error or hang-up is reported as `READ | WRITE`, even where only one was asked for, since the next
 //!    call on the descriptor is what tells the reason; the code that maps reports to events masks them. Reports stay readable
 //!    until the next wait.
 //! 4. **Time.** A timeout is in nanoseconds, `None` waits without end, `Some(0)` polls. A wait never ends early for want of

@@ -168,9 +168,7 @@ impl Base {
         if self.wake.reasons() != 0 {
             return false;
         }
-        let Some(mut core) = (if self.plain { self.core.try_enter_locked() } else { self.core.try_enter() }) else {
-            return false;
-        };
+        let Some(mut core) = self.core.try_enter() else { return false };
         let Some(key) = Key::from_bits(e.key.get()).filter(|_| e.is(evlist::INSERTED)) else { return false };
         if !core.engine.reactor.undo_activation(key) {
             return false;

@@ -64,8 +64,7 @@ fn build(
         .ok()?;
     // As the original: only debug mode minds a mixture.
     let mixing = !crate::base::debug::enabled();
-    let options = engine.reactor.options();
-    engine.reactor.set_options(Options { limits: settings.limits, deferred: choice.changelist, mixing, ..options });
+    engine.reactor.set_options(Options { limits: settings.limits, deferred: choice.changelist, mixing });
     let mut core = Core {
         engine,
         timers: Timers::new(),

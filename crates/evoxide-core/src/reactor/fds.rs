@@ -119,7 +119,6 @@ pub(super) struct FdMap {
     /// Whether all changes wait until then (see [`Options`](super::Options)).
     pub deferred: bool,
     pub mixing: bool,
-    pub level_only: bool,
     /// No serial of an entry that was trimmed is above this.
     first_serial: u32,
     /// How often `trim` was asked since it last looked.
@@ -136,12 +135,6 @@ impl FdMap {
     #[inline(always)]
     pub fn all_mut(&mut self) -> &mut [FdEntry] {
         &mut self.entries
-    }
-
-    /// The bits of a report as events see them.
-    #[inline(always)]
-    pub fn reported(&self, ready: Ready) -> u16 {
-        if self.level_only { ready.bits() } else { ready.bits() | Interest::EDGE.bits() }
     }
 
     pub fn held_memory(&self) -> usize {

@@ -94,7 +94,7 @@ pub struct Kind {
 }
 
 /// How a reactor behaves, chosen before its first event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// What interrupts a batch. These may change at any time, and apply from the next batch on.
     pub limits: Limits,
@@ -103,8 +103,6 @@ pub struct Options {
     /// Edge- and level-triggered events may wait on one descriptor. While they do, it is watched level-triggered. Otherwise
     /// [`AddError::ModeConflict`] refuses it.
     pub mixing: bool,
-    /// Readiness of edge-triggered events has [`Ready::EDGE`](crate::interest::Ready::EDGE). A backend that knows levels only has no edges to tell of.
-    pub edges: bool,
 }
 
 /// What the outside must be told of a removal.
@@ -191,17 +189,10 @@ impl<T: Payload> Reactor<T> {
         }
     }
 
-    /// How it behaves. Changes only with [`set_options`](Self::set_options).
-    pub fn options(&self) -> Options {
-        let FdMap { deferred, mixing, level_only, .. } = self.fds;
-        Options { limits: self.limits, deferred, mixing, edges: !level_only }
-    }
-
     /// Changes how it behaves.
     pub fn set_options(&mut self, options: Options) {
         self.limits = options.limits;
         (self.fds.deferred, self.fds.mixing) = (options.deferred, options.mixing);
-        self.fds.level_only = !options.edges;
     }
 
     /// Makes sure that the next [`insert`](Self::insert) needs no memory.

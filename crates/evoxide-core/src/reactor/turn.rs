@@ -114,54 +114,52 @@ impl Batch {
 impl<T: Payload> Reactor<T> {
     /// Turns what a wait reported into ready events.
     #[inline(always)]
-    pub fn finish_wait(&mut self, mut reports: impl Iterator<Item = Report>) -> Finished {
+    pub fn finish_wait(&mut self, mut reports: impl Iterator<Item = Report> + Clone) -> Finished {
         let mut finished = Finished::default();
-        while let Some(report) = self.deliver(&mut reports) {
+        loop {
+            self.deliver(&mut reports);
+            let Some(report) = reports.next() else { return finished };
             self.deliver_any(report.fd, report.serial, report.ready, &mut finished);
         }
-        finished
     }
 
-    /// The common reports: one event waits on the descriptor, is not ready yet and goes to the front ring. Returns the first
-    /// report that is not one of these.
+    /// Takes the common reports: one event waits on the descriptor, is not ready yet and goes to the front ring. The first
+    /// report that is not one of these stays.
     #[inline(always)]
-    fn deliver(&mut self, reports: &mut impl Iterator<Item = Report>) -> Option<Report> {
+    fn deliver(&mut self, reports: &mut (impl Iterator<Item = Report> + Clone)) {
         let slots = self.slots.all_mut();
-        let edge = self.fds.reported(Ready::empty());
         let fds = self.fds.all_mut();
         let running = self.rings.running;
         let (spare, tail) = self.rings.front.spare();
         let mut spare = spare.iter_mut();
         let mut place = *tail;
-        let odd = loop {
-            let Some(report) = reports.next() else { break None };
-            let Some(entry) = fds.get_mut(report.fd as u32 as usize) else { break Some(report) };
+        loop {
+            let mut rest = reports.clone();
+            let Some(report) = rest.next() else { break };
+            let Some(entry) = fds.get_mut(report.fd as u32 as usize) else { break };
             if entry.name == name_of(report.fd, report.serial)
                 && let index = entry.single
                 && let Some(slot) = slots.get_mut(index as usize).map(SlabEntry::value)
                 && slot.state & (state::READY | state::NEXT_TURN | state::INTERNAL) == 0
                 && slot.priority == running
-                && let bits = slot.interest.bits() & (report.ready.bits() | edge)
+                && let bits = slot.interest.bits() & report.ready.bits()
                 && bits & Interest::CONDITIONS.bits() != 0
                 && let Some(to) = spare.next()
             {
-                to.payload = slot.payload;
-                to.slot = index;
-                to.ready = Ready::from_bits_retain(bits);
-                to.calls = 1;
-                if slot.state & state::PERSIST == 0 {
-                    to.slot = index | CHANGES;
-                    entry.fired |= entry.registered.contains(Interest::ONESHOT);
-                }
+                let stays = slot.state & state::PERSIST != 0;
                 slot.state |= state::READY;
                 slot.ready_place = place;
                 place = place.wrapping_add(1);
+                entry.fired |= !stays && entry.registered.contains(Interest::ONESHOT);
+                let mark = if stays { 0 } else { CHANGES };
+                *to =
+                    Entry { payload: slot.payload, slot: index | mark, ready: Ready::from_bits_retain(bits), calls: 1 };
+                *reports = rest;
             } else {
-                break Some(report);
+                break;
             }
-        };
+        }
         *tail = place;
-        odd
     }
 
     #[cold]
@@ -182,11 +180,10 @@ impl<T: Payload> Reactor<T> {
         if index == NONE {
             finished.stale += 1;
         }
-        let reported = self.fds.reported(ready);
         while index != NONE {
             let slot = self.slots.at(index);
             let next = slot.fd_next;
-            let bits = slot.interest.bits() & reported;
+            let bits = slot.interest.bits() & ready.bits();
             if bits & Interest::CONDITIONS.bits() != 0 && !self.is_expired(index) {
                 self.activate_slot::<false>(index, Ready::from_bits_retain(bits), 1);
                 any = true;

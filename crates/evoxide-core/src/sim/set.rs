@@ -73,7 +73,7 @@ impl Set {
                 continue;
             }
             registration.armed = !registration.interest.contains(Interest::ONESHOT);
-            reports.push(Report { fd: *fd, serial: registration.serial, ready: seen });
+            reports.push(Report { fd: *fd, serial: registration.serial, ready: seen | Ready::EDGE });
         }
         let len = reports.len();
         if len > 1 {

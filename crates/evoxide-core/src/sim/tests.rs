@@ -31,7 +31,7 @@ fn level_edge_and_one_shot() {
     w.write(a, b"x").unwrap();
     w.apply(&change(b, 1, NONE, Interest::READ)).unwrap();
     assert_eq!(w.reports(), w.reports());
-    assert_eq!(w.reports(), [Report { fd: b, serial: 1, ready: Ready::READ }]);
+    assert_eq!(w.reports(), [Report { fd: b, serial: 1, ready: Ready::READ | Ready::EDGE }]);
     w.apply(&change(b, 1, Interest::READ, Interest::READ | Interest::EDGE)).unwrap();
     assert_eq!(w.reports().len(), 1);
     assert_eq!(w.reports().len(), 0);
@@ -55,7 +55,7 @@ fn a_registration_lives_as_long_as_the_file() {
     assert_eq!(c, b);
     w.apply(&change(c, 2, NONE, Interest::READ)).unwrap();
     w.write(a, b"x").unwrap();
-    assert_eq!(w.reports(), [Report { fd: b, serial: 1, ready: Ready::READ }]);
+    assert_eq!(w.reports(), [Report { fd: b, serial: 1, ready: Ready::READ | Ready::EDGE }]);
     w.close(twin).unwrap();
     assert_eq!((w.registrations(), w.reports().len()), (1, 0));
 }
@@ -82,6 +82,6 @@ fn a_reset_is_readable_and_writable() {
     w.apply(&change(b, 1, NONE, Interest::CLOSED)).unwrap();
     assert_eq!(w.reports().len(), 0);
     w.reset(a).unwrap();
-    assert_eq!(w.reports()[0].ready, Ready::READ | Ready::WRITE | Ready::CLOSED);
+    assert_eq!(w.reports()[0].ready, Ready::READ | Ready::WRITE | Ready::CLOSED | Ready::EDGE);
     assert!(w.is_open(a) && w.open_descriptors() == 2);
 }

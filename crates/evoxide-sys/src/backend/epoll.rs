@@ -230,6 +230,7 @@ impl Wait for EpollWaiter {
 }
 
 /// What epoll found.
+#[derive(Clone)]
 pub(super) struct EpollReports<'a> {
     events: core::slice::Iter<'a, libc::epoll_event>,
 }
@@ -259,12 +260,12 @@ const ERR: u32 = libc::EPOLLERR as u32;
 #[inline]
 fn ready_of(events: u32) -> Ready {
     if events == IN {
-        return Ready::READ;
+        return Ready::READ.union(Ready::EDGE);
     }
     if events & (ERR | HUP) != 0 && events & (ERR | RDHUP) != RDHUP {
-        return Ready::READ.union(Ready::WRITE);
+        return Ready::READ.union(Ready::WRITE).union(Ready::EDGE);
     }
-    let mut ready = Ready::empty();
+    let mut ready = Ready::EDGE;
     ready.set(Ready::READ, events & IN != 0);
     ready.set(Ready::WRITE, events & OUT != 0);
     ready.set(Ready::CLOSED, events & RDHUP != 0);

@@ -125,6 +125,7 @@ impl Wait for PollWaiter {
 }
 
 /// What poll found.
+#[derive(Clone)]
 pub(super) struct PollReports<'a> {
     entries: core::iter::Zip<core::slice::Iter<'a, libc::pollfd>, core::slice::Iter<'a, u32>>,
     left: usize,

@@ -185,6 +185,7 @@ impl Wait for SelectWaiter {
 }
 
 /// What select found.
+#[derive(Clone)]
 pub(super) struct SelectReports<'a> {
     waiter: &'a SelectWaiter,
     /// The next word to look at.

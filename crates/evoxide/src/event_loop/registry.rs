@@ -76,7 +76,7 @@ impl<S> Registry<S> {
         if !engine.reactor.set_priorities(config.priorities) {
             return Err(Error::invalid("priorities"));
         }
-        engine.reactor.set_options(reactor::Options { limits: config.limits, ..engine.reactor.options() });
+        engine.reactor.set_options(reactor::Options { limits: config.limits, ..Default::default() });
         engine.set_stale_limit(STALE_WAITS);
         let middle = (config.priorities / 2) as u8;
         Ok(Self {
