@@ -16,7 +16,7 @@ use core::ffi::{c_char, c_int, c_short, c_uint, c_void};
 use core::{mem, ptr};
 use evoxide_ffi::cstr;
 use evoxide_proto::http::framing::{self, Framing};
-use evoxide_proto::http::write::{self, Ambient, BodyMode, Decimal, Plan};
+use evoxide_proto::http::write::{self, Additions, Ambient, BodyMode, Decimal, Plan};
 use evoxide_proto::http::{Client, Fault, Method, Step, head};
 use libc::timeval;
 
@@ -320,11 +320,11 @@ unsafe fn dispatch(c: *mut evhttp_connection) {
             while keyval::remove(headers, b"transfer-encoding") {}
         }
         let mut whole = true;
-        let mut shown = Plan { drop_length: false, drop_encoding: false, add: [None; 5], ..plan };
-        for addition in plan.add.into_iter().flatten() {
+        let mut shown = Plan { drop_length: false, drop_encoding: false, add: Additions::default(), ..plan };
+        for addition in plan.add.iter() {
             let mut digits = Decimal::new(0);
             if addition == write::Addition::Host {
-                shown.add[0] = Some(addition);
+                shown.add.insert(addition);
             } else if let Some((key, value)) = addition.field(&ambient, &mut digits) {
                 whole &= keyval::add(headers, key, value);
             }

@@ -109,10 +109,10 @@ impl Client {
         }
         plan.drop_length = lengths > 0 && (lengths > 1 || announced != Some(length) || method == Method::Connect);
         if !host {
-            plan.push(Addition::Host);
+            plan.add.insert(Addition::Host);
         }
         if (lengths == 0 || plan.drop_length) && method != Method::Connect && (length > 0 || method.has_body()) {
-            plan.push(Addition::Length(length));
+            plan.add.insert(Addition::Length(length));
         }
         if method == Method::Connect {
             plan.body = BodyMode::Omit;
@@ -175,27 +175,24 @@ impl Client {
         if !self.receiver.is_in_head() {
             return self.receiver.step_body(input, eof, head, limits);
         }
-        let n = match self.receiver.find_head(input, false, limits) {
-            Ok(n) => n,
-            Err(Step::More) if eof => return self.receiver.fail(Fault::Truncated),
-            Err(step) => return step,
+        let found = self.receiver.fresh(input).and_then(|bytes| heads::first_response(bytes, limits, head));
+        let (n, read) = match found {
+            Some(n) => (n, Ok(())),
+            None => match self.receiver.find_head(input, false, limits) {
+                Ok(n) => (n, heads::response(&input.first()[..n], limits, head)),
+                Err(Step::More) if eof => return self.receiver.fail(Fault::Truncated),
+                Err(step) => return step,
+            },
         };
-        let bytes = &input.first()[..n];
-        match self.begin(bytes, head, limits) {
-            Ok(interim) => {
-                if interim {
-                    Step::Interim(n)
-                } else {
-                    Step::Head(n)
-                }
-            }
+        match read.and_then(|()| self.begin(&input.first()[..n], head, limits)) {
+            Ok(true) => Step::Interim(n),
+            Ok(false) => Step::Head(n),
             Err(fault) => self.receiver.fail(fault),
         }
     }
 
-    /// Reads an answer's head. Whether it is an interim one.
-    fn begin(&mut self, bytes: &[u8], head: &mut Head, limits: &Limits) -> Result<bool, Fault> {
-        heads::response(bytes, limits, head)?;
+    /// Heeds an answer's head. Whether it is an interim one.
+    fn begin(&mut self, bytes: &[u8], head: &Head, limits: &Limits) -> Result<bool, Fault> {
         if head.status == 101 {
             if !self.is(UPGRADE) {
                 return Err(Fault::Upgrade);

@@ -6,6 +6,7 @@
 use super::syntax::{is_token, line_feeds, list, target_len, token_len, trim, value_len};
 use super::{Fault, Leniency, Limits, Method};
 use alloc::vec::Vec;
+use core::ops::Range;
 use evoxide_core::buffer::{Buffer, Owner};
 
 /// A range of a head's bytes.
@@ -22,10 +23,16 @@ impl Span {
         Self { start, end: start + part.len() as u32 }
     }
 
+    /// Where it lies in the head that was parsed.
+    #[inline]
+    pub const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// Its bytes in the head that was parsed; none of another.
     #[inline]
     pub fn of_head(self, head: &[u8]) -> &[u8] {
-        head.get(self.start as usize..self.end as usize).unwrap_or(&[])
+        head.get(self.range()).unwrap_or(&[])
     }
 }
 
@@ -39,7 +46,7 @@ pub struct Field {
 }
 
 /// The ranges of one head. Lent by the face and used again for the next, so that nothing is allocated in the long run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Head {
     /// The method, of a request.
     pub method: Span,
@@ -57,6 +64,14 @@ pub struct Head {
     pub folded: bool,
     /// A bit for each length that a name has: most fields that are looked for are not there.
     lengths: u32,
+    /// The method, as it is known here.
+    pub(super) kind: Method,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Head {
@@ -71,6 +86,7 @@ impl Head {
             fields: Vec::new(),
             folded: false,
             lengths: 0,
+            kind: Method::Other,
         }
     }
 
@@ -219,14 +235,59 @@ fn is_line_end(bytes: &[u8]) -> bool {
     matches!(bytes, [b'\n', ..] | [b'\r', b'\n', ..])
 }
 
-/// The first line, of characters that values may have, and what is behind its end.
-fn cut_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
-    let (line, rest) = bytes.split_at(value_len(bytes));
-    match rest {
-        [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => Ok((line, rest)),
-        [b'\r', ..] => Err(Fault::BareCr),
-        [] => Err(Fault::Truncated),
-        _ => Err(Fault::FieldValue),
+/// A head that is read line by line.
+struct Lines<'a> {
+    /// The whole, with what may be behind it.
+    bytes: &'a [u8],
+    /// Where the rest begins.
+    at: usize,
+    /// A line ended in LF alone.
+    bare_lf: bool,
+}
+
+impl<'a> Lines<'a> {
+    #[inline]
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, bare_lf: false }
+    }
+
+    /// What was not read.
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or(&[])
+    }
+
+    /// Reads characters that values may have, and the end of their line.
+    #[inline]
+    fn cut(&mut self) -> Result<&'a [u8], Fault> {
+        let rest = self.rest();
+        let (line, rest) = rest.split_at_checked(value_len(rest)).unwrap_or((rest, &[]));
+        let end = match rest {
+            [b'\r', b'\n', ..] => 2,
+            _ => self.odd_end(rest)?,
+        };
+        self.at += line.len() + end;
+        Ok(line)
+    }
+
+    /// The length of an end that is no CRLF.
+    #[cold]
+    fn odd_end(&mut self, rest: &[u8]) -> Result<usize, Fault> {
+        match rest {
+            [b'\n', ..] => {
+                self.bare_lf = true;
+                Ok(1)
+            }
+            [b'\r', ..] => Err(Fault::BareCr),
+            [] => Err(Fault::Truncated),
+            _ => Err(Fault::FieldValue),
+        }
+    }
+
+    /// The number of bytes that were read, where every line ended in CRLF.
+    #[inline]
+    const fn strict_len(&self) -> Option<usize> {
+        if self.bare_lf { None } else { Some(self.at) }
     }
 }
 
@@ -288,7 +349,20 @@ pub fn authority(target: &[u8]) -> Option<&[u8]> {
 /// # Errors
 /// What is wrong with it; `head` is of no use then.
 pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
+    request_lines(&mut Lines::new(bytes), limits, head)
+}
+
+/// The length of the request's head that `bytes` begin with, parsed in one pass. `None`: a search, which looks at no byte twice however
+/// they come, has to say what it is. That is so for one in part, and for all that is refused.
+pub(super) fn first_request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Option<usize> {
+    let mut lines = Lines::new(bytes.get(..limits.head).unwrap_or(bytes));
+    request_lines(&mut lines, limits, head).ok()?;
+    lines.strict_len()
+}
+
+fn request_lines(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     head.reset();
+    let bytes = lines.bytes;
     let method_len = token_len(bytes);
     let (method, rest) = bytes.split_at(method_len);
     let rest = match rest {
@@ -298,23 +372,30 @@ pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fau
         _ => return Err(Fault::Method),
     };
     let (target, rest) = rest.split_at(target_len(rest));
-    let text = match rest {
-        [b' ', text @ ..] => text,
+    match rest {
+        [b' ', ..] => {}
         [b'\r' | b'\n', ..] => return Err(if is_line_end(rest) { Fault::StartLine } else { Fault::BareCr }),
         _ => return Err(Fault::Target),
-    };
+    }
     if target.is_empty() {
         return Err(Fault::StartLine);
     }
-    let (text, lines) = cut_line(text)?;
-    if memchr::memchr(b' ', text).is_some() {
-        return Err(Fault::Target);
+    let before = method_len + target.len() + 2;
+    lines.at = before;
+    let text = lines.cut()?;
+    if before + text.len() > limits.line {
+        return Err(Fault::LineTooLong);
     }
-    head.minor = version(text)?;
-    check_target(Method::of(method), target)?;
-    head.method = Span::of(bytes, method);
-    head.target = Span::of(bytes, target);
-    fields(bytes, lines, limits, head)
+    head.minor = match text {
+        b"HTTP/1.1" => 1,
+        _ if memchr::memchr(b' ', text).is_some() => return Err(Fault::Target),
+        _ => version(text)?,
+    };
+    head.kind = Method::of(method);
+    check_target(head.kind, target)?;
+    head.method = Span { start: 0, end: method_len as u32 };
+    head.target = Span { start: method_len as u32 + 1, end: before as u32 - 1 };
+    fields(lines, limits, head)
 }
 
 /// Parses the whole head of an answer, its empty line included.
@@ -322,8 +403,22 @@ pub fn request(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fau
 /// # Errors
 /// What is wrong with it; `head` is of no use then.
 pub fn response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
+    response_lines(&mut Lines::new(bytes), limits, head)
+}
+
+/// The length of the answer's head that `bytes` begin with: as [`first_request`].
+pub(super) fn first_response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Option<usize> {
+    let mut lines = Lines::new(bytes.get(..limits.head).unwrap_or(bytes));
+    response_lines(&mut lines, limits, head).ok()?;
+    lines.strict_len()
+}
+
+fn response_lines(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     head.reset();
-    let (line, lines) = cut_line(bytes)?;
+    let line = lines.cut()?;
+    if line.len() > limits.line {
+        return Err(Fault::LineTooLong);
+    }
     let space = memchr::memchr(b' ', line).ok_or(Fault::StartLine)?;
     head.minor = version(&line[..space])?;
     let rest = &line[space + 1..];
@@ -341,8 +436,8 @@ pub fn response(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fa
     if head.status < 100 {
         return Err(Fault::Status);
     }
-    head.reason = Span::of(bytes, reason);
-    fields(bytes, lines, limits, head)
+    head.reason = Span::of(lines.bytes, reason);
+    fields(lines, limits, head)
 }
 
 /// Parses trailers, their empty line included.
@@ -353,7 +448,7 @@ pub fn trailers(bytes: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fa
     head.reset();
     // Nothing of a trailer is tolerated.
     let strict = Limits { leniency: Leniency::NONE, ..*limits };
-    fields(bytes, bytes, &strict, head)?;
+    fields(&mut Lines::new(bytes), &strict, head)?;
     if head.fields(bytes).any(|(name, _)| is_forbidden_trailer(name)) {
         return Err(Fault::Trailer);
     }
@@ -391,30 +486,39 @@ fn is_forbidden_trailer(name: &[u8]) -> bool {
     NAMES.iter().any(|n| n.eq_ignore_ascii_case(name))
 }
 
-/// Parses field lines up to the empty line.
-fn fields(bytes: &[u8], mut rest: &[u8], limits: &Limits, head: &mut Head) -> Result<(), Fault> {
+/// Parses field lines up to the empty line, and reads that.
+fn fields(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     loop {
+        let start = lines.at;
+        let rest = lines.rest();
         let name_len = token_len(rest);
-        let (name, after) = rest.split_at(name_len);
-        match after {
-            [b':', after @ ..] if name_len > 0 => {
-                let (value, after) = cut_line(after)?;
+        match rest.get(name_len..).unwrap_or(&[]) {
+            [b':', ..] if name_len > 0 => {
+                lines.at += name_len + 1;
+                let value = lines.cut()?;
                 if head.fields.len() >= limits.fields {
                     return Err(Fault::TooManyFields);
                 }
                 // The count is the peer's choice.
                 head.fields.try_reserve(1).map_err(|_| Fault::TooManyFields)?;
                 head.lengths |= 1 << name_len.min(31);
-                head.fields.push(Field { name: Span::of(bytes, name), value: Span::of(bytes, trim(value)) });
-                rest = after;
+                let name = Span { start: start as u32, end: (start + name_len) as u32 };
+                head.fields.push(Field { name, value: Span::of(lines.bytes, trim(value)) });
             }
-            _ if name_len == 0 && is_line_end(after) => return Ok(()),
+            [b'\r', b'\n', ..] if name_len == 0 => {
+                lines.at += 2;
+                return Ok(());
+            }
+            [b'\n', ..] if name_len == 0 => {
+                lines.at += 1;
+                lines.bare_lf = true;
+                return Ok(());
+            }
             [b' ' | b'\t', ..] if name_len == 0 => {
-                let (line, after) = cut_line(after)?;
-                extend(bytes, line, limits, head)?;
-                rest = after;
+                let line = lines.cut()?;
+                extend(lines.bytes, line, limits, head)?;
             }
-            [b'\r', ..] if !is_line_end(after) => return Err(Fault::BareCr),
+            after @ [b'\r', ..] if !is_line_end(after) => return Err(Fault::BareCr),
             [] => return Err(Fault::Truncated),
             _ => return Err(Fault::FieldName),
         }

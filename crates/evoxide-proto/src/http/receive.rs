@@ -140,6 +140,12 @@ impl Receiver {
         Step::Fault(fault)
     }
 
+    /// The input, where nothing of a head was looked at and all of it may be there.
+    #[inline]
+    pub fn fresh<'a, F: Owner>(&self, input: &'a Buffer<F>) -> Option<&'a [u8]> {
+        if self.scan.is_started() { None } else { Some(input.first()) }
+    }
+
     /// Looks for the end of a head, or of an empty line before it. Answers `Found::End` once it is contiguous.
     pub fn find_head<F: Owner>(&mut self, input: &Buffer<F>, skip_empty: bool, limits: &Limits) -> Result<usize, Step> {
         match self.scan.search(input, limits.line, limits) {
@@ -179,6 +185,16 @@ impl Receiver {
             Framing::Close => State::Close,
         };
         Ok(())
+    }
+
+    /// Whether the message is whole and nobody was told: it is, then.
+    #[inline]
+    pub fn take_end(&mut self) -> bool {
+        let ends = self.state == State::End;
+        if ends {
+            self.state = State::Whole;
+        }
+        ends
     }
 
     /// The next step of the body. `eof`: nothing more will come.

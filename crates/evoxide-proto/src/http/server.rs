@@ -119,6 +119,18 @@ impl Server {
             }
             return Step::More;
         }
+        if let Some(bytes) = self.receiver.fresh(input)
+            && let Some(n) = heads::first_request(bytes, limits, head)
+            && let Some(bytes) = bytes.get(..n)
+        {
+            return self.begin(bytes, head, limits);
+        }
+        self.search(input, eof, head, limits)
+    }
+
+    /// As [`step`](Self::step), for a head that comes in pieces or is refused.
+    #[inline(never)]
+    fn search<F: Owner>(&mut self, input: &Buffer<F>, eof: bool, head: &mut Head, limits: &Limits) -> Step {
         let n = match self.receiver.find_head(input, true, limits) {
             Ok(n) => n,
             Err(Step::More) if eof => return self.refuse(Fault::Truncated),
@@ -126,8 +138,16 @@ impl Server {
             Err(step) => return step,
         };
         let bytes = &input.first()[..n];
-        match self.begin(bytes, head, limits) {
-            Ok(()) => Step::Head(n),
+        self.minor = 1;
+        match heads::request(bytes, limits, head) {
+            Ok(()) => self.begin(bytes, head, limits),
+            Err(fault) => self.refuse(fault),
+        }
+    }
+
+    fn begin(&mut self, bytes: &[u8], head: &Head, limits: &Limits) -> Step {
+        match self.heed(bytes, head, limits) {
+            Ok(()) => Step::Head(bytes.len()),
             Err(fault) => self.refuse(fault),
         }
     }
@@ -138,13 +158,12 @@ impl Server {
         Step::Fault(fault)
     }
 
-    /// Reads a request's head.
-    fn begin(&mut self, bytes: &[u8], head: &mut Head, limits: &Limits) -> Result<(), Fault> {
+    /// What a request's head says of its body and of the connection.
+    fn heed(&mut self, bytes: &[u8], head: &Head, limits: &Limits) -> Result<(), Fault> {
         self.flags = REQUEST;
         self.minor = 1;
-        heads::request(bytes, limits, head)?;
         framing::check_host(bytes, head, limits.leniency)?;
-        let method = Method::of(head.method.of_head(bytes));
+        let method = head.kind;
         self.minor = head.minor.min(1);
         let mut flags = REQUEST | if self.minor == 0 { OLD } else { 0 };
         if method == Method::Head {
@@ -202,6 +221,12 @@ impl Server {
         }
         self.flags = flags;
         self.receiver.begin_body(framing, limits)
+    }
+
+    /// Whether the request whose head was just read is whole, since it has no body. Says [`Step::End`] in advance.
+    #[inline]
+    pub fn take_end(&mut self) -> bool {
+        self.receiver.take_end()
     }
 
     /// Refuses the request whose head was just read, for a reason of the face (a method, a size).
@@ -338,22 +363,22 @@ impl Server {
         let whole = self.receiver.is_whole();
         let keeps = self.is(KEEP) && !close && delimited && whole && (status >= 200 || switches);
         if plan.body == BodyMode::Chunked {
-            plan.push(Addition::Chunked);
+            plan.add.insert(Addition::Chunked);
         }
         if self.minor > 0 && !date {
-            plan.push(Addition::Date);
+            plan.add.insert(Addition::Date);
         }
         if self.minor == 0 && keeps && !connection && self.is(ASKED_KEEP) {
-            plan.push(Addition::KeepAlive);
+            plan.add.insert(Addition::KeepAlive);
         }
         if let Some(n) = add_length {
-            plan.push(Addition::Length(n));
+            plan.add.insert(Addition::Length(n));
         }
         if has_body && !content_type {
-            plan.push(Addition::ContentType);
+            plan.add.insert(Addition::ContentType);
         }
         if !keeps && self.minor > 0 && !close && !switches {
-            plan.push(Addition::Close);
+            plan.add.insert(Addition::Close);
         }
         self.mode = plan.body;
         self.flags |= ANSWERED;

@@ -152,18 +152,20 @@ pub fn is_target(bytes: &[u8]) -> bool {
 
 /// Whether it is a host with or without a port, as `Host` carries it. It may be empty.
 pub fn is_host(bytes: &[u8]) -> bool {
-    let (host, port) = if bytes.first() == Some(&b'[') {
-        let Some(end) = bytes.iter().position(|&b| b == b']') else { return false };
-        let inner = &bytes[1..end];
-        if inner.is_empty() || !inner.iter().all(|&b| b == b':' || CLASSES[usize::from(b)] & HOST != 0) {
-            return false;
+    // A colon is no character of a host.
+    let is_part = |b: u8| CLASSES[usize::from(b)] & HOST != 0;
+    let end = if bytes.first() == Some(&b'[') {
+        match bytes.iter().position(|&b| b == b']') {
+            Some(end) if end > 1 && bytes[1..end].iter().all(|&b| b == b':' || is_part(b)) => end + 1,
+            _ => return false,
         }
-        (&b""[..], &bytes[end + 1..])
     } else {
-        let end = bytes.iter().position(|&b| b == b':').unwrap_or(bytes.len());
-        bytes.split_at(end)
+        bytes.iter().take_while(|&&b| is_part(b)).count()
     };
-    all(host, HOST) && (port.is_empty() || port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit))
+    match bytes.get(end..) {
+        Some([b':', port @ ..]) => port.iter().all(u8::is_ascii_digit),
+        rest => rest.is_some_and(<[u8]>::is_empty),
+    }
 }
 
 /// Without spaces and tabs at both ends.

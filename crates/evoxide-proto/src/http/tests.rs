@@ -340,7 +340,7 @@ fn expectations() {
     assert!(!server.take_expectation());
     // Answered before the body has come: what is not read closes the connection.
     let plan = server.answer(413, Body::Whole(0), [].into_iter()).expect("the first");
-    assert!(plan.add.contains(&Some(write::Addition::Close)));
+    assert!(plan.add.contains(write::Addition::Close));
     server.finish(&mut Vec::new());
     assert_eq!(server.proceed(), After::Close);
     input.append(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("memory");

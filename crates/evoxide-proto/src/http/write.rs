@@ -27,6 +27,59 @@ pub enum Addition {
     Host,
 }
 
+impl Addition {
+    /// Its place in the order in which fields are written.
+    const fn place(self) -> u8 {
+        match self {
+            Addition::Host => 0,
+            Addition::Chunked => 1,
+            Addition::Date => 2,
+            Addition::KeepAlive => 3,
+            Addition::Length(_) => 4,
+            Addition::ContentType => 5,
+            Addition::Close => 6,
+        }
+    }
+}
+
+/// The fields that a plan adds, each once, in the order in which they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Additions {
+    /// A bit for the place of each.
+    places: u8,
+    length: u64,
+}
+
+impl Additions {
+    /// Adds one; a second length replaces the first.
+    #[inline]
+    pub const fn insert(&mut self, addition: Addition) {
+        self.places |= 1 << addition.place();
+        if let Addition::Length(n) = addition {
+            self.length = n;
+        }
+    }
+
+    /// Takes one out, whatever its length.
+    pub const fn remove(&mut self, addition: Addition) {
+        self.places &= !(1 << addition.place());
+    }
+
+    /// Whether it is one of them, whatever its length.
+    #[inline]
+    pub const fn contains(&self, addition: Addition) -> bool {
+        self.places >> addition.place() & 1 != 0
+    }
+
+    /// All of them.
+    pub fn iter(self) -> impl Iterator<Item = Addition> {
+        use Addition::{Chunked, Close, ContentType, Date, Host, KeepAlive, Length};
+        [Host, Chunked, Date, KeepAlive, Length(self.length), ContentType, Close]
+            .into_iter()
+            .filter(move |a| self.contains(*a))
+    }
+}
+
 /// What the connection decided about one message to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
@@ -34,8 +87,8 @@ pub struct Plan {
     pub drop_length: bool,
     /// As above: `Transfer-Encoding`.
     pub drop_encoding: bool,
-    /// What is added, in this order.
-    pub add: [Option<Addition>; 5],
+    /// What is added.
+    pub add: Additions,
     /// Whether and how the body is written.
     pub body: BodyMode,
 }
@@ -53,13 +106,7 @@ pub enum BodyMode {
 
 impl Plan {
     pub(crate) const fn new(body: BodyMode) -> Self {
-        Self { drop_length: false, drop_encoding: false, add: [None; 5], body }
-    }
-
-    pub(crate) fn push(&mut self, addition: Addition) {
-        if let Some(place) = self.add.iter_mut().find(|a| a.is_none()) {
-            *place = Some(addition);
-        }
+        Self { drop_length: false, drop_encoding: false, add: Additions { places: 0, length: 0 }, body }
     }
 
     /// Whether the plan leaves a field of the program out.
@@ -118,18 +165,46 @@ impl Addition {
 
     /// Its name and value. `scratch` holds a number's digits.
     pub fn field<'a>(self, ambient: &Ambient<'a>, scratch: &'a mut Decimal) -> Option<(&'static [u8], &'a [u8])> {
+        let (start, value) = self.line(ambient, scratch)?;
+        Some((&start[..start.len() - 2], value))
+    }
+
+    /// What its line begins with, and its value.
+    #[inline(always)]
+    fn line<'a>(self, ambient: &Ambient<'a>, scratch: &'a mut Decimal) -> Option<(&'static [u8], &'a [u8])> {
         Some(match self {
-            Addition::Chunked => (b"Transfer-Encoding", b"chunked"),
-            Addition::Date => (b"Date", ambient.date),
-            Addition::KeepAlive => (b"Connection", b"keep-alive"),
+            Addition::Chunked => (b"Transfer-Encoding: ", b"chunked"),
+            Addition::Date => (b"Date: ", ambient.date),
+            Addition::KeepAlive => (b"Connection: ", b"keep-alive"),
             Addition::Length(n) => {
                 *scratch = Decimal::new(n);
-                (b"Content-Length", scratch.as_bytes())
+                (b"Content-Length: ", scratch.as_bytes())
             }
-            Addition::ContentType => (b"Content-Type", ambient.content_type?),
-            Addition::Close => (b"Connection", b"close"),
-            Addition::Host => (b"Host", ambient.host),
+            Addition::ContentType => (b"Content-Type: ", ambient.content_type?),
+            Addition::Close => (b"Connection: ", b"close"),
+            Addition::Host => (b"Host: ", ambient.host),
         })
+    }
+
+    /// Writes it, and tells `added`. Inlined where it is known which one it is, so that what its line begins with is a constant.
+    #[inline(always)]
+    fn write(self, ambient: &Ambient<'_>, out: &mut Vec<u8>, added: &mut impl FnMut(&[u8], &[u8])) {
+        let mut digits = Decimal::ZERO;
+        let Some((start, value)) = self.line(ambient, &mut digits) else { return };
+        // What the surroundings lend is a program's, too.
+        if !self.is_ours() && !is_value(value) {
+            return;
+        }
+        out.reserve(start.len() + value.len() + 2);
+        out.extend_from_slice(start);
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+        added(&start[..start.len() - 2], value);
+    }
+
+    #[inline(never)]
+    fn write_rare(self, ambient: &Ambient<'_>, out: &mut Vec<u8>, added: &mut impl FnMut(&[u8], &[u8])) {
+        self.write(ambient, out, added);
     }
 }
 
@@ -147,6 +222,7 @@ pub fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
     writable
 }
 
+#[inline]
 fn append(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
@@ -157,6 +233,10 @@ fn append(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 
 /// Writes the status line; a reason that could bring a line of its own is replaced by the usual one.
 pub fn status_line(minor: u8, status: u16, reason: &[u8], out: &mut Vec<u8>) {
+    if let (1.., 200, b"OK") = (minor, status, reason) {
+        // Most answers.
+        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
     let status = status.clamp(100, 999);
     out.extend_from_slice(if minor == 0 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     out.extend_from_slice(&[
@@ -228,16 +308,25 @@ pub fn fields_noting<'a>(
             field(name, value, out);
         }
     }
-    for addition in plan.add.into_iter().flatten() {
-        let mut digits = Decimal::ZERO;
-        let Some((name, value)) = addition.field(ambient, &mut digits) else { continue };
-        // What the surroundings lend is a program's, too.
-        if !addition.is_ours() && !is_value(value) {
-            continue;
+    let add = plan.add;
+    let rare = |addition: Addition, out: &mut Vec<u8>, added: &mut _| {
+        if add.contains(addition) {
+            addition.write_rare(ambient, out, added);
         }
-        append(name, value, out);
-        added(name, value);
+    };
+    rare(Addition::Host, out, &mut added);
+    rare(Addition::Chunked, out, &mut added);
+    if add.contains(Addition::Date) {
+        Addition::Date.write(ambient, out, &mut added);
     }
+    rare(Addition::KeepAlive, out, &mut added);
+    if add.contains(Addition::Length(0)) {
+        Addition::Length(add.length).write(ambient, out, &mut added);
+    }
+    if add.contains(Addition::ContentType) {
+        Addition::ContentType.write(ambient, out, &mut added);
+    }
+    rare(Addition::Close, out, &mut added);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -181,6 +181,25 @@ proptest! {
     }
 
     #[test]
+    fn one_pass_says_what_a_search_and_a_parser_say(
+        request in nearly_head(REQUEST_LINES),
+        answer in nearly_head(STATUS_LINES),
+        old in any::<bool>(),
+        line in 10usize..40,
+        head in 20usize..120,
+    ) {
+        let leniency = if old { Leniency::OLD_PEERS } else { Leniency::NONE };
+        for limits in [Limits { leniency, ..Limits::DEFAULT }, Limits { line, head, fields: 2, leniency, ..Limits::DEFAULT }] {
+            let server = || Role::Server(Server::new());
+            let whole = run(server(), &[&request], &limits, &[]);
+            prop_assert_eq!(whole, run(server(), &[&request[..1], &request[1..]], &limits, &[]));
+            let client = || Role::Client(Client::new());
+            let whole = run(client(), &[&answer], &limits, &[Method::Get]);
+            prop_assert_eq!(whole, run(client(), &[&answer[..1], &answer[1..]], &limits, &[Method::Get]));
+        }
+    }
+
+    #[test]
     fn what_we_accept_of_an_answer_httparse_reads_the_same(bytes in nearly_head(STATUS_LINES)) {
         prop_assume!(is_one_head(&bytes));
         let mut head = Head::new();
