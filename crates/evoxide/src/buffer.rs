@@ -300,7 +300,7 @@ impl Buffer {
     }
 }
 
-fn grown<T>(result: Result<T, ChainError>) -> T {
+pub(crate) fn grown<T>(result: Result<T, ChainError>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("a buffer cannot grow: {error}"),

@@ -3,8 +3,8 @@
 
 use evoxide::buffer::Buffer;
 use evoxide::http::{
-    Answer, Body, Flow, IntoAnswer, Later, Method, Request, RequestCx, RequestExt, Responder, Response, Server,
-    StatusCode, Upload, body_text,
+    Answer, Body, Flow, HeaderValue, IntoAnswer, Later, Method, Request, RequestCx, RequestExt, Responder, Response,
+    Server, StatusCode, Upload, Uri, body_text,
 };
 use evoxide::{Clock, Config, EventLoop, Outcome};
 use std::io::{ErrorKind, Read, Write};
@@ -77,6 +77,33 @@ fn routes() -> Server<Vec<String>> {
 }
 
 const END: &str = " HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[test]
+fn what_is_kept_of_a_request_stays_what_it_was() {
+    let server = Server::<Vec<(HeaderValue, Uri)>>::new().get("/{*path}", |cx, request| {
+        let kept = (request.headers()["x-number"].clone(), request.uri().clone());
+        // Every other one, so that storage is shared between what is kept and what is not.
+        if kept.1.path().len() % 2 == 0 {
+            cx.state().push(kept);
+        }
+        "kept\n"
+    });
+    let mut talk = Talk::new(server, Vec::new());
+    // Short ones and some that are longer than what storage is shared for.
+    let lengths = || (1..=400).map(|n| if n % 50 == 0 { 30 * n } else { 1 + n % 70 });
+    for n in lengths() {
+        let text = "v".repeat(n);
+        assert!(
+            talk.ask(&format!("GET /{text} HTTP/1.1\r\nHost: x\r\nX-Number: {n} {text}\r\n\r\n")).ends_with("||kept\n")
+        );
+    }
+    let expected = lengths().filter(|n| n % 2 == 1).map(|n| {
+        let text = "v".repeat(n);
+        (format!("{n} {text}"), format!("/{text}"))
+    });
+    let kept: Vec<_> = talk.ev.state().iter().map(|(v, u)| (v.to_str().unwrap().to_owned(), u.to_string())).collect();
+    assert_eq!(kept, expected.collect::<Vec<_>>());
+}
 
 #[test]
 fn routes_have_parameters_and_wildcards() {

@@ -9,7 +9,7 @@ pub(crate) const READ: usize = 64 * 1024;
 /// Storage that goes round between what was written and what is read next. Bounded: what is too much goes back to the allocator.
 #[derive(Default)]
 pub(crate) struct Pool {
-    storage: StoragePool,
+    pub storage: StoragePool,
     /// An empty buffer: for what the next handler writes.
     spare: Option<Box<Buffer>>,
 }

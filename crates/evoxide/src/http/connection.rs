@@ -6,17 +6,16 @@ use super::context::{Drained, Message, Place, RequestCx, orphaned};
 use super::guard::Guard;
 use super::incoming;
 use super::routes::Endpoint;
-use super::scratch::Scratch;
+use super::scratch::{Date, Scratch};
 use super::server::{Access, Server};
 use super::types::{Method, Request, Response, StatusCode, header};
 use super::upload::Upload;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, grown};
 use crate::event_loop::context::Context;
 use crate::event_loop::registry::Registry;
 use crate::stream::{Stream, StreamCtx, StreamEvent, StreamHandler};
 use crate::{Error, ErrorKind};
 use ::http::HeaderValue;
-use evoxide_proto::http::framing::Framing;
 use evoxide_proto::http::server::{After, Body as Extent, CONTINUE};
 use evoxide_proto::http::write::{self, Ambient, BodyMode};
 use evoxide_proto::http::{Deadline, Fault, Server as Machine, Step};
@@ -27,6 +26,8 @@ use std::time::Duration;
 /// An answer is made until so much of it waits to be written; then until no more than [`LOW`] waits.
 const HIGH: usize = 256 * 1024;
 pub(super) const LOW: usize = 64 * 1024;
+/// Room for the head of most answers.
+const HEAD: usize = 512;
 /// A body of at most so much is written in one piece with its head.
 const SMALL: usize = 16 * 1024;
 /// What an upload may leave before reading stops.
@@ -121,12 +122,11 @@ impl<S: 'static> Connection<S> {
     /// Does what there is to do, until more input, an answer or room for output is missing.
     fn drive(&mut self, cx: &mut StreamCtx<'_, S>) {
         let Some(id) = cx.id() else { return };
-        let mut pending = self.pending.take().map(|pending| *pending);
         loop {
             if self.completed && !self.proceed(cx) {
                 return;
             }
-            if cx.stream.unsent() > HIGH {
+            if cx.stream.unsent() > HIGH || cx.input().is_empty() && !self.eof && self.machine.needs_input() {
                 break;
             }
             let Some(step) = self.step(cx) else { break };
@@ -136,9 +136,9 @@ impl<S: 'static> Connection<S> {
                 Step::Join(n) => {
                     cx.input().contiguous(n);
                 }
-                Step::Head(n) => pending = self.begin(cx, n),
-                Step::Body(n) => self.take_body(cx, n, &mut pending),
-                Step::End => self.end(cx, pending.take()),
+                Step::Head(n) => self.begin(cx, n),
+                Step::Body(n) => self.take_body(cx, n),
+                Step::End => self.end(cx),
                 Step::Closed => return cx.close_after_flush(),
                 Step::Upgraded => return,
                 Step::Fault(fault) => self.refuse(cx, fault),
@@ -148,7 +148,6 @@ impl<S: 'static> Connection<S> {
                 return;
             }
         }
-        self.pending = pending.map(Box::new);
         self.pace(cx);
     }
 
@@ -163,17 +162,20 @@ impl<S: 'static> Connection<S> {
     }
 
     /// A head has come: finds its handler.
-    fn begin(&mut self, cx: &mut StreamCtx<'_, S>, n: usize) -> Option<Pending> {
-        let scratch = self.server.lend_scratch();
-        let mut place = incoming::request(&scratch.head, &cx.input().chain().first()[..n]);
+    fn begin(&mut self, cx: &mut StreamCtx<'_, S>, n: usize) {
+        let mut scratch = self.server.lend_scratch();
+        let Scratch { head, heads, .. } = &mut *scratch;
+        // Filled and taken where it lies: to pass it on costs a copy each time.
+        let mut place = Some(Request::new(Buffer::new()));
+        let filled = place.as_mut().and_then(|to| incoming::request(heads, head, &cx.input().chain().first()[..n], to));
         self.server.take_scratch(scratch);
         consume(cx, n);
         if self.server.log.is_some() {
-            self.access = Some(Box::new(Access::new(place.as_ref(), cx.stream.peer_addr(), cx.cx.registry.time.now())));
+            let request = place.as_ref().filter(|_| filled.is_some());
+            self.access = Some(Box::new(Access::new(request, cx.stream.peer_addr(), cx.cx.registry.time.now())));
         }
-        let Some(request) = &mut place else {
-            self.reject(cx, StatusCode::BAD_REQUEST);
-            return None;
+        let (Some(()), Some(request)) = (filled, &mut place) else {
+            return self.reject(cx, StatusCode::BAD_REQUEST);
         };
         self.is_head = request.method() == Method::HEAD;
         let endpoint = match self.server.routes.find(request) {
@@ -182,30 +184,25 @@ impl<S: 'static> Connection<S> {
                 let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
                 if !has_body.iter().any(|name| request.headers().contains_key(name)) {
                     // It is whole, so that the connection can be kept.
-                    let _ = self.step(cx);
+                    self.machine.take_end();
                 }
-                self.give(cx, *answer);
-                return None;
+                return self.give(cx, *answer);
             }
         };
         match &self.server.routes.endpoints[endpoint] {
+            Endpoint::Whole(_) if self.machine.take_end() => self.ask(cx, endpoint, &mut place),
             Endpoint::Whole(_) => {
                 let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
                 if length.is_some_and(|n: u64| n > self.server.max_body) {
-                    self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
-                    return None;
-                }
-                if self.machine.framing() == Framing::None && self.step(cx) == Some(Step::End) {
-                    self.ask(cx, endpoint, &mut place);
-                    return None;
+                    return self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
                 }
                 self.say_continue(cx);
-                place.map(|request| Pending { request, endpoint })
+                self.pending = place.map(|request| Box::new(Pending { request, endpoint }));
             }
-            Endpoint::Upload(_) => {
-                let server = Rc::clone(&self.server);
-                let Endpoint::Upload(begin) = &server.routes.endpoints[endpoint] else { return None };
-                match begin(&mut self.request_cx(cx), place?.map(|_| ())) {
+            Endpoint::Upload(begin) => {
+                let Some(request) = place else { return };
+                let begun = begin(&mut self.request_cx(cx), request.map(|_| ()));
+                match begun {
                     Ok(upload) => {
                         self.say_continue(cx);
                         let uploading = Uploading { upload, data: Buffer::new(), ended: false, full: false };
@@ -214,7 +211,6 @@ impl<S: 'static> Connection<S> {
                     Err(answer) => self.give(cx, *answer),
                 }
                 self.receive_late(cx);
-                None
             }
         }
     }
@@ -226,17 +222,15 @@ impl<S: 'static> Connection<S> {
     }
 
     /// A piece of a body has come.
-    fn take_body(&mut self, cx: &mut StreamCtx<'_, S>, n: usize, pending: &mut Option<Pending>) {
-        if self.uploading.is_some() {
-            if let Some(uploading) = &mut self.uploading {
-                uploading.data.append_prefix(cx.input(), n);
-            }
+    fn take_body(&mut self, cx: &mut StreamCtx<'_, S>, n: usize) {
+        if let Some(uploading) = &mut self.uploading {
+            uploading.data.append_prefix(cx.input(), n);
             return self.offer(cx);
         }
-        let Some(to) = pending else { return consume(cx, n) };
+        let Some(to) = &mut self.pending else { return consume(cx, n) };
         to.request.body_mut().append_prefix(cx.input(), n);
         if to.request.body().len() as u64 > self.server.max_body {
-            *pending = None;
+            self.pending = None;
             self.reject(cx, StatusCode::PAYLOAD_TOO_LARGE);
         }
     }
@@ -258,24 +252,22 @@ impl<S: 'static> Connection<S> {
     }
 
     /// A request is whole: asks its handler.
-    fn end(&mut self, cx: &mut StreamCtx<'_, S>, pending: Option<Pending>) {
+    fn end(&mut self, cx: &mut StreamCtx<'_, S>) {
         if let Some(uploading) = &mut self.uploading {
             uploading.ended = true;
             return self.offer(cx);
         }
-        if let Some(Pending { request, endpoint }) = pending {
-            self.ask(cx, endpoint, &mut Some(request));
+        if let Some(pending) = self.pending.take() {
+            self.ask(cx, pending.endpoint, &mut Some(pending.request));
         }
     }
 
-    /// Asks the handler of a request that is whole. It takes the request out of its place: to pass it on costs a copy each time.
+    /// Asks the handler of a request that is whole. It takes the request out of its place.
     fn ask(&mut self, cx: &mut StreamCtx<'_, S>, endpoint: usize, request: &mut Option<Request>) {
-        let server = Rc::clone(&self.server);
-        if let Endpoint::Whole(handler) = &server.routes.endpoints[endpoint] {
-            let answer = handler(&mut self.request_cx(cx), request);
-            self.give(cx, answer);
-            self.receive_late(cx);
-        }
+        let Endpoint::Whole(handler) = &self.server.routes.endpoints[endpoint] else { return };
+        let answer = handler(&mut self.request_cx(cx), request);
+        self.give(cx, answer);
+        self.receive_late(cx);
     }
 
     fn request_cx<'a>(&'a self, cx: &'a mut StreamCtx<'_, S>) -> RequestCx<'a, S> {
@@ -304,11 +296,21 @@ impl<S: 'static> Connection<S> {
     }
 
     fn answer_now(&mut self, cx: &mut StreamCtx<'_, S>, response: Response) {
-        let server = Rc::clone(&self.server);
-        let mut scratch = server.lend_scratch();
-        scratch.date.refresh(&cx.cx.registry.time);
-        self.answer(cx.stream, &mut scratch, response);
-        server.take_scratch(scratch);
+        let StreamCtx { cx: Context { registry, .. }, stream } = &mut *cx;
+        let mut scratch = self.server.lend_scratch();
+        scratch.date.refresh(&registry.time);
+        // Storage that the loop has written from.
+        let pool = &mut registry.pool.storage;
+        let mut out = grown(pool.take(HEAD + response.body().content.small(SMALL).map_or(0, <[u8]>::len)));
+        self.answer(stream, &mut out, &scratch.date, response);
+        let output = stream.output().chain();
+        if output.is_bare() {
+            grown(output.receive_storage(out));
+        } else {
+            grown(output.append(&out));
+            pool.put(out);
+        }
+        self.server.take_scratch(scratch);
         self.pump(cx);
     }
 
@@ -334,10 +336,7 @@ impl<S: 'static> Connection<S> {
             return Err(ErrorKind::NoSuchEvent.into());
         }
         match message {
-            Message::Answer(response) => {
-                self.answer(stream, scratch, response);
-                stream.wake();
-            }
+            Message::Answer(response) => self.answer_late(stream, scratch, response),
             Message::Write(mut data) => {
                 if !matches!(self.reply, Reply::Writer(_)) {
                     return Err(ErrorKind::Incomplete.into());
@@ -351,10 +350,7 @@ impl<S: 'static> Connection<S> {
                 }
             }
             Message::Orphaned if self.machine.is_answered() => self.cut(stream),
-            Message::Orphaned => {
-                self.answer(stream, scratch, orphaned());
-                stream.wake();
-            }
+            Message::Orphaned => self.answer_late(stream, scratch, orphaned()),
             Message::OnDrained(handler) => {
                 if let Reply::Writer(drained) = &mut self.reply {
                     *drained = Some(handler);
@@ -370,34 +366,40 @@ impl<S: 'static> Connection<S> {
         Ok(stream.unsent())
     }
 
-    /// Writes an answer's head, and what there is of its body.
-    fn answer(&mut self, stream: &mut Stream, scratch: &mut Scratch, response: Response) {
-        let (mut parts, body) = response.into_parts();
-        if parts.status.is_informational() && self.upgraded.is_none() {
-            log::error!("a handler answered {}, which is no answer", parts.status);
-            parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+    fn answer_late(&mut self, stream: &mut Stream, scratch: &mut Scratch, response: Response) {
+        let Scratch { out, date, .. } = scratch;
+        out.clear();
+        self.answer(stream, out, date, response);
+        stream.output().append(out);
+        stream.wake();
+    }
+
+    /// Writes an answer's head, and what there is of its body. What is left in `out` is to be appended to the output.
+    fn answer(&mut self, stream: &mut Stream, out: &mut Vec<u8>, date: &Date, mut response: Response) {
+        if response.status().is_informational() && self.upgraded.is_none() {
+            log::error!("a handler answered {}, which is no answer", response.status());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }
         if self.server.is_draining() {
-            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        let body = mem::take(response.body_mut());
         if let (true, Some(n)) = (self.is_head, body.len()) {
             // What the body would be, the client is told.
-            parts.headers.entry(header::CONTENT_LENGTH).or_insert(n.into());
+            response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(n.into());
         }
         let extent = match body.len() {
             Some(n) => Extent::Whole(n),
             None => Extent::Stream,
         };
-        let status = parts.status.as_u16();
-        let fields = || parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        let status = response.status().as_u16();
+        let fields = || response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         let Some(plan) = self.machine.answer(status, extent, fields()) else { return };
-        let Scratch { out, date, .. } = scratch;
-        out.clear();
         write::status_line(self.machine.minor(), status, write::reason(status), out);
         let ambient = Ambient { date: date.as_bytes(), content_type: body.media.map(str::as_bytes), host: b"" };
         write::fields(&plan, &ambient, fields(), out);
         if let Some(access) = &mut self.access {
-            access.status = parts.status;
+            access.status = response.status();
         }
         let (is_whole, length) = (body.is_whole(), body.len().unwrap_or(0));
         match body.content {
@@ -412,7 +414,7 @@ impl<S: 'static> Connection<S> {
                 if let Some(bytes) = content.small(SMALL) {
                     out.extend_from_slice(bytes);
                 } else {
-                    stream.output().append(&out);
+                    stream.output().append(&*out);
                     out.clear();
                     content.append_to(stream.output());
                 }
@@ -422,7 +424,6 @@ impl<S: 'static> Connection<S> {
             self.machine.finish(out);
             self.completed = true;
         }
-        stream.output().append(&out);
     }
 
     /// Writes a piece of an answer.

@@ -1,33 +1,70 @@
 //! From the ranges that the machine found to the types of the crate `http`.
 
 use crate::buffer::Buffer;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
-use bytes::Bytes;
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use bytes::{Bytes, BytesMut};
 use evoxide_proto::http::Head;
+
+/// Where the heads of requests are copied to, which their targets and values share: storage for many, used again once nobody has any of
+/// them. A value that is kept keeps the storage of its neighbours, [`BLOCK`] bytes at most.
+#[derive(Debug, Default)]
+pub(super) struct Heads(BytesMut);
+
+const BLOCK: usize = 4096;
+
+impl Heads {
+    fn copy(&mut self, head: &[u8]) -> Bytes {
+        if head.len() > self.0.capacity() {
+            if head.len() > BLOCK / 4 {
+                return Bytes::copy_from_slice(head);
+            }
+            self.0.reserve(BLOCK);
+        }
+        self.0.extend_from_slice(head);
+        self.0.split().freeze()
+    }
+}
 
 fn version(head: &Head) -> Version {
     if head.minor == 0 { Version::HTTP_10 } else { Version::HTTP_11 }
 }
 
-/// The fields of a head. The values share one copy of it. `None`: something that these types do not hold.
-pub(super) fn fields(head: &Head, bytes: &Bytes) -> Option<HeaderMap> {
-    let mut map = HeaderMap::with_capacity(head.fields.len());
-    for (name, value) in head.fields(bytes) {
-        let name = HeaderName::from_bytes(name).ok()?;
-        map.append(name, HeaderValue::from_maybe_shared(bytes.slice_ref(value)).ok()?);
-    }
-    Some(map)
+/// The name of a field. Those that most requests have, spelled as they mostly are, need no search among all.
+fn name(bytes: &[u8]) -> Option<HeaderName> {
+    Some(match bytes {
+        b"Host" | b"host" => header::HOST,
+        b"Accept" | b"accept" => header::ACCEPT,
+        b"Cookie" | b"cookie" => header::COOKIE,
+        b"Referer" | b"referer" => header::REFERER,
+        b"User-Agent" | b"user-agent" => header::USER_AGENT,
+        b"Connection" | b"connection" => header::CONNECTION,
+        b"Content-Type" | b"content-type" => header::CONTENT_TYPE,
+        b"Authorization" | b"authorization" => header::AUTHORIZATION,
+        b"Content-Length" | b"content-length" => header::CONTENT_LENGTH,
+        b"Accept-Encoding" | b"accept-encoding" => header::ACCEPT_ENCODING,
+        b"Accept-Language" | b"accept-language" => header::ACCEPT_LANGUAGE,
+        _ => return HeaderName::from_bytes(bytes).ok(),
+    })
 }
 
-/// A request with its head, whose body is to come. `None`: a target that is no URI, or a method that is no token.
-pub(super) fn request(head: &Head, bytes: &[u8]) -> Option<Request<Buffer>> {
-    let bytes = Bytes::copy_from_slice(bytes);
-    let mut request = Request::new(Buffer::new());
+/// The fields of a head. The values share one copy of it. `None`: something that these types do not hold.
+fn fields(head: &Head, bytes: &Bytes, map: &mut HeaderMap) -> Option<()> {
+    map.try_reserve(head.fields.len()).ok()?;
+    for field in &head.fields {
+        let name = name(field.name.of_head(bytes))?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice(field.value.range())).ok()?;
+        map.try_append(name, value).ok()?;
+    }
+    Some(())
+}
+
+/// Makes a new request one with this head, whose body is to come. `None`: a target that is no URI, or a method that is no token.
+pub(super) fn request(heads: &mut Heads, head: &Head, bytes: &[u8], request: &mut Request<Buffer>) -> Option<()> {
+    let bytes = heads.copy(bytes);
     *request.method_mut() = Method::from_bytes(head.method.of_head(&bytes)).ok()?;
-    *request.uri_mut() = Uri::from_maybe_shared(bytes.slice_ref(head.target.of_head(&bytes))).ok()?;
+    *request.uri_mut() = Uri::from_maybe_shared(bytes.slice(head.target.range())).ok()?;
     *request.version_mut() = version(head);
-    *request.headers_mut() = fields(head, &bytes)?;
-    Some(request)
+    fields(head, &bytes, request.headers_mut())
 }
 
 /// An answer's head.
@@ -36,6 +73,6 @@ pub(super) fn response(head: &Head, bytes: &[u8]) -> Option<Response<()>> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status).ok()?;
     *response.version_mut() = version(head);
-    *response.headers_mut() = fields(head, &bytes)?;
+    fields(head, &bytes, response.headers_mut())?;
     Some(response)
 }

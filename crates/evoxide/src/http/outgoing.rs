@@ -190,10 +190,8 @@ impl<S: 'static> Outgoing<S> {
         let mut plan = self.machine.request(method, 1, length.unwrap_or(1), fields());
         if length.is_none() {
             (plan.drop_length, plan.drop_encoding, plan.body) = (true, true, BodyMode::Chunked);
-            plan.add.iter_mut().filter(|a| matches!(a, Some(Addition::Length(_)))).for_each(|a| *a = None);
-            if let Some(place) = plan.add.iter_mut().find(|a| a.is_none()) {
-                *place = Some(Addition::Chunked);
-            }
+            plan.add.remove(Addition::Length(0));
+            plan.add.insert(Addition::Chunked);
         }
         out.clear();
         write::request_line(request.method().as_str().as_bytes(), target.as_bytes(), 1, out)

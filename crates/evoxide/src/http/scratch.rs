@@ -1,5 +1,6 @@
 //! What connections of a loop use one after the other: places for a head, for what is written, and the date.
 
+use super::incoming::Heads;
 use crate::clock::Time;
 use evoxide_proto::http::{Head, write};
 
@@ -7,6 +8,7 @@ use evoxide_proto::http::{Head, write};
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub head: Head,
+    pub heads: Heads,
     pub out: Vec<u8>,
     pub date: Date,
 }
