@@ -86,13 +86,11 @@ pub struct Delta {
 
 impl Delta {
     /// Bytes that came.
-    #[inline]
     pub const fn added(added: usize) -> Self {
         Self { added, removed: 0 }
     }
 
     /// Bytes that went.
-    #[inline]
     pub const fn removed(removed: usize) -> Self {
         Self { added: 0, removed }
     }
@@ -109,13 +107,11 @@ pub struct Released<F> {
 
 impl<F> Released<F> {
     /// Nobody.
-    #[inline]
     pub const fn none() -> Self {
         Self { first: None, more: None }
     }
 
     /// Whether there is nobody to tell.
-    #[inline]
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.as_ref().is_none_or(|m| m.is_empty())
     }
@@ -214,7 +210,6 @@ impl<F: Owner<Note = ()>> Default for Buffer<F> {
 
 impl<F: Owner<Note = ()>> Buffer<F> {
     /// An empty buffer, without an allocation.
-    #[inline]
     pub const fn new() -> Self {
         Self::with_note(())
     }
@@ -222,7 +217,6 @@ impl<F: Owner<Note = ()>> Buffer<F> {
 
 impl<F: Owner> Buffer<F> {
     /// An empty buffer with a note of the face's.
-    #[inline]
     pub const fn with_note(note: F::Note) -> Self {
         let tail = Segment::Owned(Owned { bytes: Vec::new(), start: 0 });
         Self { len: 0, tail, front: None, frozen: 0, note }
@@ -235,19 +229,16 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// Bytes of content.
-    #[inline]
     pub const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there is no content.
-    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Makes every operation on one end refuse.
-    #[inline]
     pub const fn freeze(&mut self, end: End) {
         self.frozen |= match end {
             End::Front => FROZEN_FRONT,
@@ -256,7 +247,6 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// Lets operations on one end through again.
-    #[inline]
     pub const fn unfreeze(&mut self, end: End) {
         self.frozen &= !match end {
             End::Front => FROZEN_FRONT,
@@ -265,7 +255,6 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// Whether operations on one end refuse.
-    #[inline]
     pub const fn is_frozen(&self, end: End) -> bool {
         self.frozen
             & match end {
@@ -281,7 +270,6 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// The first segment; it is empty only where the buffer is.
-    #[inline]
     fn head(&self) -> &Segment<F> {
         self.front.as_ref().and_then(|d| d.front()).unwrap_or(&self.tail)
     }

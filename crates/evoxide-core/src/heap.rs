@@ -48,13 +48,11 @@ impl<I: Copy> Heap<I> {
     }
 
     /// How many entries it holds.
-    #[inline]
     pub const fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether it holds none.
-    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -74,7 +72,6 @@ impl<I: Copy> Heap<I> {
     }
 
     /// How many entries it has memory for.
-    #[inline]
     pub const fn capacity(&self) -> usize {
         self.entries.capacity()
     }
@@ -93,13 +90,11 @@ impl<I: Copy> Heap<I> {
     }
 
     /// The earliest entry.
-    #[inline]
     pub fn first(&self) -> Option<Entry<I>> {
         self.entries.first().copied()
     }
 
     /// The entry at a position.
-    #[inline]
     pub fn get(&self, position: u32) -> Option<Entry<I>> {
         self.entries.get(position as usize).copied()
     }

@@ -120,13 +120,11 @@ impl Watermarks {
     pub const NONE: Self = Self { low: 0, high: 0 };
 
     /// Whether an input of this length is full.
-    #[inline]
     pub fn is_full(&self, len: usize) -> bool {
         self.high != 0 && len >= self.high
     }
 
     /// Room below the high mark, if there is one.
-    #[inline]
     pub fn room(&self, len: usize) -> usize {
         if self.high == 0 { usize::MAX } else { self.high.saturating_sub(len) }
     }
@@ -304,27 +302,30 @@ impl Stream {
     }
 
     /// Where it is in its life.
-    #[inline]
     pub fn state(&self) -> State {
         self.state
     }
 
     /// What the user enabled.
-    #[inline]
     pub fn enabled(&self) -> Direction {
         self.enabled
     }
 
     /// Why a direction is held.
-    #[inline]
     pub fn held(&self, direction: Direction) -> Hold {
         if direction == Direction::READ { self.held_read } else { self.held_write }
     }
 
     /// Whether bytes may move in this (one) direction.
-    #[inline]
     pub fn moves(&self, direction: Direction) -> bool {
         self.enabled.contains(direction) && self.held(direction).is_empty()
+    }
+
+    /// Whether data may flow both ways, and nothing is held.
+    pub fn is_free(&self) -> bool {
+        self.state == State::Open
+            && self.enabled == Direction::all()
+            && (self.held_read.bits() | self.held_write.bits()) == 0
     }
 
     /// Another descriptor takes the place of the old one.
@@ -372,7 +373,6 @@ impl Stream {
     }
 
     /// While connecting, the interest in writing is the interest in the attempt's end, and stays.
-    #[inline]
     fn stoppable(&self, directions: Direction) -> Direction {
         if self.state == State::Connecting { directions - Direction::WRITE } else { directions }
     }

@@ -325,19 +325,25 @@ impl<I: Copy + PartialEq> Timers<I> {
     /// The earliest deadline; where one that is staged is due at `now`, perhaps that instead: a loop need not wait then.
     /// Changes with every verb but this.
     pub fn first_deadline(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<u64> {
+        self.first_deadline_within(store, now, u64::MAX)
+    }
+
+    /// As [`first_deadline`](Self::first_deadline), exact up to `horizon`: a later one may be told as any time from there to itself, so
+    /// that what is moved again and again need not be put right each time.
+    pub fn first_deadline_within(&mut self, store: &mut impl Store<Id = I>, now: u64, horizon: u64) -> Option<u64> {
         if let Some(due) = self.flush(store, Some(now)) {
             return Some(due);
         }
-        let (heap, common) = (self.first_in_heap(store), self.common.first_deadline(store));
+        let (heap, common) = (self.first_in_heap(store, horizon), self.common.first_deadline(store));
         heap.into_iter().chain(common).min()
     }
 
-    /// The earliest deadline in the heap, whose top is then true.
-    fn first_in_heap(&mut self, store: &mut impl Store<Id = I>) -> Option<u64> {
+    /// The earliest deadline in the heap, whose top is then true, unless it is beyond the horizon.
+    fn first_in_heap(&mut self, store: &mut impl Store<Id = I>, horizon: u64) -> Option<u64> {
         loop {
             let first = self.heap.first()?;
             let truth = store.deadline(first.id);
-            if truth <= first.deadline {
+            if truth <= first.deadline || first.deadline > horizon {
                 return Some(first.deadline);
             }
             self.heap.set(0, truth, &mut Owners(store));
@@ -345,7 +351,6 @@ impl<I: Copy + PartialEq> Timers<I> {
     }
 
     /// Whether any may be due at `now`: [`pop_due`](Self::pop_due) tells. Changes with every verb, and with the time.
-    #[inline]
     pub fn may_be_due(&self, now: u64) -> bool {
         self.staged.first.is_some()
             || self.common.len() != 0
@@ -378,7 +383,7 @@ impl<I: Copy + PartialEq> Timers<I> {
         self.common.take_due(store, now, &mut self.due);
         // After a few, all that are due are looked for at once, which takes a look at every entry.
         let mut few = self.heap.len() / 64 + 16;
-        while self.first_in_heap(store).is_some_and(|deadline| deadline <= now) {
+        while self.first_in_heap(store, now).is_some_and(|deadline| deadline <= now) {
             few = few.wrapping_sub(1);
             if few == 0 && self.collect_many(store, now) {
                 break;

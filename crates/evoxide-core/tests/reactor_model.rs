@@ -237,7 +237,7 @@ impl Bench {
         }
         let first = self.events.iter().filter_map(|e| e.deadline).min();
         let now = self.world.now();
-        let found = self.reactor.first_deadline(now);
+        let found = self.reactor.first_deadline(now, u64::MAX);
         assert!(
             found == first || found.is_some_and(|found| first <= Some(found) && found <= now),
             "{found:?} {first:?}"

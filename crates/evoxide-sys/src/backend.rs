@@ -443,7 +443,6 @@ impl fmt::Debug for Reports<'_> {
 }
 
 /// No condition is waited for.
-#[inline]
 fn is_none(interest: Interest) -> bool {
     !interest.intersects(Interest::CONDITIONS)
 }
@@ -455,7 +454,6 @@ fn next_version() -> u64 {
 }
 
 /// The milliseconds that calls like `poll` take: rounded up, clamped, -1 without end.
-#[inline]
 fn millis(timeout: Option<u64>) -> libc::c_int {
     match timeout {
         None => -1,
@@ -466,7 +464,6 @@ fn millis(timeout: Option<u64>) -> libc::c_int {
 }
 
 /// The answer of a waiting call: how many, with `EINTR` as none.
-#[inline]
 fn counted(answer: libc::c_int) -> io::Result<usize> {
     if answer >= 0 {
         return Ok(answer as usize);

@@ -1,20 +1,17 @@
 //! The calling thread's `errno`, which is part of the C faces' contract and must survive a signal handler.
 
 /// Its value.
-#[inline]
 pub fn get() -> i32 {
     // SAFETY: the C library answers a pointer that is good for the life of the thread.
     unsafe { *location() }
 }
 
 /// Sets it.
-#[inline]
 pub fn set(value: i32) {
     // SAFETY: as above; only this thread uses it.
     unsafe { *location() = value }
 }
 
-#[inline]
 fn location() -> *mut libc::c_int {
     #[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "fuchsia"))]
     // SAFETY: takes nothing, answers a pointer, cannot fail.

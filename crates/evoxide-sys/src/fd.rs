@@ -27,21 +27,18 @@ pub trait Descriptor: sealed::Sealed {
 }
 
 impl Descriptor for RawFd {
-    #[inline]
     fn lend(&self) -> io::Result<BorrowedFd<'_>> {
         borrow(*self)
     }
 }
 
 impl Descriptor for BorrowedFd<'_> {
-    #[inline]
     fn lend(&self) -> io::Result<BorrowedFd<'_>> {
         Ok(*self)
     }
 }
 
 impl<T: AsFd> Descriptor for &T {
-    #[inline]
     fn lend(&self) -> io::Result<BorrowedFd<'_>> {
         Ok(self.as_fd())
     }
@@ -50,7 +47,6 @@ impl<T: AsFd> Descriptor for &T {
 /// Lends a descriptor that the caller names by number; negative numbers are answered with `EBADF`.
 ///
 /// The result must not outlive the call it is made for: this crate hands it to one system call and drops it.
-#[inline]
 pub(crate) fn borrow<'a>(fd: RawFd) -> io::Result<BorrowedFd<'a>> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));

@@ -6,7 +6,6 @@ use core::{ffi::c_int, mem::MaybeUninit};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// The process number.
-#[inline]
 pub fn id() -> i32 {
     // SAFETY: takes nothing, cannot fail.
     unsafe { libc::getpid() }

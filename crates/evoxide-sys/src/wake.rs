@@ -98,27 +98,23 @@ impl Wake {
     /// stay noted.
     ///
     /// Only for the thread that runs the loop.
-    #[inline]
     pub fn end_wait(&self) -> u32 {
         self.word.fetch_sub(Self::WAITING, AcqRel).wrapping_sub(Self::WAITING)
     }
 
     /// Whether the loop waits or is about to. May change at any time, except under the lock that the loop holds during
     /// `begin_wait`, where `true` may change to `false`.
-    #[inline]
     pub fn is_waiting(&self) -> bool {
         self.word.load(Relaxed) & Self::WAITING != 0
     }
 
     /// Whether the loop waits, or a reason is noted. May change at any time, as [`is_waiting`](Self::is_waiting) and
     /// [`reasons`](Self::reasons) do.
-    #[inline]
     pub fn is_noted(&self) -> bool {
         self.word.load(Relaxed) != 0
     }
 
     /// The reasons noted so far. More may come at any time.
-    #[inline]
     pub fn reasons(&self) -> u32 {
         self.word.load(Acquire) & !Self::WAITING
     }

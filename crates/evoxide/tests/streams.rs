@@ -513,3 +513,16 @@ fn unix_listeners_and_pairs() {
     assert!(!ev.contains(left) && !ev.contains(right));
     assert_eq!(ev.state(), &["drained", "ping", "Eof", "closed"]);
 }
+
+#[test]
+fn metrics_tell_of_the_storage_that_streams_share() {
+    let (mut near, far) = UnixStream::pair().unwrap();
+    let mut ev = EventLoop::with_config(Config::new().metrics(true), ()).unwrap();
+    ev.open(far, Echo).unwrap();
+    assert_eq!(ev.metrics().unwrap().pooled, 0);
+    near.write_all(b"hello").unwrap();
+    ev.run_once().unwrap();
+    let metrics = ev.metrics().unwrap();
+    assert_eq!((metrics.buffered, metrics.bytes_read, metrics.bytes_written), (0, 5, 5));
+    assert!(metrics.pooled >= 64 * 1024, "{}", metrics.pooled);
+}

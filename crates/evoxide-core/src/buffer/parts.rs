@@ -11,7 +11,6 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// How long the first segment is.
-    #[inline]
     pub fn first_len(&self) -> usize {
         self.head().len()
     }

@@ -156,7 +156,6 @@ impl StoragePool {
 
 impl<F: Owner> Buffer<F> {
     /// Whether it has neither content nor storage.
-    #[inline]
     pub fn is_bare(&self) -> bool {
         matches!(&self.tail, Segment::Owned(tail) if tail.bytes.capacity() == 0) && self.len == 0
     }

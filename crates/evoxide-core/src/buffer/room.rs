@@ -83,7 +83,6 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// How many bytes fit behind the content without an allocation, in one place.
-    #[inline]
     pub fn spare(&self) -> usize {
         match &self.tail {
             Segment::Owned(o) => o.bytes.capacity() - o.bytes.len(),

@@ -58,14 +58,12 @@ impl<T> Default for Ring<T> {
 
 impl<T> Deref for Ring<T> {
     type Target = VecDeque<T>;
-    #[inline]
     fn deref(&self) -> &VecDeque<T> {
         &self.0[0]
     }
 }
 
 impl<T> DerefMut for Ring<T> {
-    #[inline]
     fn deref_mut(&mut self) -> &mut VecDeque<T> {
         &mut self.0[0]
     }
@@ -106,7 +104,6 @@ pub(super) enum Segment<F> {
 const _: () = assert!(size_of::<Segment<Box<u8>>>() == 4 * size_of::<usize>());
 
 impl<F> Default for Segment<F> {
-    #[inline]
     fn default() -> Self {
         Segment::Owned(Owned::default())
     }

@@ -18,7 +18,7 @@
 //! let mut reactor = Reactor::new();
 //! let key = reactor.insert("tick", 0, Default::default());
 //! reactor.set_timeout(key, Some(1_000));
-//! assert_eq!(reactor.first_deadline(0), Some(1_000));
+//! assert_eq!(reactor.first_deadline(0, u64::MAX), Some(1_000));
 //! reactor.expire(1_000);
 //! reactor.begin_batch(|| 1_000);
 //! let popped = reactor.pop_ready().unwrap();
@@ -128,7 +128,6 @@ pub struct Counts {
 
 impl Counts {
     /// Whether nothing is pending, active or virtual: a loop has nothing to wait for.
-    #[inline]
     pub const fn is_idle(&self) -> bool {
         self.added == 0 && self.active == 0 && self.virtual_events == 0
     }
@@ -295,7 +294,6 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// How many events are ready.
-    #[inline]
     pub fn active(&self) -> u32 {
         self.rings.front.count() + self.rings.elsewhere
     }

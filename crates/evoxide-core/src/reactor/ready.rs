@@ -69,7 +69,6 @@ impl<T: Copy + Default> Rings<T> {
     }
 
     /// The ring of a priority.
-    #[inline]
     pub fn get(&self, priority: usize) -> Option<&Ring<T>> {
         if priority == usize::from(self.running) { Some(&self.front) } else { self.rest.get(priority) }
     }

@@ -135,7 +135,6 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     /// The entry at a place that is in use.
-    #[inline]
     pub fn get(&self, place: u32) -> Option<&Entry<T>> {
         if place.wrapping_sub(self.head) >= self.tail.wrapping_sub(self.head) {
             return None;

@@ -53,12 +53,12 @@ fn moving_a_timeout_later_keeps_the_true_minimum() {
     let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
     r.set_timeout(a, Some(10));
     r.set_timeout(b, Some(20));
-    assert_eq!(r.first_deadline(0), Some(10));
+    assert_eq!(r.first_deadline(0, u64::MAX), Some(10));
     r.set_timeout(a, Some(50));
-    assert_eq!(r.first_deadline(0), Some(20));
+    assert_eq!(r.first_deadline(0, u64::MAX), Some(20));
     r.expire(30);
     assert_eq!(run(&mut r), [(2, Ready::TIMEOUT)]);
-    assert_eq!(r.first_deadline(0), Some(50));
+    assert_eq!(r.first_deadline(0, u64::MAX), Some(50));
 }
 
 #[test]

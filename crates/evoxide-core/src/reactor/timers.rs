@@ -75,10 +75,11 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// The earliest deadline of a slot; where one is due at `now`, perhaps that instead. Changes with every timeout that is armed,
-    /// moved or disarmed, and with [`expire`](Self::expire).
+    /// moved or disarmed, and with [`expire`](Self::expire). Exact up to `horizon`; a later one may be told as any time from there to
+    /// itself.
     #[inline]
-    pub fn first_deadline(&mut self, now: u64) -> Option<u64> {
-        self.timers.first_deadline(&mut self.slots, now)
+    pub fn first_deadline(&mut self, now: u64, horizon: u64) -> Option<u64> {
+        self.timers.first_deadline_within(&mut self.slots, now, horizon)
     }
 
     /// Makes every slot whose timeout is due at `now` ready with [`Ready::TIMEOUT`]. Its timeout is then disarmed; the rest

@@ -65,7 +65,6 @@ impl<T> Popped<T> {
     }
 
     /// The key of its slot if that is still there.
-    #[inline]
     pub fn kept_key(&self) -> Option<Key> {
         self.key.filter(|_| self.kept())
     }
@@ -428,7 +427,6 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// How many priorities there are.
-    #[inline]
     pub fn priorities(&self) -> usize {
         self.rings.len()
     }

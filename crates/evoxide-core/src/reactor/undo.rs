@@ -19,7 +19,6 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Whose the detached activation is that was made ready last in the queue that runs, if that was one.
-    #[inline]
     pub fn last_detached(&self) -> Option<T> {
         let front = &self.rings.front;
         if front.is_empty() {
@@ -30,7 +29,6 @@ impl<T: Payload> Reactor<T> {
 
     /// Two numbers that tell whether something was made ready, or taken back, since an earlier look in the same callback. One
     /// event more in the queue that runs adds one to the first.
-    #[inline]
     pub fn activity(&self) -> (u32, u32) {
         (self.rings.front.tail, self.rings.elsewhere)
     }

@@ -66,6 +66,20 @@ fn a_stale_position_is_no_crash() {
 }
 
 #[test]
+fn what_is_beyond_the_horizon_is_put_right_later() {
+    let (mut table, mut timers) = (Table::new(2), Timers::new());
+    timers.arm(&mut table, 0, 50);
+    timers.arm(&mut table, 1, 70);
+    assert_eq!(timers.first_deadline_within(&mut table, 0, 10), Some(50));
+    timers.set(&mut table, 0, 90);
+    // Its entry still says 50: early enough for a wait that ends before it matters.
+    assert_eq!(timers.first_deadline_within(&mut table, 0, 49), Some(50));
+    assert_eq!(timers.first_deadline_within(&mut table, 45, 55), Some(70));
+    assert!(all_due(&mut timers, &mut table, 60).is_empty());
+    assert_eq!(all_due(&mut timers, &mut table, 90), [(70, 1), (90, 0)]);
+}
+
+#[test]
 fn what_is_disarmed_in_time_never_sees_the_heap() {
     let (mut table, mut timers) = (Table::new(1000), Timers::new());
     for round in 0..3 {
@@ -166,6 +180,8 @@ proptest! {
                     let found = timers.first_deadline(&mut table, time);
                     prop_assert!(found == first || found.is_some_and(|found| first <= Some(found) && found <= time));
                     prop_assert!(found.is_none_or(|found| model.contains(&Some(found))));
+                    let roughly = timers.first_deadline_within(&mut table, time, time + 1);
+                    prop_assert!(roughly == found || roughly.is_some_and(|at| at > time + 1 && Some(at) < found));
                 }
                 (6, _) => {
                     let due = all_due(&mut timers, &mut table, time);

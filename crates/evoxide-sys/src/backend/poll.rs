@@ -61,7 +61,6 @@ impl Readiness for Poll {
         Ok(())
     }
 
-    #[inline]
     fn prepare(&self, waiter: &mut PollWaiter) -> io::Result<()> {
         if self.version == waiter.version {
             return Ok(());
@@ -118,7 +117,6 @@ impl Wait for PollWaiter {
         Ok(self.ready)
     }
 
-    #[inline]
     fn reports(&self) -> PollReports<'_> {
         PollReports { entries: self.fds.iter().zip(&self.serials), left: self.ready }
     }
@@ -157,7 +155,6 @@ fn events_of(interest: Interest) -> libc::c_short {
     events
 }
 
-#[inline]
 fn ready_of(revents: libc::c_short) -> Ready {
     let broken = revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0;
     let mut ready = Ready::empty();

@@ -95,7 +95,6 @@ impl Readiness for Select {
         Ok(())
     }
 
-    #[inline]
     fn prepare(&self, waiter: &mut SelectWaiter) -> io::Result<()> {
         if self.version == waiter.version {
             return Ok(());
@@ -178,7 +177,6 @@ impl Wait for SelectWaiter {
         Ok(self.found.read[..words].iter().zip(&self.found.write[..words]).map(count).sum())
     }
 
-    #[inline]
     fn reports(&self) -> SelectReports<'_> {
         SelectReports { waiter: self, next: 0, bits: 0 }
     }

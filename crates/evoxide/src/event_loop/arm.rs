@@ -172,18 +172,18 @@ impl<S> Registry<S> {
                 slot
             }
         };
-        let armed = self.engine.reactor.view(slot).is_some_and(|view| view.deadline.is_some());
-        match timeout {
-            Some(after) if fresh || !armed => {
-                let now = self.fresh_now();
-                self.engine.reactor.set_timeout(slot, Some(now.saturating_add(after)));
-            }
-            None if armed => {
-                self.engine.reactor.set_timeout(slot, None);
-            }
-            _ => {}
-        }
+        self.renew_timeout(slot, timeout, fresh);
         Ok(())
+    }
+
+    /// Lets the timeout of a slot begin, if it is `fresh` or was not there, or end.
+    #[inline]
+    pub(crate) fn renew_timeout(&mut self, slot: Key, timeout: Option<u64>, fresh: bool) {
+        let reactor = &mut self.engine.reactor;
+        if fresh && timeout.is_some() || timeout.is_some() != reactor.view(slot).is_some_and(|v| v.deadline.is_some()) {
+            let deadline = timeout.map(|after| self.fresh_now().saturating_add(after));
+            self.engine.reactor.set_timeout(slot, deadline);
+        }
     }
 
     /// What an extension made the handler of an event of, if it is not running.

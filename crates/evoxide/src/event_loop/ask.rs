@@ -153,7 +153,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        self.engine.reactor.first_deadline(0).map(|at| self.time.instant(at))
+        self.engine.reactor.first_deadline(0, u64::MAX).map(|at| self.time.instant(at))
     }
 
     /// Whether a turn would call somebody without a wait.

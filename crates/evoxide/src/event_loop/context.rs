@@ -141,12 +141,7 @@ pub(crate) trait Callback<S> {
         None
     }
 
-    /// Whether it is called by [`call_with`](Self::call_with).
-    fn borrows_loop(&self) -> bool {
-        false
-    }
-
-    /// Called with the loop itself instead of a [`Context`], and gives it back. Must not panic.
+    /// A [task](super::event::Kind::Task) is called with the loop itself instead of a [`Context`], and gives it back. Must not panic.
     fn call_with(&mut self, core: Box<Core<S>>, id: EventId) -> Box<Core<S>> {
         let _ = id;
         core

@@ -7,7 +7,6 @@ use evoxide_core::slab::Slab;
 use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 /// Names an event of a loop. Cheap to copy; an id whose event has gone, or that belongs to another loop, is answered with
 /// "no", never with another event.
@@ -15,8 +14,7 @@ use std::time::Duration;
 /// # Examples
 /// ```
 /// use evoxide::EventLoop;
-/// use std::time::Duration;
-///
+/// ///
 /// let mut ev = EventLoop::new(())?;
 /// let mut other = EventLoop::new(())?;
 /// let id = ev.timer(Duration::from_secs(1), |_| {});
@@ -56,15 +54,13 @@ impl fmt::Debug for EventId {
 pub(crate) struct Fired {
     pub ready: core::Ready,
     pub calls: u16,
-    /// How long the loop is about to wait, for prepare hooks.
-    pub wait: Option<Duration>,
     pub side: Side,
 }
 
 impl Fired {
     /// Nothing but a call.
     pub fn plain(side: Side) -> Self {
-        Self { ready: core::Ready::empty(), calls: 1, wait: None, side }
+        Self { ready: core::Ready::empty(), calls: 1, side }
     }
 }
 
@@ -120,6 +116,14 @@ pub(crate) struct Entry<H> {
     pub background: bool,
     /// An extension's own, which users neither see nor count.
     pub hidden: bool,
+}
+
+impl<H> Entry<H> {
+    /// Whether it waits on its first side alone.
+    #[inline]
+    pub fn waits_to_read(&self) -> bool {
+        self.slot.is_some() && self.second.is_none() && !self.paused
+    }
 }
 
 impl<H> Default for Entry<H> {

@@ -26,8 +26,8 @@ impl<S, H: FnMut(&mut Context<'_, S>, u32)> Callback<S> for OnSignal<H> {
 pub(crate) struct OnPrepare<H>(pub H);
 
 impl<S, H: FnMut(&mut Context<'_, S>, Option<Duration>)> Callback<S> for OnPrepare<H> {
-    fn call(&mut self, cx: &mut Context<'_, S>, fired: Fired) {
-        (self.0)(cx, fired.wait);
+    fn call(&mut self, cx: &mut Context<'_, S>, _: Fired) {
+        (self.0)(cx, cx.registry.next_wait);
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Registry<S> {
     pub(crate) streams: usize,
     /// Something waits for the handler that runs now to return.
     pub(crate) left_for_later: bool,
+    /// How long the loop is about to wait, for prepare hooks.
+    pub(crate) next_wait: Option<Duration>,
     /// Inside a turn the cached time is good enough.
     pub(crate) in_turn: bool,
     /// What the loop counts, where it does.
@@ -98,6 +100,7 @@ impl<S> Registry<S> {
             draining: Draining::No,
             streams: 0,
             left_for_later: false,
+            next_wait: None,
             in_turn: false,
             inspector: Inspector::new(config),
             served: false,

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Why the loop is there when it is looked at.
 const AT_HOME: &str = "the loop is lent only while a handler runs";
+/// A wait that is longer may end early, in nanoseconds: timeouts that data moves are put right when they come nearer.
+const HORIZON: u64 = 1_000_000_000;
 
 /// Why a run ended.
 ///
@@ -332,7 +334,7 @@ impl<S> EventLoop<S> {
         }
         self.wait(if called && mode == Mode::Once { Mode::Poll } else { mode })?;
         if !self.registry().checks.is_empty() {
-            self.hooks(|r| r.checks.clone(), None);
+            self.hooks(|r| r.checks.clone());
         }
         let registry = self.registry();
         if registry.inspector.is_some() {
@@ -362,15 +364,16 @@ impl<S> EventLoop<S> {
         if self.registry().prepares.is_empty() {
             return;
         }
-        let wait = self.registry().wait_time(mode == Mode::Poll).map(Duration::from_nanos);
-        self.hooks(|r| r.prepares.clone(), wait);
+        let registry = self.registry();
+        registry.next_wait = registry.wait_time(mode == Mode::Poll).map(Duration::from_nanos);
+        self.hooks(|r| r.prepares.clone());
     }
 
     /// Calls the prepare or check hooks.
-    fn hooks(&mut self, which: impl FnOnce(&Registry<S>) -> Vec<EventId>, wait: Option<Duration>) {
+    fn hooks(&mut self, which: impl FnOnce(&Registry<S>) -> Vec<EventId>) {
         for id in which(&self.core().registry) {
             if self.registry().entries.get(id).is_some_and(|e| !e.paused) {
-                self.call(id, Fired { wait, ..Fired::plain(Side::First) });
+                self.call(id, Fired::plain(Side::First));
             }
         }
     }
@@ -461,15 +464,16 @@ impl<S> EventLoop<S> {
         }
         let second = entry.second.is_some() && popped.kept_key() == entry.second;
         let side = if second { Side::Second } else { Side::First };
-        self.call(id, Fired { ready: popped.ready, calls, wait: None, side });
+        self.call(id, Fired { ready: popped.ready, calls, side });
         true
     }
 
     /// Takes a handler out, calls it, and puts it back if its event still lives.
     fn call(&mut self, id: EventId, fired: Fired) {
         let core = self.core_mut();
-        let Some(mut handler) = core.registry.entries.get_mut(id).and_then(|e| e.handler.take()) else { return };
-        if handler.borrows_loop() {
+        let Some(entry) = core.registry.entries.get_mut(id) else { return };
+        let Some(mut handler) = entry.handler.take() else { return };
+        if matches!(entry.kind, Kind::Task) {
             self.core = self.core.take().map(|core| handler.call_with(core, id));
         } else {
             let mut cx = core.context(Some(id));
@@ -553,7 +557,9 @@ impl<S> Registry<S> {
         {
             return Some(0);
         }
-        let first = self.engine.reactor.first_deadline(self.time.now())?;
+        let now = self.time.now();
+        let horizon = if self.time.is_virtual() { u64::MAX } else { now.saturating_add(HORIZON) };
+        let first = self.engine.reactor.first_deadline(now, horizon)?;
         Some(first.saturating_sub(self.time.update()))
     }
 

@@ -5,7 +5,6 @@
 use super::context::{Callback, Context, Core, Handler};
 use super::event::{EventId, Fired, Kind};
 use super::registry::Registry;
-use crate::buffer::pool::Pool;
 use crate::metrics::Metrics;
 use std::any::Any;
 use std::os::fd::RawFd;
@@ -58,10 +57,6 @@ impl<S, C: Callback<S> + 'static> Callback<S> for Timed<C> {
         self.inner.buffered()
     }
 
-    fn borrows_loop(&self) -> bool {
-        self.inner.borrows_loop()
-    }
-
     fn call_with(&mut self, core: Box<Core<S>>, id: EventId) -> Box<Core<S>> {
         let mut core = self.inner.call_with(core, id);
         self.returned(&mut core.registry);
@@ -98,7 +93,7 @@ impl<S> Registry<S> {
     /// A wait has ended, in a loop that counts.
     pub(crate) fn inspect_wait(&mut self) {
         let now = self.time.now();
-        let first = self.engine.reactor.first_deadline(now);
+        let first = self.engine.reactor.first_deadline(now, u64::MAX);
         if let Some(inspector) = &mut self.inspector {
             inspector.waited(now, first);
         }
@@ -119,7 +114,7 @@ impl<S> Registry<S> {
             metrics.descriptors += usize::from(matches!(entry.kind, Kind::Descriptor { .. }) || buffered.is_some());
             metrics.buffered += buffered.unwrap_or(0);
         }
-        metrics.pooled = self.extensions.get::<Pool>().held();
+        metrics.pooled = self.pool.held();
         Some(metrics)
     }
 

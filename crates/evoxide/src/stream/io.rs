@@ -361,14 +361,25 @@ impl<H> OnStream<H> {
     }
 
     /// Lets the loop wait for what the stream now needs, or closes it.
+    #[inline]
     fn settle<S>(&mut self, cx: &mut Context<'_, S>, id: EventId)
     where
         H: StreamHandler<S>,
     {
-        if !cx.registry.contains(id) {
-            // Removed by its handler; dropped when this returns.
-            return;
+        let Registry { entries, pool, .. } = &mut *cx.registry;
+        // Removed by its handler: dropped when this returns.
+        let Some(entry) = entries.get(id) else { return };
+        self.stream.output.tidy(pool);
+        if !(self.stream.only_reads() && entry.waits_to_read()) {
+            self.settle_changes(cx, id);
         }
+    }
+
+    #[inline(never)]
+    fn settle_changes<S>(&mut self, cx: &mut Context<'_, S>, id: EventId)
+    where
+        H: StreamHandler<S>,
+    {
         let stream = &mut self.stream;
         stream.cut();
         let connecting = stream.machine.state() == State::Connecting;
@@ -426,18 +437,33 @@ impl Stream {
         self.must_finish() || !self.output.is_empty() || self.layers().iter().any(|l| !l.output.is_empty())
     }
 
+    /// Whether it needs nothing but to be told when there is something to read: nothing was asked for, and nothing is to be written.
+    #[inline]
+    fn only_reads(&self) -> bool {
+        self.extras.is_none()
+            && self.output.is_none()
+            && self.closing == Closing::No
+            && self.ending == Ending::No
+            && !(self.offered | self.woken | self.blocked)
+            && self.machine.is_free()
+    }
+
     /// Whether a write would do something: what filters hold back is not tried again and again.
+    #[inline]
     fn may_write(&self) -> bool {
-        let fresh = !self.output.is_empty()
-            && (!self.has_layers() || self.output.len() != self.extras.as_ref().map_or(0, |e| e.seen));
         !self.blocked
             && self.closing != Closing::Now
             && self.machine.state() != State::Connecting
             && self.machine.moves(Direction::WRITE)
-            && (fresh
-                || self.must_finish()
-                || self.wire_len() > 0
-                || self.layers().iter().any(|l| !l.output.is_empty()))
+            && match &self.extras {
+                Some(extras) if !extras.layers.is_empty() => self.filters_would_write(extras.seen),
+                _ => !self.output.is_empty(),
+            }
+    }
+
+    fn filters_would_write(&self, seen: usize) -> bool {
+        let fresh = !self.output.is_empty() && self.output.len() != seen;
+        fresh || self.must_finish() || self.layers().iter().any(|l| !l.output.is_empty())
     }
 
     fn is_done(&self) -> bool {
@@ -453,24 +479,26 @@ impl Stream {
 impl<S> Registry<S> {
     /// Waits for what a stream needs, and for no more.
     pub(super) fn arm_stream(&mut self, id: EventId, stream: &mut Stream) -> Result<(), Error> {
-        if stream.output.has_spare() {
-            stream.output.tidy(self.extensions.get());
-        }
-        if self.is_paused(id) {
-            return Ok(());
-        }
+        stream.output.tidy(&mut self.pool);
+        let Some(entry) = self.entries.get(id).filter(|e| !e.paused) else { return Ok(()) };
+        let slots = (entry.slot, entry.second);
         let connecting = stream.machine.state() == State::Connecting;
         let wants_read = !connecting && stream.machine.moves(Direction::READ);
         let wants_write =
             connecting || (stream.blocked && stream.wire_len() > 0 && stream.machine.moves(Direction::WRITE));
-        let fd = stream.fd.as_raw_fd();
-        let write_fd = stream.write_fd.as_ref().map_or(fd, |fd| fd.as_raw_fd());
         let [read_timeout, write_timeout, connect_timeout] = stream.timeouts();
         let fresh = std::mem::take(&mut stream.read_moved);
-        self.watch_side(id, Side::First, fd, wants_read, read_timeout.filter(|_| wants_read), fresh)?;
-        let timeout = if connecting { connect_timeout } else { write_timeout };
+        match slots.0 {
+            Some(slot) if wants_read => self.renew_timeout(slot, read_timeout, fresh),
+            None if !wants_read => {}
+            _ => self.watch_side(id, Side::First, stream.fd.as_raw_fd(), wants_read, read_timeout, fresh)?,
+        }
         let fresh = std::mem::take(&mut stream.write_moved);
-        self.watch_side(id, Side::Second, write_fd, wants_write, timeout.filter(|_| wants_write), fresh)?;
+        if wants_write || slots.1.is_some() {
+            let timeout = if connecting { connect_timeout } else { write_timeout };
+            let fd = stream.write_fd.as_ref().unwrap_or(&stream.fd).as_raw_fd();
+            self.watch_side(id, Side::Second, fd, wants_write, timeout, fresh)?;
+        }
         let starts = !connecting && any_new(stream.layers());
         let again = starts || stream.may_write() || stream.woken || (stream.offered && !stream.input.is_empty());
         if again && !stream.queued {

@@ -211,10 +211,13 @@ impl<S> Registry<S> {
     }
 
     /// What a stream may move in a direction; where that is nothing, it waits for the next tick.
+    #[inline]
     pub(super) fn allowance(&mut self, id: EventId, limit: Option<LimitId>, direction: Direction) -> usize {
-        if limit.is_none() {
-            return usize::MAX;
-        }
+        if limit.is_none() { usize::MAX } else { self.limited(id, limit, direction) }
+    }
+
+    #[inline(never)]
+    fn limited(&mut self, id: EventId, limit: Option<LimitId>, direction: Direction) -> usize {
         let now = self.time.now();
         let allowance = self.limits().tree.allowance(key(limit), direction, now / MS);
         if allowance == 0 {
@@ -260,6 +263,7 @@ impl<S> Registry<S> {
     }
 
     /// So much has moved on a stream with that [account](super::Stream::account).
+    #[inline]
     pub(super) fn spend(&mut self, account: Option<(bool, Option<LimitId>)>, direction: Direction, bytes: usize) {
         let Some((counted, limit)) = account else { return };
         if limit.is_some() {

@@ -142,16 +142,15 @@ impl Output {
         }
     }
 
-    /// Whether it has memory that nothing is in.
-    pub fn has_spare(&self) -> bool {
-        self.0.as_ref().is_some_and(|buffer| buffer.is_empty())
+    /// Whether it has no memory.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Gives back what nothing is in.
+    #[inline]
     pub fn tidy(&mut self, pool: &mut Pool) {
-        if self.has_spare()
-            && let Some(buffer) = self.0.take()
-        {
+        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_empty()) {
             pool.keep(buffer);
         }
     }
@@ -296,6 +295,7 @@ impl Stream {
     }
 
     /// Drops what was appended after the stream's end was decided.
+    #[inline]
     pub(super) fn cut(&mut self) {
         if let Some(sealed) = self.extras.as_ref().and_then(|e| e.sealed) {
             self.output.truncate(sealed);

@@ -603,10 +603,6 @@ impl<S, F: Future> Drop for OnTask<S, F> {
 impl<S: 'static, F: Future + 'static> Callback<S> for OnTask<S, F> {
     fn call(&mut self, _: &mut Context<'_, S>, _: Fired) {}
 
-    fn borrows_loop(&self) -> bool {
-        true
-    }
-
     fn call_with(&mut self, core: Box<Core<S>>, id: EventId) -> Box<Core<S>> {
         let Some(future) = &mut self.future else { return core };
         self.own.start();
