@@ -21,7 +21,7 @@ mod inspector;
 pub(crate) mod mailbox;
 pub(crate) mod registry;
 pub(crate) mod run;
-mod timed;
+pub(crate) mod timed;
 
 pub use ask::Counts;
 pub use context::Context;

@@ -42,6 +42,7 @@ mod scratch;
 mod server;
 #[cfg(feature = "async")]
 mod tasks;
+mod timed;
 mod types;
 mod upload;
 

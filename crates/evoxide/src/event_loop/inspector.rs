@@ -20,6 +20,10 @@ pub(crate) struct Inspector {
     last: u64,
     /// From how long on a handler is slow.
     slow_from: u64,
+    /// When the handler that one of ours called began.
+    part: u64,
+    /// It was reported, and the one of ours is not.
+    told: bool,
     /// Calls when the last wait ended.
     called: u64,
     pub metrics: Metrics,
@@ -36,6 +40,8 @@ impl Inspector {
             shared: config.stopwatch.is_none() && config.clock == crate::Clock::Monotonic,
             last: 0,
             slow_from: config.slow.unwrap_or(u64::MAX),
+            part: 0,
+            told: false,
             called: 0,
             metrics: Metrics::default(),
         }))
@@ -69,8 +75,28 @@ impl Inspector {
         self.last = now;
         self.metrics.calls += 1;
         self.metrics.callback.record(took);
+        let told = std::mem::take(&mut self.told);
+        if took >= self.slow_from && !told {
+            self.report(name, place, Duration::from_nanos(took));
+        }
+    }
+
+    /// A handler of ours calls one of the program's.
+    pub fn part_begins(&mut self) {
+        if self.slow_from != u64::MAX {
+            self.part = (self.stopwatch)();
+        }
+    }
+
+    /// That one has returned.
+    pub fn part_ends(&mut self, name: &'static str, place: &'static Location<'static>) {
+        if self.slow_from == u64::MAX {
+            return;
+        }
+        let took = (self.stopwatch)().saturating_sub(self.part);
         if took >= self.slow_from {
             self.report(name, place, Duration::from_nanos(took));
+            self.told = true;
         }
     }
 
@@ -98,7 +124,8 @@ impl Config {
     }
 
     /// Handlers that take so long are reported: as a warning, and by [`Registry::metrics`](crate::Registry::metrics), with their names and
-    /// the places where their events were made. The loop counts, as [`metrics`](Self::metrics) has it.
+    /// the places where their events were made. A handler that a connection calls (of a route, an upload, an answer, a WebSocket) is named by
+    /// itself, with the place where it was given. The loop counts, as [`metrics`](Self::metrics) has it.
     ///
     /// # Examples
     /// ```

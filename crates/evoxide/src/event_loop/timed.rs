@@ -73,6 +73,26 @@ impl<S, C: Callback<S> + 'static> Callback<S> for Timed<C> {
     }
 }
 
+/// Who a handler is in a report: its type, and where the program gave it to us.
+#[derive(Clone, Copy)]
+pub(crate) struct Named {
+    name: &'static str,
+    place: &'static Location<'static>,
+}
+
+impl Named {
+    #[track_caller]
+    pub fn of<H>() -> Self {
+        Self { name: short(std::any::type_name::<H>()), place: Location::caller() }
+    }
+
+    /// That of a handler whose type has no name here.
+    #[track_caller]
+    pub fn of_value<H>(_handler: &H) -> Self {
+        Self::of::<H>()
+    }
+}
+
 impl<S> Registry<S> {
     /// A handler as it is kept: where the loop counts, one whose time is taken.
     #[track_caller]
@@ -88,6 +108,20 @@ impl<S> Registry<S> {
         place: &'static Location<'static>,
     ) -> Handler<S> {
         if self.inspector.is_some() { Box::new(Timed { inner, name, place }) } else { Box::new(inner) }
+    }
+
+    /// A handler of ours, which calls many of the program's, calls one: a connection that of a route, for one.
+    pub(crate) fn part_begins(&mut self) {
+        if let Some(inspector) = &mut self.inspector {
+            inspector.part_begins();
+        }
+    }
+
+    /// That one has returned. Where it was slow, the report names it, and not ours.
+    pub(crate) fn part_ends(&mut self, Named { name, place }: Named) {
+        if let Some(inspector) = &mut self.inspector {
+            inspector.part_ends(name, place);
+        }
     }
 
     /// A wait has ended, in a loop that counts.

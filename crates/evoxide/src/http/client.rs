@@ -3,12 +3,14 @@
 use super::body::Body;
 use super::exchange::{Exchanges, Settings, State};
 use super::failure::Failure;
+use super::timed;
 use super::types::{Head, Method, OutRequest, Received, Uri};
 use crate::Error;
 use crate::buffer::Buffer;
 use crate::dns::Resolver;
 use crate::event_loop::context::Context;
 use crate::event_loop::registry::Registry;
+use crate::event_loop::timed::Named;
 use crate::stream::{Filter, StreamHandler};
 use evoxide_core::key::Key;
 use std::fmt;
@@ -255,6 +257,7 @@ impl Client {
     ///
     /// # Examples
     /// See [`Client`].
+    #[track_caller]
     pub fn get<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -291,6 +294,7 @@ impl Client {
     /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn send<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -298,8 +302,10 @@ impl Client {
         handler: impl FnOnce(&mut Context<'_, S>, Result<Received, Error>) + 'static,
     ) -> ExchangeId {
         let max = events.extensions.get::<Exchanges<S>>().settings(self.at).max_body as u64;
+        let named = Named::of_value(&handler);
         let collect = Collect { handler: Box::new(handler), head: None, body: Buffer::new() };
-        ExchangeId { key: State::begin(events, self.at, request, max, Box::new(collect)) }
+        let collect = timed::exchange(events, collect, named);
+        ExchangeId { key: State::begin(events, self.at, request, max, collect) }
     }
 
     /// The longest body that it collects.
@@ -312,6 +318,7 @@ impl Client {
     ///
     /// # Examples
     /// See [`Exchange`].
+    #[track_caller]
     pub fn exchange<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -322,6 +329,7 @@ impl Client {
     }
 
     /// As [`exchange`](Self::exchange), of a body of at most `max` bytes.
+    #[track_caller]
     pub(crate) fn exchange_within<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -329,7 +337,9 @@ impl Client {
         max: u64,
         handler: impl Exchange<S> + 'static,
     ) -> ExchangeId {
-        ExchangeId { key: State::begin(events, self.at, request, max, Box::new(handler)) }
+        let named = Named::of_value(&handler);
+        let handler = timed::exchange(events, handler, named);
+        ExchangeId { key: State::begin(events, self.at, request, max, handler) }
     }
 }
 

@@ -146,6 +146,7 @@ impl<S: 'static> Server<S> {
     /// # Examples
     /// See [`Files`].
     #[must_use]
+    #[track_caller]
     pub fn files(self, path: &str, files: Files) -> Self {
         let files = std::rc::Rc::new(files);
         let own = std::rc::Rc::clone(&files);

@@ -6,11 +6,13 @@ use super::context::{Post, RequestCx};
 use super::guard::Guard;
 use super::routes::{Endpoint, Routes};
 use super::scratch::Scratch;
+use super::timed;
 use super::types::{Method, Request, RequestHead, StatusCode, Uri};
 use super::upload::Upload;
 use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
 use crate::event_loop::registry::Registry;
+use crate::event_loop::timed::Named;
 use crate::stream::{Filter, SocketOptions, Stream};
 use crate::{Error, ErrorKind};
 use evoxide_proto::http::{Leniency, Limits};
@@ -137,6 +139,7 @@ macro_rules! methods {
             /// # Examples
             /// See [`Server`].
             #[must_use]
+            #[track_caller]
             pub fn $name<H, A>(self, path: &str, handler: H) -> Self
             where
                 H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
@@ -173,6 +176,7 @@ impl<S: 'static> Server<S> {
     /// let server = Server::<()>::new().route(Method::OPTIONS, "/", |_cx, _request| StatusCode::NO_CONTENT);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn route<H, A>(mut self, method: Method, path: &str, handler: H) -> Self
     where
         H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
@@ -192,6 +196,7 @@ impl<S: 'static> Server<S> {
     /// let server = evoxide::http::Server::<()>::new().any("/{*path}", |_cx, request| format!("{}\n", request.method()));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn any<H, A>(mut self, path: &str, handler: H) -> Self
     where
         H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
@@ -210,6 +215,7 @@ impl<S: 'static> Server<S> {
     /// let server = Server::<()>::new().fallback(|_cx, _request| (StatusCode::NOT_FOUND, "no such page\n"));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn fallback<H, A>(mut self, handler: H) -> Self
     where
         H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
@@ -231,13 +237,18 @@ impl<S: 'static> Server<S> {
     /// # Examples
     /// See [`Upload`].
     #[must_use]
+    #[track_caller]
     pub fn upload<H, U>(mut self, method: Method, path: &str, handler: H) -> Self
     where
         H: Fn(&mut RequestCx<'_, S>, RequestHead) -> Result<U, Box<Answer<S>>> + 'static,
         U: Upload<S> + 'static,
     {
+        let named = Named::of::<H>();
         let boxed = move |cx: &mut RequestCx<'_, S>, request: RequestHead| {
-            handler(cx, request).map(|upload| Box::new(upload) as Box<dyn Upload<S>>)
+            cx.part_begins();
+            let taken = handler(cx, request);
+            cx.part_ends(named);
+            taken.map(|upload| timed::upload(cx, upload, named))
         };
         self.routes.add(Some(method), path, Endpoint::Upload(Box::new(boxed)));
         if self.limits.body == self.max_body {
@@ -467,14 +478,19 @@ impl<S: 'static> Server<S> {
     }
 }
 
+#[track_caller]
 fn whole<S, H, A>(handler: H) -> Endpoint<S>
 where
     H: Fn(&mut RequestCx<'_, S>, Request) -> A + 'static,
     A: IntoAnswer<S>,
 {
-    Endpoint::Whole(Box::new(move |cx, request| match request.take() {
-        Some(request) => handler(cx, request).into_answer(),
-        None => StatusCode::INTERNAL_SERVER_ERROR.into_answer(),
+    let named = Named::of::<H>();
+    Endpoint::Whole(Box::new(move |cx, request| {
+        let Some(request) = request.take() else { return StatusCode::INTERNAL_SERVER_ERROR.into_answer() };
+        cx.part_begins();
+        let answer = handler(cx, request);
+        cx.part_ends(named);
+        answer.into_answer()
     }))
 }
 

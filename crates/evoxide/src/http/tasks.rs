@@ -13,6 +13,7 @@ use crate::task::TaskCx;
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -40,22 +41,25 @@ impl<S: 'static> Server<S> {
     /// });
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn route_async<H, F>(self, method: Method, path: &str, handler: H) -> Self
     where
         H: Fn(TaskCx<S>, Request) -> F + 'static,
         F: Future + 'static,
         F::Output: IntoAnswer<S>,
     {
+        let place = Location::caller();
         self.route(method, path, move |cx, request| {
             let (mut responder, later) = cx.later();
             let tasks = cx.task_cx();
             let future = handler(tasks.clone(), request);
-            cx.spawn(async move {
+            let answer = async move {
                 // What is no response is answered for when the responder is dropped.
                 if let Answer::Now(response) = future.await.into_answer() {
                     let _ = tasks.with(|cx| responder.send(cx, response));
                 }
-            });
+            };
+            cx.spawn_as(answer, std::any::type_name::<F>(), place);
             later
         })
     }
@@ -70,6 +74,7 @@ impl<S: 'static> Server<S> {
     /// let server = evoxide::http::Server::<()>::new().get_async("/", |_cx, _request| async { "hello\n" });
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn get_async<H, F>(self, path: &str, handler: H) -> Self
     where
         H: Fn(TaskCx<S>, Request) -> F + 'static,
@@ -90,6 +95,7 @@ impl<S: 'static> Server<S> {
     ///     .post_async("/size", |_cx, request| async move { format!("{}\n", request.body().len()) });
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn post_async<H, F>(self, path: &str, handler: H) -> Self
     where
         H: Fn(TaskCx<S>, Request) -> F + 'static,

@@ -117,6 +117,19 @@ impl<S: 'static> Registry<S> {
     where
         F: Future + 'static,
     {
+        self.spawn_as(future, std::any::type_name::<F>(), place)
+    }
+
+    /// The same, under another name than its type's: of what the program gave us to put around it.
+    pub(crate) fn spawn_as<F>(
+        &mut self,
+        future: F,
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
         let (home, wakes) = self.tasks();
         let state = Rc::new(RefCell::new(State { result: None, waker: None }));
         let id = self.reserve(Kind::Task);
@@ -131,7 +144,7 @@ impl<S: 'static> Registry<S> {
             home: Rc::clone(&home),
             state: Rc::clone(&state),
         };
-        let kept = self.kept_as(task, std::any::type_name::<F>(), place);
+        let kept = self.kept_as(task, name, place);
         if let Some(entry) = self.entries.get_mut(id) {
             entry.handler = Some(kept);
         }

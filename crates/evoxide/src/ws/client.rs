@@ -5,6 +5,7 @@ use super::connection::{Close, OnSocket, SocketCx, SocketHandler};
 use crate::buffer::Buffer;
 use crate::event_loop::context::Context;
 use crate::event_loop::registry::Registry;
+use crate::event_loop::timed::Named;
 use crate::http::{Body, Client, Exchange, ExchangeId, Failure, Head, HeaderName, HeaderValue, OutRequest, Uri};
 use crate::stream::StreamHandler;
 use crate::{Error, ErrorKind};
@@ -55,6 +56,7 @@ impl Client {
     /// assert_eq!(ev.state(), &[Message::from("hello")]);
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn websocket<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -74,7 +76,11 @@ impl Client {
             let value = HeaderValue::from_str(&value).map_err(|_| Error::invalid("protocol"))?;
             request.headers_mut().insert(name, value);
         }
-        Ok(self.exchange(events, request, Opening { handshake, config, handler: Some(handler) }))
+        Ok(self.exchange(
+            events,
+            request,
+            Opening { handshake, config, named: Named::of_value(&handler), handler: Some(handler) },
+        ))
     }
 }
 
@@ -82,6 +88,7 @@ impl Client {
 struct Opening<H> {
     handshake: ClientHandshake,
     config: SocketConfig,
+    named: Named,
     /// `None` once it has the connection.
     handler: Option<H>,
 }
@@ -106,7 +113,9 @@ impl<S: 'static, H: SocketHandler<S> + 'static> Exchange<S> for Opening<H> {
         let fields = head.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         let checked = self.handshake.check_answer(head.status().as_u16(), fields);
         match (checked, self.handler.take()) {
-            (Ok(_), Some(handler)) => Ok(Box::new(OnSocket::new(handler, Role::Client, self.config.clone()))),
+            (Ok(_), Some(handler)) => {
+                Ok(Box::new(OnSocket::new(handler, Role::Client, self.config.clone(), self.named)))
+            }
             (_, handler) => {
                 self.handler = handler;
                 Err(Failure::Upgrade)

@@ -6,6 +6,7 @@ use crate::Timer;
 use crate::buffer::Buffer;
 use crate::event_loop::context::Context;
 use crate::event_loop::event::EventId;
+use crate::event_loop::timed::Named;
 use crate::stream::{Stream, StreamCtx, StreamEvent, StreamHandler};
 use evoxide_proto::ws::{Connection as Machine, Event, Expired, Kind, Role, code};
 use std::fmt;
@@ -185,6 +186,7 @@ pub(super) struct OnSocket<H> {
     handler: H,
     role: Role,
     config: SocketConfig,
+    named: Named,
     opened: bool,
     closed: bool,
     /// When it looks at the clock again.
@@ -192,14 +194,17 @@ pub(super) struct OnSocket<H> {
 }
 
 impl<H> OnSocket<H> {
-    pub fn new(handler: H, role: Role, config: SocketConfig) -> Self {
-        Self { handler, role, config, opened: false, closed: false, armed: None }
+    pub fn new(handler: H, role: Role, config: SocketConfig, named: Named) -> Self {
+        Self { handler, role, config, named, opened: false, closed: false, armed: None }
     }
 
     fn tell<S>(&mut self, cx: &mut StreamCtx<'_, S>, tell: impl FnOnce(&mut H, &mut SocketCx<'_, S>)) {
         let Context { registry, state, id } = &mut cx.cx;
         let socket = id.map(|id| Socket { id });
-        tell(&mut self.handler, &mut SocketCx { cx: Context { registry, state, id: *id }, socket });
+        let mut cx = SocketCx { cx: Context { registry, state, id: *id }, socket };
+        cx.part_begins();
+        tell(&mut self.handler, &mut cx);
+        cx.part_ends(self.named);
     }
 
     fn open<S: 'static>(&mut self, cx: &mut StreamCtx<'_, S>, id: EventId)

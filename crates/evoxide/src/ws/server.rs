@@ -2,6 +2,7 @@
 
 use super::config::SocketConfig;
 use super::connection::{OnSocket, SocketHandler};
+use crate::event_loop::timed::Named;
 use crate::http::{
     Answer, Body, HeaderValue, IntoAnswer, Request, RequestCx, Response, Server, StatusCode, Version, header,
 };
@@ -48,15 +49,17 @@ impl<S: 'static> Server<S> {
     /// # Examples
     /// See the [module](crate::ws) and [`Socket`](super::Socket).
     #[must_use]
+    #[track_caller]
     pub fn websocket<M, H>(self, path: &str, config: SocketConfig, handler: M) -> Self
     where
         M: Fn(&mut RequestCx<'_, S>, &Request) -> Result<H, StatusCode> + 'static,
         H: SocketHandler<S> + 'static,
     {
+        let named = Named::of::<H>();
         self.get(path, move |cx, request| match handshake(&request, &config) {
             Ok(response) => match handler(cx, &request) {
                 Ok(handler) => {
-                    let on = OnSocket::new(handler, Role::Server, config.clone());
+                    let on = OnSocket::new(handler, Role::Server, config.clone(), named);
                     Answer::Upgrade(response, Box::new(on))
                 }
                 Err(status) => status.into_answer(),

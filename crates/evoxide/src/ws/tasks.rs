@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -201,18 +202,19 @@ impl<S: 'static> Server<S> {
     /// # Examples
     /// See [`AsyncSocket`].
     #[must_use]
+    #[track_caller]
     pub fn websocket_async<H, F>(self, path: &str, config: SocketConfig, handler: H) -> Self
     where
         H: Fn(TaskCx<S>, AsyncSocket<S>) -> F + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let handler = Rc::new(handler);
+        let (handler, place) = (Rc::new(handler), Location::caller());
         self.websocket(path, config, move |cx, _request| {
             let (inbox, tasks) = (Rc::<Inbox>::default(), cx.task_cx());
             let (handler, socket) = (Rc::clone(&handler), AsyncSocket { cx: tasks.clone(), inbox: Rc::clone(&inbox) });
             let start = move |cx: &mut SocketCx<'_, S>| {
                 let task = handler(tasks, socket);
-                cx.spawn(task);
+                cx.spawn_as(task, std::any::type_name::<F>(), place);
             };
             Ok(Fill { inbox, start: Some(Box::new(start)) })
         })

@@ -90,6 +90,109 @@ fn streams_descriptors_and_tasks_are_named_too() {
     assert_eq!((metrics.bytes_read, metrics.descriptors), (1, 0));
 }
 
+/// What the slow handler was that took so many milliseconds, and the line of this file that gave it.
+#[cfg(feature = "ws")]
+fn who<S>(ev: &mut EventLoop<S>, milliseconds: u64) -> (&'static str, &'static str) {
+    let metrics = ev.metrics().unwrap();
+    let took = Duration::from_millis(milliseconds);
+    let found: Vec<_> = metrics.slow.iter().filter(|slow| slow.longest == took).collect();
+    let [slow] = &found[..] else { panic!("{took:?}: {:?}", metrics.slow) };
+    assert!(slow.place.file().ends_with("timed/tests.rs"), "{}", slow.place);
+    let line = include_str!("tests.rs").lines().nth(slow.place.line() as usize - 1).unwrap();
+    (slow.name.rsplit_once("::tests::").unwrap().1, line.trim())
+}
+
+#[cfg(feature = "ws")]
+mod routes {
+    use super::*;
+    use crate::buffer::Buffer;
+    use crate::http::{Answer, Body, ClientConfig, IntoAnswer, Method, OutRequest, Request, RequestCx, Server, Upload};
+    use crate::ws::{Message, SocketCx, SocketHandler};
+    use std::net::TcpListener;
+
+    fn page(_cx: &mut RequestCx<'_, ()>, _request: Request) -> &'static str {
+        block(51);
+        "page"
+    }
+
+    struct Taken;
+
+    impl Upload<()> for Taken {
+        fn on_data(&mut self, _cx: &mut RequestCx<'_, ()>, data: &mut Buffer) {
+            data.clear();
+            block(52);
+        }
+
+        fn on_end(self: Box<Self>, _cx: &mut RequestCx<'_, ()>) -> Answer<()> {
+            "taken".into_answer()
+        }
+    }
+
+    struct Room;
+
+    impl SocketHandler<()> for Room {
+        fn on_message(&mut self, cx: &mut SocketCx<'_, ()>, message: Message) {
+            block(53);
+            let _ = cx.send(message);
+        }
+    }
+
+    struct Guest;
+
+    impl SocketHandler<()> for Guest {
+        fn on_open(&mut self, cx: &mut SocketCx<'_, ()>) {
+            let _ = cx.send("hello");
+        }
+
+        fn on_message(&mut self, cx: &mut SocketCx<'_, ()>, _message: Message) {
+            block(54);
+            cx.exit();
+        }
+    }
+
+    #[test]
+    fn handlers_of_http_and_websocket_are_named_by_themselves() {
+        let mut ev = watched(());
+        let server = Server::new()
+            .get("/page", page)
+            .upload(Method::PUT, "/up", |_cx, _request| Ok(Taken))
+            .websocket("/room", Default::default(), |_cx, _request| Ok(Room))
+            .get("/quick", |_cx, _request| "quick");
+        #[cfg(feature = "async")]
+        let server = server.get_async("/task", |_cx, _request| async {
+            block(55);
+            "task"
+        });
+        let listener = ev.serve("127.0.0.1:0", server).unwrap();
+        let port = ev.source::<TcpListener>(listener).unwrap().local_addr().unwrap().port();
+        let client = ev.http_client(ClientConfig::new());
+        let uri = move |path: &str| format!("http://127.0.0.1:{port}{path}");
+        client.get(&mut ev, &uri("/page"), move |cx, _| {
+            let mut put = OutRequest::new(Body::from("body"));
+            (*put.method_mut(), *put.uri_mut()) = (Method::PUT, uri("/up").parse().unwrap());
+            client.send(cx, put, move |cx, _| {
+                client.get(cx, &uri("/quick"), |_, _| block(56));
+                client.get(cx, &uri("/task"), move |cx, _| {
+                    let room = format!("ws://127.0.0.1:{port}/room");
+                    client.websocket(cx, &room, Default::default(), Guest).unwrap();
+                });
+            });
+        });
+        ev.run().unwrap();
+        assert_eq!(who(&mut ev, 51), ("routes::page", r#".get("/page", page)"#));
+        assert_eq!(who(&mut ev, 52).1, r#".upload(Method::PUT, "/up", |_cx, _request| Ok(Taken))"#);
+        assert_eq!(who(&mut ev, 53).0, "routes::Room");
+        assert!(who(&mut ev, 53).1.starts_with(".websocket("));
+        assert_eq!(who(&mut ev, 54).0, "routes::Guest");
+        assert!(who(&mut ev, 54).1.starts_with("client.websocket("));
+        assert!(who(&mut ev, 56).1.starts_with(r#"client.get(cx, &uri("/quick")"#));
+        #[cfg(feature = "async")]
+        assert!(who(&mut ev, 55).1.starts_with(r#"let server = server.get_async("/task""#));
+        let metrics = ev.metrics().unwrap();
+        assert_eq!(metrics.slow.len(), 5 + usize::from(cfg!(feature = "async")), "{:?}", metrics.slow);
+    }
+}
+
 #[test]
 fn waits_batches_and_lag_are_counted() {
     let mut ev = watched(());
