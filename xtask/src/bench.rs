@@ -14,9 +14,12 @@ const TIMED: [&str; 11] = ["chain", "timers", "active", "buffer", "conns", "echo
 const HTTPS: &str = "https";
 
 /// What runs only by name: a timed section, and what a request of HTTP spends its instructions on.
-const NAMED: [&str; 2] = [PACED, SPENT];
+const NAMED: [&str; 4] = [PACED, SPENT, RUST[0], RUST[1]];
 const PACED: &str = "paced";
 const SPENT: &str = "spent";
+
+/// What `bench/cores.py` measures, of the Rust library alone.
+const RUST: [&str; 2] = ["cores", "metrics"];
 
 /// Sections that are counted.
 const COUNTED: [&str; 2] = ["insns", "syscalls"];
@@ -36,8 +39,15 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     for name in ["libevent.so", "libev.so"] {
         cc::stock_lib(name).map_err(|e| format!("{e}: apt-get install libevent-dev libev-dev"))?;
     }
-    let dist = dist::build(opts)?;
     let build = tree::scratch("bench")?;
+    let of_rust: Vec<&String> = opts.words().iter().filter(|w| RUST.contains(&w.as_str())).collect();
+    if !of_rust.is_empty() {
+        cores(opts, &build, &of_rust)?;
+        if of_rust.len() == opts.words().len() {
+            return Ok(Tally::default());
+        }
+    }
+    let dist = dist::build(opts)?;
     let programs = tree::root().join("bench");
     let goal = if dist::has_openssl() { "tls" } else { "default" };
     proc::show(Command::new("make").args(["-s", "-C"]).arg(&programs).arg(goal).arg(format!("B={}", build.display())))?;
@@ -89,21 +99,45 @@ pub fn task(opts: &Opts) -> Result<Tally, String> {
     Ok(Tally::default())
 }
 
+/// Two loops beside one, and a loop that counts beside one that does not.
+fn cores(opts: &Opts, build: &Path, sections: &[&String]) -> Result<(), String> {
+    examples(build, &["cores", "metrics"])?;
+    let (programs, load) = (tree::root().join("bench"), build.join("load_echo"));
+    let target = [format!("B={}", build.display()), load.display().to_string()];
+    proc::show(Command::new("make").args(["-s", "-C"]).arg(&programs).args(target))?;
+    for section in sections {
+        let mut cmd = Command::new("python3");
+        cmd.arg(programs.join("cores.py")).arg(section).env("BENCH_BUILD", build);
+        if let Some(reps) = opts.value("reps") {
+            cmd.arg("--reps").arg(reps);
+        }
+        if opts.flag("quick") {
+            cmd.arg("--quick");
+        }
+        proc::show(&mut cmd)?;
+    }
+    Ok(())
+}
+
+/// Builds examples, as `rust_NAME` where the measuring programs look for them.
+fn examples(build: &Path, names: &[&str]) -> Result<(), String> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide"]);
+    proc::show(cargo.args(names.iter().flat_map(|name| ["--example", name])))?;
+    for name in names {
+        let from = tree::target().join("release/examples").join(name);
+        fs::copy(&from, build.join(format!("rust_{name}"))).map_err(|e| format!("{}: {e}", from.display()))?;
+    }
+    Ok(())
+}
+
 /// Builds the Rust servers and their peers, where the measuring program looks for them.
 fn rust(build: &Path) -> Result<(), String> {
-    let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let mut ours = cargo();
-    ours.current_dir(tree::root()).args(["build", "--quiet", "--release", "--package", "evoxide"]);
-    const OURS: [&str; 4] = ["echo", "echo_async", "resp", "http_hello"];
-    proc::show(ours.args(OURS.iter().flat_map(|name| ["--example", name])))?;
-    let mut theirs = cargo();
+    examples(build, &["echo", "echo_async", "resp", "http_hello"])?;
+    let mut theirs = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     theirs.current_dir(tree::root().join("bench/peers")).args(["build", "--quiet", "--release"]);
     const THEIRS: [&str; 6] = ["echo_tokio", "echo_mio", "resp_tokio", "timers_rust", "http_hyper", "http_axum"];
     theirs.args(THEIRS.iter().flat_map(|name| ["--bin", name]));
     proc::show(theirs.arg("--target-dir").arg(build.join("peers")))?;
-    for name in OURS {
-        let from = tree::target().join("release/examples").join(name);
-        fs::copy(&from, build.join(format!("rust_{name}"))).map_err(|e| format!("{}: {e}", from.display()))?;
-    }
     Ok(())
 }

@@ -96,7 +96,8 @@ cargo xtask TASK [OPTIONS]
               [SECTION...]             insns syscalls chain timers active buffer conns echo http https; raw: C echo against bare epoll;
                                        rust: the Rust echo server against tokio's, and the heap of its idle streams;
                                        only by name: paced, 10,000 HTTP connections with a request each second for a minute;
-                                       spent, what an HTTP request spends its instructions on
+                                       spent, what an HTTP request spends its instructions on; of the Rust library: cores, two loops
+                                       beside one; metrics, a loop that counts beside one that does not
               --only chain,timers,...  narrows insns and syscalls
               --reps N, --quick, --profile, --no-build
   peers     the same echo server in evoxide, mio, calloop and tokio: lines and system calls; `test`: programs on tokio

@@ -1,5 +1,5 @@
-//! The echo server of `echo.rs` in a loop that counts: `metrics [PORT] [SLOW_MS]` prints what it did on SIGUSR1 and at its end, on
-//! SIGTERM or SIGINT. A line `sleep` keeps its handler for SLOW_MS (50), which is reported.
+//! The echo server of `echo.rs` in a loop that counts: `metrics [PORT] [SLOW_MS|off]` prints what it did on SIGUSR1 and at its end, on
+//! SIGTERM or SIGINT. A line `sleep` keeps its handler for SLOW_MS (50), which is reported. With `off` it does not count.
 
 use evoxide::metrics::{Histogram, Metrics};
 use evoxide::stream::{StreamCtx, StreamHandler};
@@ -35,10 +35,16 @@ fn print(metrics: &Metrics) {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let port = args.next().map_or(Ok(0), |arg| arg.parse())?;
-    let slow = Duration::from_millis(args.next().map_or(Ok(50), |arg| arg.parse())?);
+    let (config, slow) = match args.next().as_deref() {
+        Some("off") => (Config::new(), Duration::ZERO),
+        given => {
+            let slow = Duration::from_millis(given.unwrap_or("50").parse()?);
+            (Config::new().report_slow(slow), slow)
+        }
+    };
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     println!("listening {}", listener.local_addr()?.port());
-    let mut ev = EventLoop::with_config(Config::new().report_slow(slow), ())?;
+    let mut ev = EventLoop::with_config(config, ())?;
     ev.accept_from(listener, move |cx, conn, _peer| cx.open(conn, Echo(slow)))?;
     for (signal, ends) in [(Signal::USR1, false), (Signal::TERM, true), (Signal::INT, true)] {
         ev.signal(signal, move |cx, _times| {

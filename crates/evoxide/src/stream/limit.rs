@@ -278,10 +278,9 @@ impl<S> Registry<S> {
 
     /// A stream goes, and with it its part of the limit.
     pub(super) fn leave_limit(&mut self, limit: Option<LimitId>) {
-        if limit.is_none() {
-            return;
+        if limit.is_some() {
+            self.limits().tree.leave(key(limit));
         }
-        self.limits().tree.leave(key(limit));
     }
 }
 

@@ -99,6 +99,9 @@ pub struct Stream {
     pub(super) write_moved: bool,
     pub(super) input: Buffer,
     pub(super) output: Output,
+    counted: bool,
+    /// The loop does not count its bytes, and it has no extras: one look where it moves them.
+    plain: bool,
     pub(super) extras: Option<Box<Extras>>,
 }
 
@@ -172,8 +175,6 @@ pub(super) struct Extras {
     /// The socket comes when a host's name was looked up.
     pub later: Option<Later>,
     limit: Option<LimitId>,
-    /// The loop counts its bytes.
-    counted: bool,
     /// So much of the output will be written, and no more.
     sealed: Option<usize>,
     /// How much of the output the filters left when they saw it last.
@@ -201,11 +202,14 @@ impl Stream {
             write_moved: false,
             input: Buffer::new(),
             output: Output::default(),
+            counted: false,
+            plain: true,
             extras: None,
         }
     }
 
     pub(super) fn extras_mut(&mut self) -> &mut Extras {
+        self.plain = false;
         self.extras.get_or_insert_default()
     }
 
@@ -240,14 +244,14 @@ impl Stream {
         self.input.len() + self.output.len() + layers.sum::<usize>()
     }
 
-    /// Lets the loop count what moves.
-    pub(super) fn count(&mut self) {
-        self.extras_mut().counted = true;
+    /// Whether the loop counts what moves.
+    pub(super) fn count(&mut self, on: bool) {
+        (self.counted, self.plain) = (on, self.plain && !on);
     }
 
     /// Whether the loop counts what moves, and the limit that it counts for.
     pub(super) fn account(&self) -> Option<(bool, Option<LimitId>)> {
-        self.extras.as_ref().map(|e| (e.counted, e.limit))
+        (!self.plain).then(|| (self.counted, self.limit()))
     }
 
     pub(super) fn take_limit(&mut self) -> Option<LimitId> {

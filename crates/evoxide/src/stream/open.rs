@@ -339,9 +339,7 @@ impl<S> Registry<S> {
         H: StreamHandler<S> + 'static,
     {
         let placeholder = self.reserve(Kind::Extension);
-        if self.inspector.is_some() {
-            stream.count();
-        }
+        stream.count(self.inspector.is_some());
         if let Err(error) = self.arm_stream(placeholder, &mut stream) {
             self.entries.remove(placeholder);
             return Err(error);
