@@ -19,7 +19,7 @@ pub enum Framing {
 /// What `Content-Length` and `Transfer-Encoding` say together: chunked, a length, or nothing.
 fn announced(bytes: &[u8], head: &Head) -> Result<Option<Framing>, Fault> {
     let (mut length, mut encoding) = (None, None);
-    if !head.has_name_of(14) && !head.has_name_of(17) {
+    if !head.may_have(b"content-length") && !head.may_have(b"transfer-encoding") {
         return Ok(None);
     }
     for (name, value) in head.fields(bytes) {

@@ -62,8 +62,8 @@ pub struct Head {
     pub fields: Vec<Field>,
     /// Whether a value contains line breaks that stand for spaces.
     pub folded: bool,
-    /// A bit for each length that a name has: most fields that are looked for are not there.
-    lengths: u32,
+    /// The marks of all names: most fields that are looked for are not there.
+    marks: u64,
     /// The method, as it is known here.
     pub(super) kind: Method,
 }
@@ -85,7 +85,7 @@ impl Head {
             reason: Span { start: 0, end: 0 },
             fields: Vec::new(),
             folded: false,
-            lengths: 0,
+            marks: 0,
             kind: Method::Other,
         }
     }
@@ -95,15 +95,15 @@ impl Head {
         self.fields.iter().map(|f| (f.name.of_head(bytes), f.value.of_head(bytes)))
     }
 
-    /// Whether a field may have a name of this length.
+    /// Whether there may be a field of this name, which is given in lower case.
     #[inline]
-    pub(super) fn has_name_of(&self, len: usize) -> bool {
-        self.lengths >> len.min(31) & 1 != 0
+    pub(super) const fn may_have(&self, name: &[u8]) -> bool {
+        self.marks & mark(name) != 0
     }
 
     /// The values of all fields of one name, which is given in lower case.
     pub fn values<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let fields: &[Field] = if self.has_name_of(name.len()) { &self.fields } else { &[] };
+        let fields: &[Field] = if self.may_have(name) { &self.fields } else { &[] };
         fields
             .iter()
             .filter(move |f| f.name.of_head(bytes).eq_ignore_ascii_case(name))
@@ -123,6 +123,15 @@ impl Head {
         }
         let fields = core::mem::take(&mut self.fields);
         *self = Self { fields, ..Self::new() };
+    }
+}
+
+/// A bit for a name, whatever its case.
+#[inline]
+const fn mark(name: &[u8]) -> u64 {
+    match name {
+        [first, ..] => 1 << ((*first | 0x20).wrapping_add(name.len() as u8) & 63),
+        [] => 0,
     }
 }
 
@@ -257,21 +266,22 @@ impl<'a> Lines<'a> {
         self.bytes.get(self.at..).unwrap_or(&[])
     }
 
-    /// Reads characters that values may have, and the end of their line.
-    #[inline]
-    fn cut(&mut self) -> Result<&'a [u8], Fault> {
+    /// Reads characters that values may have, and the end of their line. Answers where the characters end.
+    #[inline(always)]
+    fn cut(&mut self) -> Result<usize, Fault> {
         let rest = self.rest();
-        let (line, rest) = rest.split_at_checked(value_len(rest)).unwrap_or((rest, &[]));
-        let end = match rest {
-            [b'\r', b'\n', ..] => 2,
-            _ => self.odd_end(rest)?,
+        let len = value_len(rest);
+        let end = self.at + len;
+        self.at = match rest.get(len..) {
+            Some([b'\r', b'\n', ..]) => end + 2,
+            _ => end + self.odd_end(rest.get(len..).unwrap_or(&[]))?,
         };
-        self.at += line.len() + end;
-        Ok(line)
+        Ok(end)
     }
 
     /// The length of an end that is no CRLF.
     #[cold]
+    #[inline(never)]
     fn odd_end(&mut self, rest: &[u8]) -> Result<usize, Fault> {
         match rest {
             [b'\n', ..] => {
@@ -282,6 +292,14 @@ impl<'a> Lines<'a> {
             [] => Err(Fault::Truncated),
             _ => Err(Fault::FieldValue),
         }
+    }
+
+    /// As [`cut`](Self::cut), where no time is to be saved: what was read.
+    #[inline(never)]
+    fn cut_text(&mut self) -> Result<&'a [u8], Fault> {
+        let start = self.at;
+        let end = self.cut()?;
+        Ok(self.bytes.get(start..end).unwrap_or(&[]))
     }
 
     /// The number of bytes that were read, where every line ended in CRLF.
@@ -372,25 +390,33 @@ fn request_lines(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Res
         _ => return Err(Fault::Method),
     };
     let (target, rest) = rest.split_at(target_len(rest));
-    match rest {
-        [b' ', ..] => {}
-        [b'\r' | b'\n', ..] => return Err(if is_line_end(rest) { Fault::StartLine } else { Fault::BareCr }),
+    let before = method_len + target.len() + 2;
+    let version_len = match rest {
+        // Nearly all.
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b'\r', b'\n', ..] => {
+            lines.at = before + 10;
+            head.minor = 1;
+            8
+        }
+        [b' ', ..] if !target.is_empty() => {
+            lines.at = before;
+            let text = lines.cut_text()?;
+            if memchr::memchr(b' ', text).is_some() {
+                return Err(Fault::Target);
+            }
+            head.minor = version(text)?;
+            text.len()
+        }
+        [b'\r' | b'\n', ..] if !is_line_end(rest) => return Err(Fault::BareCr),
+        [b' ' | b'\r' | b'\n', ..] => return Err(Fault::StartLine),
         _ => return Err(Fault::Target),
-    }
+    };
     if target.is_empty() {
         return Err(Fault::StartLine);
     }
-    let before = method_len + target.len() + 2;
-    lines.at = before;
-    let text = lines.cut()?;
-    if before + text.len() > limits.line {
+    if before + version_len > limits.line {
         return Err(Fault::LineTooLong);
     }
-    head.minor = match text {
-        b"HTTP/1.1" => 1,
-        _ if memchr::memchr(b' ', text).is_some() => return Err(Fault::Target),
-        _ => version(text)?,
-    };
     head.kind = Method::of(method);
     check_target(head.kind, target)?;
     head.method = Span { start: 0, end: method_len as u32 };
@@ -415,7 +441,7 @@ pub(super) fn first_response(bytes: &[u8], limits: &Limits, head: &mut Head) -> 
 
 fn response_lines(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     head.reset();
-    let line = lines.cut()?;
+    let line = lines.cut_text()?;
     if line.len() > limits.line {
         return Err(Fault::LineTooLong);
     }
@@ -490,39 +516,53 @@ fn is_forbidden_trailer(name: &[u8]) -> bool {
 fn fields(lines: &mut Lines<'_>, limits: &Limits, head: &mut Head) -> Result<(), Fault> {
     loop {
         let start = lines.at;
-        let rest = lines.rest();
-        let name_len = token_len(rest);
-        match rest.get(name_len..).unwrap_or(&[]) {
-            [b':', ..] if name_len > 0 => {
-                lines.at += name_len + 1;
-                let value = lines.cut()?;
-                if head.fields.len() >= limits.fields {
-                    return Err(Fault::TooManyFields);
-                }
-                // The count is the peer's choice.
-                head.fields.try_reserve(1).map_err(|_| Fault::TooManyFields)?;
-                head.lengths |= 1 << name_len.min(31);
-                let name = Span { start: start as u32, end: (start + name_len) as u32 };
-                head.fields.push(Field { name, value: Span::of(lines.bytes, trim(value)) });
-            }
-            [b'\r', b'\n', ..] if name_len == 0 => {
-                lines.at += 2;
+        let name_len = token_len(lines.rest());
+        let colon = start + name_len;
+        if name_len == 0 || lines.bytes.get(colon) != Some(&b':') {
+            if odd_line(lines, name_len, limits, head)? {
                 return Ok(());
             }
-            [b'\n', ..] if name_len == 0 => {
-                lines.at += 1;
-                lines.bare_lf = true;
-                return Ok(());
-            }
-            [b' ' | b'\t', ..] if name_len == 0 => {
-                let line = lines.cut()?;
-                extend(lines.bytes, line, limits, head)?;
-            }
-            after @ [b'\r', ..] if !is_line_end(after) => return Err(Fault::BareCr),
-            [] => return Err(Fault::Truncated),
-            _ => return Err(Fault::FieldName),
+            continue;
         }
+        lines.at = colon + 1;
+        while let Some(b' ' | b'\t') = lines.bytes.get(lines.at) {
+            lines.at += 1;
+        }
+        let from = lines.at;
+        let mut to = lines.cut()?;
+        while to > from && matches!(lines.bytes.get(to - 1), Some(b' ' | b'\t')) {
+            to -= 1;
+        }
+        if head.fields.len() >= limits.fields {
+            return Err(Fault::TooManyFields);
+        }
+        // The count is the peer's choice.
+        head.fields.try_reserve(1).map_err(|_| Fault::TooManyFields)?;
+        head.marks |= mark(lines.bytes.get(start..colon).unwrap_or(&[]));
+        let name = Span { start: start as u32, end: colon as u32 };
+        head.fields.push(Field { name, value: Span { start: from as u32, end: to as u32 } });
     }
+}
+
+/// A line that is no field: the empty one, which ends the fields (`true`), one that goes on with the field before, or one that is refused.
+#[inline(never)]
+fn odd_line(lines: &mut Lines<'_>, name_len: usize, limits: &Limits, head: &mut Head) -> Result<bool, Fault> {
+    match lines.rest().get(name_len..).unwrap_or(&[]) {
+        [b'\r', b'\n', ..] if name_len == 0 => lines.at += 2,
+        [b'\n', ..] if name_len == 0 => {
+            lines.at += 1;
+            lines.bare_lf = true;
+        }
+        [b' ' | b'\t', ..] if name_len == 0 => {
+            let line = lines.cut_text()?;
+            extend(lines.bytes, line, limits, head)?;
+            return Ok(false);
+        }
+        after @ [b'\r', ..] if !is_line_end(after) => return Err(Fault::BareCr),
+        [] => return Err(Fault::Truncated),
+        _ => return Err(Fault::FieldName),
+    }
+    Ok(true)
 }
 
 /// A line that begins with white space: part of the field before, where that is tolerated.

@@ -179,7 +179,7 @@ impl Server {
         }
         let mut close = self.minor == 0;
         let mut upgrade = false;
-        let plain = !head.has_name_of(10) && !head.has_name_of(6);
+        let plain = !head.may_have(b"connection") && !head.may_have(b"expect");
         for (name, value) in head.fields(bytes).take(if plain { 0 } else { usize::MAX }) {
             match name.len() {
                 10 if name.eq_ignore_ascii_case(b"connection") => {

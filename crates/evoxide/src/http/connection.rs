@@ -384,14 +384,12 @@ impl<S: 'static> Connection<S> {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let body = mem::take(response.body_mut());
-        if let (true, Some(n)) = (self.is_head, body.len()) {
+        let (length, is_whole) = (body.len(), body.is_whole());
+        if let (true, Some(n)) = (self.is_head, length) {
             // What the body would be, the client is told.
             response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(n.into());
         }
-        let extent = match body.len() {
-            Some(n) => Extent::Whole(n),
-            None => Extent::Stream,
-        };
+        let extent = length.map_or(Extent::Stream, Extent::Whole);
         let status = response.status().as_u16();
         let fields = || response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         let Some(plan) = self.machine.answer(status, extent, fields()) else { return };
@@ -401,13 +399,12 @@ impl<S: 'static> Connection<S> {
         if let Some(access) = &mut self.access {
             access.status = response.status();
         }
-        let (is_whole, length) = (body.is_whole(), body.len().unwrap_or(0));
         match body.content {
             _ if plan.body == BodyMode::Omit => {}
             Content::Source(source, _) => self.reply = Reply::Source(source),
             Content::Writer(_) => self.reply = Reply::Writer(None),
             content => {
-                let n = self.machine.piece(length, out);
+                let n = self.machine.piece(length.unwrap_or(0), out);
                 if let Some(access) = &mut self.access {
                     access.bytes = n;
                 }

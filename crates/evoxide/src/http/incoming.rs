@@ -61,7 +61,11 @@ fn fields(head: &Head, bytes: &Bytes, map: &mut HeaderMap) -> Option<()> {
 /// Makes a new request one with this head, whose body is to come. `None`: a target that is no URI, or a method that is no token.
 pub(super) fn request(heads: &mut Heads, head: &Head, bytes: &[u8], request: &mut Request<Buffer>) -> Option<()> {
     let bytes = heads.copy(bytes);
-    *request.method_mut() = Method::from_bytes(head.method.of_head(&bytes)).ok()?;
+    match head.method.of_head(&bytes) {
+        // A new one has it.
+        b"GET" => {}
+        method => *request.method_mut() = Method::from_bytes(method).ok()?,
+    }
     *request.uri_mut() = Uri::from_maybe_shared(bytes.slice(head.target.range())).ok()?;
     *request.version_mut() = version(head);
     fields(head, &bytes, request.headers_mut())
