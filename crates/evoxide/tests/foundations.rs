@@ -1,7 +1,7 @@
 //! What protocols stand on: the ends of streams, reading again, filters with handshakes, framing, ids, children and datagrams.
 
 use evoxide::buffer::{Buffer, LineEnd};
-use evoxide::codec::{Decoder, Encoder, LengthPrefix, Lines};
+use evoxide::codec::{Decoder, Encoder, Json, LengthPrefix, Lines};
 use evoxide::stream::{Filter, Parts, Rate, SocketOptions, StreamCtx, StreamEvent, StreamHandler};
 use evoxide::udp::{Datagram, Udp};
 use evoxide::{Clock, Config, Context, ErrorKind, EventLoop, Interest, Outcome, Signal, Timer, Workers};
@@ -400,6 +400,20 @@ fn codecs_round_trip_and_refuse() {
 }
 
 #[test]
+fn json_comes_in_lines_and_what_is_none_is_refused() {
+    let (mut json, mut wire) = (Json::<Vec<u32>>::new().max(8), Buffer::new());
+    json.encode(vec![1, 2], &mut wire).unwrap();
+    wire.append("[3,");
+    assert_eq!(json.decode(&mut wire).unwrap(), Some(vec![1, 2]));
+    assert_eq!(json.decode(&mut wire).unwrap(), None);
+    wire.append("4]\nno\n");
+    assert_eq!(json.decode(&mut wire).unwrap(), Some(vec![3, 4]));
+    assert_eq!(json.decode(&mut wire).unwrap_err().kind(), ErrorKind::Malformed);
+    wire.append("[1,2,3,4,5]");
+    assert_eq!(json.decode(&mut wire).unwrap_err().kind(), ErrorKind::TooLong);
+}
+
+#[test]
 fn a_peer_that_has_gone_raises_no_signal() {
     // SIGPIPE would end this child, whose default action is restored by `sh`.
     let exe = std::env::current_exe().unwrap();
@@ -477,6 +491,93 @@ fn own_output_goes_out_when_the_handler_returns() {
     ev.run().unwrap();
     assert_eq!(ev.state(), &[true]);
     c.set_nonblocking(true).unwrap();
+}
+
+#[test]
+fn the_output_of_others_goes_out_at_the_end_of_the_turn() {
+    let ((mut a, b), (c, mut d)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+    let mut reader = d.try_clone().unwrap();
+    d.set_nonblocking(true).unwrap();
+    a.write_all(b"x").unwrap();
+    let mut ev = EventLoop::new(None).unwrap();
+    let other = ev.open(c, reads(|_: &mut StreamCtx<'_, Option<io::ErrorKind>>| {})).unwrap();
+    let look = ev.user(move |cx| *cx.state() = reader.read(&mut [0; 6]).err().map(|error| error.kind()));
+    ev.open(
+        b,
+        reads(move |cx: &mut StreamCtx<'_, Option<io::ErrorKind>>| {
+            cx.input().clear();
+            cx.stream(other).unwrap().output().append("answer");
+            cx.activate(look);
+        }),
+    )
+    .unwrap();
+    ev.run_once().unwrap();
+    assert_eq!(*ev.state(), Some(io::ErrorKind::WouldBlock), "the event that ran next in the turn found it");
+    assert_eq!(d.read(&mut [0; 8]).unwrap(), 6);
+}
+
+#[test]
+fn storage_comes_from_a_pool_that_is_bounded() {
+    const STREAMS: usize = 64;
+    let mut ev = EventLoop::with_config(Config::new().metrics(true), ()).unwrap();
+    let mut peers = Vec::new();
+    let mut ids = Vec::new();
+    for _ in 0..STREAMS {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        near.write_all(&[7; 64 * 1024]).unwrap();
+        ids.push(ev.open(far, reads(|_: &mut StreamCtx<'_, ()>| {})).unwrap());
+        peers.push(near);
+    }
+    while ev.metrics().unwrap().buffered < STREAMS * 64 * 1024 {
+        ev.run_once().unwrap();
+    }
+    for id in ids {
+        let (input, output) = ev.stream(id).unwrap().io();
+        output.append_buffer(input);
+    }
+    while ev.metrics().unwrap().buffered > 0 {
+        ev.run_once().unwrap();
+    }
+    let pooled = ev.metrics().unwrap().pooled;
+    assert!((64 * 1024..1024 * 1024).contains(&pooled), "{pooled}");
+    for peer in &mut peers {
+        peer.read_exact(&mut vec![0; 64 * 1024]).unwrap();
+    }
+}
+
+#[test]
+fn is_reading_says_whether_more_will_be_read() {
+    struct Asked;
+    impl StreamHandler<Vec<bool>> for Asked {
+        fn on_read(&mut self, cx: &mut StreamCtx<'_, Vec<bool>>) {
+            cx.input().clear();
+        }
+        fn on_event(&mut self, cx: &mut StreamCtx<'_, Vec<bool>>, event: StreamEvent) {
+            let reading = cx.this().is_reading();
+            cx.state().push(reading);
+            match event {
+                StreamEvent::ReadTimeout => cx.this().resume_reading(),
+                _ => cx.close(),
+            }
+        }
+    }
+    let mut ev = EventLoop::with_config(Config::new().clock(Clock::Virtual), Vec::new()).unwrap();
+    let (a, b) = UnixStream::pair().unwrap();
+    let id = ev.open(b, Asked).unwrap();
+    let stream = ev.stream(id).unwrap();
+    assert!(stream.is_reading());
+    stream.pause_reading();
+    assert!(!stream.is_reading());
+    stream.resume_reading();
+    assert!(stream.is_reading());
+    stream.set_timeouts(Some(Duration::from_secs(1)), None);
+    while ev.state().is_empty() {
+        ev.run_once().unwrap();
+    }
+    assert!(ev.stream(id).unwrap().is_reading(), "resumed after the read timeout");
+    drop(a);
+    ev.run().unwrap();
+    assert_eq!(ev.state(), &[false, false], "neither after a read timeout nor at the end");
 }
 
 #[test]
