@@ -2,7 +2,7 @@
 //!
 //! It holds a bounded amount: while [`MOST`] bytes wait in the output below, a write is to be tried again.
 
-use core::ffi::{c_char, c_int, c_long, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 use openssl_sys as ssl;
@@ -22,7 +22,7 @@ static METHOD: AtomicPtr<ssl::BIO_METHOD> = AtomicPtr::new(ptr::null_mut());
 
 /// A new BIO over a bufferevent; null without memory.
 pub fn over(below: *mut bufferevent) -> *mut ssl::BIO {
-    let method = method();
+    let method = own_method();
     if method.is_null() {
         return ptr::null_mut();
     }
@@ -44,23 +44,37 @@ pub fn detach(bio: *mut ssl::BIO) {
     unsafe { ssl::BIO_set_data(bio, ptr::null_mut()) };
 }
 
-fn method() -> *mut ssl::BIO_METHOD {
-    let made = METHOD.load(Ordering::Acquire);
-    if !made.is_null() {
-        return made;
+fn own_method() -> *mut ssl::BIO_METHOD {
+    method(&METHOD, KIND, c"bufferevent", |fresh| {
+        // SAFETY: the functions have the types that OpenSSL asks for.
+        unsafe {
+            BIO_meth_set_write(fresh, write);
+            BIO_meth_set_read(fresh, read);
+            BIO_meth_set_puts(fresh, puts);
+            BIO_meth_set_ctrl(fresh, ctrl);
+        }
+    })
+}
+
+/// The methods that `made` keeps, which `fill` fills the first time; null without memory.
+pub fn method(
+    made: &AtomicPtr<ssl::BIO_METHOD>,
+    kind: c_int,
+    name: &CStr,
+    fill: impl FnOnce(*mut ssl::BIO_METHOD),
+) -> *mut ssl::BIO_METHOD {
+    let kept = made.load(Ordering::Acquire);
+    if !kept.is_null() {
+        return kept;
     }
-    // SAFETY: the functions have the types that OpenSSL asks for; what another thread made meanwhile is kept, and ours freed
-    // before anybody saw it.
+    // SAFETY: what another thread made meanwhile is kept, and ours freed before anybody saw it.
     unsafe {
-        let fresh = ssl::BIO_meth_new(KIND, c"bufferevent".as_ptr());
+        let fresh = ssl::BIO_meth_new(kind, name.as_ptr());
         if fresh.is_null() {
             return fresh;
         }
-        BIO_meth_set_write(fresh, write);
-        BIO_meth_set_read(fresh, read);
-        BIO_meth_set_puts(fresh, puts);
-        BIO_meth_set_ctrl(fresh, ctrl);
-        match METHOD.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+        fill(fresh);
+        match made.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => fresh,
             Err(other) => {
                 ssl::BIO_meth_free(fresh);

@@ -28,7 +28,7 @@ pub struct Table {
     pub attach: unsafe extern "C-unwind" fn(*mut c_void, c_int),
     pub handshake: unsafe extern "C-unwind" fn(*mut c_void) -> isize,
     pub read: unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, usize) -> isize,
-    pub write: unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize) -> isize,
+    pub write: unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, c_int) -> isize,
     pub pending: unsafe extern "C-unwind" fn(*mut c_void) -> usize,
     pub shutdown: unsafe extern "C-unwind" fn(*mut c_void, c_int) -> isize,
     pub last_error: unsafe extern "C-unwind" fn(*mut c_void) -> c_ulong,
@@ -37,7 +37,7 @@ pub struct Table {
 }
 
 /// `EVOXIDE_TLS_VERSION`.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// `EVOXIDE_TLS_OPEN`.
 pub const OPEN: c_int = 0;
 /// `EVOXIDE_TLS_HANDSHAKE`.

@@ -41,6 +41,8 @@ pub struct Session {
     backlog: Backlog,
     /// How many bytes of the next write are in the backlog.
     sealed: usize,
+    /// The backlog gathers records of which more come at once.
+    gathers: bool,
     /// A handshake ended that was not the first, and OpenSSL may have been asked for yet another one meanwhile.
     unsettled: bool,
     /// Flags of [`flags`](crate::entries::bufferevent_ssl_set_flags).
@@ -62,6 +64,7 @@ impl Session {
                     flood: Flood::default(),
                     backlog: Backlog::default(),
                     sealed: 0,
+                    gathers: false,
                     unsettled: false,
                     flags: 0,
                 });
@@ -176,6 +179,19 @@ impl Session {
         // SAFETY: the session's object.
         !self.backlog.is_empty()
             && (self.sealed == 0 || self.backlog.is_full() || unsafe { SSL_in_init(self.ssl) } != 0)
+    }
+
+    /// Has the records of this write, and of what follows it at once, leave by one system call. Not through what the program put below,
+    /// which may count on one record for each call, nor where a handshake may come between them.
+    fn gather(&mut self) {
+        // SAFETY: the session's object.
+        unsafe {
+            let own = ssl::SSL_get_wbio(self.ssl);
+            let socket = self.bio.is_null() && !own.is_null() && BIO_method_type(own) == BIO_TYPE_SOCKET;
+            if socket && self.backlog.is_empty() && ssl::SSL_version(self.ssl) == ssl::TLS1_3_VERSION {
+                self.gathers = !self.backlog.begin(self.ssl).is_null();
+            }
+        }
     }
 
     /// Gives the transport what it has not taken yet: 0, [`WANT_WRITE`] or [`ERROR`].
@@ -403,19 +419,53 @@ unsafe extern "C-unwind" fn read(session: *mut c_void, data: *mut c_void, size: 
     }
 }
 
-unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, size: usize) -> isize {
+unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, size: usize, more: c_int) -> isize {
     clear_errors();
-    let most = c_int::try_from(size).unwrap_or(c_int::MAX);
     // SAFETY: the main library's promise: `data` has `size` bytes, of which no more are written than there are.
     unsafe {
-        let waits = at(session).drain();
-        if waits != 0 {
-            return waits;
+        let goes_on = core::mem::take(&mut at(session).gathers) && !at(session).backlog.is_empty();
+        at(session).gathers = goes_on;
+        if !goes_on {
+            let waits = at(session).drain();
+            if waits != 0 {
+                return waits;
+            }
+            let sealed = core::mem::take(&mut at(session).sealed);
+            if sealed > 0 {
+                return sealed.min(size) as isize;
+            }
+            if more != 0 {
+                at(session).gather();
+            }
         }
-        let sealed = core::mem::take(&mut at(session).sealed);
-        if sealed > 0 {
-            return sealed.min(size) as isize;
+        let code = seal(session, data, size);
+        if at(session).backlog.is_empty() || code > 0 && more != 0 && at(session).gathers {
+            return code;
         }
+        if core::mem::take(&mut at(session).gathers) {
+            match at(session).drain() {
+                WANT_WRITE => {}
+                0 => return code,
+                failed => return failed,
+            }
+        }
+        if code > 0 {
+            at(session).sealed = code as usize;
+            return WANT_WRITE;
+        }
+        code
+    }
+}
+
+/// Has OpenSSL make records of data, and send them.
+///
+/// # Safety
+///
+/// As for [`at`]; `data` has `size` bytes.
+unsafe fn seal(session: *mut c_void, data: *const c_void, size: usize) -> isize {
+    let most = c_int::try_from(size).unwrap_or(c_int::MAX);
+    // SAFETY: the caller's promise.
+    unsafe {
         // A look at what was received begins a handshake that was put off. Twice: the first may end a record that was in its way.
         let looks = if core::mem::take(&mut at(session).unsettled) { 2 } else { 0 };
         for look in 0..3 {
@@ -426,20 +476,16 @@ unsafe extern "C-unwind" fn write(session: *mut c_void, data: *const c_void, siz
                 }
             }
         }
-        let code = operate(session, true, |ssl| ssl::SSL_write(ssl, data, most));
-        if code > 0 && !at(session).backlog.is_empty() {
-            at(session).sealed = code as usize;
-            return WANT_WRITE;
-        }
-        code
+        operate(session, true, |ssl| ssl::SSL_write(ssl, data, most))
     }
 }
 
 unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
-    // SAFETY: the session's object. `SSL_pending` knows nothing of records that were read ahead.
-    usize::from(unsafe { SSL_has_pending(this.ssl) } != 0)
+    // SAFETY: the session's object. `SSL_pending` knows nothing of records that were read ahead, nor of the peer's end.
+    let pends = unsafe { SSL_has_pending(this.ssl) != 0 || SSL_get_shutdown(this.ssl) & RECEIVED_SHUTDOWN != 0 };
+    usize::from(pends)
 }
 
 unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize {
@@ -503,6 +549,7 @@ pub unsafe fn prepare(ssl: *mut ssl::SSL) {
 }
 
 const BIO_NOCLOSE: c_int = 0;
+const BIO_TYPE_SOCKET: c_int = 5 | 0x0400 | 0x0100;
 const BIO_C_GET_FD: c_int = 105;
 /// `SSL_OP_ENABLE_KTLS`.
 const OP_ENABLE_KTLS: u64 = 1 << 3;
@@ -515,11 +562,13 @@ const ACCEPT_MOVING_WRITE_BUFFER: c_long = 2;
 // Declared here because the bindings lack it.
 unsafe extern "C" {
     fn BIO_up_ref(bio: *mut ssl::BIO) -> c_int;
+    fn BIO_method_type(bio: *const ssl::BIO) -> c_int;
     fn ERR_peek_error() -> c_ulong;
     fn SSL_renegotiate(ssl: *mut ssl::SSL) -> c_int;
     fn SSL_has_pending(ssl: *const ssl::SSL) -> c_int;
     fn SSL_set_read_ahead(ssl: *mut ssl::SSL, on: c_int);
     fn SSL_get_options(ssl: *const ssl::SSL) -> u64;
+    fn SSL_get_shutdown(ssl: *const ssl::SSL) -> c_int;
     fn SSL_in_init(ssl: *const ssl::SSL) -> c_int;
     fn SSL_renegotiate_pending(ssl: *const ssl::SSL) -> c_int;
     fn BIO_ctrl(bio: *mut ssl::BIO, command: c_int, number: c_long, arg: *mut c_void) -> c_long;

@@ -21,7 +21,7 @@ struct bufferevent;
 struct event_base;
 
 /* The version of the table. An adaptor with another one is refused. */
-#define EVOXIDE_TLS_VERSION 3
+#define EVOXIDE_TLS_VERSION 4
 
 /* Answers of handshake, read, write and shutdown: how many bytes were done (0 for a handshake or shutdown that is
  * over), or one of these. */
@@ -44,9 +44,10 @@ struct evoxide_tls_ops {
 	void (*attach)(void *session, int fd);
 	ptrdiff_t (*handshake)(void *session);
 	ptrdiff_t (*read)(void *session, void *data, size_t size);
-	/* One that wants something is tried again with the same bytes, maybe in another place, and maybe more behind them. */
-	ptrdiff_t (*write)(void *session, const void *data, size_t size);
-	/* Not 0: something was received that the transport does not announce again. */
+	/* One that wants something is tried again with the same bytes, maybe in another place, and maybe more behind them.
+	 * more: unless this one wants something or fails, another follows at once. */
+	ptrdiff_t (*write)(void *session, const void *data, size_t size, int more);
+	/* Not 0: something was received, the peer's end among it, that the transport does not announce again. */
 	size_t (*pending)(void *session);
 	/* Tells the peer that no more is written. Called at most once; last: free follows, and nothing is read any more. */
 	ptrdiff_t (*shutdown)(void *session, int last);

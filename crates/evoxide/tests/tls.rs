@@ -554,3 +554,69 @@ fn names_are_looked_up_over_tls() {
     let (text, questions) = over_tls(authority.client(), authority.server("other.test"));
     assert_eq!((text.as_str(), questions), ("no answer", 0), "a name that is another one");
 }
+
+/// Which test a process was started for by [`in_environment`].
+const STARTED_FOR: &str = "EVOXIDE_TLS_TEST";
+
+/// Runs the rest of a test in a process of its own, where `variable` names a file that does not exist yet: a test may not change the
+/// environment of the others. Returns the file, and only in that process.
+fn in_environment(test: &str, variable: &str) -> Option<PathBuf> {
+    if std::env::var_os(STARTED_FOR).is_some() {
+        return std::env::var_os(variable).map(PathBuf::from);
+    }
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.{}", std::process::id()));
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([test, "--exact", "--nocapture"]).env(STARTED_FOR, test).env(variable, &file);
+    let out = child.env_remove("SSL_CERT_DIR").output().unwrap();
+    let _ = std::fs::remove_file(&file);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && text.contains("1 passed"), "{text}");
+    None
+}
+
+#[test]
+fn secrets_are_logged_on_request() {
+    let Some(file) = in_environment("secrets_are_logged_on_request", "SSLKEYLOGFILE") else { return };
+    let authority = Authority::new();
+    let client = || ClientTls::builder().root_pem(&authority.pem).unwrap();
+    let server = || ServerTls::builder(authority.identity("a.test"));
+    let meet = |client: &ClientTls, server: &ServerTls| {
+        let (world, ..) = run(client.layer("a.test").unwrap(), server.layer().unwrap(), b"x");
+        assert_eq!(world.got, [1, 1], "{:?}", world.log);
+    };
+    meet(&client().build().unwrap(), &server().build().unwrap());
+    assert!(!file.exists(), "nobody asked for it");
+
+    meet(&client().key_log().build().unwrap(), &server().build().unwrap());
+    let first = std::fs::read_to_string(&file).unwrap();
+    let labels: Vec<_> = first.lines().filter_map(|line| line.split(' ').next()).collect();
+    for label in ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"] {
+        assert_eq!(labels.iter().filter(|l| **l == label).count(), 1, "{first}");
+    }
+
+    // Both ends write what they know of a session, and it is the same.
+    meet(&client().key_log().build().unwrap(), &server().key_log().build().unwrap());
+    let all = std::fs::read_to_string(&file).unwrap();
+    let second: Vec<_> = all[first.len()..].lines().filter(|line| line.contains("_TRAFFIC_SECRET_0 ")).collect();
+    assert_eq!(second.len(), 4, "{all}");
+    for line in &second {
+        assert_eq!(second.iter().filter(|other| *other == line).count(), 2, "{all}");
+        assert!(!first.contains(line));
+    }
+}
+
+#[cfg(feature = "native-roots")]
+#[test]
+fn the_systems_authorities_are_trusted() {
+    let Some(file) = in_environment("the_systems_authorities_are_trusted", "SSL_CERT_FILE") else { return };
+    assert!(ClientTls::builder().native_roots().is_err(), "there is no file");
+    std::fs::write(&file, "no certificate\n").unwrap();
+    assert!(ClientTls::builder().native_roots().is_err(), "there is nothing in it");
+    let (known, other) = (Authority::new(), Authority::new());
+    std::fs::write(&file, &known.pem).unwrap();
+    let client = ClientTls::builder().native_roots().unwrap().build().unwrap();
+    let got = |server: ServerTls| run(client.layer("a.test").unwrap(), server.layer().unwrap(), b"x").0.got;
+    assert_eq!(got(known.server("a.test")), [1, 1]);
+    assert_eq!(got(known.server("b.test")), [0, 0], "a name that is another one");
+    assert_eq!(got(other.server("a.test")), [0, 0], "an authority that the system does not know");
+}

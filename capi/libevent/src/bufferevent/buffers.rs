@@ -193,16 +193,36 @@ fn write_segments(buffer: &EvBuffer, fd: c_int, max: usize) -> Option<evoxide_sy
 fn write_any(buffer: &EvBuffer, fd: c_int, max: usize) -> isize {
     match buffer.write_fd(fd, max) {
         Ok(n) => {
-            drain(buffer, n);
+            drain(buffer, n, None);
             n as isize
         }
         Err(error) => failed(&error),
     }
 }
 
-/// Appends to a frozen back. The lock and a reference are held. `false`: no memory.
-pub(crate) fn append(buffer: &EvBuffer, data: &[u8]) -> bool {
-    let Ok(delta) = buffer.thawed_back(|b| b.section(|m| m.append(data))) else { return false };
+/// Runs `f` on the storage pool of a loop that runs in this thread, or on an empty one.
+fn with_pool<R>(base: Option<&Base>, f: impl FnOnce(&mut StoragePool) -> R) -> R {
+    let mut none = StoragePool::new();
+    // SAFETY: the pool is used by the loop's thread alone, and `f` calls nothing else that uses it.
+    f(base.map_or(&mut none, |base| unsafe { &mut *base.storage.get() }))
+}
+
+/// Empty storage for at most `max` bytes; `base`: the loop that runs in this thread. `None`: no memory.
+pub(crate) fn storage(max: usize, base: Option<&Base>) -> Option<Vec<u8>> {
+    with_pool(base, |pool| pool.take(max)).ok()
+}
+
+/// Appends what was read into [`storage`] to a frozen back: little is copied. The lock and a reference are held. `false`: no memory.
+pub(crate) fn receive(buffer: &EvBuffer, storage: Vec<u8>, base: Option<&Base>) -> bool {
+    let add = |m: &mut Machine| {
+        if storage.len() >= storage.capacity() / 4 {
+            return m.reserve_segment().and_then(|()| m.receive_storage(storage));
+        }
+        let added = m.append(&storage);
+        with_pool(base, |pool| pool.put(storage));
+        added
+    };
+    let Ok(delta) = buffer.thawed_back(|b| b.section(add)) else { return false };
     // SAFETY: the lock and a reference are held, no section is open.
     unsafe { buffer.notify(delta) };
     true
@@ -221,11 +241,17 @@ pub(crate) fn copy_out(buffer: &EvBuffer, to: &mut [u8]) -> usize {
     buffer.look(|m| m.copy_out(0, to)).unwrap_or(0)
 }
 
-/// Takes from a frozen front. The lock and a reference are held.
-pub(crate) fn drain(buffer: &EvBuffer, n: usize) {
-    // SAFETY: the lock and a reference are held, no section is open.
-    let drained = unsafe { buffer.drain_frozen(n) };
-    debug_assert!(drained.is_ok());
+/// Takes from a frozen front, into the pool of `base`, the loop that runs in this thread. The lock and a reference are held.
+pub(crate) fn drain(buffer: &EvBuffer, n: usize, base: Option<&Base>) {
+    // SAFETY: the lock and a reference are held, no section is open; `n` bytes are there.
+    unsafe {
+        if let Some(base) = base.filter(|_| buffer.is_unobserved()) {
+            buffer.consume(n, &base.storage);
+        } else {
+            let drained = buffer.drain_frozen(n);
+            debug_assert!(drained.is_ok());
+        }
+    }
 }
 
 #[cold]

@@ -123,11 +123,12 @@ static ptrdiff_t toy_read(void *s, void *data, size_t size)
 	t->plain_at += n;
 	return (ptrdiff_t)n;
 }
-static ptrdiff_t toy_write(void *s, const void *data, size_t size)
+static ptrdiff_t toy_write(void *s, const void *data, size_t size, int more)
 {
 	struct toy *t = s;
 	ptrdiff_t r = flush_out(t);
 	size_t i;
+	(void)more;
 	if (r < 0)
 		return r;
 	if (size > 200)

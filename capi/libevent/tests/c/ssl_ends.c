@@ -50,6 +50,63 @@ BOTH_VERSIONS(dirty_end_refused_over_a_filter) { ends(version, FILTERS, 0, 0, 1)
 BOTH_VERSIONS(dirty_end_allowed_over_a_filter) { ends(version, FILTERS, 0, 1, 1); }
 
 /* The other direction goes on behind the peer's close_notify, as far as OpenSSL lets it. */
+static void echo(struct bufferevent *bev, void *arg)
+{
+	(void)arg;
+	bufferevent_write_buffer(bev, bufferevent_get_input(bev));
+}
+
+static void free_at_the_end(struct bufferevent *bev, short what, void *arg)
+{
+	(void)arg;
+	if (what & BEV_EVENT_CONNECTED)
+		return;
+	SAY("event 0x%x, unsent %d\n", (unsigned)what, (int)evbuffer_get_length(bufferevent_get_output(bev)));
+	bufferevent_free(bev);
+}
+
+/* What a client sent right before its end is answered, also by a server that frees its bufferevent when it hears of that. */
+BOTH_VERSIONS(answered_before_the_end)
+{
+	static const size_t sizes[] = { 5, 5000, 16384, 16390, 32768, 40000 };
+	static char data[65536];
+	struct bufferevent *bev;
+	struct world w;
+	evutil_socket_t fd[2];
+	SSL *client;
+	size_t got, i;
+	int dirty, n;
+	begin(&w, version);
+	for (i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		dirty = (int)i % 2;
+		connected_sockets(fd);
+		bev = bufferevent_openssl_socket_new(w.base, fd[1], SSL_new(w.server_ctx), BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+		bufferevent_setcb(bev, echo, NULL, free_at_the_end, NULL);
+		bufferevent_enable(bev, EV_READ | EV_WRITE);
+		client = SSL_new(w.client_ctx);
+		SSL_set_fd(client, fd[0]);
+		SSL_set_connect_state(client);
+		while (SSL_do_handshake(client) != 1)
+			settle(&w);
+		settle(&w);
+		SSL_write(client, data, (int)sizes[i / 2]);
+		if (dirty)
+			shutdown(fd[0], SHUT_WR);
+		else
+			SSL_shutdown(client);
+		for (got = 0, n = 0; n < 20; n++) {
+			int read;
+			settle(&w);
+			while ((read = SSL_read(client, data, sizeof(data))) > 0)
+				got += (size_t)read;
+		}
+		SAY("%d bytes, %s: %d came back\n", (int)sizes[i / 2], dirty ? "cut" : "closed", (int)got);
+		SSL_free(client);
+		evutil_closesocket(fd[0]);
+	}
+	finish(&w);
+}
+
 BOTH_VERSIONS(writing_behind_the_end)
 {
 	struct world w;
