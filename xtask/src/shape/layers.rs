@@ -20,6 +20,7 @@ pub const PROTOCOLS: &[&str] = &[
     "abi::dns",
     "buffer::frames",
     "buffer::integers",
+    "bufferevent::tls::records",
     "codec",
     "connect",
     "dns",

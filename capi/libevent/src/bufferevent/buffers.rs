@@ -200,34 +200,6 @@ fn write_any(buffer: &EvBuffer, fd: c_int, max: usize) -> isize {
     }
 }
 
-/// Runs `f` on the storage pool of a loop that runs in this thread, or on an empty one.
-fn with_pool<R>(base: Option<&Base>, f: impl FnOnce(&mut StoragePool) -> R) -> R {
-    let mut none = StoragePool::new();
-    // SAFETY: the pool is used by the loop's thread alone, and `f` calls nothing else that uses it.
-    f(base.map_or(&mut none, |base| unsafe { &mut *base.storage.get() }))
-}
-
-/// Empty storage for at most `max` bytes; `base`: the loop that runs in this thread. `None`: no memory.
-pub(crate) fn storage(max: usize, base: Option<&Base>) -> Option<Vec<u8>> {
-    with_pool(base, |pool| pool.take(max)).ok()
-}
-
-/// Appends what was read into [`storage`] to a frozen back: little is copied. The lock and a reference are held. `false`: no memory.
-pub(crate) fn receive(buffer: &EvBuffer, storage: Vec<u8>, base: Option<&Base>) -> bool {
-    let add = |m: &mut Machine| {
-        if storage.len() >= storage.capacity() / 4 {
-            return m.reserve_segment().and_then(|()| m.receive_storage(storage));
-        }
-        let added = m.append(&storage);
-        with_pool(base, |pool| pool.put(storage));
-        added
-    };
-    let Ok(delta) = buffer.thawed_back(|b| b.section(add)) else { return false };
-    // SAFETY: the lock and a reference are held, no section is open.
-    unsafe { buffer.notify(delta) };
-    true
-}
-
 /// The first run of bytes, which stays there until the buffer changes.
 pub(crate) fn first(buffer: &EvBuffer) -> (*const u8, usize) {
     buffer.look(|m| {

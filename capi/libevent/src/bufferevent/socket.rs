@@ -158,7 +158,7 @@ impl Core {
 impl Base {
     /// Tells whether something was made active, see [`evoxide_core::reactor::Reactor::activity`].
     #[inline(always)]
-    pub(super) fn activity(&self) -> (u32, u32) {
+    pub(crate) fn activity(&self) -> (u32, u32) {
         self.section(|core| core.engine.reactor.activity())
     }
 

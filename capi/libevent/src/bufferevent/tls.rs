@@ -4,13 +4,15 @@
 //! Everything of the bufferevent is here. The adaptor's functions are called outside sections, with the stream lock
 //! and a reference held; they may use the bufferevent below, never this one.
 
+mod records;
+
 use super::handle::{Bev, Extension, Locked, flag};
 use super::lifecycle::{self, Plan};
 use super::ops::{self, Ops};
-use super::{buffers, callbacks, rate, socket};
-use crate::abi::bufferevent::{bufferevent, flush, opt};
+use super::{buffers, callbacks, socket};
+use crate::abi::bufferevent::{bufferevent, flush};
 use crate::abi::event::ev;
-use crate::base::{Base, event_base};
+use crate::base::event_base;
 use crate::buffer::EvBuffer;
 use crate::event as events;
 use core::cell::Cell;
@@ -19,16 +21,15 @@ use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use evoxide_core::interest::Ready;
 use evoxide_core::stream::session::{Answer, Session, Steps};
-use evoxide_core::stream::{Allowance, Direction, Hold, MAX_BURST, MAX_SINGLE, State, What};
+use evoxide_core::stream::{Direction, Hold, State, What};
 use evoxide_ffi::{errno, mm};
 use evoxide_sys::{io, socket as net};
+use records::{RECORD, read_some, write_some};
 
 /// `EVOXIDE_TLS_VERSION`.
 const VERSION: u32 = 4;
 /// `EVOXIDE_TLS_OPEN`.
 const OPEN: c_int = 0;
-/// The most that is decrypted at once: a record.
-const RECORD: usize = 16384;
 
 /// `struct evoxide_tls_ops`.
 #[repr(C)]
@@ -129,8 +130,8 @@ impl Tls {
                 (data, len) = (record.as_ptr(), copied);
             }
         }
-        // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
         let n = len.min(max).min(RECORD);
+        // SAFETY: as above. The bytes stay where they are until the buffer changes, which it does not before the call returns.
         let answer = answer(unsafe { (self.ops.write)(self.state, data.cast(), n, c_int::from(n < max)) });
         self.owed.set(if matches!(answer, Answer::Done(_)) { 0 } else { n });
         answer
@@ -385,133 +386,6 @@ fn tell(bev: &Locked, event: What) {
         errno::set(error);
     }
     callbacks::event(bev, event, 0);
-}
-
-/// Reads and tells, a record for each callback, and goes on while full records are here and callbacks make nothing else active: what
-/// they write leaves together.
-fn read_some(bev: &Locked) {
-    let activity = || bev.base().map(|base| (ptr::from_ref(base), bev.fd(), base.wake.reasons(), base.activity()));
-    let before = activity();
-    let mut more = More::Now;
-    for records in 0..MAX_BURST / MAX_SINGLE {
-        // The transport's end is not looked for: a session that has met it writes nothing any more.
-        let waits = || more == More::Now || more == More::Unknown && io::available(bev.fd()).is_ok_and(|n| n > 0);
-        if activity() != before || !waits() {
-            break;
-        }
-        more = read_records(bev, records > 0);
-    }
-    if matches!(more, More::Later | More::Now) {
-        soon(bev, Direction::READ);
-    }
-}
-
-/// Whether more is here than was read, and whether it may be read before anything else happens.
-#[derive(PartialEq)]
-enum More {
-    No,
-    Later,
-    Now,
-    /// As `Now`, if the descriptor has it.
-    Unknown,
-}
-
-/// Reads what one callback is told of; `follows` another one, whose output has not left yet.
-fn read_records(bev: &Locked, follows: bool) -> More {
-    let mut total = 0;
-    let mut event = What::empty();
-    let mut dry = false;
-    let allowance = rate::allowance(bev, Direction::READ);
-    let allowed = allowance.or(MAX_SINGLE);
-    while event.is_empty() {
-        let room = bev.marks(Direction::READ).room(bev.input().len());
-        let max = room.min(allowed.saturating_sub(total)).min(RECORD);
-        let Some(part) = part(bev).filter(|_| max > 0) else { break };
-        let answer = read_record(bev, part, max);
-        if answer == Answer::Closed && (follows || total > 0) {
-            // Told when the answer to what came before it has left.
-            break;
-        }
-        event = session(bev, |t| t.moved(Direction::READ, answer)).unwrap_or_default();
-        let Answer::Done(n @ 1..) = answer else {
-            dry = true;
-            break;
-        };
-        total += n;
-        if n < RECORD.min(max) && below(bev).is_none() && !part.pends() {
-            // A short record is the last one as a rule; the descriptor announces others.
-            break;
-        }
-    }
-    let error = errno::get();
-    if total > 0 {
-        bev.restart_read_timer();
-        rate::spend(bev, Direction::READ, total);
-        callbacks::data(bev, Direction::READ, 0);
-    }
-    let waits_below = below(bev).is_some_and(|below| below.input().len() > 0);
-    let pending = waits_below || part(bev).is_some_and(Tls::pends);
-    let may_go_on = event.is_empty() && !dry && may(bev).contains(Direction::READ) && !bev.is_freed();
-    let now = total == MAX_SINGLE && allowance == Allowance::Free && bev.options & opt::DEFER_CALLBACKS == 0;
-    errno::set(error);
-    tell(bev, event);
-    match (may_go_on, now, pending) {
-        (true, true, true) => More::Now,
-        (true, true, false) => More::Unknown,
-        (true, false, true) => More::Later,
-        _ => More::No,
-    }
-}
-
-/// The loop, where it surely runs in this thread when data moves: not above another bufferevent.
-fn own_loop(bev: &Locked) -> Option<&Base> {
-    bev.base().filter(|_| below(bev).is_none())
-}
-
-/// One read into the input.
-fn read_record(bev: &Locked, part: &Tls, max: usize) -> Answer {
-    let Some(mut storage) = buffers::storage(max, own_loop(bev)) else {
-        errno::set(libc::ENOMEM);
-        return Answer::Error;
-    };
-    let answer = part.read(&mut storage.spare_capacity_mut()[..max]);
-    if let Answer::Done(n) = answer {
-        // SAFETY: the session has filled so much.
-        unsafe { storage.set_len(n.min(max)) };
-    }
-    if buffers::receive(bev.input(), storage, own_loop(bev)) { answer } else { Answer::Error }
-}
-
-/// Returns whether the transport takes no more for now.
-fn write_some(bev: &Locked) -> bool {
-    let mut total = 0;
-    let mut event = What::empty();
-    let mut stuck = false;
-    let allowed = rate::allowance(bev, Direction::WRITE).or(MAX_BURST);
-    while event.is_empty() {
-        let max = bev.output().len().min(allowed.saturating_sub(total));
-        let Some(part) = part(bev).filter(|_| max > 0) else { break };
-        let answer = part.write(bev.output(), max);
-        event = session(bev, |t| t.moved(Direction::WRITE, answer)).unwrap_or_default();
-        let Answer::Done(n @ 1..) = answer else {
-            stuck = true;
-            break;
-        };
-        buffers::drain(bev.output(), n, own_loop(bev));
-        total += n;
-    }
-    let error = errno::get();
-    end_output(bev);
-    if total > 0 {
-        if below(bev).is_some() {
-            bev.restart_timer(Direction::WRITE);
-        }
-        rate::spend(bev, Direction::WRITE, total);
-        callbacks::data(bev, Direction::WRITE, 0);
-    }
-    errno::set(error);
-    tell(bev, event);
-    stuck
 }
 
 /// The read event.
