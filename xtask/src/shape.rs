@@ -49,10 +49,10 @@ const UNREASONED: Budget = Budget { goal: 0, most: 20 };
 const UNSAFE: Budget = Budget { goal: 350, most: 350 };
 
 /// Public verbs of `Reactor`.
-const VERBS: Budget = Budget { goal: 40, most: 49 };
+const VERBS: Budget = Budget { goal: 40, most: 40 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
-const LINES: Budget = Budget { goal: 34_763, most: 36_000 };
+const LINES: Budget = Budget { goal: 34_763, most: 35_966 };
 
 /// Examples, and their counterparts on tokio: `bench/peers/src/bin/NAME_tokio.rs`.
 const PROGRAMS: [(&str, &str); 9] = [

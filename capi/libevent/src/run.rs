@@ -108,7 +108,7 @@ pub(crate) fn event_loop(b: &Base, flags: c_int) -> c_int {
         if found == Found::Ready {
             // SAFETY: this thread runs the loop; every callback's owner keeps it alive while it is active.
             let ran = unsafe { run_batch(b) };
-            if flags & evloop::ONCE != 0 && ran && b.section(|core| core.engine.reactor.active()) == 0 {
+            if flags & evloop::ONCE != 0 && ran && b.section(|core| core.engine.reactor.counts().active) == 0 {
                 break 0;
             }
         } else if found == Found::Nothing && flags & evloop::NONBLOCK != 0 {
@@ -127,7 +127,7 @@ impl Core {
     #[inline]
     fn timeout(&mut self, flags: c_int) -> Option<u64> {
         self.cached = 0;
-        if self.engine.reactor.active() > 0 || flags & evloop::NONBLOCK != 0 {
+        if self.engine.reactor.counts().active > 0 || flags & evloop::NONBLOCK != 0 {
             return Some(0);
         }
         if self.timers.is_empty() {
@@ -145,7 +145,7 @@ impl Core {
         self.expire(now);
         // Signals come after timeouts, as in the original.
         self.engine.serve(tags);
-        if self.engine.reactor.active() == 0 {
+        if self.engine.reactor.counts().active == 0 {
             return if tags.is_empty() { Found::Nothing } else { Found::Own };
         }
         self.engine.reactor.begin_batch(|| now);
@@ -245,7 +245,7 @@ impl Core {
         if after == After::Unlink
             && let Some(key) = key
         {
-            self.engine.unlink_popped(key);
+            self.engine.remove(key);
             e.clear(evlist::INSERTED);
         }
         if !e.has(ev::PERSIST) && e.is(evlist::TIMEOUT) {
@@ -279,7 +279,7 @@ impl Base {
         core.cached = 0;
         // Without memory the wait goes on with what it knows.
         let _ = core.engine.begin_wait(waiter);
-        if core.engine.reactor.active() > 0 {
+        if core.engine.reactor.counts().active > 0 {
             return Some((Some(0), true));
         }
         if flags & evloop::NO_EXIT_ON_EMPTY == 0 && core.engine.reactor.counts().is_idle() {
@@ -345,7 +345,7 @@ unsafe fn run_batch(b: &Base) -> bool {
         unsafe {
             if core.finish_popped(&popped) & !closure::PERSIST != 0 {
                 core.current = cb;
-                core.calls_left = core.engine.reactor.popped_calls();
+                core.calls_left = popped.calls;
                 drop(core);
                 dispatch(b, cb, result);
                 continue;

@@ -14,7 +14,7 @@
 //! let mut world = World::new();
 //! let (a, b) = world.pair(64);
 //! let mut reactor = Reactor::new();
-//! let key = reactor.insert("b", 0, Default::default());
+//! let key = reactor.insert("b", 0, Default::default()).unwrap();
 //! let change = reactor.watch_fd(key, b, Interest::READ, true).unwrap().unwrap();
 //! world.apply(&change).unwrap();
 //!

@@ -120,12 +120,15 @@ impl<T: Default> Slab<T> {
 
     /// Stores the object that the entry held before, or a default one, for the caller to change:
     /// cheaper than [`insert`](Self::insert) where only some of it matters.
+    ///
+    /// # Errors
+    /// The allocator's refusal, with nothing changed.
     #[inline(always)]
-    pub fn insert_any(&mut self) -> (Key, &mut T) {
+    pub fn try_insert_any(&mut self) -> Result<(Key, &mut T), TryReserveError> {
         if self.free as usize >= self.entries.len() {
-            self.grow();
+            self.try_grow()?;
         }
-        self.occupy()
+        Ok(self.occupy())
     }
 
     /// Takes the first vacant entry.
@@ -143,16 +146,18 @@ impl<T: Default> Slab<T> {
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
+    fn try_grow(&mut self) -> Result<(), TryReserveError> {
+        self.try_reserve_one()?;
         let first = self.entries.len() as u32;
         let room = (self.entries.capacity() - self.entries.len()).clamp(1, BLOCK) as u32;
         let vacant = |next_free| Entry { generation: 0, next_free, value: T::default() };
         self.entries.extend((1..room).map(|n| vacant(first + n)));
         self.entries.push(vacant(NONE));
         self.free = first;
+        Ok(())
     }
 
-    /// Takes an object out and leaves its value where it is, for [`insert_any`](Self::insert_any).
+    /// Takes an object out and leaves its value where it is, for [`try_insert_any`](Self::try_insert_any).
     #[inline(always)]
     pub fn discard(&mut self, index: u32) {
         let Some(entry) = self.entries.get_mut(index as usize).filter(|e| e.generation != 0) else { return };

@@ -3,7 +3,7 @@
 
 use evoxide_core::interest::{Change, Fd, Interest, Ready, Report};
 use evoxide_core::key::Key;
-use evoxide_core::reactor::{AddError, After, Kind, Options, Reactor, Removed, Walk};
+use evoxide_core::reactor::{AddError, After, Kind, Options, Reactor, Removed, View, Walk};
 use evoxide_core::sim::World;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -202,7 +202,7 @@ impl Bench {
             let change = answer.expect("the addition is legal");
             if let Some(change) = change.filter(|_| core::mem::take(&mut self.refuse)) {
                 self.reactor.undo_watch(event.key, Some(change));
-                assert_eq!(self.reactor.free_if_idle(event.key), event.linked());
+                assert_eq!(self.free_if_idle(event.key), event.linked());
             } else {
                 self.told(change);
                 self.events[at].fd = Some((fd, interest));
@@ -212,11 +212,21 @@ impl Bench {
         self.forget_or_keep(at);
     }
 
+    /// Frees the slot of an event that waits for nothing. Returns whether it lives on.
+    fn free_if_idle(&mut self, key: Key) -> bool {
+        let linked = |view: View<u32>| view.inserted || view.deadline.is_some() || view.ready.is_some();
+        let lives = self.reactor.view(key).is_some_and(linked);
+        if !lives {
+            assert_eq!(self.reactor.remove(key), Removed::default());
+        }
+        lives
+    }
+
     /// A slot that was inserted but waits for nothing is the caller's: this caller frees it.
     fn forget_or_keep(&mut self, at: usize) {
         let key = self.events[at].key;
         if !self.events[at].linked() {
-            assert!(!self.reactor.free_if_idle(key));
+            assert!(!self.free_if_idle(key));
         }
         self.forget_if_idle(at);
     }
@@ -334,10 +344,10 @@ impl Bench {
             self.events.remove(at);
         }
         if popped.after == After::Unlink {
-            let gone = self.reactor.unlink_popped(popped.key.unwrap());
+            let gone = self.reactor.remove(popped.key.unwrap());
             self.gone(gone);
         }
-        assert_eq!(self.reactor.free_if_idle(key), linked);
+        assert_eq!(self.free_if_idle(key), linked);
     }
 
     fn reopen(&mut self, pair: usize, dup: bool) {
@@ -362,7 +372,7 @@ impl Bench {
             Op::Insert { priority, persist } => {
                 let id = self.next_id;
                 self.next_id += 1;
-                let key = self.reactor.insert(id, priority, Kind { persist, internal: false });
+                let key = self.reactor.insert(id, priority, Kind { persist, internal: false }).unwrap();
                 // Give it something to wait for at once; other operations may add to it.
                 let deadline = self.world.now() + 50 * STEP + self.number;
                 assert!(self.reactor.set_timeout(key, Some(deadline)));

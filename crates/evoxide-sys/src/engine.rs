@@ -43,7 +43,7 @@
 //! let mut engine = Engine::new(Backend::new(Method::Poll, Options::default())?, Waker::new()?)?;
 //! let mut waiter = engine.waiter();
 //! let (mut near, far) = UnixStream::pair()?;
-//! let key = engine.reactor.insert("far", 0, Kind::default());
+//! let key = engine.reactor.insert("far", 0, Kind::default())?;
 //! engine.watch_fd(key, far.as_raw_fd(), Interest::READ, true)?;
 //! near.write_all(b"hello")?;
 //!
@@ -267,15 +267,8 @@ impl<T: Payload, W: Borrow<Waker>> Engine<T, W> {
         if popped.after == After::Unlink
             && let Some(key) = popped.key
         {
-            self.unlink_popped(key);
+            self.remove(key);
         }
-    }
-
-    /// [`finish_popped`](Self::finish_popped) of an event that ends, by its key.
-    #[inline(never)]
-    pub fn unlink_popped(&mut self, key: Key) {
-        let removed = self.reactor.unlink_popped(key);
-        self.tell(removed);
     }
 
     /// Tells the kernel of a removal. Errors are not the caller's: the descriptor may be closed.

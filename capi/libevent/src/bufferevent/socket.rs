@@ -145,10 +145,8 @@ impl Core {
             unsafe { self.activate(e, ready.bits() as i16, 1) };
             return true;
         }
-        if self.engine.reactor.try_reserve().is_err() {
-            return false;
-        }
-        let key = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), SlotKind::default());
+        let inserted = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), SlotKind::default());
+        let Ok(key) = inserted else { return false };
         Self::mark(e, key);
         self.engine.reactor.activate_next_turn(key, ready);
         true
@@ -170,9 +168,10 @@ impl Base {
         }
         let Some(mut core) = self.core.try_enter() else { return false };
         let Some(key) = Key::from_bits(e.key.get()).filter(|_| e.is(evlist::INSERTED)) else { return false };
-        if !core.engine.reactor.undo_activation(key) {
+        if core.engine.reactor.last_detached().is_none_or(|(last, _)| last != key) {
             return false;
         }
+        core.engine.reactor.deactivate(key);
         e.clear(evlist::INSERTED);
         if !self.plain {
             crate::base::debug::ended(Cb::of(e));
@@ -250,7 +249,7 @@ fn flush_written(bev: &Locked, base: &Base, before: (u32, u32)) {
 fn flush_other(base: &Base) {
     // SAFETY: what is active is alive, and so is the bufferevent around its write event.
     let other = unsafe {
-        let Some(name) = base.section(|core| core.engine.reactor.last_detached()) else { return };
+        let Some((_, name)) = base.section(|core| core.engine.reactor.last_detached()) else { return };
         let cb = name.callback();
         if cb.evcb_cb.get().raw != on_write as EventFn as *mut c_void {
             return;

@@ -42,10 +42,8 @@ impl Base {
                 return false;
             }
             if core.deferred > MAX_PER_TURN {
-                if core.engine.reactor.try_reserve().is_err() {
-                    return false;
-                }
-                let key = core.engine.reactor.insert(Cb::bare(cb), cb.evcb_pri.get(), Kind::default());
+                let inserted = core.engine.reactor.insert(Cb::bare(cb), cb.evcb_pri.get(), Kind::default());
+                let Ok(key) = inserted else { return false };
                 Core::mark(cb, key);
                 core.engine.reactor.activate_next_turn(key, Ready::empty());
             } else {

@@ -172,11 +172,9 @@ impl Core {
 
     /// Gives an event a slot that waits for its descriptor or signal.
     fn watch(&mut self, e: &event) -> Result<Key, Refused> {
-        if self.engine.reactor.try_reserve().is_err() {
-            return Err(Refused::Silently);
-        }
         let kind = Kind { persist: e.has(ev::PERSIST), internal: e.is(evlist::INTERNAL) };
-        let key = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind);
+        let inserted = self.engine.reactor.insert(Cb::of(e), e.evcb_pri.get(), kind);
+        let key = inserted.map_err(|_| Refused::Silently)?;
         let watched = if e.has(ev::SIGNAL) { self.add_signal(e, key) } else { self.add_fd(e, key) };
         if watched.is_err() {
             self.engine.remove(key);

@@ -113,12 +113,9 @@ impl Core {
             return self.engine.reactor.hold(-i32::from(counts));
         }
         e.clear(evlist::TIMEOUT);
-        match self.key_of(e) {
-            Some(key) if self.engine.reactor.time_out(key, counts) => return,
-            Some(_) => {}
-            None => self.engine.reactor.hold(-i32::from(counts)),
+        let key = self.key_of(e);
+        if let Some(key) = self.engine.reactor.time_out(key, Cb::of(e), e.evcb_pri.get(), counts) {
+            Self::mark(e, key);
         }
-        let key = self.engine.reactor.enqueue_due(Cb::of(e), e.evcb_pri.get());
-        Self::mark(e, key);
     }
 }

@@ -280,7 +280,8 @@ impl FdMap {
         Ok(Some(entry.tell(fd, new)))
     }
 
-    /// `fired`: the event ends because it was reported ready, not because somebody removed it.
+    /// `fired`: the event ends because it was reported ready, not because somebody removed it; unless its descriptor was to be
+    /// armed again, so that it waited on.
     #[inline]
     fn unlink<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32, fired: bool) -> Option<Change> {
         let slot = slots.at_mut(index);
@@ -300,7 +301,7 @@ impl FdMap {
         }
         entry.count(interest, 1u16.wrapping_neg());
         entry.note_single();
-        if self.deferred || (fired && entry.fired && entry.events == 0) {
+        if self.deferred || (fired && entry.fired && !entry.queued && entry.events == 0) {
             // Before it is added again the descriptor may be closed and opened: what the kernel has is unsure.
             entry.fired |= entry.events == 0;
             Self::queue(&mut self.leftover, entry, fd);

@@ -16,7 +16,7 @@
 //! use evoxide_core::reactor::Reactor;
 //!
 //! let mut reactor = Reactor::new();
-//! let key = reactor.insert("tick", 0, Default::default());
+//! let key = reactor.insert("tick", 0, Default::default())?;
 //! reactor.set_timeout(key, Some(1_000));
 //! assert_eq!(reactor.first_deadline(0, u64::MAX), Some(1_000));
 //! reactor.expire(1_000);
@@ -24,6 +24,7 @@
 //! let popped = reactor.pop_ready().unwrap();
 //! assert_eq!((popped.payload, popped.ready, popped.kept()), ("tick", Ready::TIMEOUT, false));
 //! assert!(reactor.counts().is_idle());
+//! # Ok::<(), std::collections::TryReserveError>(())
 //! ```
 
 mod fds;
@@ -194,39 +195,36 @@ impl<T: Payload> Reactor<T> {
         (self.fds.deferred, self.fds.mixing) = (options.deferred, options.mixing);
     }
 
-    /// Makes sure that the next [`insert`](Self::insert) needs no memory.
+    /// Makes a slot. It lives until it is removed, or popped with nothing left to wait for; a slot that waits for nothing
+    /// from the start is the caller's to fill or to [`remove`](Self::remove). A priority beyond the last means the last.
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
-    #[inline]
-    pub fn try_reserve(&mut self) -> Result<(), TryReserveError> {
-        self.slots.try_reserve_one()
-    }
-
-    /// Makes a slot. It lives until it is removed, or popped with nothing left to wait for; a slot that waits for nothing
-    /// from the start is the caller's to fill or to [`remove`](Self::remove). A priority beyond the last means the last.
     #[inline(always)]
-    pub fn insert(&mut self, payload: T, priority: u8, kind: Kind) -> Key {
+    pub fn insert(&mut self, payload: T, priority: u8, kind: Kind) -> Result<Key, TryReserveError> {
         let state = if kind.persist { state::PERSIST } else { 0 } | if kind.internal { state::INTERNAL } else { 0 };
         let priority = priority.min(self.rings.last());
-        let (key, slot) = self.slots.insert_any();
+        let (key, slot) = self.slots.try_insert_any()?;
         // What the other fields hold matters only where a state bit says so, and linking sets them. A deadline of 0 says that
         // there was none yet.
         (slot.payload, slot.priority, slot.state, slot.deadline) = (payload, priority, state, 0);
-        key
+        Ok(key)
     }
 
-    /// Takes an event out of every list and frees its slot.
+    /// Takes an event out of every list and frees its slot. To be called at once for one that was popped to
+    /// [unlink](After::Unlink) it.
     #[inline(never)]
     pub fn remove(&mut self, key: Key) -> Removed {
         let Some(slot) = self.slots.get(key) else {
             self.remove_detached(key);
             return Removed::default();
         };
-        if slot.state & (state::READY | state::NEXT_TURN) != 0 {
+        let ready = slot.state & (state::READY | state::NEXT_TURN) != 0;
+        let fired = !ready && slot.state & state::PERSIST == 0;
+        if ready {
             self.deactivate_slot(key.index);
         }
-        let gone = self.unlink_all(key.index, false);
+        let gone = self.unlink_all(key.index, fired);
         self.slots.discard(key.index);
         if self.slots.is_empty() {
             self.trim_fds();
@@ -239,19 +237,6 @@ impl<T: Payload> Reactor<T> {
         let last = self.rings.last();
         if let Some(slot) = self.slots.get_mut(key).filter(|s| s.state & (state::READY | state::NEXT_TURN) == 0) {
             slot.priority = priority.min(last);
-        }
-    }
-
-    /// Frees the slot of an event that waits for nothing. Returns whether it lives on.
-    #[inline]
-    pub fn free_if_idle(&mut self, key: Key) -> bool {
-        match self.slots.get(key) {
-            Some(slot) if slot.state & state::LINKED != 0 => true,
-            Some(_) => {
-                self.slots.discard(key.index);
-                false
-            }
-            None => self.readiness(key).is_some(),
         }
     }
 
@@ -293,12 +278,11 @@ impl<T: Payload> Reactor<T> {
         most
     }
 
-    /// How many events are ready.
-    pub fn active(&self) -> u32 {
+    fn active(&self) -> u32 {
         self.rings.front.count() + self.rings.elsewhere
     }
 
-    /// How much memory events, timeouts and descriptors hold, in bytes.
+    /// How much memory events, timeouts and descriptors hold, in bytes. Changes with what is inserted, removed, made ready or popped.
     pub fn held_memory(&self) -> usize {
         let rings: usize = self.rings.iter().chain([&self.next_turn]).map(Ring::held_memory).sum();
         self.slots.held_memory() + self.timers.held_memory() + self.fds.held_memory() + rings

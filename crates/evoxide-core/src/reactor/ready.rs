@@ -146,14 +146,6 @@ impl<T: Payload> Reactor<T> {
         Some(detached_key(place, priority))
     }
 
-    /// [`enqueue`](Self::enqueue) for an event whose timeout is due: [`begin_batch`](Self::begin_batch) comes before the next pop.
-    #[inline]
-    pub fn enqueue_due(&mut self, payload: T, priority: u8) -> Key {
-        let priority = priority.min(self.rings.last());
-        let entry = Entry { payload, slot: DETACHED, ready: Ready::TIMEOUT, calls: 1 };
-        detached_key(self.push_ready::<false>(priority, entry), priority)
-    }
-
     /// Whether one more event can become ready in the queue of a priority without memory. Changes with what is made ready and
     /// what is popped.
     pub fn has_room(&self, priority: u8) -> bool {

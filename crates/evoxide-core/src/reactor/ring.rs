@@ -212,28 +212,6 @@ impl<T: Copy + Default> Ring<T> {
         (&mut spare[..len], &mut self.tail)
     }
 
-    /// The entry that was taken last, while nothing was added since.
-    #[inline(always)]
-    pub fn taken(&self) -> Option<&Entry<T>> {
-        self.entries.get(self.at(self.head.wrapping_sub(1)))
-    }
-
-    /// Takes the last entry, which is no gap, of a ring that is not empty.
-    #[inline(always)]
-    pub fn retreat(&mut self) {
-        self.tail = self.tail.wrapping_sub(1);
-        let at = self.at(self.tail);
-        if let Some(entry) = self.entries.get_mut(at) {
-            entry.slot = GAP;
-        }
-    }
-
-    /// Whether the entry at a place is the detached activation that a key names. `priority` is the ring's own.
-    #[inline(always)]
-    pub fn is_detached_at(&self, place: u32, key: Key, priority: u8) -> bool {
-        !self.is_empty() && key == detached_key(place, priority) && self.get(place).is_some_and(|e| e.slot == DETACHED)
-    }
-
     /// Makes a full ring longer.
     #[cold]
     #[inline(never)]

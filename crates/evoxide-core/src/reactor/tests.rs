@@ -2,12 +2,16 @@ use super::*;
 use crate::interest::Ready;
 use crate::interest::{Interest, Report};
 
+fn insert<T: Payload>(r: &mut Reactor<T>, payload: T, priority: u8, kind: Kind) -> Key {
+    r.insert(payload, priority, kind).unwrap()
+}
+
 fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
     let mut out = Vec::new();
     r.begin_batch(|| 0);
     while let Some(p) = r.pop_ready() {
         if p.after == After::Unlink {
-            let _ = r.unlink_popped(p.key.unwrap());
+            let _ = r.remove(p.key.unwrap());
         }
         out.push((p.payload, p.ready));
     }
@@ -17,7 +21,7 @@ fn run(r: &mut Reactor<u32>) -> Vec<(u32, Ready)> {
 #[test]
 fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_wait() {
     let mut r = Reactor::new();
-    let k = r.insert(1, 0, Kind::default());
+    let k = insert(&mut r, 1, 0, Kind::default());
     let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!((change.old, change.new), (Interest::empty(), Interest::READ | Interest::ONESHOT));
     let report = Report { fd: 5, serial: change.serial, ready: Ready::READ };
@@ -25,7 +29,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
     r.begin_batch(|| 0);
     let p = r.pop_ready().unwrap();
     assert_eq!(p.after, After::Removed, "the kernel is not told");
-    let k = r.insert(1, 0, Kind::default());
+    let k = insert(&mut r, 1, 0, Kind::default());
     let again = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!((again.old, again.new, again.serial), (change.new, change.new, change.serial));
     assert_eq!(r.next_leftover(), None);
@@ -40,7 +44,7 @@ fn a_one_shot_descriptor_is_rearmed_with_one_change_and_removed_before_the_next_
 #[test]
 fn an_explicit_removal_is_told_at_once() {
     let mut r = Reactor::new();
-    let k = r.insert(1, 0, Kind::default());
+    let k = insert(&mut r, 1, 0, Kind::default());
     let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     assert_eq!(r.remove(k).change.unwrap().new, Interest::empty());
     let stale = r.finish_wait([Report { fd: 5, serial: change.serial, ready: Ready::READ }].into_iter());
@@ -50,7 +54,7 @@ fn an_explicit_removal_is_told_at_once() {
 #[test]
 fn moving_a_timeout_later_keeps_the_true_minimum() {
     let mut r = Reactor::new();
-    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    let (a, b) = (insert(&mut r, 1, 0, Kind::default()), insert(&mut r, 2, 0, Kind::default()));
     r.set_timeout(a, Some(10));
     r.set_timeout(b, Some(20));
     assert_eq!(r.first_deadline(0, u64::MAX), Some(10));
@@ -66,7 +70,7 @@ fn a_more_urgent_event_ends_the_batch() {
     let mut r = Reactor::new();
     assert!(r.set_priorities(3));
     let keys: Vec<_> =
-        (0..3u8).map(|i| r.insert(u32::from(i), 2 - i, Kind { persist: true, internal: false })).collect();
+        (0..3u8).map(|i| insert(&mut r, u32::from(i), 2 - i, Kind { persist: true, internal: false })).collect();
     for k in &keys[..2] {
         r.activate(*k, Ready::READ, 1);
     }
@@ -82,7 +86,7 @@ fn a_more_urgent_event_ends_the_batch() {
 fn what_is_patient_waits_for_the_end_of_the_batch() {
     let mut r = Reactor::new();
     assert!(r.set_priorities(3));
-    let keys: Vec<_> = (0..3u32).map(|i| r.insert(i, 2, Kind { persist: true, internal: false })).collect();
+    let keys: Vec<_> = (0..3u32).map(|i| insert(&mut r, i, 2, Kind { persist: true, internal: false })).collect();
     for k in &keys {
         r.activate(*k, Ready::READ, 1);
     }
@@ -98,32 +102,30 @@ fn what_is_patient_waits_for_the_end_of_the_batch() {
 #[test]
 fn edge_and_level_do_not_mix() {
     let mut r = Reactor::new();
-    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    let (a, b) = (insert(&mut r, 1, 0, Kind::default()), insert(&mut r, 2, 0, Kind::default()));
     assert!(r.watch_fd(a, 3, Interest::READ | Interest::EDGE, false).unwrap().is_some());
     assert_eq!(r.watch_fd(b, 3, Interest::READ, false), Err(AddError::ModeConflict));
-    assert!(!r.free_if_idle(b));
+    assert_eq!(r.remove(b), Removed::default());
 }
 
 #[test]
 fn a_fired_one_shot_whose_event_lives_on_is_armed_again() {
     let mut r = Reactor::new();
-    let k = r.insert(1, 0, Kind::default());
+    let k = insert(&mut r, 1, 0, Kind::default());
     let change = r.watch_fd(k, 5, Interest::READ, true).unwrap().unwrap();
     let report = Report { fd: 5, serial: change.serial, ready: Ready::READ };
     // Its readiness is taken back before it was popped.
     let _ = r.finish_wait([report].into_iter());
     r.deactivate(k);
-    assert!(r.free_if_idle(k));
     assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
     assert_eq!(r.next_leftover(), None);
     // A report that means nothing to it.
     let _ = r.finish_wait([Report { ready: Ready::WRITE, ..report }].into_iter());
-    assert_eq!(r.active(), 0);
+    assert_eq!(r.counts().active, 0);
     assert_eq!(r.next_leftover(), Some(Change { old: change.new, ..change }));
     // Removed meanwhile: told at once, and not armed again.
     let _ = r.finish_wait([report].into_iter());
     r.deactivate(k);
-    assert!(r.free_if_idle(k));
     assert_eq!(r.remove(k).change.unwrap().new, Interest::empty());
     assert_eq!(r.next_leftover(), None);
 }
@@ -132,7 +134,7 @@ fn a_fired_one_shot_whose_event_lives_on_is_armed_again() {
 fn fewer_priorities_take_pending_events_along() {
     let mut r = Reactor::new();
     assert!(r.set_priorities(3));
-    let k = r.insert(1, 2, Kind::default());
+    let k = insert(&mut r, 1, 2, Kind::default());
     r.set_timeout(k, Some(5));
     assert!(r.set_priorities(1));
     r.expire(5);
@@ -145,7 +147,7 @@ fn a_trimmed_map_does_not_repeat_serials() {
     let mut r = Reactor::new();
     let mut last = 0;
     for _ in 0..100 {
-        let k = r.insert(1, 0, Kind::default());
+        let k = insert(&mut r, 1, 0, Kind::default());
         let change = r.watch_fd(k, 500, Interest::READ, false).unwrap().unwrap();
         assert!(change.serial > last);
         last = change.serial;
@@ -156,40 +158,40 @@ fn a_trimmed_map_does_not_repeat_serials() {
 #[test]
 fn an_addition_that_the_kernel_refused_leaves_the_others_mode_as_it_was() {
     let mut r = Reactor::new();
-    let (a, b) = (r.insert(1, 0, Kind::default()), r.insert(2, 0, Kind::default()));
+    let (a, b) = (insert(&mut r, 1, 0, Kind::default()), insert(&mut r, 2, 0, Kind::default()));
     let first = r.watch_fd(a, 5, Interest::READ, true).unwrap().unwrap();
     let refused = r.watch_fd(b, 5, Interest::READ, true).unwrap().unwrap();
     r.undo_watch(b, Some(refused));
-    assert!(!r.free_if_idle(b));
+    assert_eq!(r.remove(b), Removed::default());
     // It never fired, so its removal is told at once even when it ends by a timeout.
     r.activate(a, Ready::TIMEOUT, 1);
     r.begin_batch(|| 0);
     let popped = r.pop_ready().unwrap();
     assert_eq!(popped.after, After::Unlink);
-    let change = r.unlink_popped(popped.key.unwrap()).change.unwrap();
+    let change = r.remove(popped.key.unwrap()).change.unwrap();
     assert_eq!((change.old, change.new), (first.new, Interest::empty()));
     assert_eq!(r.next_leftover(), None);
 }
 
 #[test]
-fn only_what_was_made_ready_last_is_recalled() {
+fn what_was_made_ready_last_is_told_and_taken_back() {
     let mut r = Reactor::new();
     let warm = r.enqueue(0, 0, false, Ready::WRITE, 1);
-    assert!(r.undo_activation(warm));
-    assert!(!r.undo_activation(warm));
+    assert_eq!(r.last_detached(), Some((warm, 0)));
+    r.deactivate(warm);
+    assert_eq!(r.last_detached(), None);
     let first = r.enqueue(1, 0, false, Ready::WRITE, 1);
     let second = r.enqueue(2, 0, false, Ready::WRITE, 1);
-    assert!(!r.undo_activation(first));
-    assert_eq!(r.last_detached(), Some(2));
+    assert_eq!(r.last_detached(), Some((second, 2)));
     let (place, elsewhere) = r.activity();
-    assert!(r.undo_activation(second));
-    assert_eq!((r.counts().active, r.last_detached()), (1, Some(1)));
+    r.deactivate(second);
+    assert_eq!((r.counts().active, r.last_detached()), (1, Some((first, 1))));
     assert_eq!(r.activity(), (place - 1, elsewhere));
-    let third = r.insert(3, 0, Kind::default());
+    let third = insert(&mut r, 3, 0, Kind::default());
     r.activate(third, Ready::WRITE, 1);
-    assert!(!r.undo_activation(third) && r.last_detached().is_none(), "a slot is no detached activation");
+    assert!(r.last_detached().is_none(), "a slot is no detached activation");
     assert_eq!(run(&mut r).iter().map(|(payload, _)| *payload).collect::<Vec<_>>(), [1, 3]);
-    assert!(!r.undo_activation(first) && r.counts().active == 0);
+    assert!(r.last_detached().is_none() && r.counts().active == 0);
 }
 
 #[test]
@@ -234,7 +236,7 @@ fn a_ring_that_grows_keeps_what_is_there() {
             let _ = r.enqueue(n, 0, false, Ready::WRITE, 1);
         }
         for n in before..before + after {
-            let _ = r.enqueue_due(n, 0);
+            assert!(r.time_out(None, n, 0, false).is_some());
         }
         let ran: Vec<u32> = run(&mut r).into_iter().map(|(n, _)| n).collect();
         assert!(ran.into_iter().eq(0..before + after), "{before} {after}");
@@ -268,7 +270,7 @@ fn a_ring_of_gaps_is_packed_and_the_payloads_learn_their_keys() {
         let _ = key.map(|key| r.remove(key));
     }
     assert_eq!(r.held_memory(), held);
-    assert_eq!(r.active(), 2);
+    assert_eq!(r.counts().active, 2);
     let _ = r.remove(cells[0].get().unwrap());
     r.begin_batch(|| 0);
     let last = r.pop_ready().unwrap();

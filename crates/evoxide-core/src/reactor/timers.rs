@@ -3,6 +3,7 @@
 //! A face that keeps its deadlines itself, as the C face does, arms none here: it [holds](Reactor::hold) the events that wait
 //! and says when their time [has come](Reactor::time_out).
 
+use super::ring::{DETACHED, Entry, detached_key};
 use super::slot::{NONE, Slot, state};
 use super::{Payload, Reactor};
 use crate::interest::{Interest, Ready};
@@ -46,14 +47,18 @@ impl<T: Default> Store for Slab<Slot<T>> {
 
 impl<T: Payload> Reactor<T> {
     /// Arms, moves or, with `None`, disarms the timeout of `key`. Returns whether its slot lives on: one that then waits for
-    /// nothing is freed.
+    /// nothing, and is not ready, is freed.
     pub fn set_timeout(&mut self, key: Key, deadline: Option<u64>) -> bool {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         let Some(deadline) = deadline else {
             slot.deadline = 0;
             slot.state &= !state::EXPIRED;
             self.disarm(key.index);
-            return self.free_if_idle(key);
+            let idle = self.slots.at(key.index).state & state::LINKED == 0;
+            if idle {
+                self.slots.discard(key.index);
+            }
+            return !idle;
         };
         if slot.state & state::TIMER != 0 {
             self.timers.set(&mut self.slots, key.index, deadline);
@@ -96,19 +101,22 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// The timeout of an event has come that the face [holds](Self::hold), which ends by this, if it counts. The event is ready
-    /// with [`Ready::TIMEOUT`] then. `false`: it has no slot. If it was ready, it is not any more, and is the face's to
-    /// [enqueue](Self::enqueue).
+    /// with [`Ready::TIMEOUT`] then. Returns the key of its detached activation if it has no slot.
+    /// [`begin_batch`](Self::begin_batch) comes before the next pop.
     #[inline]
-    pub fn time_out(&mut self, key: Key, counts: bool) -> bool {
-        let slotted = self.slots.get(key).is_some();
-        if slotted {
-            self.time_out_slot(key.index, |reactor| reactor.hold(-i32::from(counts)));
-        } else {
+    pub fn time_out(&mut self, key: Option<Key>, payload: T, priority: u8, counts: bool) -> Option<Key> {
+        if let Some(key) = key {
+            if self.slots.get(key).is_some() {
+                self.time_out_slot(key.index, |reactor| reactor.hold(-i32::from(counts)));
+                return None;
+            }
             self.note_most();
             self.remove_detached(key);
-            self.hold(-i32::from(counts));
         }
-        slotted
+        self.hold(-i32::from(counts));
+        let priority = priority.min(self.rings.last());
+        let entry = Entry { payload, slot: DETACHED, ready: Ready::TIMEOUT, calls: 1 };
+        Some(detached_key(self.push_ready::<false>(priority, entry), priority))
     }
 
     /// As libevent deletes an event before it reports a timeout, what else happened to it in this turn is not reported; it

@@ -36,11 +36,11 @@ pub enum After {
     Unchanged,
     /// It is persistent and waits on.
     Pending,
-    /// It is persistent and has nothing left to wait for: to be armed again, or given to [`Reactor::free_if_idle`].
+    /// It is persistent and has nothing left to wait for: to be armed again, or removed.
     Idle,
     /// It is no event of the reactor any more.
     Removed,
-    /// It ends, and [`Reactor::unlink_popped`] must be called at once.
+    /// It ends, and [`Reactor::remove`] must be called at once.
     Unlink,
 }
 
@@ -53,6 +53,8 @@ pub struct Popped<T> {
     pub key: Option<Key>,
     /// What happened.
     pub ready: Ready,
+    /// How often to call back (signals that arrived several times).
+    pub calls: u16,
     /// What became of it.
     pub after: After,
 }
@@ -268,7 +270,8 @@ impl<T: Payload> Reactor<T> {
             return None;
         }
         let (entry, head) = ring.first()?;
-        let popped = Popped { payload: entry.payload, key: None, ready: entry.ready, after: After::Removed };
+        let Entry { payload, ready, calls, .. } = *entry;
+        let popped = Popped { payload, key: None, ready, calls, after: After::Removed };
         if let Some((key, slot)) = self.slots.keyed_at_mut(entry.slot) {
             slot.state &= !state::READY;
             entry.slot = GAP;
@@ -288,7 +291,7 @@ impl<T: Payload> Reactor<T> {
     fn pop_slot(&mut self, index: u32) -> Option<Popped<T>> {
         let (entry, head) = self.rings.front.first()?;
         let (key, slot) = self.slots.keyed_at_mut(index)?;
-        let (payload, ready) = (entry.payload, entry.ready);
+        let Entry { payload, ready, calls, .. } = *entry;
         entry.slot = GAP;
         *head = head.wrapping_add(1);
         let ended = slot.state & (state::EXPIRED | state::PERSIST | state::FD);
@@ -298,7 +301,7 @@ impl<T: Payload> Reactor<T> {
             self.move_to_front(index);
         }
         let after = if self.retire(index) { After::Removed } else { self.after_pop(index) };
-        Some(Popped { payload, key: key.filter(|_| after != After::Removed), ready, after })
+        Some(Popped { payload, key: key.filter(|_| after != After::Removed), ready, calls, after })
     }
 
     /// Why there was nothing to pop: `true` asks it again, `false` ends the batch.
@@ -315,12 +318,6 @@ impl<T: Payload> Reactor<T> {
             self.batch.shift(1);
         }
         gap
-    }
-
-    /// How often to call back for the event that was popped last (signals that arrived several times). To be asked before
-    /// anything else is made ready.
-    pub fn popped_calls(&self) -> u16 {
-        self.rings.front.taken().map_or(0, |e| e.calls)
     }
 
     /// Ends an event that was popped, if that is a one-shot one, alone on its descriptor, and the kernel need not be told now.
@@ -364,17 +361,6 @@ impl<T: Payload> Reactor<T> {
     fn uncount(&mut self) {
         self.internal_active -= 1;
         self.batch.start = self.batch.start.wrapping_add(1);
-    }
-
-    /// Takes an event that was popped and is not persistent out of every list it is still in, and frees its slot. Returns
-    /// what the kernel must be told. To be called for a [`After::Unlink`] event, at once.
-    pub fn unlink_popped(&mut self, key: Key) -> Removed {
-        if self.slots.get(key).is_none() {
-            return Removed::default();
-        }
-        let gone = self.unlink_all(key.index, true);
-        self.slots.discard(key.index);
-        gone
     }
 
     /// Goes on with less urgent events where only internal ones ran so far.
@@ -426,7 +412,7 @@ impl<T: Payload> Reactor<T> {
         true
     }
 
-    /// How many priorities there are.
+    /// How many priorities there are. Changes only with [`set_priorities`](Self::set_priorities).
     pub fn priorities(&self) -> usize {
         self.rings.len()
     }

@@ -1,30 +1,16 @@
-//! Taking back what was made ready last, and whether anything was.
+//! What was made ready last, and whether anything was.
 
-use super::ring::DETACHED;
+use super::ring::{DETACHED, detached_key};
 use super::{Payload, Reactor};
 use crate::key::Key;
 
 impl<T: Payload> Reactor<T> {
-    /// Takes back a detached activation (see [`enqueue`](Self::enqueue)), if it is what was made ready last in the queue that
-    /// runs. `false`: nothing was done.
-    #[inline(always)]
-    pub fn undo_activation(&mut self, key: Key) -> bool {
-        let front = &mut self.rings.front;
+    /// What was made ready last in the queue that runs, if that is a detached activation, and its key:
+    /// [`deactivate`](Self::deactivate) takes it back. Changes with what is made ready, popped or removed.
+    pub fn last_detached(&self) -> Option<(Key, T)> {
+        let (front, running) = (&self.rings.front, self.rings.running);
         let last = front.tail.wrapping_sub(1);
-        let recalled = front.is_detached_at(last, key, self.rings.running);
-        if recalled {
-            front.retreat();
-        }
-        recalled
-    }
-
-    /// Whose the detached activation is that was made ready last in the queue that runs, if that was one.
-    pub fn last_detached(&self) -> Option<T> {
-        let front = &self.rings.front;
-        if front.is_empty() {
-            return None;
-        }
-        front.get(front.tail.wrapping_sub(1)).filter(|entry| entry.slot == DETACHED).map(|entry| entry.payload)
+        front.get(last).filter(|entry| entry.slot == DETACHED).map(|e| (detached_key(last, running), e.payload))
     }
 
     /// Two numbers that tell whether something was made ready, or taken back, since an earlier look in the same callback. One

@@ -33,9 +33,9 @@ fn a_descriptor_a_signal_and_the_waker_on_every_backend() {
     for method in Method::ALL {
         let (mut engine, mut waiter) = engine(*method);
         let (mut near, far) = UnixStream::pair().unwrap();
-        let read = engine.reactor.insert(1, 0, Kind { persist: true, internal: false });
+        let read = engine.reactor.insert(1, 0, Kind { persist: true, internal: false }).unwrap();
         engine.watch_fd(read, far.as_raw_fd(), Interest::READ, false).unwrap();
-        let signal = engine.reactor.insert(2, 0, Kind { persist: true, internal: false });
+        let signal = engine.reactor.insert(2, 0, Kind { persist: true, internal: false }).unwrap();
         engine.watch_signal(signal, libc::SIGURG).unwrap();
         engine.waker().wake();
         assert_eq!(turn(&mut engine, &mut waiter), []);
@@ -54,10 +54,10 @@ fn a_descriptor_a_signal_and_the_waker_on_every_backend() {
 fn what_the_kernel_refuses_is_taken_back() {
     let (mut engine, mut waiter) = engine(Method::Epoll);
     let file = std::fs::File::open("/proc/self/stat").unwrap();
-    let key = engine.reactor.insert(1, 0, Kind::default());
+    let key = engine.reactor.insert(1, 0, Kind::default()).unwrap();
     let refused = engine.watch_fd(key, file.as_raw_fd(), Interest::READ, false);
     assert!(refused.is_err() || !turn(&mut engine, &mut waiter).is_empty());
-    let closed = engine.reactor.insert(2, 0, Kind::default());
+    let closed = engine.reactor.insert(2, 0, Kind::default()).unwrap();
     assert!(matches!(engine.watch_fd(closed, 9999, Interest::READ, false), Err(WatchError::Kernel(..))));
     assert!(!engine.reactor.view(closed).is_some_and(|view| view.inserted));
     engine.remove(closed);
@@ -69,7 +69,7 @@ fn stale_reports_make_the_set_new() {
     let (mut near, far) = UnixStream::pair().unwrap();
     near.write_all(b"x").unwrap();
     let other = far.try_clone().unwrap();
-    let key = engine.reactor.insert(1, 0, Kind { persist: true, internal: false });
+    let key = engine.reactor.insert(1, 0, Kind { persist: true, internal: false }).unwrap();
     engine.watch_fd(key, far.as_raw_fd(), Interest::READ, false).unwrap();
     // Its file lives on in `other`, so the kernel keeps what can no longer be removed by number.
     let number = far.as_raw_fd();
@@ -91,7 +91,7 @@ fn stale_reports_make_the_set_new() {
 fn it_starts_again_after_a_fork() {
     let (mut engine, mut waiter) = engine(Method::Epoll);
     let (mut near, far) = UnixStream::pair().unwrap();
-    let key = engine.reactor.insert(1, 0, Kind { persist: true, internal: false });
+    let key = engine.reactor.insert(1, 0, Kind { persist: true, internal: false }).unwrap();
     engine.watch_fd(key, far.as_raw_fd(), Interest::READ, false).unwrap();
     engine.reinit().unwrap();
     near.write_all(b"x").unwrap();

@@ -6,8 +6,14 @@ use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
 use evoxide_core::interest as core;
 use evoxide_core::key::Key;
-use evoxide_core::reactor;
+use evoxide_core::reactor::{self, Reactor};
+use std::alloc::{Layout, handle_alloc_error};
 use std::sync::atomic::Ordering;
+
+/// A slot. Without memory the process ends, as wherever the standard library needs some.
+pub(super) fn new_slot(reactor: &mut Reactor<u64>, payload: u64, priority: u8, kind: reactor::Kind) -> Key {
+    reactor.insert(payload, priority, kind).unwrap_or_else(|_| handle_alloc_error(Layout::new::<[Key; 8]>()))
+}
 
 impl<S> Registry<S> {
     /// The time that new timers count from.
@@ -60,15 +66,15 @@ impl<S> Registry<S> {
                 return Ok(());
             }
         };
-        let slot =
-            self.engine.reactor.insert(payload, entry.priority, reactor::Kind { persist, internal: entry.background });
+        let kind = reactor::Kind { persist, internal: entry.background };
+        let slot = new_slot(&mut self.engine.reactor, payload, entry.priority, kind);
         let waits = match entry.kind {
             Kind::Descriptor { fd, interest, .. } => self.watch_slot(slot, fd, interest.bits(), !persist),
             Kind::Signal(signal) => self.engine.watch_signal(slot, signal).map_err(Error::watch),
             _ => Ok(()),
         };
         if let Err(error) = waits {
-            self.engine.reactor.free_if_idle(slot);
+            self.engine.remove(slot);
             return Err(error);
         }
         let Some(entry) = self.entries.get_mut(id) else { return Ok(()) };
@@ -94,7 +100,7 @@ impl<S> Registry<S> {
     ) -> Result<(), Error> {
         let result = self.engine.watch_fd(slot, fd, interest, one_shot);
         if result.is_err() {
-            self.engine.reactor.free_if_idle(slot);
+            self.engine.remove(slot);
         }
         result.map_err(Error::watch)
     }
@@ -102,7 +108,8 @@ impl<S> Registry<S> {
     /// Puts posted work, where there is any, among what is ready. Its slot is gone when it runs: an idle loop holds none.
     pub(crate) fn ready_posted(&mut self) {
         if self.mailbox.waiting.load(Ordering::SeqCst) > 0 && !std::mem::replace(&mut self.work_is_ready, true) {
-            let slot = self.engine.reactor.insert(0, self.middle, reactor::Kind { persist: false, internal: true });
+            let kind = reactor::Kind { persist: false, internal: true };
+            let slot = new_slot(&mut self.engine.reactor, 0, self.middle, kind);
             self.engine.reactor.activate(slot, core::Ready::READ, 1);
         }
     }
@@ -134,7 +141,7 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist: false, internal: entry.background };
-                *entry.slot.insert(self.engine.reactor.insert(id.to_bits(), entry.priority, kind))
+                *entry.slot.insert(new_slot(&mut self.engine.reactor, id.to_bits(), entry.priority, kind))
             }
         };
         self.engine.reactor.activate(slot, ready, 1);
@@ -163,7 +170,7 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist: true, internal: entry.background };
-                let slot = self.engine.reactor.insert(id.to_bits(), entry.priority, kind);
+                let slot = new_slot(&mut self.engine.reactor, id.to_bits(), entry.priority, kind);
                 let interest = if second { core::Interest::WRITE } else { core::Interest::READ };
                 self.watch_slot(slot, fd, interest, false)?;
                 if let Some(entry) = self.entries.get_mut(id) {

@@ -66,7 +66,7 @@ impl<S> Registry<S> {
     /// # Ok::<(), evoxide::Error>(())
     /// ```
     pub fn counts(&self) -> Counts {
-        let ready = self.engine.reactor.active() as usize;
+        let ready = self.engine.reactor.counts().active as usize;
         let events = self.entries.len();
         let is_active = |slot: Option<Key>| {
             slot.is_some_and(|slot| self.engine.reactor.view(slot).is_some_and(|view| view.ready.is_some()))
@@ -159,7 +159,7 @@ impl<S> Registry<S> {
     /// Whether a turn would call somebody without a wait.
     pub(crate) fn has_work(&self) -> bool {
         self.served
-            || self.engine.reactor.active() > 0
+            || self.engine.reactor.counts().active > 0
             || !self.turn_end.is_empty()
             || self.mailbox.waiting.load(Ordering::SeqCst) > 0
     }

@@ -1,5 +1,6 @@
 //! Changing and removing events.
 
+use super::arm::new_slot;
 use super::event::{EventId, Kind};
 use super::registry::Registry;
 use crate::error::{Error, ErrorKind};
@@ -177,7 +178,7 @@ impl<S> Registry<S> {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist, internal: entry.background };
-                *entry.slot.insert(self.engine.reactor.insert(id.to_bits(), entry.priority, kind))
+                *entry.slot.insert(new_slot(&mut self.engine.reactor, id.to_bits(), entry.priority, kind))
             }
         };
         self.engine.reactor.set_timeout(slot, Some(deadline));

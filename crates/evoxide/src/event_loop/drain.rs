@@ -116,7 +116,7 @@ impl<S> Registry<S> {
         self.draining == Draining::Waiting
             && self.streams == 0
             && self.turn_end.is_empty()
-            && self.engine.reactor.active() == 0
+            && self.engine.reactor.counts().active == 0
             && self.mailbox.waiting.load(Ordering::SeqCst) == 0
             && self.mailbox.alarm.holds.load(Ordering::SeqCst) == 0
             && !self.has_listeners()

@@ -342,7 +342,7 @@ impl<S> EventLoop<S> {
         }
         let now = registry.time.now();
         registry.engine.reactor.expire(now);
-        if registry.engine.reactor.active() == 0 && !registry.idles.is_empty() {
+        if registry.engine.reactor.counts().active == 0 && !registry.idles.is_empty() {
             for id in registry.idles.clone() {
                 if registry.entries.get(id).is_some_and(|e| !e.paused) {
                     registry.activate_with(id, Ready::READ);
@@ -351,7 +351,7 @@ impl<S> EventLoop<S> {
         }
         let batches = if mode == Mode::Forever { 1 } else { registry.engine.reactor.priorities() };
         for _ in 0..batches {
-            if self.registry().engine.reactor.active() == 0 || self.is_stopped() {
+            if self.registry().engine.reactor.counts().active == 0 || self.is_stopped() {
                 break;
             }
             called |= self.batch(now);
@@ -434,7 +434,6 @@ impl<S> EventLoop<S> {
 
     fn dispatch(&mut self, popped: Popped<u64>) -> bool {
         let registry = self.registry();
-        let calls = registry.engine.reactor.popped_calls();
         registry.engine.finish_popped(&popped);
         let Some(id) = registry.entries.id(popped.payload) else {
             registry.work_is_ready = false;
@@ -464,7 +463,7 @@ impl<S> EventLoop<S> {
         }
         let second = entry.second.is_some() && popped.kept_key() == entry.second;
         let side = if second { Side::Second } else { Side::First };
-        self.call(id, Fired { ready: popped.ready, calls, side });
+        self.call(id, Fired { ready: popped.ready, calls: popped.calls, side });
         true
     }
 
@@ -550,7 +549,7 @@ impl<S> Registry<S> {
         let idle = self.idles.iter().any(|id| self.entries.get(*id).is_some_and(|e| !e.paused));
         if poll
             || idle
-            || self.engine.reactor.active() > 0
+            || self.engine.reactor.counts().active > 0
             || self.mailbox.alarm.asked() != 0
             || self.mailbox.waiting.load(Ordering::SeqCst) > 0
             || !self.turn_end.is_empty()
