@@ -348,7 +348,7 @@ impl<F: Owner> Buffer<F> {
     }
 
     /// Makes the tail of a buffer without content an owned segment with room for `n` bytes.
-    #[inline]
+    #[inline(always)]
     fn empty_tail(&mut self, n: usize) -> Result<&mut Vec<u8>, Error> {
         if !matches!(self.tail, Segment::Owned(_)) {
             self.tail = Segment::default();

@@ -53,7 +53,8 @@ pub fn readv(fd: impl Descriptor, slices: &mut [IoSliceMut<'_>]) -> io::Result<u
 #[inline]
 pub fn read_spare(fd: impl Descriptor, one: &mut [MaybeUninit<u8>], two: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let fd = fd.lend()?.as_raw_fd();
-    let slices = [one, two].map(|s| libc::iovec { iov_base: s.as_mut_ptr().cast(), iov_len: s.len() });
+    let slice = |s: &mut [MaybeUninit<u8>]| libc::iovec { iov_base: s.as_mut_ptr().cast(), iov_len: s.len() };
+    let slices = [slice(one), slice(two)];
     // SAFETY: both are exclusively borrowed memory as long as said, and the kernel only writes there.
     let n = unsafe {
         match (slices[0].iov_len, slices[1].iov_len) {

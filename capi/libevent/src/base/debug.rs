@@ -3,23 +3,22 @@
 
 use crate::abi::event::{ev, event};
 use crate::base::Cb;
-use alloc::collections::BTreeMap;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicBool, Ordering};
-use evoxide_ffi::lock::plain::Mutex;
+use evoxide_ffi::lock::plain::{AddressMap, Mutex};
 use evoxide_ffi::{errx, lock, log};
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 /// Something was made before debug mode could be enabled.
 static TOO_LATE: AtomicBool = AtomicBool::new(false);
 /// Assigned events, by address: whether they are pending.
-static EVENTS: Mutex<Option<BTreeMap<usize, bool>>> = Mutex::new(None);
+static EVENTS: Mutex<Option<AddressMap<bool>>> = Mutex::new(None);
 
 fn address(e: &event) -> usize {
     core::ptr::from_ref(e).addr()
 }
 
-fn with<R>(f: impl FnOnce(&mut BTreeMap<usize, bool>) -> R) -> R {
+fn with<R>(f: impl FnOnce(&mut AddressMap<bool>) -> R) -> R {
     f(EVENTS.lock().get_or_insert_default())
 }
 
@@ -157,7 +156,7 @@ pub extern "C" fn event_enable_debug_mode() {
         errx!(1, "event_enable_debug_mode must be called *before* creating any events or event_bases");
     }
     lock::set_debug_mode(true);
-    with(BTreeMap::clear);
+    with(AddressMap::clear);
 }
 
 /// Ends debug mode and frees its table.

@@ -284,6 +284,7 @@ unsafe extern "C-unwind" fn run_deferred(_: *mut event_callback, arg: *mut c_voi
 }
 
 /// Takes the locks of two buffers, always in the same order, and one that they share only once.
+#[inline(always)]
 pub(super) fn lock_both(a: &EvBuffer, b: &EvBuffer) {
     let (x, y) = (a.ext_lock(), b.ext_lock());
     if x == y {
@@ -298,6 +299,7 @@ pub(super) fn lock_both(a: &EvBuffer, b: &EvBuffer) {
 }
 
 /// Gives up what [`lock_both`] took.
+#[inline(always)]
 pub(super) fn unlock_both(x: ExtLock, y: ExtLock) {
     x.unlock();
     if x != y {

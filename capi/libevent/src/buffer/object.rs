@@ -307,6 +307,7 @@ impl EvBuffer {
     }
 
     /// Whether it is as a new one: empty, and nobody counts on it, observes, locks or freezes it.
+    #[inline(always)]
     pub(crate) fn is_pristine(&self) -> bool {
         let is_new = |m: &Machine| m.note().refs.get() == ONE && m.note().flags.get() == 0;
         self.owner.load(Ordering::Relaxed).is_null()

@@ -281,6 +281,7 @@ fn timed_out(bev: &Locked, direction: Direction) {
     callbacks::conclude(bev, outcome, 0);
 }
 
+#[inline(always)]
 fn read_step(bev: &Locked, again: Option<bool>) -> Step {
     let (len, marks) = (bev.input().len(), bev.marks(Direction::READ));
     let allowance = rate::allowance(bev, Direction::READ);

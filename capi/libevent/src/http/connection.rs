@@ -153,6 +153,7 @@ pub(super) unsafe fn mark(c: *mut evhttp_connection, bits: u32, on: bool) {
 ///
 /// # Safety
 /// `c` lives.
+#[inline(always)]
 pub(super) unsafe fn limits(c: *mut evhttp_connection) -> Limits {
     // SAFETY: `c` lives, as promised.
     unsafe {
@@ -335,6 +336,7 @@ pub(super) unsafe fn step(c: *mut evhttp_connection) -> Step {
 ///
 /// # Safety
 /// The memory of `c` is there.
+#[inline(always)]
 unsafe fn deadline(c: *mut evhttp_connection) -> Deadline {
     // SAFETY: the memory of `c` is there, as promised.
     unsafe {

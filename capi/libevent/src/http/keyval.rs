@@ -194,6 +194,7 @@ pub(crate) struct Entries<'a>(*const evkeyval, core::marker::PhantomData<&'a [u8
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         // SAFETY: the caller of `entries` keeps the list as it is meanwhile.
         unsafe {

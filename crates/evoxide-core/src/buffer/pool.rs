@@ -125,7 +125,8 @@ impl StoragePool {
     pub fn put(&mut self, mut storage: Vec<u8>) {
         if self.last.capacity() == 0 && storage.capacity() == FIRST {
             storage.clear();
-            self.last = storage;
+            // No storage to give back, which the optimiser does not always see.
+            core::mem::forget(core::mem::replace(&mut self.last, storage));
         } else {
             self.put_more(storage);
         }

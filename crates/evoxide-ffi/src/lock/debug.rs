@@ -3,10 +3,10 @@
 //! Only locks that are held have an entry, keyed by the program's handle. The program's callbacks are called outside the
 //! record's own mutex.
 
-use alloc::collections::BTreeMap;
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
+use core::hash::BuildHasherDefault;
 
-use super::plain::{Mutex, MutexGuard};
+use super::plain::{AddressMap, Mutex, MutexGuard};
 use super::{LockFn, PLAIN_LOCK, PLAIN_UNLOCK, callback, has_thread_ids, thread_id};
 
 /// Who holds a lock and how often.
@@ -17,9 +17,9 @@ pub(super) struct Held {
     depth: u32,
 }
 
-static HELD: Mutex<BTreeMap<usize, Held>> = Mutex::new(BTreeMap::new());
+static HELD: Mutex<AddressMap<Held>> = Mutex::new(AddressMap::with_hasher(BuildHasherDefault::new()));
 
-fn record() -> MutexGuard<'static, BTreeMap<usize, Held>> {
+fn record() -> MutexGuard<'static, AddressMap<Held>> {
     HELD.lock()
 }
 

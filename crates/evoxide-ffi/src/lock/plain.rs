@@ -1,9 +1,30 @@
-//! A mutex of the C library's, for what is never locked by the program's own locks.
+//! A mutex of the C library's, for what is never locked by the program's own locks, and what such a mutex guards: a map by address.
 
-use core::{
-    cell::UnsafeCell,
-    ops::{Deref, DerefMut},
-};
+use core::cell::UnsafeCell;
+use core::hash::{BuildHasherDefault, Hasher};
+use core::ops::{Deref, DerefMut};
+
+/// A map by the address of something.
+pub type AddressMap<V> = hashbrown::HashMap<usize, V, BuildHasherDefault<Spread>>;
+
+/// Spreads addresses over a map. Nobody chooses them to collide.
+#[derive(Default)]
+pub struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        let spread = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ spread >> 32;
+    }
+}
 
 /// A value that one thread uses at a time. Nothing is called while it is locked.
 pub struct Mutex<T> {
