@@ -751,6 +751,9 @@ GOALS = [
     ("insns", "echo 64 B x 50", OURS, 800), ("syscalls", "echo 64 B x 50", OURS, 2.1),
     ("syscalls", "echo 64 B x 1", OURS, 3.05), ("syscalls", "echo 65536 B x 50", OURS, 2.2),
     ("syscalls", "http x 1", OURS, 3.05), ("syscalls", "http x 64", OURS, 2.1), ("insns", "http x 64", OURS, 9000),
+    ("syscalls", "http x 1, Rust", OURS, 3.05), ("insns", "http x 1, Rust", OURS, 7000), ("insns", "http x 64, Rust", OURS, 7000),
+    ("hyper", "http x 1, Rust", "server_cpu", 1.1), ("hyper", "http x 64, Rust", "server_cpu", 1.1),
+    ("axum", "http x 1, Rust", "server_cpu", 1.1), ("axum", "http x 64, Rust", "server_cpu", 1.1),
     ("ratio", "https x 64", "rate", 40), ("ratio", "https x 64 nodelay", "rate", 1.5),
     ("raw", "https x 64 nodelay", "server_cpu", 1.25), ("ratio", "65536 B x 50 over TLS", "rate", 1.5),
     ("ratio", "idle TLS connections", "heap", 1.0), ("syscalls", "https x 1", OURS, 3.05),
@@ -804,7 +807,7 @@ def goals(docs):
                 row(f"{case}, insns, ours to the original's", sum(c[name].values()) / sum(c["stock"].values()), "<=", bound)
             continue
         r = results.get((case, name))
-        if r and kind in ("raw", "tokio", "mio", "delay_queue", "calloop", "async"):
+        if r and kind in ("raw", "tokio", "mio", "delay_queue", "calloop", "async", "hyper", "axum"):
             pair = ("async", OURS) if kind == "async" else (OURS, kind)
             pairs = zip(r["columns"].get(pair[0], []), r["columns"].get(pair[1], []))
             q = [v / b for v, b in pairs if v and b]

@@ -1,7 +1,7 @@
 //! Heads: where one ends, and what its ranges are.
 //!
-//! A scan finds the empty line, wherever the input is split, and looks at no byte twice. The parsers then read the contiguous
-//! head once and leave ranges in a [`Head`].
+//! The parsers read a contiguous head once and leave ranges in a [`Head`]. One that is not there at once is scanned first: a scan
+//! finds the empty line, wherever the input is split, and looks at no byte twice.
 
 use super::syntax::{is_token, line_feeds, list, target_len, token_len, trim, value_len};
 use super::{Fault, Leniency, Limits, Method};

@@ -139,6 +139,8 @@ impl Decimal {
     pub const ZERO: Self = Self { digits: [b'0'; 20], start: 19 };
 
     /// The digits of `n`.
+    // Inlined, each place becomes a variable.
+    #[inline(never)]
     pub fn new(mut n: u64) -> Self {
         let (mut digits, mut start) = ([b'0'; 20], 20);
         loop {
