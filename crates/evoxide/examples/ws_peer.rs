@@ -20,7 +20,7 @@ struct Echo {
 }
 
 fn connect(cx: &mut Context<'_, ()>, client: Client, uri: String) {
-    let echo = Echo { again: Some((client.clone(), uri.clone())) };
+    let echo = Echo { again: Some((client, uri.clone())) };
     if let Err(error) = client.websocket(cx, &uri, config(), echo) {
         println!("not opened: {error}");
         cx.exit();
@@ -50,7 +50,7 @@ impl SocketHandler<()> for Echo {
             Some(_) if close.code == ENOUGH => cx.exit(),
             // What refuses a connection is asked again after a while.
             Some((client, uri)) => {
-                cx.timer(Duration::from_millis(20), move |cx| connect(cx, client.clone(), uri.clone()));
+                cx.timer(Duration::from_millis(20), move |cx| connect(cx, client, uri.clone()));
             }
             None => {}
         }
@@ -63,7 +63,7 @@ fn main() -> Result<(), Error> {
     match args.as_slice() {
         [host, port] => {
             let (client, uri) = (ev.http_client(ClientConfig::new()), format!("ws://{host}:{port}/chat"));
-            ev.timer(Duration::ZERO, move |cx| connect(cx, client.clone(), uri.clone()));
+            ev.timer(Duration::ZERO, move |cx| connect(cx, client, uri.clone()));
         }
         [port] => {
             let server = Server::new().websocket("/chat", config(), |_cx, _request| Ok(Echo { again: None }));
