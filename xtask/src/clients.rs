@@ -53,6 +53,13 @@ const PEERS: &[Peer] = &[
         packages: &["python3-websockets"],
         usual: true,
     },
+    Peer {
+        name: "rust-files",
+        script: "crates/evoxide/tests/clients/files.sh",
+        program: "http_files",
+        packages: &[],
+        usual: true,
+    },
     // A browser is 124 MB to fetch and 414 MB installed: more than all other packages of `test` together.
     Peer {
         name: "rust-browser",

@@ -90,7 +90,7 @@ cargo xtask TASK [OPTIONS]
   loom      the models of what threads share, in every order of their steps
   tasks     1,000,000 tasks of the Rust library; --sanitize thread|address: under a sanitizer
   clients   run the distribution's own programs on our libraries
-              [NAME...]                memcached tmux nghttp2 gevent; peers of the Rust library: rust-http rust-websockets;
+              [NAME...]                memcached tmux nghttp2 gevent; peers of the Rust library: rust-http rust-websockets rust-files;
                                        only by name: rust-browser, headless Chromium, which it installs (414 MB)
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
               [SECTION...]             insns syscalls chain timers active buffer conns echo http https; raw: C echo against bare epoll;

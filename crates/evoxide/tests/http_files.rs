@@ -172,3 +172,116 @@ fn conditions_are_kept() {
     let unchanged = site.ask("GET", "/f/ten.txt", &format!("If-None-Match: {etag}\r\n"));
     assert_eq!((body(&unchanged), field(&unchanged, "etag")), ("", Some(etag)));
 }
+
+/// Bytes that say where they are.
+fn numbered(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at / 7) as u8 ^ (at >> 11) as u8).collect()
+}
+
+/// Serves one connection and reads what comes, a little at a time in the beginning; the thread of the client does what `meanwhile` says
+/// when the head is there.
+fn read_all(server: &Rc<Server<()>>, requests: &str, meanwhile: impl FnOnce() + Send + 'static) -> Vec<u8> {
+    let (mut client, socket) = UnixStream::pair().unwrap();
+    let mut ev = EventLoop::new(()).unwrap();
+    ev.serve_connection(socket, server).unwrap();
+    client.write_all(requests.as_bytes()).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = vec![0; 100];
+        client.read_exact(&mut bytes).unwrap();
+        meanwhile();
+        for size in [1, 1000, 100_000] {
+            let mut piece = vec![0; size];
+            let n = client.read(&mut piece).unwrap();
+            bytes.extend_from_slice(&piece[..n]);
+        }
+        client.read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    ev.run().unwrap();
+    reader.join().unwrap()
+}
+
+/// The bodies of answers with `Content-Length`, one behind the other, and what is left of one that was cut off.
+fn bodies(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let length: usize = field(head, "content-length").unwrap().parse().unwrap();
+        let body = &bytes[end + 4..];
+        let (body, rest) = body.split_at(length.min(body.len()));
+        found.push(body);
+        bytes = rest;
+    }
+    found
+}
+
+#[test]
+fn large_files_come_whole_and_in_order_with_what_is_around_them() {
+    let site = Site::new("large");
+    let content = numbered(9_000_001);
+    fs::write(site.dir.join("root/large"), &content).unwrap();
+    let get = |target: &str, fields: &str| format!("GET /f/{target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+    let requests = [
+        get("ten.txt", ""),
+        get("large", ""),
+        get("large", "Range: bytes=1000000-8999999\r\n"),
+        get("empty", ""),
+        get("large", "Range: bytes=-16385\r\n"),
+        get("large", "Range: bytes=5-5\r\n"),
+        get("ten.txt", "Connection: close\r\n"),
+    ];
+    let bytes = read_all(&site.server, &requests.concat(), || {});
+    let wanted: [&[u8]; 7] = [
+        b"0123456789",
+        &content,
+        &content[1_000_000..9_000_000],
+        b"",
+        &content[9_000_001 - 16385..],
+        &content[5..6],
+        b"0123456789",
+    ];
+    // Not by one comparison, which would print them.
+    let found = bodies(&bytes);
+    assert_eq!(found.len(), wanted.len());
+    for (at, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+        assert!(*found == wanted, "answer {at}: {} bytes", found.len());
+    }
+}
+
+#[test]
+fn a_file_that_becomes_shorter_cuts_its_answer_off() {
+    let site = Site::new("shorter");
+    let path = site.dir.join("root/shrinks");
+    fs::write(&path, numbered(9_000_000)).unwrap();
+    let request = "GET /f/shrinks HTTP/1.1\r\nHost: x\r\n\r\nGET /f/ten.txt HTTP/1.1\r\nHost: x\r\n\r\n";
+    let shrink = move || fs::File::options().write(true).open(path).unwrap().set_len(5_000_000).unwrap();
+    let bytes = read_all(&site.server, request, shrink);
+    // Neither is anything said behind it: the client would take it for the rest.
+    let found = bodies(&bytes);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].len() < 9_000_000 && numbered(9_000_000).starts_with(found[0]), "{} bytes", found[0].len());
+}
+
+#[test]
+fn a_file_goes_out_in_pieces_where_something_stands_between() {
+    use evoxide::stream::Rate;
+    use std::time::Duration;
+
+    let site = Site::new("limited");
+    let content = numbered(1_000_000);
+    fs::write(site.dir.join("root/limited"), &content).unwrap();
+    let (mut client, socket) = UnixStream::pair().unwrap();
+    let mut ev = EventLoop::new(()).unwrap();
+    let limit = ev.limit(Rate::per_tick(100_000, 100_000, Duration::from_millis(1)), None).unwrap();
+    let id = ev.serve_connection(socket, &site.server).unwrap();
+    ev.set_limit(id, Some(limit)).unwrap();
+    client.write_all(b"GET /f/limited HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    ev.run().unwrap();
+    let bytes = reader.join().unwrap();
+    assert!(bodies(&bytes) == [&content[..]]);
+}

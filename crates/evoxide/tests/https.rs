@@ -120,6 +120,28 @@ fn requests_go_over_tls_and_share_a_connection() {
 }
 
 #[test]
+fn files_go_over_tls() {
+    let authority = Authority::new();
+    let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at >> 3) as u8).collect();
+    let path = std::env::temp_dir().join(format!("evoxide-https-file-{}", std::process::id()));
+    std::fs::write(&path, &content).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let part = move || Body::from_file(file.try_clone().unwrap(), 1, 2_999_998);
+    let server = server(authority.server("localhost")).get("/file", move |_cx, _request| part());
+    let mut site = Site::new("file", server);
+    let client = site.client(ClientConfig::new().tls(authority.client()));
+    let answer = Rc::new(Cell::new(None));
+    let told = Rc::clone(&answer);
+    client.get(&mut site.ev, "https://localhost/file", move |cx, result| {
+        told.set(Some(result.unwrap().into_body().take_bytes(usize::MAX)));
+        cx.exit();
+    });
+    site.ev.run().unwrap();
+    assert!(answer.take().unwrap() == content[1..2_999_999]);
+}
+
+#[test]
 fn names_and_authorities_are_verified_and_trust_is_not_shared_by_clients() {
     let authority = Authority::new();
     let mut site = Site::new("verify", server(authority.server("a.test")));

@@ -1,7 +1,9 @@
 //! A server's connection: a stream handler that drives the machine of `evoxide_proto::http`.
 
+mod sending;
+
 use super::answer::{Answer, plain};
-use super::body::{Content, Flow, Source};
+use super::body::{Content, Flow, Part, Source};
 use super::context::{Drained, Message, Place, RequestCx, orphaned};
 use super::guard::Guard;
 use super::incoming;
@@ -53,6 +55,7 @@ struct Uploading<S> {
 enum Reply<S> {
     None,
     Source(Source),
+    File(Part),
     Writer(Option<Drained<S>>),
 }
 
@@ -401,6 +404,10 @@ impl<S: 'static> Connection<S> {
         }
         match body.content {
             _ if plan.body == BodyMode::Omit => {}
+            Content::File(part) if self.machine.mode() == BodyMode::Chunked => {
+                self.reply = Reply::Source(part.into_source());
+            }
+            Content::File(part) => self.reply = Reply::File(part),
             Content::Source(source, _) => self.reply = Reply::Source(source),
             Content::Writer(_) => self.reply = Reply::Writer(None),
             content => {
@@ -460,8 +467,10 @@ impl<S: 'static> Connection<S> {
 
     /// Makes more of the answer, as long as the client reads it.
     fn pump(&mut self, cx: &mut StreamCtx<'_, S>) {
-        if !matches!(self.reply, Reply::Source(_)) {
-            return;
+        match self.reply {
+            Reply::Source(_) => {}
+            Reply::File(_) => return self.send_file(cx),
+            _ => return,
         }
         let mut piece = Buffer::new();
         while let Reply::Source(source) = &mut self.reply

@@ -9,7 +9,7 @@ use crate::Error;
 use evoxide_proto::http::write;
 use evoxide_sys::files;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -167,20 +167,17 @@ fn etag(metadata: &Metadata, modified: u128) -> String {
 }
 
 /// Answers with a file, or a part of it, or that nothing has changed.
-fn send(asked: &HeaderMap, mut file: File, metadata: &Metadata, name: &str) -> Response {
+fn send(asked: &HeaderMap, file: File, metadata: &Metadata, name: &str) -> Response {
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let (etag, date) = (etag(metadata, since.as_nanos()), write::date(since.as_secs() as i64));
     let size = metadata.len();
     let mut response = match precondition(asked, &etag, &date) {
         Some(status) => plain(status),
         None => match range(asked, &etag, &date, size) {
-            Ok(None) => Response::new(Body::from_reader(file).sized(size)),
+            Ok(None) => Response::new(Body::from_file(file, 0, size)),
             Ok(Some((from, to))) => {
-                if file.seek(SeekFrom::Start(from)).is_err() {
-                    return plain(StatusCode::INTERNAL_SERVER_ERROR);
-                }
                 let length = to - from + 1;
-                let mut response = Response::new(Body::from_reader(file.take(length)).sized(length));
+                let mut response = Response::new(Body::from_file(file, from, length));
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 insert(&mut response, header::CONTENT_RANGE, &format!("bytes {from}-{to}/{size}"));
                 response

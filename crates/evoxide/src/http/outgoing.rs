@@ -201,6 +201,7 @@ impl<S: 'static> Outgoing<S> {
         write::fields(&plan, &ambient, fields().chain(media), out);
         self.upload = match body.content {
             Content::Empty => None,
+            Content::File(part) => Some(Upload { chunked: false, left: length, source: part.into_source() }),
             Content::Source(source, left) => Some(Upload { source, chunked: length.is_none(), left }),
             Content::Writer(_) => return Err(Failure::Request),
             content => match content.small(SMALL) {

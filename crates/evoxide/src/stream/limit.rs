@@ -264,7 +264,7 @@ impl<S> Registry<S> {
 
     /// So much has moved on a stream with that [account](super::Stream::account).
     #[inline]
-    pub(super) fn spend(&mut self, account: Option<(bool, Option<LimitId>)>, direction: Direction, bytes: usize) {
+    pub(crate) fn spend(&mut self, account: Option<(bool, Option<LimitId>)>, direction: Direction, bytes: usize) {
         let Some((counted, limit)) = account else { return };
         if limit.is_some() {
             self.limits().tree.spend(key(limit), direction, bytes);

@@ -217,7 +217,7 @@ impl Stream {
         self.extras.as_ref().map_or(&[], |e| &e.layers)
     }
 
-    pub(super) fn has_layers(&self) -> bool {
+    pub(crate) fn has_layers(&self) -> bool {
         !self.layers().is_empty()
     }
 
@@ -234,7 +234,7 @@ impl Stream {
         self.extras.as_ref().map_or([None; 3], |e| [e.read_timeout, e.write_timeout, e.connect_timeout])
     }
 
-    pub(super) fn limit(&self) -> Option<LimitId> {
+    pub(crate) fn limit(&self) -> Option<LimitId> {
         self.extras.as_ref().and_then(|e| e.limit)
     }
 
@@ -250,7 +250,7 @@ impl Stream {
     }
 
     /// Whether the loop counts what moves, and the limit that it counts for.
-    pub(super) fn account(&self) -> Option<(bool, Option<LimitId>)> {
+    pub(crate) fn account(&self) -> Option<(bool, Option<LimitId>)> {
         (!self.plain).then(|| (self.counted, self.limit()))
     }
 

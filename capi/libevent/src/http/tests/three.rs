@@ -113,8 +113,8 @@ proptest! {
 }
 
 /// Asks, and goes on with the next when that is answered.
-fn ask(events: &mut Registry<Vec<String>>, client: Client, mut methods: std::vec::IntoIter<Method>) {
-    let Some(method) = methods.next() else { return };
+fn ask(events: &mut Registry<Vec<String>>, client: Client, mut methods: Vec<Method>) {
+    let Some(method) = methods.pop() else { return };
     let mut request = OutRequest::new(Body::empty());
     *request.method_mut() = std::str::from_utf8(method.name()).expect("a name").parse().expect("a method");
     *request.uri_mut() = "http://localhost/".parse().expect("a URI");
@@ -140,7 +140,7 @@ fn client_in_rust(pieces: &[&[u8]], methods: &[Method]) -> Trace {
     let listener = UnixListener::bind(&path).expect("a socket");
     let mut ev = EventLoop::with_config(Config::new().clock(Clock::Virtual), Vec::new()).expect("a loop");
     let client = ev.http_client(ClientConfig::new().unix(&path));
-    ask(&mut ev, client, methods.to_vec().into_iter());
+    ask(&mut ev, client, methods.iter().rev().copied().collect());
     for _ in 0..8 {
         ev.poll().expect("a turn");
     }
