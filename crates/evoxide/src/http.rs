@@ -30,6 +30,7 @@ mod body;
 mod client;
 mod connection;
 mod context;
+mod download;
 mod exchange;
 mod failure;
 mod files;
@@ -48,8 +49,9 @@ mod upload;
 
 pub use answer::{Answer, IntoAnswer, Later};
 pub use body::{Body, Flow};
-pub use client::{Client, ClientConfig, Exchange, ExchangeId};
+pub use client::{Client, ClientConfig, ExchangeId};
 pub use context::{BodyWriter, RequestCx, Responder, Resumption};
+pub use download::Exchange;
 pub use evoxide_proto::http::Fault;
 pub use failure::Failure;
 pub use files::Files;

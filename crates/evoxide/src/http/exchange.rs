@@ -1,7 +1,7 @@
 //! Exchanges of clients: a request, its way to a connection, and whom the answer is for.
 
 use super::body::Body;
-use super::client::Exchange;
+use super::download::Exchange;
 use super::failure::Failure;
 use super::origin::{self, Origin};
 use super::outgoing::Outgoing;

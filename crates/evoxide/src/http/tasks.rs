@@ -1,8 +1,9 @@
 //! Handlers that are async, and clients for tasks (feature `async`).
 
 use super::answer::{Answer, IntoAnswer};
-use super::client::{Client, Exchange, ExchangeId};
+use super::client::{Client, ExchangeId};
 use super::context::BodyWriter;
+use super::download::Exchange;
 use super::failure::Failure;
 use super::server::Server;
 use super::types::{Head, Method, OutRequest, Received, Request};

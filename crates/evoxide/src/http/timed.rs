@@ -3,8 +3,8 @@
 //! Only a loop that counts wraps them.
 
 use super::answer::Answer;
-use super::client::Exchange;
 use super::context::RequestCx;
+use super::download::Exchange;
 use super::failure::Failure;
 use super::types::Head;
 use super::upload::Upload;
