@@ -345,18 +345,16 @@ impl Build<'_> {
     }
 
     /// The packages that the objects below a folder need: the C library in the newest version that they name, and the
-    /// unwinder.
+    /// unwinder, which they open where something unwinds through them.
     fn needs(&self, root: &Path) -> Result<Vec<String>, String> {
         let lib = root.join("usr/lib").join(&self.triplet);
         let mut glibc = (0, 0);
-        let mut unwinder = false;
         for object in [tree::list(&lib, ""), tree::list(&lib.join("evoxide"), "")].concat() {
             let is_object = object.to_string_lossy().contains(".so.");
             if !is_object || object.is_symlink() {
                 continue;
             }
             let text = proc::text(Command::new("objdump").arg("-p").arg(&object))?;
-            unwinder |= text.contains("libgcc_s.so.1");
             for version in text.split("GLIBC_").skip(1) {
                 let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
                 glibc = glibc.max((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)));
@@ -365,8 +363,6 @@ impl Build<'_> {
         let mut needs = Vec::new();
         if glibc != (0, 0) {
             needs.push(format!("libc6 (>= {}.{})", glibc.0, glibc.1));
-        }
-        if unwinder {
             needs.push("libgcc-s1".into());
         }
         Ok(needs)

@@ -47,7 +47,7 @@ const ALIGNED: usize = 2 * size_of::<usize>();
 // SAFETY: the C library's allocator keeps the contract; what it aligns less than asked for comes from `posix_memalign`.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: plain calls.
+        // SAFETY: the allocator is asked for memory, with an alignment that is a power of two.
         unsafe {
             if layout.align() <= ALIGNED {
                 return libc::malloc(layout.size()).cast();
@@ -59,7 +59,7 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: plain calls; memory as long as asked for.
+        // SAFETY: the memory is as long as asked for.
         unsafe {
             if layout.align() <= ALIGNED {
                 return libc::calloc(layout.size(), 1).cast();
