@@ -14,6 +14,7 @@ mod ctest;
 mod deb;
 mod demo;
 mod dist;
+mod features;
 mod fuzz;
 mod headers;
 mod links;
@@ -75,7 +76,8 @@ cargo xtask TASK [OPTIONS]
   shape     imports between folders, layers and files; lengths, names and counts that may not grow
   api       documentation as docs.rs builds it, and that the public interface names no type of the crates below
   book      the guide: its pages, links and examples; built into target/book where mdbook is installed
-  publish   what must hold before the crates go to crates.io: packages, api, cargo deny, cargo semver-checks. Sends nothing
+  features  the Rust library without features, and with each of them alone: no warning
+  publish   what must hold before the crates go to crates.io: packages, features, api, cargo deny, cargo semver-checks. Sends nothing
   uncovered HEADER...: what these headers declare and no C case mentions; event2/tag.h, for one
   symbols   compare the exports of the shared objects with capi/*/symbols.txt
               --profile release|dev, --no-build
@@ -88,7 +90,7 @@ cargo xtask TASK [OPTIONS]
               --target T               aarch64-unknown-linux-gnu; `dist` takes it too
               --profile dev
   loom      the models of what threads share, in every order of their steps
-  tasks     1,000,000 tasks of the Rust library; --sanitize thread|address: under a sanitizer
+  tasks     1,000,000 tasks of the Rust library; --sanitize thread|address: these, and loops on several threads, under a sanitizer
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent; peers of the Rust library: rust-http rust-websockets rust-files;
                                        only by name: rust-browser, headless Chromium, which it installs (414 MB)
@@ -119,6 +121,7 @@ fn main() -> ExitCode {
         "test" => suite::task(&opts),
         "api" => api::task(),
         "book" => book::task(),
+        "features" => Ok(features::task()?.print()),
         "publish" => publish::task(),
         "abi" => abi::task(&opts),
         "cross" => cross::task(&opts),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::proc::{self, Tally};
 use crate::suite::cargo;
-use crate::{api, tree};
+use crate::{api, features, tree};
 
 /// The crates that are published, in the order of their dependencies.
 const CRATES: [&str; 4] = ["evoxide-core", "evoxide-proto", "evoxide-sys", "evoxide"];
@@ -28,6 +28,7 @@ pub fn task() -> Result<Tally, String> {
         package.args(["--package", name]);
     }
     tally.add(run(package)?);
+    tally.add(features::task()?);
     tally.add(api::task()?);
     if has("deny") {
         let mut deny = cargo();

@@ -54,6 +54,7 @@ pub struct Registry<S> {
     /// Streams that are open.
     pub(crate) streams: usize,
     /// Something waits for the handler that runs now to return.
+    #[cfg(feature = "http")]
     pub(crate) left_for_later: bool,
     /// How long the loop is about to wait, for prepare hooks.
     pub(crate) next_wait: Option<Duration>,
@@ -99,6 +100,7 @@ impl<S> Registry<S> {
             drainers: Vec::new(),
             draining: Draining::No,
             streams: 0,
+            #[cfg(feature = "http")]
             left_for_later: false,
             next_wait: None,
             in_turn: false,

@@ -74,12 +74,14 @@ impl<S, C: Callback<S> + 'static> Callback<S> for Timed<C> {
 }
 
 /// Who a handler is in a report: its type, and where the program gave it to us.
+#[cfg(feature = "http")]
 #[derive(Clone, Copy)]
 pub(crate) struct Named {
     name: &'static str,
     place: &'static Location<'static>,
 }
 
+#[cfg(feature = "http")]
 impl Named {
     #[track_caller]
     pub fn of<H>() -> Self {
@@ -111,6 +113,7 @@ impl<S> Registry<S> {
     }
 
     /// A handler of ours, which calls many of the program's, calls one: a connection that of a route, for one.
+    #[cfg(feature = "http")]
     pub(crate) fn part_begins(&mut self) {
         if let Some(inspector) = &mut self.inspector {
             inspector.part_begins();
@@ -118,6 +121,7 @@ impl<S> Registry<S> {
     }
 
     /// That one has returned. Where it was slow, the report names it, and not ours.
+    #[cfg(feature = "http")]
     pub(crate) fn part_ends(&mut self, Named { name, place }: Named) {
         if let Some(inspector) = &mut self.inspector {
             inspector.part_ends(name, place);
