@@ -21,6 +21,8 @@ bitflags! {
         const CLOSED = 0x80;
         /// Disarmed by the kernel when it fires (never set together with `EDGE`).
         const ONESHOT = 0x100;
+        /// Not a condition: [`Ready::UNUSUAL`] is to be told.
+        const UNUSUAL = 0x200;
     }
 }
 
@@ -42,6 +44,8 @@ bitflags! {
         const FINALIZE = 0x40;
         /// The peer closed its sending side.
         const CLOSED = 0x80;
+        /// An error, a hang-up or urgent data: after a read there may be more to hear, and no edge tells of it.
+        const UNUSUAL = 0x200;
     }
 }
 

@@ -227,6 +227,12 @@ pub fn family(fd: impl Descriptor) -> io::Result<c_int> {
     Ok(c_int::from(sockopt::socket_domain(fd.lend()?)?.as_raw()))
 }
 
+/// Whether it is a socket of TCP.
+pub fn is_tcp(fd: impl Descriptor) -> bool {
+    let protocol = fd.lend().and_then(|fd| Ok(sockopt::socket_protocol(fd)?));
+    protocol.is_ok_and(|protocol| protocol == Some(rustix::net::ipproto::TCP))
+}
+
 /// `SO_REUSEADDR`.
 ///
 /// # Errors

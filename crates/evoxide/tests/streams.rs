@@ -526,3 +526,128 @@ fn metrics_tell_of_the_storage_that_streams_share() {
     assert_eq!((metrics.buffered, metrics.bytes_read, metrics.bytes_written), (0, 5, 5));
     assert!(metrics.pooled >= 64 * 1024, "{}", metrics.pooled);
 }
+
+/// Keeps what comes, and says how it ended.
+struct Keep;
+
+impl StreamHandler<(Vec<u8>, Log)> for Keep {
+    fn on_read(&mut self, cx: &mut StreamCtx<'_, (Vec<u8>, Log)>) {
+        let bytes = cx.input().take_bytes(usize::MAX);
+        cx.state().0.extend(bytes);
+    }
+
+    fn on_event(&mut self, cx: &mut StreamCtx<'_, (Vec<u8>, Log)>, event: StreamEvent) {
+        let word = if matches!(event, StreamEvent::Eof) { "end" } else { "error" };
+        cx.state().1.push(word.into());
+        cx.close();
+    }
+}
+
+/// A TCP connection to a stream of a loop. Its readiness comes as edges, until something unusual is seen.
+fn over_tcp() -> (TcpStream, EventLoop<(Vec<u8>, Log)>, EventId) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut ev = EventLoop::new((Vec::new(), Log::new())).unwrap();
+    let id = ev.open(listener.accept().unwrap().0, Keep).unwrap();
+    (near, ev, id)
+}
+
+fn until(ev: &mut EventLoop<(Vec<u8>, Log)>, done: impl Fn(&(Vec<u8>, Log)) -> bool) {
+    while !done(ev.state()) {
+        ev.run_once().unwrap();
+    }
+}
+
+#[test]
+fn an_end_that_comes_with_the_data_is_told() {
+    for small_first in [false, true] {
+        let (mut near, mut ev, _) = over_tcp();
+        if small_first {
+            near.write_all(b"a").unwrap();
+            until(&mut ev, |state| state.0 == b"a");
+        }
+        near.write_all(b"bc").unwrap();
+        near.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(ev.run().unwrap(), Outcome::Idle);
+        assert!(ev.state().0.ends_with(b"bc"));
+        assert_eq!(ev.state().1, ["end"]);
+    }
+}
+
+#[test]
+fn a_reset_that_comes_with_the_data_is_told() {
+    let (mut near, mut ev, _) = over_tcp();
+    near.write_all(b"a").unwrap();
+    until(&mut ev, |state| state.0 == b"a");
+    near.write_all(b"bc").unwrap();
+    rustix::net::sockopt::set_socket_linger(&near, Some(Duration::ZERO)).unwrap();
+    drop(near);
+    assert_eq!(ev.run().unwrap(), Outcome::Idle);
+    assert_eq!(ev.state().1, ["error"]);
+}
+
+#[test]
+fn urgent_data_does_not_hide_what_follows() {
+    let (mut near, mut ev, _) = over_tcp();
+    near.write_all(b"a").unwrap();
+    until(&mut ev, |state| state.0 == b"a");
+    near.write_all(b"bc").unwrap();
+    assert_eq!(rustix::net::send(&near, b"!", rustix::net::SendFlags::OOB).unwrap(), 1);
+    near.write_all(b"de").unwrap();
+    // The peer says nothing more: what lies behind the mark comes by itself.
+    until(&mut ev, |state| state.0 == b"abcde");
+    near.write_all(b"f").unwrap();
+    until(&mut ev, |state| state.0 == b"abcdef");
+}
+
+#[test]
+fn what_a_pause_or_a_full_read_left_comes_by_itself() {
+    let (mut near, mut ev, id) = over_tcp();
+    near.write_all(b"a").unwrap();
+    until(&mut ev, |state| state.0 == b"a");
+    ev.stream(id).unwrap().pause_reading();
+    near.write_all(b"bc").unwrap();
+    ev.poll().unwrap();
+    ev.stream(id).unwrap().resume_reading();
+    until(&mut ev, |state| state.0 == b"abc");
+    ev.stream(id).unwrap().set_read_marks(0, 16);
+    near.write_all(&[b'd'; 100]).unwrap();
+    until(&mut ev, |state| state.0.len() == 103);
+    ev.stream(id).unwrap().set_read_marks(0, 0);
+    let sent = pattern(1 << 20);
+    let all = sent.clone();
+    let sender = thread::spawn(move || near.write_all(&all).map(|()| near));
+    until(&mut ev, |state| state.0.len() == 103 + (1 << 20));
+    assert!(ev.state().0[103..] == sent[..]);
+    drop(sender.join().unwrap().unwrap());
+    ev.run().unwrap();
+    assert_eq!(ev.state().1, ["end"]);
+}
+
+#[test]
+fn both_directions_of_a_connection_with_full_buffers_go_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut ev = EventLoop::new(()).unwrap();
+    ev.open(listener.accept().unwrap().0, Echo).unwrap();
+    let mut writer = near.try_clone().unwrap();
+    let sent = pattern(8 << 20);
+    let all = sent.clone();
+    let peer = thread::spawn(move || {
+        for piece in [1, 10, 100, 1000] {
+            // Small messages go round by edges.
+            near.write_all(&all[..piece]).unwrap();
+            near.read_exact(&mut vec![0; piece]).unwrap();
+        }
+        let write = thread::spawn(move || {
+            writer.write_all(&all).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut echo = Vec::new();
+        near.read_to_end(&mut echo).unwrap();
+        write.join().unwrap();
+        echo
+    });
+    ev.run().unwrap();
+    assert!(peer.join().unwrap() == sent);
+}

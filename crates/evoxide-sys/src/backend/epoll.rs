@@ -252,6 +252,7 @@ fn report(event: &libc::epoll_event) -> Report {
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
+const PRI: u32 = libc::EPOLLPRI as u32;
 const RDHUP: u32 = libc::EPOLLRDHUP as u32;
 const HUP: u32 = libc::EPOLLHUP as u32;
 const ERR: u32 = libc::EPOLLERR as u32;
@@ -263,12 +264,13 @@ fn ready_of(events: u32) -> Ready {
         return Ready::READ.union(Ready::EDGE);
     }
     if events & (ERR | HUP) != 0 && events & (ERR | RDHUP) != RDHUP {
-        return Ready::READ.union(Ready::WRITE).union(Ready::EDGE);
+        return Ready::READ.union(Ready::WRITE).union(Ready::EDGE).union(Ready::UNUSUAL);
     }
     let mut ready = Ready::EDGE;
     ready.set(Ready::READ, events & IN != 0);
     ready.set(Ready::WRITE, events & OUT != 0);
     ready.set(Ready::CLOSED, events & RDHUP != 0);
+    ready.set(Ready::UNUSUAL, events & PRI != 0);
     ready
 }
 
@@ -279,6 +281,8 @@ fn flags_of(interest: Interest) -> EventFlags {
     flags.set(EventFlags::OUT, interest.contains(Interest::WRITE));
     flags.set(EventFlags::RDHUP, interest.contains(Interest::CLOSED));
     flags.set(EventFlags::ET, interest.contains(Interest::EDGE));
+    // Urgent data cuts a read short: who trusts in edges must know.
+    flags.set(EventFlags::PRI, interest.contains(Interest::READ | Interest::CLOSED | Interest::EDGE));
     flags.set(EventFlags::ONESHOT, interest.contains(Interest::ONESHOT));
     flags
 }

@@ -45,12 +45,12 @@ impl Loop {
         reports
     }
 
-    /// What the last wait found, less the `EDGE` that each report has where the backend knows edges.
+    /// What the last wait found, less what only a backend that knows edges tells.
     fn reports(&self) -> Vec<Report> {
         let edges = self.backend.features().contains(Features::ET);
         let level = |mut report: Report| {
             assert_eq!(report.ready.contains(Ready::EDGE), edges);
-            report.ready.remove(Ready::EDGE);
+            report.ready.remove(Ready::EDGE | Ready::UNUSUAL);
             report
         };
         self.waiter.reports().map(level).collect()

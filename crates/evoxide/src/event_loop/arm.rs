@@ -153,25 +153,24 @@ impl<S> Registry<S> {
         id: EventId,
         side: Side,
         fd: core::Fd,
-        wanted: bool,
+        wanted: Option<core::Interest>,
         timeout: Option<u64>,
         fresh: bool,
     ) -> Result<(), Error> {
         let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
         let second = side == Side::Second;
         let kept = if second { &mut entry.second } else { &mut entry.slot };
-        if !wanted {
+        let Some(interest) = wanted else {
             if let Some(slot) = kept.take() {
                 self.engine.remove(slot);
             }
             return Ok(());
-        }
+        };
         let slot = match *kept {
             Some(slot) => slot,
             None => {
                 let kind = reactor::Kind { persist: true, internal: entry.background };
                 let slot = new_slot(&mut self.engine.reactor, id.to_bits(), entry.priority, kind);
-                let interest = if second { core::Interest::WRITE } else { core::Interest::READ };
                 self.watch_slot(slot, fd, interest, false)?;
                 if let Some(entry) = self.entries.get_mut(id) {
                     *(if second { &mut entry.second } else { &mut entry.slot }) = Some(slot);

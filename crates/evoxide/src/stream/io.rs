@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::event_loop::context::{Callback, Context};
 use crate::event_loop::event::{EventId, Fired, Side};
 use crate::event_loop::registry::Registry;
-use evoxide_core::interest::Ready;
+use evoxide_core::interest::{Interest, Ready};
 use evoxide_core::stream::{Allowance, Attempt, Cause, Direction, Hold, Io, State, Step, What};
 use evoxide_sys::socket;
 use std::any::Any;
@@ -64,7 +64,7 @@ impl<S, H: StreamHandler<S> + 'static> Callback<S> for OnStream<H> {
                 let _ = self.stream.machine.timed_out(Direction::READ);
                 self.tell(cx, StreamEvent::ReadTimeout);
             }
-            Side::First => self.read(cx, id),
+            Side::First => self.read(cx, id, fired.ready),
         }
         // What the handler wrote to its own stream goes out at once; what it writes when that is done waits for the turn's end.
         if fired.side == Side::First && cx.registry.contains(id) && self.stream.may_write() {
@@ -155,7 +155,7 @@ impl<H> OnStream<H> {
             && let Some(addr) = extras.addresses.pop()
         {
             let Ok(fd) = Stream::connecting(&addr, &extras.options) else { continue };
-            if cx.registry.watch_side(id, Side::Second, stream.fd.as_raw_fd(), false, None, false).is_err() {
+            if cx.registry.watch_side(id, Side::Second, stream.fd.as_raw_fd(), None, None, false).is_err() {
                 return false;
             }
             stream.fd = fd;
@@ -209,7 +209,7 @@ impl<H> OnStream<H> {
         }
     }
 
-    fn read<S>(&mut self, cx: &mut Context<'_, S>, id: EventId)
+    fn read<S>(&mut self, cx: &mut Context<'_, S>, id: EventId, ready: Ready)
     where
         H: StreamHandler<S>,
     {
@@ -240,6 +240,13 @@ impl<H> OnStream<H> {
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
             Err(_) => stream.machine.read_done(Io::Failed),
         };
+        if stream.edges && !(matches!(result, Ok(n) if n < max) && !ready.intersects(Ready::CLOSED | Ready::UNUSUAL)) {
+            // There may be more, which no edge would tell of: from here on it waits for levels.
+            stream.edges = false;
+            for side in [Side::First, Side::Second] {
+                let _ = cx.registry.watch_side(id, side, stream.fd.as_raw_fd(), None, None, false);
+            }
+        }
         if outcome.readable {
             let before = stream.input.len();
             let mut grown = true;
@@ -387,7 +394,7 @@ impl<H> OnStream<H> {
             stream.ending = Ending::Done;
             let _ = stream.machine.disable(Direction::WRITE);
             if let Some(fd) = stream.write_fd.take() {
-                let _ = cx.registry.watch_side(id, Side::Second, fd.as_raw_fd(), false, None, false);
+                let _ = cx.registry.watch_side(id, Side::Second, fd.as_raw_fd(), None, None, false);
             } else {
                 // A peer that has gone shows when reading.
                 let _ = socket::shutdown(&stream.fd, socket::Shutdown::Write);
@@ -466,6 +473,15 @@ impl Stream {
         fresh || self.must_finish() || self.layers().iter().any(|l| !l.output.is_empty())
     }
 
+    /// What it tells the loop to wait for, where it wants `base`.
+    fn interest(&self, base: Interest) -> Interest {
+        match self.edges {
+            false => base,
+            true if base == Interest::WRITE => base | Interest::EDGE,
+            true => base | Interest::EDGE | Interest::CLOSED | Interest::UNUSUAL,
+        }
+    }
+
     fn is_done(&self) -> bool {
         match self.closing {
             // Both halves have ended.
@@ -491,13 +507,17 @@ impl<S> Registry<S> {
         match slots.0 {
             Some(slot) if wants_read => self.renew_timeout(slot, read_timeout, fresh),
             None if !wants_read => {}
-            _ => self.watch_side(id, Side::First, stream.fd.as_raw_fd(), wants_read, read_timeout, fresh)?,
+            _ => {
+                let interest = wants_read.then(|| stream.interest(Interest::READ));
+                self.watch_side(id, Side::First, stream.fd.as_raw_fd(), interest, read_timeout, fresh)?;
+            }
         }
         let fresh = std::mem::take(&mut stream.write_moved);
         if wants_write || slots.1.is_some() {
             let timeout = if connecting { connect_timeout } else { write_timeout };
             let fd = stream.write_fd.as_ref().unwrap_or(&stream.fd).as_raw_fd();
-            self.watch_side(id, Side::Second, fd, wants_write, timeout, fresh)?;
+            let interest = wants_write.then(|| stream.interest(Interest::WRITE));
+            self.watch_side(id, Side::Second, fd, interest, timeout, fresh)?;
         }
         let starts = !connecting && any_new(stream.layers());
         let again = starts || stream.may_write() || stream.woken || (stream.offered && !stream.input.is_empty());

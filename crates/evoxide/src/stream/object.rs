@@ -80,6 +80,8 @@ pub struct Stream {
     pub(super) machine: Machine,
     pub(super) closing: Closing,
     pub(super) ending: Ending,
+    /// It waits for edges: a short read leaves nothing behind that the kernel would not tell of.
+    pub(super) edges: bool,
     /// Not a socket: it is read and written as a file, in nonblocking mode.
     is_file: bool,
     /// The filters know that nothing follows.
@@ -191,6 +193,7 @@ impl Stream {
             machine,
             closing: Closing::No,
             ending: Ending::No,
+            edges: false,
             is_file: false,
             finished: false,
             unannounced: false,

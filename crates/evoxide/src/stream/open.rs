@@ -14,6 +14,7 @@ use crate::event_loop::registry::Registry;
 #[cfg(feature = "dns")]
 use evoxide_core::stream::State;
 use evoxide_core::stream::{Direction, Io};
+use evoxide_sys::backend::Features;
 use evoxide_sys::socket;
 use std::io;
 #[cfg(feature = "dns")]
@@ -54,7 +55,10 @@ impl<S> Registry<S> {
     where
         H: StreamHandler<S> + 'static,
     {
-        self.start(Stream::new(socket.into()), handler)
+        let mut stream = Stream::new(socket.into());
+        // Only of TCP is it known what cuts a read short.
+        stream.edges = self.engine.backend().features().contains(Features::ET) && socket::is_tcp(&stream.fd);
+        self.start(stream, handler)
     }
 
     /// Connects to a Unix socket.
@@ -148,7 +152,7 @@ impl<S> Registry<S> {
         }
         if let Some(old) = old {
             // A side that cannot be watched is told of when it is armed again.
-            let _ = self.watch_side(id, Side::Second, old.as_raw_fd(), false, None, false);
+            let _ = self.watch_side(id, Side::Second, old.as_raw_fd(), None, None, false);
         }
     }
 
