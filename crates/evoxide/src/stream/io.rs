@@ -240,7 +240,8 @@ impl<H> OnStream<H> {
             Err(ref error) if is_retry(error) => stream.machine.read_done(Io::Retry),
             Err(_) => stream.machine.read_done(Io::Failed),
         };
-        if stream.edges && !(matches!(result, Ok(n) if n < max) && !ready.intersects(Ready::CLOSED | Ready::UNUSUAL)) {
+        let drained = matches!(result, Ok(n) if n < max) && !ready.intersects(Ready::CLOSED | Ready::UNUSUAL);
+        if stream.edges && !drained {
             // There may be more, which no edge would tell of: from here on it waits for levels.
             stream.edges = false;
             for side in [Side::First, Side::Second] {
