@@ -96,7 +96,7 @@ impl EvBuffer {
     ///
     /// # Safety
     /// The caller holds the lock, outside every section, and runs in the thread of the pool's loop. `n` bytes are there.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn consume(&self, n: usize, pool: &UnsafeCell<StoragePool>) {
         // SAFETY: used by the loop's thread alone; the reference ends with the section, before foreign code runs.
         let consume = |n| self.section(|m| m.consume(n, unsafe { &mut *pool.get() }));

@@ -336,7 +336,6 @@ pub(super) unsafe fn step(c: *mut evhttp_connection) -> Step {
 ///
 /// # Safety
 /// The memory of `c` is there.
-#[inline(always)]
 unsafe fn deadline(c: *mut evhttp_connection) -> Deadline {
     // SAFETY: the memory of `c` is there, as promised.
     unsafe {

@@ -3,10 +3,10 @@
 //! Only locks that are held have an entry, keyed by the program's handle. The program's callbacks are called outside the
 //! record's own mutex.
 
+use alloc::vec::Vec;
 use core::ffi::{c_int, c_uint, c_ulong, c_void};
-use core::hash::BuildHasherDefault;
 
-use super::plain::{AddressMap, Mutex, MutexGuard};
+use super::plain::{Mutex, MutexGuard};
 use super::{LockFn, PLAIN_LOCK, PLAIN_UNLOCK, callback, has_thread_ids, thread_id};
 
 /// Who holds a lock and how often.
@@ -17,9 +17,27 @@ pub(super) struct Held {
     depth: u32,
 }
 
-static HELD: Mutex<AddressMap<Held>> = Mutex::new(AddressMap::with_hasher(BuildHasherDefault::new()));
+/// Locks by the program's handle: few are held at once.
+struct Record(Vec<(usize, Held)>);
 
-fn record() -> MutexGuard<'static, AddressMap<Held>> {
+impl Record {
+    fn find(&mut self, lock: *mut c_void) -> Option<&mut Held> {
+        self.0.iter_mut().find(|(address, _)| *address == lock.addr()).map(|(_, held)| held)
+    }
+
+    fn take(&mut self, lock: *mut c_void) -> Option<Held> {
+        let at = self.0.iter().position(|(address, _)| *address == lock.addr())?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    fn put(&mut self, lock: *mut c_void, held: Held) {
+        self.0.push((lock.addr(), held));
+    }
+}
+
+static HELD: Mutex<Record> = Mutex::new(Record(Vec::new()));
+
+fn record() -> MutexGuard<'static, Record> {
     HELD.lock()
 }
 
@@ -44,9 +62,16 @@ pub(super) unsafe extern "C-unwind" fn lock(mode: c_uint, raw: *mut c_void) -> c
         let me = me();
         let sound = {
             let mut record = record();
-            let held = record.entry(raw.addr()).or_insert(Held { thread: me, depth: 0 });
-            held.depth = held.depth.saturating_add(1);
-            held.thread == me
+            match record.find(raw) {
+                Some(held) => {
+                    held.depth = held.depth.saturating_add(1);
+                    held.thread == me
+                }
+                None => {
+                    record.put(raw, Held { thread: me, depth: 1 });
+                    true
+                }
+            }
         };
         if !sound {
             misuse("a lock was taken while another thread holds it");
@@ -60,11 +85,11 @@ pub(super) unsafe extern "C-unwind" fn unlock(mode: c_uint, raw: *mut c_void) ->
     let me = me();
     let fault = {
         let mut record = record();
-        match record.get_mut(&raw.addr()) {
+        match record.find(raw) {
             None => Some("a lock was released that is not held"),
             Some(held) if held.thread != me => Some("a lock was released that another thread holds"),
             Some(held) if held.depth == 1 => {
-                record.remove(&raw.addr());
+                record.take(raw);
                 None
             }
             Some(held) => {
@@ -86,7 +111,7 @@ pub(super) unsafe extern "C-unwind" fn unlock(mode: c_uint, raw: *mut c_void) ->
 
 /// A lock is about to be freed: it must not be held.
 pub(super) fn check_free(raw: *mut c_void) {
-    let held = record().contains_key(&raw.addr());
+    let held = record().find(raw).is_some();
     if held {
         misuse("a lock was freed while it is held");
     }
@@ -94,7 +119,7 @@ pub(super) fn check_free(raw: *mut c_void) {
 
 /// A wait is about to release the lock, whatever its depth: takes it off the record.
 pub(super) fn suspend(raw: *mut c_void) -> Option<Held> {
-    let held = record().remove(&raw.addr());
+    let held = record().take(raw);
     match held {
         Some(held) if held.thread == me() => Some(held),
         _ => misuse("a condition was waited on without its lock"),
@@ -103,12 +128,12 @@ pub(super) fn suspend(raw: *mut c_void) -> Option<Held> {
 
 /// The wait is over and the lock is held again.
 pub(super) fn resume(raw: *mut c_void, held: Held) {
-    record().insert(raw.addr(), held);
+    record().put(raw, held);
 }
 
 /// Forgets everything, when debugging ends.
 pub(super) fn forget() {
-    record().clear();
+    record().0.clear();
 }
 
 /// Whether lock debugging knows that the calling thread holds `lock`. Without debugging the answer is always yes.
@@ -118,5 +143,5 @@ pub fn is_held(lock: super::ExtLock) -> bool {
         return true;
     }
     let me = me();
-    record().get(&lock.raw().addr()).is_some_and(|held| held.thread == me)
+    record().find(lock.raw()).is_some_and(|held| held.thread == me)
 }
