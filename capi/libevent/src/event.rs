@@ -51,54 +51,12 @@ pub(crate) unsafe fn assign(
     callback: Option<EventFn>,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: memory for an event, as promised.
-    unsafe {
-        if debug::enabled() {
-            return assign_debugged(e, base, fd, events, callback, arg);
-        }
-        debug::too_late();
-        fill(e, base, fd, events, callback, arg)
+    let debugged = debug::enabled();
+    if debugged {
+        // SAFETY: memory for an event, as promised. Its address is looked up, and it is read only if that is known.
+        debug::assert_assignable(unsafe { &*e }, fd, events);
     }
-}
-
-/// [`assign`] in debug mode.
-///
-/// # Safety
-/// As for [`assign`].
-#[cold]
-#[inline(never)]
-unsafe fn assign_debugged(
-    e: *mut event,
-    base: *mut event_base,
-    fd: c_int,
-    events: c_short,
-    callback: Option<EventFn>,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: memory for an event, as promised. In debug mode its address is looked up; it is read only if that is known.
-    unsafe {
-        debug::assert_assignable(&*e, fd, events);
-        let answer = fill(e, base, fd, events, callback, arg);
-        if answer == 0 {
-            debug::setup(e);
-        }
-        answer
-    }
-}
-
-/// Writes an event.
-///
-/// # Safety
-/// As for [`assign`].
-#[inline(always)]
-unsafe fn fill(
-    e: *mut event,
-    base: *mut event_base,
-    fd: c_int,
-    events: c_short,
-    callback: Option<EventFn>,
-    arg: *mut c_void,
-) -> c_int {
+    debug::too_late();
     let base = if base.is_null() { current_base() } else { base };
     let arg = if arg == self_arg() { e.cast() } else { arg };
     let how = if events & ev::SIGNAL != 0 {
@@ -134,7 +92,13 @@ unsafe fn fill(
             ev_timeout: Cell::new(NO_TIME),
         });
     }
-    if how == closure::SIGNAL && events & CONDITIONS != 0 { incompatible() } else { 0 }
+    if how == closure::SIGNAL && events & CONDITIONS != 0 {
+        return incompatible();
+    }
+    if debugged {
+        debug::setup(e);
+    }
+    0
 }
 
 #[cold]

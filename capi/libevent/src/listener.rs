@@ -187,7 +187,9 @@ fn report(this: *mut evconnlistener, listener: &evconnlistener, code: c_int) {
     lock.lock();
 }
 
-fn new(
+/// Listens on a bound descriptor; with a backlog of 0 it is listening already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn evconnlistener_new(
     base: *mut event_base,
     callback: Option<AcceptFn>,
     arg: *mut c_void,
@@ -227,19 +229,6 @@ fn new(
 
 fn keep(error: &evoxide_sys::os::io::Error) {
     errno::set(error.raw_os_error().unwrap_or(libc::EINVAL));
-}
-
-/// Listens on a bound descriptor; with a backlog of 0 it is listening already.
-#[unsafe(no_mangle)]
-pub unsafe extern "C-unwind" fn evconnlistener_new(
-    base: *mut event_base,
-    callback: Option<AcceptFn>,
-    arg: *mut c_void,
-    flags: c_uint,
-    backlog: c_int,
-    fd: c_int,
-) -> *mut evconnlistener {
-    new(base, callback, arg, flags, backlog, fd)
 }
 
 /// A bound socket as the flags say.
@@ -287,7 +276,8 @@ pub unsafe extern "C-unwind" fn evconnlistener_new_bind(
     match Addr::from_bytes(bytes).and_then(|addr| bound(&addr, flags)) {
         Ok(fd) => {
             let raw = fd.into_raw_fd();
-            let made = new(base, callback, arg, flags, backlog, raw);
+            // SAFETY: the arguments are the program's, for a socket of its own.
+            let made = unsafe { evconnlistener_new(base, callback, arg, flags, backlog, raw) };
             if made.is_null() {
                 let code = errno::get();
                 // SAFETY: made above, and nobody else knows of it.

@@ -515,14 +515,6 @@ impl EvBuffer {
     fn add_callback(&self, function: Function, arg: *mut c_void) -> *mut evbuffer_cb_entry {
         self.observers_or_new().map_or(ptr::null_mut(), |observers| observers.add(function, arg))
     }
-
-    /// Removes the newest callback with this function and argument. The caller holds the lock.
-    fn remove_callback(&self, callback: ChangeFn, arg: *mut c_void) -> bool {
-        let matches = |entry: &evbuffer_cb_entry| {
-            matches!(entry.function, Function::Change(f) if f as usize == callback as usize) && entry.arg == arg
-        };
-        self.observers().is_some_and(|observers| observers.remove(false, matches))
-    }
 }
 
 /// Adds a callback; null without memory.
@@ -542,10 +534,13 @@ pub unsafe extern "C-unwind" fn evbuffer_remove_cb_entry(buffer: &EvBuffer, entr
     if found { 0 } else { -1 }
 }
 
-/// Removes a callback by function and argument.
+/// Removes the newest callback with this function and argument.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn evbuffer_remove_cb(buffer: &EvBuffer, callback: ChangeFn, arg: *mut c_void) -> c_int {
-    let found = buffer.locked(|b| b.remove_callback(callback, arg));
+    let matches = |entry: &evbuffer_cb_entry| {
+        matches!(entry.function, Function::Change(f) if f as usize == callback as usize) && entry.arg == arg
+    };
+    let found = buffer.locked(|b| b.observers().is_some_and(|observers| observers.remove(false, matches)));
     if found { 0 } else { -1 }
 }
 

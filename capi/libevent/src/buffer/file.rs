@@ -140,12 +140,6 @@ impl FileSegment {
         Some(Storage::Read(bytes))
     }
 
-    /// Sets the callback that runs when nobody uses the segment any more.
-    pub(super) fn set_cleanup(&self, cleanup: Option<SegmentCleanupFn>, arg: *mut c_void) {
-        self.cleanup.set(cleanup);
-        self.arg.set(arg);
-    }
-
     /// The last count is gone.
     ///
     /// # Safety
@@ -265,7 +259,9 @@ pub unsafe extern "C" fn evbuffer_file_segment_add_cleanup_cb(
     arg: *mut c_void,
 ) {
     // SAFETY: the program passes a live segment that it has a hold on.
-    unsafe { (*segment.cast::<FileSegment>()).set_cleanup(cleanup, arg) };
+    let segment = unsafe { &*segment.cast::<FileSegment>() };
+    segment.cleanup.set(cleanup);
+    segment.arg.set(arg);
 }
 
 /// Appends a part of a file segment.
