@@ -306,7 +306,7 @@ impl Server {
         if !self.is(REQUEST) || self.is(ANSWERED) {
             return None;
         }
-        let (mut close, mut keep, mut date, mut content_type, mut connection) = (false, false, false, false, false);
+        let (mut close, mut date, mut content_type, mut connection) = (false, false, false, false);
         let mut length: Option<Option<u64>> = None;
         let mut encoding = false;
         for (name, value) in fields {
@@ -314,7 +314,6 @@ impl Server {
                 10 if name.eq_ignore_ascii_case(b"connection") => {
                     connection = true;
                     close |= list(value).any(|t| t.eq_ignore_ascii_case(b"close"));
-                    keep |= list(value).any(|t| t.eq_ignore_ascii_case(b"keep-alive"));
                 }
                 4 if name.eq_ignore_ascii_case(b"date") => date = true,
                 12 if name.eq_ignore_ascii_case(b"content-type") => content_type = true,
@@ -325,7 +324,6 @@ impl Server {
                 _ => {}
             }
         }
-        let _ = keep;
         let switches = status == 101 && self.is(UPGRADE) || self.is(CONNECT) && status / 100 == 2;
         let has_body = allows_body(status) && !self.is(BODYLESS) && !switches;
         let mut plan = Plan::new(if has_body { BodyMode::Plain } else { BodyMode::Omit });
