@@ -70,13 +70,16 @@ const PEERS: &[Peer] = &[
     },
 ];
 
+/// `tools/evoxide-top` in a terminal; only by name, since it is built from some sixty crates that nothing else needs.
+const TOP: &str = "rust-top";
+
 /// The examples that they talk to.
 const PROGRAMS: &[&str] = &["http_peer", "http_files", "ws_peer", "ws_chat"];
 
 /// `cargo xtask clients [NAME...]`.
 pub fn task(opts: &Opts) -> Result<Tally, String> {
     let only = opts.words();
-    if !only.is_empty() && only.iter().all(|name| PEERS.iter().any(|p| p.name == name)) {
+    if !only.is_empty() && only.iter().all(|name| name == TOP || PEERS.iter().any(|p| p.name == name)) {
         // They need no library for C.
         return Ok(peers(only)?.print());
     }
@@ -117,6 +120,14 @@ fn peers(only: &[String]) -> Result<Tally, String> {
         let programs = tree::target().join("debug/examples");
         cmd.arg(tree::root().join(peer.script)).env("PEER", programs.join(peer.program)).env("PROGRAMS", programs);
         check(&mut cmd, 180, &mut tally)?;
+    }
+    if only.iter().any(|o| o == TOP) {
+        let (folder, target) = (tree::root().join("tools/evoxide-top"), tree::target().join("top"));
+        let build = ["build", "--quiet", "--locked", "--target-dir"];
+        proc::show(suite::cargo().current_dir(&folder).args(build).arg(&target))?;
+        let mut cmd = Command::new("python3");
+        cmd.arg(folder.join("check.py")).arg(target.join("debug/evoxide-top"));
+        check(&mut cmd, 120, &mut tally)?;
     }
     Ok(tally)
 }

@@ -93,7 +93,8 @@ cargo xtask TASK [OPTIONS]
   tasks     1,000,000 tasks of the Rust library; --sanitize thread|address: these, and loops on several threads, under a sanitizer
   clients   run the distribution's own programs on our libraries
               [NAME...]                memcached tmux nghttp2 gevent; peers of the Rust library: rust-http rust-websockets rust-files;
-                                       only by name: rust-browser, headless Chromium, which it installs (414 MB)
+                                       only by name: rust-browser, headless Chromium, which it installs (414 MB), and
+                                       rust-top, tools/evoxide-top in a terminal
   bench     measure the distribution's libraries and ours in turn, print ratios, counts and goals
               [SECTION...]             insns syscalls chain timers active buffer conns echo http https; raw: C echo against bare epoll;
                                        rust: the Rust echo server against tokio's, and the heap of its idle streams;
