@@ -52,7 +52,7 @@ const UNSAFE: Budget = Budget { goal: 350, most: 350 };
 const VERBS: Budget = Budget { goal: 40, most: 40 };
 
 /// Lines without tests of [`MEASURED`]; the goal is what they were at 4eb11c9.
-const LINES: Budget = Budget { goal: 34_763, most: 34_662 };
+const LINES: Budget = Budget { goal: 34_763, most: 34_876 };
 
 /// Examples, and their counterparts on tokio: `bench/peers/src/bin/NAME_tokio.rs`.
 const PROGRAMS: [(&str, &str); 9] = [
