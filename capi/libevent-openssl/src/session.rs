@@ -484,8 +484,10 @@ unsafe extern "C-unwind" fn pending(session: *mut c_void) -> usize {
     // SAFETY: the main library's promise.
     let this = unsafe { at(session) };
     // SAFETY: the session's object. `SSL_pending` knows nothing of records that were read ahead, nor of the peer's end.
-    let pends = unsafe { SSL_has_pending(this.ssl) != 0 || SSL_get_shutdown(this.ssl) & RECEIVED_SHUTDOWN != 0 };
-    usize::from(pends)
+    unsafe {
+        let pends = SSL_has_pending(this.ssl) != 0 || SSL_get_shutdown(this.ssl) & RECEIVED_SHUTDOWN != 0;
+        usize::from(pends) + usize::try_from(ssl::SSL_pending(this.ssl)).unwrap_or(0)
+    }
 }
 
 unsafe extern "C-unwind" fn shutdown(session: *mut c_void, last: c_int) -> isize {

@@ -47,7 +47,8 @@ struct evoxide_tls_ops {
 	/* One that wants something is tried again with the same bytes, maybe in another place, and maybe more behind them.
 	 * more: unless this one wants something or fails, another follows at once. */
 	ptrdiff_t (*write)(void *session, const void *data, size_t size, int more);
-	/* Not 0: something was received, the peer's end among it, that the transport does not announce again. */
+	/* Not 0: something was received, the peer's end among it, that the transport does not announce again. More than 1: data
+	 * is there, not only a part of a record. A write and a handshake may bring that. */
 	size_t (*pending)(void *session);
 	/* Tells the peer that no more is written. Called at most once; last: free follows, and nothing is read any more. */
 	ptrdiff_t (*shutdown)(void *session, int last);

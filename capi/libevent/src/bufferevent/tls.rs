@@ -137,10 +137,15 @@ impl Tls {
         answer
     }
 
-    /// Whether bytes wait inside the session, which its transport does not announce.
+    /// Whether something waits inside the session, which its transport does not announce.
     fn pends(&self) -> bool {
+        self.pending() > 0
+    }
+
+    /// More than 1: data, not only a part of a record.
+    fn pending(&self) -> usize {
         // SAFETY: the table's function with the session that came with it.
-        unsafe { (self.ops.pending)(self.state) > 0 }
+        unsafe { (self.ops.pending)(self.state) }
     }
 
     fn attach(&self, fd: c_int) {
@@ -360,9 +365,11 @@ fn ready(bev: &Locked, directions: Direction) {
     }
 }
 
-/// Has data read that is in the way of something else, if the user lets it.
+/// Has data read that is in the way of something else, or that a write has met, if the user lets it.
 fn read_what_waits(bev: &Locked) {
-    if session(bev, |t| t.waits_for_reader()).unwrap_or(false) && may(bev).contains(Direction::READ) {
+    let holds = |part: &Tls| part.session.get().may_hold_data() && part.pending() > 1;
+    let waits = part(bev).is_some_and(|part| part.session(|t| t.waits_for_reader()) || holds(part));
+    if waits && may(bev).contains(Direction::READ) {
         soon(bev, Direction::READ);
     }
 }

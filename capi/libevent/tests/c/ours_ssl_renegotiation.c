@@ -6,10 +6,10 @@
 #include "ssl_kit.h"
 
 /* What each end sends, how many of its reads lie between two new handshakes or keys, and how many of those there are. */
-#define SIZE (1u << 20)
-#define PIECE 50000u
-#define EVERY 6
-#define TIMES 8
+#define MOST 50000u
+static size_t all = 1u << 20;
+static unsigned piece_size = MOST, every = 6;
+static int times = 8;
 
 struct writer {
 	struct end *end;
@@ -26,10 +26,10 @@ static unsigned char at(size_t place)
 static void fill(struct bufferevent *bev, void *arg)
 {
 	struct writer *w = arg;
-	static unsigned char piece[PIECE];
+	static unsigned char piece[MOST];
 	struct evbuffer *output = bufferevent_get_output(bev);
-	while (w->sent < SIZE && evbuffer_get_length(output) < 2 * PIECE) {
-		size_t n = SIZE - w->sent < PIECE ? SIZE - w->sent : PIECE, i;
+	while (w->sent < all && evbuffer_get_length(output) < 2 * piece_size) {
+		size_t n = all - w->sent < piece_size ? all - w->sent : piece_size, i;
 		for (i = 0; i < n; i++)
 			piece[i] = at(w->sent + i);
 		bufferevent_write(bev, piece, n);
@@ -40,15 +40,15 @@ static void fill(struct bufferevent *bev, void *arg)
 static void take(struct bufferevent *bev, void *arg)
 {
 	struct writer *w = arg;
-	static unsigned char piece[PIECE];
+	static unsigned char piece[MOST];
 	SSL *ssl = bufferevent_openssl_get_ssl(bev);
 	size_t n, i;
-	while ((n = bufferevent_read(bev, piece, sizeof(piece))) > 0) {
+	while ((n = bufferevent_read(bev, piece, piece_size)) > 0) {
 		for (i = 0; i < n; i++)
 			w->wrong += piece[i] != at(w->got + i);
 		w->got += n;
 	}
-	if (w->asks && ++w->reads % EVERY == 0 && w->asked < TIMES && w->got < SIZE) {
+	if (w->asks && ++w->reads % every == 0 && w->asked < times && w->got < all) {
 		w->asked++;
 		if (SSL_version(ssl) == TLS1_2_VERSION)
 			w->refused += bufferevent_ssl_renegotiate(bev) < 0;
@@ -77,9 +77,9 @@ static void both_write(int version, enum over over, int client_asks, int server_
 	bufferevent_setcb(w.server.bev, take, fill, heard, &server);
 	fill(w.client.bev, &client);
 	fill(w.server.bev, &server);
-	while ((client.got < SIZE || server.got < SIZE) && !w.client.ended && !w.server.ended)
+	while ((client.got < all || server.got < all) && !w.client.ended && !w.server.ended)
 		event_base_loop(w.base, EVLOOP_ONCE);
-	SAY("all %d %d, wrong %d %d, ended %u %u\n", client.got == SIZE, server.got == SIZE, (int)client.wrong,
+	SAY("all %d %d, wrong %d %d, ended %u %u\n", client.got == all, server.got == all, (int)client.wrong,
 	    (int)server.wrong, w.client.ended, w.server.ended);
 	SAY("asked %d %d, refused %d %d\n", client.asked, server.asked, client.refused, server.refused);
 	if (w.client.ended || w.server.ended)
@@ -98,6 +98,18 @@ CASE(by_both_over_a_pair) { both_write(TLS1_2_VERSION, PAIRS, 1, 1); }
 CASE(keys_by_both) { both_write(TLS1_3_VERSION, SOCKETS, 1, 1); }
 CASE(keys_by_both_over_a_filter) { both_write(TLS1_3_VERSION, FILTERS, 1, 1); }
 CASE(keys_by_both_over_a_pair) { both_write(TLS1_3_VERSION, PAIRS, 1, 1); }
+
+/* One handshake each, that ends where a write looks for it: the data that lies before it is not announced again. */
+CASE(met_by_a_write)
+{
+	all = 1u << 19;
+	every = 9;
+	times = 1;
+	piece_size = 15414;
+	both_write(TLS1_2_VERSION, SOCKETS, 1, 1);
+	piece_size = 37680;
+	both_write(TLS1_2_VERSION, SOCKETS, 1, 1);
+}
 
 /* A server that asks again whenever it hears of the end: not one callback inside another. */
 static void ask_for_handshake(struct bufferevent *bev, short what, void *arg)
