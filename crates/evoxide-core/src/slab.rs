@@ -24,6 +24,7 @@ pub(crate) struct Entry<T> {
 
 impl<T> Entry<T> {
     /// What is there; an old object or a default one while it is vacant.
+    #[inline(always)]
     pub const fn value(&mut self) -> &mut T {
         &mut self.value
     }
@@ -81,6 +82,7 @@ impl<T: Default> Slab<T> {
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
+    #[inline]
     pub fn try_reserve_one(&mut self) -> Result<(), TryReserveError> {
         if self.free != NONE || self.entries.len() < self.entries.capacity() {
             return Ok(());
@@ -98,6 +100,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// Stores an object.
+    #[inline]
     pub fn insert(&mut self, value: T) -> Key {
         // The highest bit is free for keys that name no slot.
         self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
@@ -120,6 +123,7 @@ impl<T: Default> Slab<T> {
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
+    #[inline(always)]
     pub fn try_insert_any(&mut self) -> Result<(Key, &mut T), TryReserveError> {
         if self.free as usize >= self.entries.len() {
             self.try_grow()?;
@@ -128,6 +132,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// Takes the first vacant entry.
+    #[inline(always)]
     fn occupy(&mut self) -> (Key, &mut T) {
         self.generation = (self.generation.wrapping_add(1) & (u32::MAX >> 1)).max(1);
         let generation = NonZeroU32::new(self.generation).unwrap_or(NonZeroU32::MIN);
@@ -153,6 +158,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// Takes an object out and leaves its value where it is, for [`try_insert_any`](Self::try_insert_any).
+    #[inline(always)]
     pub fn discard(&mut self, index: u32) {
         let Some(entry) = self.entries.get_mut(index as usize).filter(|e| e.generation != 0) else { return };
         entry.generation = 0;
@@ -172,6 +178,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// The object of a key.
+    #[inline]
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.entries.get(key.index as usize) {
             Some(e) if e.generation == key.generation.get() => Some(&e.value),
@@ -180,6 +187,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// The object of a key, to change it.
+    #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.entries.get_mut(key.index as usize) {
             Some(e) if e.generation == key.generation.get() => Some(&mut e.value),
@@ -191,6 +199,7 @@ impl<T: Default> Slab<T> {
     ///
     /// # Panics
     /// Where the index was never used.
+    #[inline]
     pub fn at(&self, index: u32) -> &T {
         &self.entries[index as usize].value
     }
@@ -199,16 +208,19 @@ impl<T: Default> Slab<T> {
     ///
     /// # Panics
     /// Where the index was never used.
+    #[inline]
     pub fn at_mut(&mut self, index: u32) -> &mut T {
         &mut self.entries[index as usize].value
     }
 
     /// As [`at_mut`](Self::at_mut), `None` where the index was never used.
+    #[inline(always)]
     pub fn try_at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.entries.get_mut(index as usize).map(|e| &mut e.value)
     }
 
     /// The object at an index, with its key. `None` where the index was never used.
+    #[inline(always)]
     pub(crate) fn keyed_at_mut(&mut self, index: u32) -> Option<(Option<Key>, &mut T)> {
         let entry = self.entries.get_mut(index as usize)?;
         let key = NonZeroU32::new(entry.generation).map(|generation| Key { index, generation });
@@ -216,11 +228,13 @@ impl<T: Default> Slab<T> {
     }
 
     /// All places by index, for several looks in a row.
+    #[inline(always)]
     pub(crate) fn all_mut(&mut self) -> &mut [Entry<T>] {
         &mut self.entries
     }
 
     /// The key of an occupied index.
+    #[inline]
     pub fn key_at(&self, index: u32) -> Option<Key> {
         let generation = NonZeroU32::new(self.entries.get(index as usize)?.generation)?;
         Some(Key { index, generation })
@@ -232,6 +246,7 @@ impl<T: Default> Slab<T> {
     }
 
     /// Takes an object out.
+    #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.entries.get_mut(key.index as usize)?;
         if entry.generation != key.generation.get() {

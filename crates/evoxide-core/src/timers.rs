@@ -109,6 +109,7 @@ pub trait Store {
 struct Owners<'a, S>(&'a mut S);
 
 impl<S: Store> Positions<S::Id> for Owners<'_, S> {
+    #[inline(always)]
     fn moved(&mut self, id: S::Id, position: u32) {
         self.0.set_position(id, position);
     }
@@ -214,6 +215,7 @@ impl<I: Copy + PartialEq> Timers<I> {
     ///
     /// # Errors
     /// The allocator's refusal, with nothing changed.
+    #[inline]
     pub fn reserve(&mut self) -> Result<(), TryReserveError> {
         if self.len < self.heap.capacity() { Ok(()) } else { self.reserve_more() }
     }
@@ -226,6 +228,7 @@ impl<I: Copy + PartialEq> Timers<I> {
     }
 
     /// Arms a timeout that is not armed.
+    #[inline(always)]
     pub fn arm(&mut self, store: &mut impl Store<Id = I>, id: I, deadline: u64) {
         store.set_deadline(id, deadline);
         store.set_position(id, STAGED);
@@ -249,6 +252,7 @@ impl<I: Copy + PartialEq> Timers<I> {
     }
 
     /// [`set`](Self::set), if that is one store: it gets no earlier than its entry, or has none yet. Returns whether it was.
+    #[inline(always)]
     pub fn postpone(&mut self, store: &mut impl Store<Id = I>, id: I, deadline: u64) -> bool {
         let position = store.position(id);
         let only_a_note = match self.heap.get(position) {
@@ -281,6 +285,7 @@ impl<I: Copy + PartialEq> Timers<I> {
     }
 
     /// Disarms a timeout.
+    #[inline]
     pub fn remove(&mut self, store: &mut impl Store<Id = I>, id: I) {
         let position = store.position(id);
         if self.heap.get(position).is_some_and(|entry| entry.id == id) {
@@ -354,6 +359,7 @@ impl<I: Copy + PartialEq> Timers<I> {
 
     /// Takes the earliest out if it is due at `now`. To be asked until there is none, with nothing armed, moved or disarmed in
     /// between.
+    #[inline]
     pub fn pop_due(&mut self, store: &mut impl Store<Id = I>, now: u64) -> Option<Entry<I>> {
         if let Some(due) = self.due.get(self.popped).copied() {
             self.popped += 1;

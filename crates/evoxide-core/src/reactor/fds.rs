@@ -99,6 +99,7 @@ impl FdEntry {
     }
 
     /// Records `new` as told to the kernel and says what to tell.
+    #[inline]
     fn tell(&mut self, fd: Fd, new: Interest) -> Change {
         let old = core::mem::replace(&mut self.registered, new);
         if old.is_empty() {
@@ -175,6 +176,7 @@ impl FdMap {
     }
 
     /// Lets an event wait on a descriptor that has none yet: what is told to the kernel follows from the event alone.
+    #[inline]
     fn link_first(&mut self, index: u32, fd: Fd, interest: Interest, one_shot: bool) -> Option<Change> {
         let entry = self.entries.get_mut(fd as usize)?;
         let one = |bit| u16::from(interest.contains(bit));
@@ -202,6 +204,7 @@ impl FdMap {
     }
 
     /// Ends the only event of a descriptor as it fires, if the kernel need not be told of that now. `false`: nothing was done.
+    #[inline]
     pub fn retire(&mut self, fd: Fd, index: u32) -> bool {
         let Some(entry) = self.entries.get_mut(fd as u32 as usize) else { return false };
         if entry.single != index || !(entry.fired || self.deferred) {
@@ -279,6 +282,7 @@ impl FdMap {
 
     /// `fired`: the event ends because it was reported ready, not because somebody removed it; unless its descriptor was to be
     /// armed again, so that it waited on.
+    #[inline]
     fn unlink<T: Default>(&mut self, slots: &mut Slab<Slot<T>>, index: u32, fired: bool) -> Option<Change> {
         let slot = slots.at_mut(index);
         slot.state &= !state::FD;
@@ -385,6 +389,7 @@ impl<T: Payload> Reactor<T> {
         }
     }
 
+    #[inline]
     pub(super) fn unlink_fd(&mut self, index: u32, fired: bool) -> Option<Change> {
         let change = self.fds.unlink(&mut self.slots, index, fired);
         self.count_removed(index);
@@ -393,6 +398,7 @@ impl<T: Payload> Reactor<T> {
 
     /// The next change that was put off until just before a wait: removals of descriptors whose one-shot event fired and was
     /// not added again (their errors are ignored: the descriptor may be closed by now), or all changes in deferred mode.
+    #[inline]
     pub fn next_leftover(&mut self) -> Option<Change> {
         if self.fds.leftover.is_empty() {
             return None;

@@ -257,6 +257,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// How many events there are now. Changes with every verb that inserts, removes, makes ready or pops.
+    #[inline]
     pub fn counts(&self) -> Counts {
         let active = self.active();
         Counts { added: self.inserted + active - self.internal_active, active, virtual_events: self.virtual_events }

@@ -57,11 +57,13 @@ impl<T: Copy + Default> Rings<T> {
     }
 
     /// How many priorities there are.
+    #[inline(always)]
     pub const fn len(&self) -> usize {
         self.rest.len()
     }
 
     /// The least urgent priority.
+    #[inline(always)]
     pub const fn last(&self) -> u8 {
         (self.rest.len() - 1) as u8
     }
@@ -71,6 +73,7 @@ impl<T: Copy + Default> Rings<T> {
         if priority == usize::from(self.running) { Some(&self.front) } else { self.rest.get(priority) }
     }
 
+    #[inline]
     pub fn get_mut(&mut self, priority: usize) -> Option<&mut Ring<T>> {
         if priority == usize::from(self.running) { Some(&mut self.front) } else { self.rest.get_mut(priority) }
     }
@@ -81,6 +84,7 @@ impl<T: Copy + Default> Rings<T> {
     }
 
     /// The most urgent priority that has entries.
+    #[inline]
     pub fn first(&self) -> Option<u8> {
         let behind = if self.elsewhere == 0 { None } else { self.rest.iter().position(|ring| !ring.is_empty()) };
         let behind = behind.map(|priority| priority as u8);
@@ -98,6 +102,7 @@ impl<T: Copy + Default> Rings<T> {
     }
 }
 
+#[inline(always)]
 const fn is_detached(key: Key) -> bool {
     key.generation.get() & DETACHED_MARK != 0
 }
@@ -117,6 +122,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// [`enqueue`](Self::enqueue) of an event that counts, if that takes no memory.
+    #[inline(always)]
     pub fn try_enqueue(&mut self, payload: T, priority: u8, ready: Ready, calls: u16) -> Option<Key> {
         if priority == self.rings.running && !self.rings.front.is_at_limit() {
             let place = self.rings.front.put(Entry { payload, slot: DETACHED, ready, calls });
@@ -147,6 +153,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Not `COUNTED`: `begin_batch` comes before the next pop and looks at the counts then.
+    #[inline(always)]
     pub(super) fn push_ready<const COUNTED: bool>(&mut self, priority: u8, entry: Entry<T>) -> u32 {
         let ring = &self.rings.front;
         let fits = if COUNTED { !ring.is_at_limit() } else { !ring.is_full() };
@@ -170,6 +177,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Pushes onto the ring of a priority that is not running, if there is room.
+    #[inline(always)]
     fn push_behind(&mut self, priority: u8, entry: Entry<T>) -> Option<u32> {
         let ring = self.rings.rest.get_mut(usize::from(priority)).filter(|ring| !ring.is_full())?;
         let place = ring.put(entry);
@@ -182,6 +190,7 @@ impl<T: Payload> Reactor<T> {
         Some(place)
     }
 
+    #[inline]
     fn push_front(&mut self, entry: Entry<T>) -> u32 {
         let place = self.rings.front.put(entry);
         self.note_most();
@@ -193,6 +202,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Remembers the counts where they are higher than ever.
+    #[inline]
     pub(super) fn note_most(&mut self) {
         let active = self.active();
         let added = self.inserted + active - self.internal_active;
@@ -233,6 +243,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// The ring and place of a detached activation that is still waiting.
+    #[inline]
     pub(super) fn detached(&self, key: Key) -> Option<&Entry<T>> {
         if !is_detached(key) {
             return None;
@@ -241,6 +252,7 @@ impl<T: Payload> Reactor<T> {
         ring.get(key.index).filter(|e| e.slot == DETACHED)
     }
 
+    #[inline]
     fn detached_mut(&mut self, key: Key) -> Option<&mut Entry<T>> {
         if !is_detached(key) {
             return None;
@@ -250,6 +262,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Makes an event ready: `ready` is added to what happened. `calls` is how often to call back, if it was not ready yet.
+    #[inline]
     pub fn activate(&mut self, key: Key, ready: Ready, calls: u16) {
         if self.slots.get(key).is_some() {
             self.activate_slot::<true>(key.index, ready, calls);
@@ -266,6 +279,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Makes an event with a slot ready from the next turn on. No effect on one that is ready already.
+    #[inline]
     pub fn activate_next_turn(&mut self, key: Key, ready: Ready) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         if slot.state & (state::READY | state::NEXT_TURN) != 0 {
@@ -285,6 +299,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Moves the "next turn" events to the ready queues. Returns how many.
+    #[inline]
     pub fn promote_next_turn(&mut self) -> u32 {
         let mut moved = 0;
         while let Some(entry) = self.next_turn.take() {
@@ -300,6 +315,7 @@ impl<T: Payload> Reactor<T> {
         moved
     }
 
+    #[inline(always)]
     pub(super) fn activate_slot<const COUNTED: bool>(&mut self, index: u32, ready: Ready, calls: u16) {
         let slot = self.slots.at_mut(index);
         if slot.state & (state::READY | state::NEXT_TURN | state::INTERNAL) != 0 {
@@ -386,6 +402,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Whether an event is ready, and why.
+    #[inline]
     pub(super) fn readiness(&self, key: Key) -> Option<Ready> {
         let Some(slot) = self.slots.get(key) else { return self.detached_readiness(key) };
         if slot.state & (state::READY | state::NEXT_TURN) == 0 {

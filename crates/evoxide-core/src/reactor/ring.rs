@@ -40,16 +40,19 @@ pub(super) struct Entry<T> {
 
 impl<T> Entry<T> {
     /// Whether it has no slot.
+    #[inline(always)]
     pub const fn is_special(&self) -> bool {
         self.slot >= SPECIAL
     }
 
     /// The index of its slot, if it has one.
+    #[inline(always)]
     pub const fn index(&self) -> Option<u32> {
         if self.is_special() { None } else { Some(self.slot & !CHANGES) }
     }
 
     /// More happened to it.
+    #[inline]
     pub fn join(&mut self, ready: Ready) {
         self.ready |= ready;
         if !self.is_special() && ready.contains(Ready::TIMEOUT) {
@@ -83,6 +86,7 @@ impl<T> Default for Ring<T> {
 impl<T: Copy + Default> Ring<T> {
     /// Takes the place of `front`, whose content goes to `back`, which is not in use; as this is not from then on, and empty. Word by
     /// word: what was written last is not waited for.
+    #[inline(always)]
     pub fn give_to(&mut self, front: &mut Self, back: &mut Self) {
         back.mask = core::mem::replace(&mut front.mask, self.mask);
         back.gaps = core::mem::replace(&mut front.gaps, self.gaps);
@@ -95,31 +99,37 @@ impl<T: Copy + Default> Ring<T> {
         core::mem::forget(core::mem::replace(&mut back.entries, entries));
     }
 
+    #[inline(always)]
     pub const fn is_empty(&self) -> bool {
         self.head == self.tail
     }
 
     /// Whether the next entry needs a closer look.
+    #[inline(always)]
     pub fn is_at_limit(&self) -> bool {
         self.tail.wrapping_sub(self.head) >= self.limit
     }
 
     /// Whether it must be packed or grown before the next entry.
+    #[inline(always)]
     pub fn is_full(&self) -> bool {
         (self.tail.wrapping_sub(self.head)) as usize == self.entries.len()
     }
 
     /// How many entries are no gaps.
+    #[inline(always)]
     pub const fn count(&self) -> u32 {
         self.tail.wrapping_sub(self.head) - self.gaps
     }
 
     /// How many entries it has room for without growing.
+    #[inline(always)]
     pub const fn room(&self) -> u32 {
         self.entries.len() as u32
     }
 
     /// Where the entry of a place is.
+    #[inline(always)]
     const fn at(&self, place: u32) -> usize {
         (place & self.mask) as usize
     }
@@ -132,6 +142,7 @@ impl<T: Copy + Default> Ring<T> {
         self.entries.get(self.at(place))
     }
 
+    #[inline]
     pub fn get_mut(&mut self, place: u32) -> Option<&mut Entry<T>> {
         if place.wrapping_sub(self.head) >= self.tail.wrapping_sub(self.head) {
             return None;
@@ -141,6 +152,7 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     /// Adds an entry to a ring that is not full.
+    #[inline(always)]
     pub fn put(&mut self, entry: Entry<T>) -> u32 {
         let place = self.tail;
         let at = self.at(place);
@@ -155,6 +167,7 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     /// Takes the first entry, which may be a gap.
+    #[inline(always)]
     pub fn take(&mut self) -> Option<Entry<T>> {
         if self.head == self.tail {
             return None;
@@ -172,6 +185,7 @@ impl<T: Copy + Default> Ring<T> {
 
     /// The first entry, which may be a gap, and is one where the ring is empty; with where the ring begins. `None`: it is
     /// empty.
+    #[inline(always)]
     pub fn first(&mut self) -> Option<(&mut Entry<T>, &mut u32)> {
         let at = self.at(self.head);
         Some((self.entries.get_mut(at)?, &mut self.head))
@@ -189,6 +203,7 @@ impl<T: Copy + Default> Ring<T> {
 
     /// The unused entries that follow the last one, as far as they lie side by side, with where they begin: the place of
     /// the first, to be moved on for each that is put to use.
+    #[inline]
     pub fn spare(&mut self) -> (&mut [Entry<T>], &mut u32) {
         let free = self.entries.len() - self.tail.wrapping_sub(self.head) as usize;
         let at = self.at(self.tail);
@@ -242,11 +257,13 @@ impl<T: Copy + Default> Ring<T> {
     }
 
     /// Whether it keeps its memory when it is empty.
+    #[inline(always)]
     pub const fn is_small(&self) -> bool {
         self.entries.len() <= KEEP
     }
 
     /// Gives back the memory of an empty ring, but for its first places.
+    #[inline]
     pub fn trim(&mut self) {
         if !self.is_small() && self.is_empty() {
             let first = self.entries.get(..ROOM).unwrap_or_default();
@@ -262,6 +279,7 @@ impl<T: Copy + Default> Ring<T> {
 }
 
 /// The key of a detached activation at a place of a priority's ring.
+#[inline(always)]
 pub(super) fn detached_key(place: u32, priority: u8) -> Key {
     let generation = NonZeroU32::new(DETACHED_MARK | priority as u32).unwrap_or(NonZeroU32::MAX);
     Key { index: place, generation }

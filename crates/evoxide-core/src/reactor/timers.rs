@@ -13,26 +13,33 @@ use crate::timers::{Links, Store};
 
 impl<T: Default> Store for Slab<Slot<T>> {
     type Id = u32;
+    #[inline(always)]
     fn deadline(&self, id: u32) -> u64 {
         self.at(id).deadline
     }
+    #[inline(always)]
     fn set_deadline(&mut self, id: u32, deadline: u64) {
         self.at_mut(id).deadline = deadline;
     }
+    #[inline(always)]
     fn position(&self, id: u32) -> u32 {
         self.at(id).timer
     }
+    #[inline(always)]
     fn set_position(&mut self, id: u32, position: u32) {
         self.at_mut(id).timer = position;
     }
+    #[inline(always)]
     fn links(&self, id: u32) -> Links<u32> {
         let name = |index: u32| if index == NONE { None } else { Some(index) };
         let slot = self.at(id);
         Links { prev: name(slot.timer_prev), next: name(slot.timer_next) }
     }
+    #[inline(always)]
     fn set_prev(&mut self, id: u32, prev: Option<u32>) {
         self.at_mut(id).timer_prev = prev.unwrap_or(NONE);
     }
+    #[inline(always)]
     fn set_next(&mut self, id: u32, next: Option<u32>) {
         self.at_mut(id).timer_next = next.unwrap_or(NONE);
     }
@@ -75,6 +82,7 @@ impl<T: Payload> Reactor<T> {
     /// The earliest deadline of a slot; where one is due at `now`, perhaps that instead. Changes with every timeout that is armed,
     /// moved or disarmed, and with [`expire`](Self::expire). Exact up to `horizon`; a later one may be told as any time from there to
     /// itself.
+    #[inline]
     pub fn first_deadline(&mut self, now: u64, horizon: u64) -> Option<u64> {
         self.timers.first_deadline_within(&mut self.slots, now, horizon)
     }
@@ -95,6 +103,7 @@ impl<T: Payload> Reactor<T> {
     /// The timeout of an event has come that the face [holds](Self::hold), which ends by this, if it counts. The event is ready
     /// with [`Ready::TIMEOUT`] then. Returns the key of its detached activation if it has no slot.
     /// [`begin_batch`](Self::begin_batch) comes before the next pop.
+    #[inline]
     pub fn time_out(&mut self, key: Option<Key>, payload: T, priority: u8, counts: bool) -> Option<Key> {
         if let Some(key) = key {
             if self.slots.get(key).is_some() {
@@ -112,6 +121,7 @@ impl<T: Payload> Reactor<T> {
 
     /// As libevent deletes an event before it reports a timeout, what else happened to it in this turn is not reported; it
     /// will be again, unless it came as an edge.
+    #[inline]
     fn time_out_slot(&mut self, index: u32, release: impl FnOnce(&mut Self)) {
         let slot = self.slots.at(index);
         let edge = slot.state & state::FD != 0 && slot.interest.contains(Interest::EDGE);
@@ -126,6 +136,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Whether the timeout of a level-triggered event has come, which ends what it waits for until it is popped.
+    #[inline]
     pub(super) fn is_expired(&self, index: u32) -> bool {
         let slot = self.slots.at(index);
         slot.state & state::EXPIRED != 0 && !slot.interest.contains(Interest::EDGE)

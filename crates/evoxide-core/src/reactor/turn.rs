@@ -104,6 +104,7 @@ impl Default for Batch {
 
 impl Batch {
     /// The ring's beginning moved `by` places, and nothing ran.
+    #[inline]
     pub fn shift(&mut self, by: u32) {
         self.start = self.start.wrapping_add(by);
         self.stop = self.stop.wrapping_add(by);
@@ -196,6 +197,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Starts to run ready events. `now` bounds the batch where the limits have an interval.
+    #[inline]
     pub fn begin_batch(&mut self, now: impl FnOnce() -> u64) {
         self.note_most();
         let first = self.rings.first().unwrap_or(0);
@@ -216,6 +218,7 @@ impl<T: Payload> Reactor<T> {
 
     /// Lets a batch pop one event more where [`pop_ready`](Self::pop_ready) stopped to look at the clock, which `now` reads, and
     /// there is time left. Returns whether it does.
+    #[inline]
     pub fn extend_batch(&mut self, now: impl FnOnce() -> u64) -> bool {
         let batch = &mut self.batch;
         let stopped = batch.end != u64::MAX && batch.stop == self.rings.front.head && batch.stop != batch.last;
@@ -318,6 +321,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Ends an event that was popped, if that is a one-shot one, alone on its descriptor, and the kernel need not be told now.
+    #[inline]
     fn retire(&mut self, index: u32) -> bool {
         let slot = self.slots.at_mut(index);
         const KIND: u8 = state::PERSIST | state::INTERNAL | state::SIGNAL | state::FD;
@@ -334,6 +338,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// What becomes of a slot that was popped.
+    #[inline]
     fn after_pop(&mut self, index: u32) -> After {
         let was = self.slots.at(index).state;
         if was & state::INTERNAL != 0 {
@@ -372,6 +377,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// Ends the batch before its next event.
+    #[inline]
     pub fn interrupt_batch(&mut self) {
         self.batch.stop = self.rings.front.head;
         self.batch.last = self.batch.stop;
@@ -387,6 +393,7 @@ impl<T: Payload> Reactor<T> {
     }
 
     /// How many events of this batch were popped.
+    #[inline]
     fn batch_count(&self) -> u32 {
         self.rings.front.head.wrapping_sub(self.batch.start)
     }

@@ -10,6 +10,7 @@ pub const MAX_COMMON: usize = 256;
 const TOP: u32 = super::NOWHERE - 1;
 
 /// The list that a position says, if it says one.
+#[inline(always)]
 pub(super) const fn queue_at(position: u32) -> Option<u16> {
     if TOP.wrapping_sub(position) < MAX_COMMON as u32 { Some((TOP - position) as u16) } else { None }
 }
