@@ -2,6 +2,7 @@
 
 use super::resolver::Asked;
 use super::{Failure, Resolver};
+use crate::event_loop::timed::named;
 use crate::stream::{SocketOptions, Stream};
 use crate::{Context, Error, EventId, Interest, Registry};
 use evoxide_proto::dns::race::{Family, Next, Race};
@@ -47,6 +48,7 @@ impl Resolver {
     /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn connect<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -54,6 +56,7 @@ impl Resolver {
         port: u16,
         handler: impl FnOnce(&mut Context<'_, S>, Result<TcpStream, Error>) + 'static,
     ) {
+        let handler = named(handler);
         self.race(events, host, port, SocketOptions::new(), true, move |cx, socket| {
             handler(cx, socket.map(TcpStream::from).map_err(Error::from));
         });

@@ -1,6 +1,7 @@
 //! The resolver in a loop.
 
 use super::{Answer, Config, Failure, Name, rtype};
+use crate::event_loop::timed::named;
 use crate::stream::{StreamCtx, StreamEvent, StreamHandler};
 use crate::{Context, Error, ErrorKind, EventId, Interest, Registry};
 use evoxide_core::key::Key;
@@ -205,6 +206,7 @@ impl Resolver {
     /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn lookup<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -213,7 +215,7 @@ impl Resolver {
         deadline: Option<Duration>,
         handler: impl FnOnce(&mut Context<'_, S>, Result<Answer, Failure>) + 'static,
     ) -> Option<LookupId> {
-        let absolute = name.ends_with('.');
+        let (absolute, handler) = (name.ends_with('.'), named(handler));
         match name.parse::<Name>() {
             Ok(name) => self.start(events, &name, absolute, rtype, deadline, None, Box::new(handler)),
             Err(_) => {
@@ -227,6 +229,7 @@ impl Resolver {
     ///
     /// # Examples
     /// See [`lookup`](Self::lookup).
+    #[track_caller]
     pub fn reverse<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -237,7 +240,7 @@ impl Resolver {
             IpAddr::V4(v4) => Name::reverse_v4(v4.octets()),
             IpAddr::V6(v6) => Name::reverse_v6(v6.octets()),
         };
-        self.start(events, &name, true, rtype::PTR, None, None, Box::new(handler))
+        self.start(events, &name, true, rtype::PTR, None, None, Box::new(named(handler)))
     }
 
     /// Looks up the addresses of a host: an address as text, `localhost`, a name of the hosts file, or a name of the DNS, IPv6
@@ -259,6 +262,7 @@ impl Resolver {
     /// ev.run()?;
     /// # Ok::<(), evoxide::Error>(())
     /// ```
+    #[track_caller]
     pub fn lookup_host<S: 'static>(
         self,
         events: &mut Registry<S>,
@@ -266,7 +270,7 @@ impl Resolver {
         handler: impl FnOnce(&mut Context<'_, S>, Result<Vec<IpAddr>, Failure>) + 'static,
     ) -> HostLookup {
         type Both<H> = (Option<H>, [Option<Result<Vec<IpAddr>, Failure>>; 2]);
-        let both: Rc<RefCell<Both<_>>> = Rc::new(RefCell::new((Some(handler), [None, None])));
+        let both: Rc<RefCell<Both<_>>> = Rc::new(RefCell::new((Some(named(handler)), [None, None])));
         let lookup = HostLookup { resolver: self, asked: Asked::default(), over: Rc::default() };
         let over = Rc::clone(&lookup.over);
         self.lookup_families(events, host, &lookup.asked, move |cx, family, found| {

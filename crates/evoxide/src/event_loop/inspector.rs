@@ -21,7 +21,7 @@ pub(crate) struct Inspector {
     /// From how long on a handler is slow.
     slow_from: u64,
     /// When the handler that one of ours called began.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "dns")]
     part: u64,
     /// It was reported, and the one of ours is not.
     told: bool,
@@ -41,7 +41,7 @@ impl Inspector {
             shared: config.stopwatch.is_none() && config.clock == crate::Clock::Monotonic,
             last: 0,
             slow_from: config.slow.unwrap_or(u64::MAX),
-            #[cfg(feature = "http")]
+            #[cfg(feature = "dns")]
             part: 0,
             told: false,
             called: 0,
@@ -84,7 +84,7 @@ impl Inspector {
     }
 
     /// A handler of ours calls one of the program's.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "dns")]
     pub fn part_begins(&mut self) {
         if self.slow_from != u64::MAX {
             self.part = (self.stopwatch)();
@@ -92,7 +92,7 @@ impl Inspector {
     }
 
     /// That one has returned.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "dns")]
     pub fn part_ends(&mut self, name: &'static str, place: &'static Location<'static>) {
         if self.slow_from == u64::MAX {
             return;

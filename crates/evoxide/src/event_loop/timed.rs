@@ -74,14 +74,14 @@ impl<S, C: Callback<S> + 'static> Callback<S> for Timed<C> {
 }
 
 /// Who a handler is in a report: its type, and where the program gave it to us.
-#[cfg(feature = "http")]
+#[cfg(feature = "dns")]
 #[derive(Clone, Copy)]
 pub(crate) struct Named {
     name: &'static str,
     place: &'static Location<'static>,
 }
 
-#[cfg(feature = "http")]
+#[cfg(feature = "dns")]
 impl Named {
     #[track_caller]
     pub fn of<H>() -> Self {
@@ -92,6 +92,20 @@ impl Named {
     #[track_caller]
     pub fn of_value<H>(_handler: &H) -> Self {
         Self::of::<H>()
+    }
+}
+
+/// A handler that one of ours calls, once, as it is kept: a report names it, and where it was given.
+#[cfg(feature = "dns")]
+#[track_caller]
+pub(crate) fn named<S, A>(
+    handler: impl FnOnce(&mut Context<'_, S>, A) + 'static,
+) -> impl FnOnce(&mut Context<'_, S>, A) + 'static {
+    let named = Named::of_value(&handler);
+    move |cx: &mut Context<'_, S>, answer: A| {
+        cx.part_begins();
+        handler(cx, answer);
+        cx.part_ends(named);
     }
 }
 
@@ -113,7 +127,7 @@ impl<S> Registry<S> {
     }
 
     /// A handler of ours, which calls many of the program's, calls one: a connection that of a route, for one.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "dns")]
     pub(crate) fn part_begins(&mut self) {
         if let Some(inspector) = &mut self.inspector {
             inspector.part_begins();
@@ -121,7 +135,7 @@ impl<S> Registry<S> {
     }
 
     /// That one has returned. Where it was slow, the report names it, and not ours.
-    #[cfg(feature = "http")]
+    #[cfg(feature = "dns")]
     pub(crate) fn part_ends(&mut self, Named { name, place }: Named) {
         if let Some(inspector) = &mut self.inspector {
             inspector.part_ends(name, place);

@@ -35,6 +35,7 @@ impl<S: 'static> Server<S> {
     /// # Examples
     /// See [`rpc`](crate::rpc).
     #[must_use]
+    #[track_caller]
     pub fn command<Q, A, H>(self, name: &str, handler: H) -> Self
     where
         Q: Message + 'static,
@@ -71,6 +72,7 @@ impl<S: 'static> Server<S> {
     /// }
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn command_with_reply<Q, A, H>(self, name: &str, handler: H) -> Self
     where
         Q: Message + 'static,
@@ -105,6 +107,7 @@ impl<S: 'static> Server<S> {
     /// ```
     #[cfg(feature = "async")]
     #[must_use]
+    #[track_caller]
     pub fn command_async<Q, A, H, F>(self, name: &str, handler: H) -> Self
     where
         Q: Message + 'static,

@@ -166,15 +166,21 @@ mod routes {
         let listener = ev.serve("127.0.0.1:0", server).unwrap();
         let port = ev.source::<TcpListener>(listener).unwrap().local_addr().unwrap().port();
         let client = ev.http_client(ClientConfig::new());
+        let resolver = ev.resolver(Default::default()).unwrap();
         let uri = move |path: &str| format!("http://127.0.0.1:{port}{path}");
         client.get(&mut ev, &uri("/page"), move |cx, _| {
             let mut put = OutRequest::new(Body::from("body"));
             (*put.method_mut(), *put.uri_mut()) = (Method::PUT, uri("/up").parse().unwrap());
             client.send(cx, put, move |cx, _| {
-                client.get(cx, &uri("/quick"), |_, _| block(56));
-                client.get(cx, &uri("/task"), move |cx, _| {
-                    let room = format!("ws://127.0.0.1:{port}/room");
-                    client.websocket(cx, &room, Default::default(), Guest).unwrap();
+                resolver.connect(cx, "127.0.0.1", port, move |cx, _| {
+                    block(57);
+                    client.get(cx, &uri("/quick"), move |cx, _| {
+                        block(56);
+                        client.get(cx, &uri("/task"), move |cx, _| {
+                            let room = format!("ws://127.0.0.1:{port}/room");
+                            client.websocket(cx, &room, Default::default(), Guest).unwrap();
+                        });
+                    });
                 });
             });
         });
@@ -186,10 +192,11 @@ mod routes {
         assert_eq!(who(&mut ev, 54).0, "routes::Guest");
         assert!(who(&mut ev, 54).1.starts_with("client.websocket("));
         assert!(who(&mut ev, 56).1.starts_with(r#"client.get(cx, &uri("/quick")"#));
+        assert!(who(&mut ev, 57).1.starts_with(r#"resolver.connect(cx, "127.0.0.1""#));
         #[cfg(feature = "async")]
         assert!(who(&mut ev, 55).1.starts_with(r#"let server = server.get_async("/task""#));
         let metrics = ev.metrics().unwrap();
-        assert_eq!(metrics.slow.len(), 5 + usize::from(cfg!(feature = "async")), "{:?}", metrics.slow);
+        assert_eq!(metrics.slow.len(), 6 + usize::from(cfg!(feature = "async")), "{:?}", metrics.slow);
     }
 }
 
