@@ -235,11 +235,17 @@ static void refused(int options)
 	SAY("made %d\n", bufferevent_openssl_socket_new(w.base, fd[0], ssl, BUFFEREVENT_SSL_CONNECTING, options) != NULL);
 	SSL_free(ssl);
 	SAY("it had one reference %d, descriptor open %d\n", ssls_freed, is_open(fd[0]));
+	while (!ssls_freed)
+		SSL_free(ssl);
+	ssls_freed = 0;
 	ssl = SSL_new(w.client_ctx);
+	SSL_set_ex_data(ssl, index, &w);
 	SSL_up_ref(ssl);
 	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SAY("made %d\n", bufferevent_openssl_socket_new(w.base, fd[0], ssl, BUFFEREVENT_SSL_CONNECTING, options) != NULL);
 	SAY("made %d\n", bufferevent_openssl_socket_new(w.base, fd[0], ssl, (enum bufferevent_ssl_state)7, 0) != NULL);
+	while (!ssls_freed)
+		SSL_free(ssl);
 	finish(&w);
 }
 

@@ -132,7 +132,7 @@ fn receive(buffer: &EvBuffer, storage: Vec<u8>, base: Option<&Base>) -> bool {
         if storage.len() >= storage.capacity() / 4 {
             return m.reserve_segment().and_then(|()| m.receive_storage(storage));
         }
-        let fresh = !storage.is_empty() && m.len() == 0 && m.spare() == 0;
+        let fresh = !storage.is_empty() && m.is_empty() && m.spare() == 0;
         let added = match fresh.then(|| storage_for(storage.len(), base)).flatten() {
             Some(mut little) => {
                 little.extend_from_slice(&storage);
