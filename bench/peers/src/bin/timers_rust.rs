@@ -52,16 +52,16 @@ fn tokio_sleep(first: &[Duration], second: &[Duration]) -> Round {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let mut cx = Context::from_waker(Waker::noop());
-        let start = tokio::time::Instant::now();
         let (mut sleeps, insert) = timed(|| {
             let sleeps = first.iter().map(|d| {
-                let mut sleep = Box::pin(tokio::time::sleep_until(start + *d));
+                let mut sleep = Box::pin(tokio::time::sleep(*d));
                 assert!(sleep.as_mut().poll(&mut cx).is_pending());
                 sleep
             });
             sleeps.collect::<Vec<Pin<Box<tokio::time::Sleep>>>>()
         });
-        let ((), rearm) = timed(|| sleeps.iter_mut().zip(second).for_each(|(s, d)| s.as_mut().reset(start + *d)));
+        let again = |(s, d): (&mut Pin<Box<tokio::time::Sleep>>, &Duration)| s.as_mut().reset(tokio::time::Instant::now() + *d);
+        let ((), rearm) = timed(|| sleeps.iter_mut().zip(second).for_each(again));
         let ((), cancel) = timed(|| drop(sleeps));
         Round { insert, rearm, cancel }
     })

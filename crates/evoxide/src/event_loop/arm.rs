@@ -51,7 +51,6 @@ impl<S> Registry<S> {
 
     /// Gives an event a slot in the reactor, and waits for what it waits for.
     pub(crate) fn arm(&mut self, id: EventId) -> Result<(), Error> {
-        let now = self.fresh_now();
         let Some(entry) = self.entries.get_mut(id) else { return Err(ErrorKind::NoSuchEvent.into()) };
         let payload = id.to_bits();
         let persist = match entry.kind {
@@ -85,7 +84,8 @@ impl<S> Registry<S> {
             _ => None,
         };
         if let Some(after) = after {
-            self.engine.reactor.set_timeout(slot, Some(now.saturating_add(after)));
+            let due = self.fresh_now().saturating_add(after);
+            self.engine.reactor.set_timeout(slot, Some(due));
         }
         Ok(())
     }
