@@ -217,6 +217,20 @@ fn talk(client: &mut Bare, server: &mut Bare, size: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn a_resumed_session_says_nothing_before_its_handshake() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client(), authority.server("a.test"));
+    run(client.layer("a.test").unwrap(), server.layer().unwrap(), b"hello");
+    let mut early = Bare::new(client.layer("a.test").unwrap());
+    let (mut data, hello) = (Buffer::from("secret"), early.wire.len());
+    early.layer.output(&mut data, &mut early.wire).unwrap();
+    assert_eq!((data.len(), early.wire.len()), (6, hello));
+    let mut end = Bare::new(server.layer().unwrap());
+    talk(&mut early, &mut end, usize::MAX);
+    assert!(early.layer.is_ready() && early.layer.session().is_resumed() && end.plain.is_empty());
+}
+
+#[test]
 fn a_cut_at_every_place_is_an_error() {
     let (mut client, mut server) = bare();
     let flights = talk(&mut client, &mut server, usize::MAX);

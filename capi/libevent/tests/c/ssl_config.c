@@ -243,6 +243,9 @@ static void resumption(int version, const char *second_name)
 	bufferevent_write(w.client.bev, "second", 6);
 	AWAIT(&w, w.client.got == 6);
 	SAY("resumed %d, name %s\n", SSL_session_reused(ssl_of(&w.client)), asked_name);
+	/* Nobody asked for data before the handshake. */
+	SAY("early data: at most %u, of the client %d, at the server %d\n", (unsigned)SSL_SESSION_get_max_early_data(session),
+	    SSL_get_early_data_status(ssl_of(&w.client)), SSL_get_early_data_status(ssl_of(&w.server)));
 	SSL_SESSION_free(session);
 	finish(&w);
 }

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// # Examples
 /// ```
 /// use evoxide::EventLoop;
-/// ///
+/// use std::time::Duration;
+///
 /// let mut ev = EventLoop::new(())?;
 /// let mut other = EventLoop::new(())?;
 /// let id = ev.timer(Duration::from_secs(1), |_| {});
