@@ -106,6 +106,7 @@ impl Inspector {
 
     #[cold]
     fn report(&mut self, name: &'static str, place: &'static Location<'static>, took: Duration) {
+        let name = short(name);
         log::warn!("a slow handler: {name} ({place}) took {took:?}");
         let slow = &mut self.metrics.slow;
         if let Some(known) = slow.iter_mut().find(|known| known.place == place && known.name == name) {
@@ -149,4 +150,11 @@ impl Config {
         self.slow = Some(nanos(from));
         self
     }
+}
+
+/// The program's part of a handler's type: what lies inside a type of ours.
+pub(super) fn short(name: &'static str) -> &'static str {
+    let inside = name.strip_prefix("evoxide::").and_then(|_| name.split_once('<')?.1.strip_suffix('>'));
+    // Of a source and its handler the latter.
+    inside.map_or(name, |inside| inside.rsplit(", ").next().unwrap_or(inside))
 }

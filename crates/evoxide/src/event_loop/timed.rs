@@ -85,7 +85,7 @@ pub(crate) struct Named {
 impl Named {
     #[track_caller]
     pub fn of<H>() -> Self {
-        Self { name: short(std::any::type_name::<H>()), place: Location::caller() }
+        Self { name: std::any::type_name::<H>(), place: Location::caller() }
     }
 
     /// That of a handler whose type has no name here.
@@ -113,7 +113,7 @@ impl<S> Registry<S> {
     /// A handler as it is kept: where the loop counts, one whose time is taken.
     #[track_caller]
     pub(crate) fn kept<C: Callback<S> + 'static>(&self, handler: C) -> Handler<S> {
-        self.kept_as(handler, short(std::any::type_name::<C>()), Location::caller())
+        self.kept_as(handler, std::any::type_name::<C>(), Location::caller())
     }
 
     /// As [`kept`](Self::kept), under another name than its type's.
@@ -194,13 +194,6 @@ impl<S> Registry<S> {
         self.keep_alive(id, false);
         id
     }
-}
-
-/// The program's part of a handler's type: what lies inside a type of ours.
-fn short(name: &'static str) -> &'static str {
-    let inside = name.strip_prefix("evoxide::").and_then(|_| name.split_once('<')?.1.strip_suffix('>'));
-    // Of a source and its handler the latter.
-    inside.map_or(name, |inside| inside.rsplit(", ").next().unwrap_or(inside))
 }
 
 #[cfg(test)]

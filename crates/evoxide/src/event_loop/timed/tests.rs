@@ -1,4 +1,4 @@
-use super::short;
+use super::super::inspector::short;
 use crate::stream::{StreamCtx, StreamHandler};
 use crate::{Clock, Config, Context, EventLoop, Interest, Timer};
 use std::cell::Cell;
